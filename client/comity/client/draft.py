@@ -1,0 +1,219 @@
+"""Drafts: a record as its author writes it, in YAML, before it is signed.
+
+    kind: model-card
+    subject:
+      name: pkg:huggingface/meta-llama/Llama-3.1-8B
+      model: {provider: Meta, model: Llama 3.1 8B, version: 2024-07-23}   # or digest: <sha256>
+    title: {en: …}
+    summary: {en: …}
+    handling: {tlp: GREEN}
+    sections:
+      limitations:
+        - statement: …
+    sectionHandling:
+      risks: {tlp: AMBER, releasableTo: [ca.aisi.example]}
+
+Invariants: a draft that parses can be signed; what an author leaves out of a section's handling is
+taken from the record's; a model card's sections are only those that have a content model, so that
+a typing error in a section's name does not become a new section.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from comity.record.content import SECTION_MODELS, Kind, Line, Sha256, check_content
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.errors import BadContent, InvalidInput, MalformedStatement
+from comity.record.handling import Handling, Name
+from comity.record.keys import SigningKey
+from comity.record.limits import MAX_TAGS
+from comity.record.models import Model, describe
+from comity.record.record import Record
+from comity.record.section import Disclosure
+from comity.record.spiffe import SpiffeId
+from comity.record.statement import (
+    Annotations,
+    Digest,
+    LanguageMap,
+    ModelDescriptor,
+    Predicate,
+    Reference,
+    Section,
+    Statement,
+    Subject,
+)
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+
+class DraftSubject(Model):
+    """What the record is about: a name, and either the weights' digest or a descriptor."""
+
+    name: Line = Field(description="A package URL where one fits, such as pkg:huggingface/….")
+    digest: Sha256 | None = Field(None, description="SHA-256 of the weights' manifest, hex.")
+    model: ModelDescriptor | None = Field(
+        None, description="Provider, model and version, where there is no digest of weights."
+    )
+
+
+class Draft(Model):
+    """A record before it is signed. ``issueTime`` and ``nonce`` are set by signing."""
+
+    kind: Kind = Field(description="What the record is.")
+    subject: DraftSubject
+    title: LanguageMap = Field(description="Title by BCP 47 language tag.")
+    summary: LanguageMap = Field(description="Summary by BCP 47 language tag.")
+    handling: Handling = Field(description="Release conditions of the record.")
+    tags: Annotated[tuple[Name, ...], Field(max_length=MAX_TAGS)] = ()
+    references: tuple[Reference, ...] = ()
+    supersedes: Sha256 | None = Field(None, description="Id of the record that this one replaces.")
+    sections: dict[Name, Any] = Field(default={}, description="Content, by section name.")
+    section_handling: dict[Name, dict[str, Any]] = Field(
+        default={}, description="Stricter release conditions, by section name."
+    )
+
+    @classmethod
+    def from_yaml(cls, data: bytes) -> Draft:
+        """Read and check a draft.
+
+        Raises:
+            InvalidInput: not YAML; says the line and column.
+            MalformedStatement, BadHandling, BadContent: names the field by its path.
+
+        """
+        value = _plain(load_yaml(data))
+        try:
+            draft = cls.parse(value)
+        except ValidationError as error:
+            path, message = describe(error)
+            raise MalformedStatement(message, field=path.lstrip(".") or "draft") from error
+        draft._check()
+        return draft
+
+    def to_yaml(self) -> bytes:
+        """Write the draft as YAML 1.2, as an author would."""
+        return dump_yaml(self.model_dump(mode="json", exclude_defaults=True))
+
+    def handling_of(self, section: str) -> Handling | None:
+        """Return a section's own handling with the record's filled in; None if it has none.
+
+        Raises:
+            MalformedStatement, BadHandling: the handling is malformed, or looser than the record's.
+
+        """
+        if section not in self.section_handling:
+            return None
+        field = f"sectionHandling.{section}"
+        merged = self.handling.to_value() | self.section_handling[section]
+        try:
+            handling = Handling.parse(merged)
+        except ValidationError as error:
+            path, message = describe(error)
+            raise MalformedStatement(message, field=field + path) from error
+        handling.check_within(self.handling, field)
+        return handling
+
+    def sign(self, issuer: SpiffeId, key: SigningKey, now: datetime | None = None) -> Record:
+        """Make the record: salt the sections, build the statement, sign it.
+
+        ``now`` is the issue time, by default this clock's.
+        """
+        disclosures = [Disclosure.make(name, value) for name, value in self.sections.items()]
+        secrets.SystemRandom().shuffle(disclosures)
+        payload = self._statement(issuer, disclosures, now or datetime.now(UTC)).to_payload()
+        Statement.from_payload(payload)
+        envelope = Envelope.sign(STATEMENT_TYPE, payload, key)
+        return Record(envelope, tuple(d.encoded for d in disclosures))
+
+    def _check(self) -> None:
+        if (self.subject.digest is None) == (self.subject.model is None):
+            message = "expected either digest or model, and not both"
+            raise MalformedStatement(message, field="subject")
+        for name in self.section_handling:
+            if name not in self.sections:
+                message = f"expected a name among sections, got {name!r}"
+                raise MalformedStatement(message, field="sectionHandling")
+            self.handling_of(name)
+        for name, value in self.sections.items():
+            if self.kind is Kind.MODEL_CARD and name not in SECTION_MODELS:
+                known = ", ".join(SECTION_MODELS)
+                raise BadContent(f"expected one of {known}, got {name!r}", field="sections")
+            check_content(self.kind, name, value)
+
+    def _statement(
+        self, issuer: SpiffeId, disclosures: list[Disclosure], now: datetime
+    ) -> Statement:
+        model = self.subject.model
+        digest = self.subject.digest or (model.digest if model else "")
+        return Statement(
+            subject=(Subject(name=self.subject.name, digest=Digest(sha256=digest)),),
+            predicate_type=f"urn:comity:{self.kind}:v1",
+            predicate=Predicate(
+                issuer=str(issuer),
+                issue_time=now,
+                title=self.title,
+                summary=self.summary,
+                handling=self.handling,
+                nonce=secrets.token_urlsafe(16),
+                model_descriptor=model,
+                supersedes=self.supersedes,
+                references=self.references,
+                tags=self.tags,
+                sections=tuple(self._section(d) for d in disclosures),
+            ),
+        )
+
+    def _section(self, disclosure: Disclosure) -> Section:
+        handling = self.handling_of(disclosure.name)
+        return Section(
+            name=disclosure.name,
+            digest=Digest(sha256=disclosure.digest),
+            annotations=Annotations(handling=handling) if handling else None,
+        )
+
+
+def load_yaml(data: bytes) -> Any:
+    """Read one YAML 1.2 document.
+
+    Raises:
+        InvalidInput: not YAML, or not UTF-8; says the line and column.
+
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"expected UTF-8, got 0x{data[error.start]:02x}") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise InvalidInput(f"expected YAML: {where}{error.problem}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
+
+
+def dump_yaml(value: Any) -> bytes:
+    """Write block-style YAML in the order given, with long text folded."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 96
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    buffer = io.BytesIO()
+    yaml.dump(value, buffer)
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    # YAML reads 2026-05-21 as a date; a record holds only what JSON can say
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if hasattr(value, "isoformat") else value

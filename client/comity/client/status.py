@@ -1,0 +1,90 @@
+"""The one mapping between Comity's errors and gRPC statuses with ``ErrorInfo`` (AIP-193).
+
+Invariants: every class of the error tree has a status, its own or that of its nearest ancestor
+here; what ``to_status`` writes, ``from_rpc`` reads back as the same class with the same message.
+``ErrorInfo.metadata`` carries ``field`` and ``hint``, and for a limit its name, maximum and unit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from comity.record import errors
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+DOMAIN: Final = "comity.v1"
+
+_CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
+    errors.ComityError: grpc.StatusCode.INTERNAL,
+    errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.LimitExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
+    errors.CursorRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Flooded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.BadConfig: grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+def code_of(error: errors.ComityError) -> grpc.StatusCode:
+    """Return the status code of an error."""
+    return next(_CODES[c] for c in type(error).__mro__ if c in _CODES)
+
+
+def to_status(error: errors.ComityError) -> status_pb2.Status:
+    """Return the rich status of an error, for ``rpc_status.to_status``."""
+    info = error_details_pb2.ErrorInfo(
+        reason=error.reason, domain=DOMAIN, metadata={"field": error.field, "hint": error.hint}
+    )
+    if isinstance(error, errors.LimitExceeded):
+        info.metadata["limit"] = error.limit
+        info.metadata["maximum"] = str(error.maximum)
+        info.metadata["got"] = str(error.got)
+        info.metadata["unit"] = error.unit
+    detail = any_pb2.Any()
+    detail.Pack(info)
+    number: int = code_of(error).value[0]
+    return status_pb2.Status(
+        code=code_pb2.Code.ValueType(number), message=error.message, details=[detail]
+    )
+
+
+def from_rpc(error: grpc.RpcError) -> errors.ComityError:
+    """Return the Comity error that a failed call carries.
+
+    A failure without ``ErrorInfo`` of this domain comes from gRPC itself: a connection that cannot
+    be made is Unavailable, anything else the root of the tree with gRPC's words.
+    """
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            return _rebuild(info, status.message if status else "")
+    code: grpc.StatusCode = error.code()  # type: ignore[attr-defined]
+    message = f"{code.name}: {error.details()}"  # type: ignore[attr-defined]
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+        return errors.Unavailable(message)
+    return errors.ComityError(message)
+
+
+def _rebuild(info: error_details_pb2.ErrorInfo, message: str) -> errors.ComityError:
+    field, hint = info.metadata["field"], info.metadata["hint"]
+    if info.reason == errors.LimitExceeded.reason:
+        maximum, got = int(info.metadata["maximum"]), int(info.metadata["got"])
+        limit, unit = info.metadata["limit"], info.metadata["unit"]
+        return errors.LimitExceeded(limit, maximum, got, unit, field=field)
+    known = _BY_REASON.get(info.reason, errors.ComityError)
+    return known(message, field=field, hint=hint)
+
+
+def _subclasses(cls: type[errors.ComityError]) -> list[type[errors.ComityError]]:
+    return [cls, *(s for c in cls.__subclasses__() for s in _subclasses(c))]
+
+
+_BY_REASON: Final = {cls.reason: cls for cls in _subclasses(errors.ComityError)}

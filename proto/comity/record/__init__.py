@@ -1,0 +1,1 @@
+"""The bytes that two peers must agree on: statements, envelopes, sections, handling, keys."""

@@ -1,0 +1,174 @@
+"""Trust bundles: all that one institute must know to believe another.
+
+A bundle is exchanged out of band and pinned; its fingerprint, the SHA-256 of its JCS form, is
+read aloud or compared. It holds the institute's SPIFFE bundle (JWKS, spiffe/spiffe
+SPIFFE_Trust_Domain_and_Bundle.md), its record keys, the verifier keys of its log and witness, and
+its address. Invariants: bundles of two institutes are never merged; every key in a bundle speaks
+for its own institute and for nobody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from comity.record import ijson
+from comity.record.content import Line
+from comity.record.errors import BadBundle, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.keys import RecordKey
+from comity.record.limits import MAX_BUNDLE_BYTES
+from comity.record.models import Model, describe
+from comity.record.spiffe import check_institute
+from comity.record.statement import LanguageMap
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import Field, ValidationError, model_validator
+
+REFRESH_HINT_SECONDS: Final = 3600
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}")
+
+
+class JsonWebKey(Model):
+    """One X.509 authority of a SPIFFE bundle: P-256, with the certificate in ``x5c``."""
+
+    use: Literal["x509-svid"] = "x509-svid"
+    kty: Literal["EC"] = "EC"
+    crv: Literal["P-256"] = "P-256"
+    x: str
+    y: str
+    x5c: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, der: bytes) -> JsonWebKey:
+        """Describe a CA certificate whose DER encoding is ``der``."""
+        public = certificate.public_key()
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            raise BadBundle(f"expected a P-256 authority, got {type(public).__name__}")
+        numbers = public.public_numbers()
+        encoded = base64.b64encode(der).decode()
+        return cls(x=_coordinate(numbers.x), y=_coordinate(numbers.y), x5c=(encoded,))
+
+    def certificate(self) -> x509.Certificate:
+        """Return the authority's certificate.
+
+        Raises:
+            BadBundle: not base64 of a DER certificate.
+
+        """
+        try:
+            return x509.load_der_x509_certificate(base64.b64decode(self.x5c[0], validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise BadBundle(f"expected a certificate: {error}", field="spiffe.keys.x5c") from error
+
+
+class SpiffeBundle(Model):
+    """A SPIFFE bundle. No keys means that every certificate is revoked."""
+
+    keys: tuple[JsonWebKey, ...]
+    spiffe_sequence: Annotated[int, Field(ge=0)] = Field(1, alias="spiffe_sequence")
+    spiffe_refresh_hint: Annotated[int, Field(ge=0)] = Field(
+        REFRESH_HINT_SECONDS, alias="spiffe_refresh_hint"
+    )
+
+
+class PublicRecordKey(Model):
+    """A record key: ``keyid`` is its OpenSSH fingerprint, ``publicKey`` SPKI in PEM."""
+
+    keyid: Line
+    public_key: str
+
+
+class TrustBundle(Model):
+    """What is pinned of an institute. ``address`` is ``host:port``; ``names`` by BCP 47 tag."""
+
+    institute: str
+    names: LanguageMap
+    address: str
+    spiffe: SpiffeBundle
+    record_keys: tuple[PublicRecordKey, ...]
+    log_keys: tuple[Line, ...] = ()
+    witness_keys: tuple[Line, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrustBundle:
+        check_institute(self.institute)
+        if not _ADDRESS.fullmatch(self.address):
+            raise BadBundle(f"expected host:port, got {self.address!r:.100}", field="address")
+        for position, key in enumerate(self.record_keys):
+            computed = RecordKey.from_pem(key.public_key).keyid
+            if computed != key.keyid:
+                field = f"recordKeys[{position}].keyid"
+                raise BadBundle(f"expected the key's fingerprint {computed}", field=field)
+        for authority in self.spiffe.keys:
+            authority.certificate()
+        return self
+
+    @cached_property
+    def authorities(self) -> tuple[x509.Certificate, ...]:
+        """CA certificates of the institute."""
+        return tuple(key.certificate() for key in self.spiffe.keys)
+
+    @cached_property
+    def keys_by_id(self) -> dict[str, RecordKey]:
+        """Record keys by keyid."""
+        return {key.keyid: RecordKey.from_pem(key.public_key) for key in self.record_keys}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the JCS form, lower-case hex."""
+        return hashlib.sha256(self.to_json().rstrip(b"\n")).hexdigest()
+
+    def find_key(self, keyid: str) -> tuple[str, RecordKey]:
+        """Return the institute and the key of that id; fits ``open_record``.
+
+        Raises:
+            UnknownKey: not in this bundle.
+
+        """
+        if keyid not in self.keys_by_id:
+            known = ", ".join(self.keys_by_id) or "none"
+            message = f"expected a record key of {self.institute} ({known}), got {keyid!r:.80}"
+            raise UnknownKey(message, field="signatures[0].keyid")
+        return self.institute, self.keys_by_id[keyid]
+
+    def to_json(self) -> bytes:
+        """Return the JCS form and a line feed."""
+        return ijson.canonical(self.to_value()) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> TrustBundle:
+        """Read a bundle file.
+
+        Raises:
+            LimitExceeded: over MAX_BUNDLE_BYTES.
+            MalformedJson: not I-JSON.
+            BadBundle: a field is missing, unknown or malformed; names it.
+
+        """
+        if len(data) > MAX_BUNDLE_BYTES:
+            raise LimitExceeded(
+                "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES, len(data), "bytes", field="bundle"
+            )
+        value: Any = ijson.loads(data, field="bundle")
+        try:
+            return cls.parse(value)
+        except ValidationError as error:
+            path, message = describe(error)
+            raise BadBundle(message, field=path.lstrip(".") or "bundle") from error
+        except BadBundle:
+            raise
+        except InvalidInput as error:
+            raise BadBundle(error.message, field=error.field) from error
+
+
+def spoken(fingerprint: str) -> str:
+    """Return a fingerprint in groups of four, as it is read aloud."""
+    return " ".join(fingerprint[i : i + 4] for i in range(0, len(fingerprint), 4))
+
+
+def _coordinate(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")

@@ -1,0 +1,144 @@
+"""DSSE envelopes (secure-systems-lab/dsse, protocol.md and envelope.md, v1.0.2).
+
+What is signed is the pre-authentication encoding
+
+    "DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload
+
+with LEN the byte length in ASCII decimal. Invariants: the payload is kept as the exact bytes that
+were signed; there is exactly one signature (cosign accepts no other number); a keyid is present.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from comity.record import ijson
+from comity.record.errors import LimitExceeded, MalformedEnvelope
+from comity.record.keys import RecordKey, SigningKey
+from comity.record.limits import MAX_NAME_CHARS, MAX_PAYLOAD_BYTES
+
+STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
+"""payloadType of every record; sigstore's verifiers accept no other."""
+
+RECEIPT_TYPE: Final = "application/vnd.comity.receipt+json"
+"""payloadType of a receipt; a receipt can therefore never be taken for a record."""
+
+MAX_SIGNATURE_BYTES: Final = 80
+"""A DER-encoded P-256 signature has at most 72 bytes."""
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the pre-authentication encoding: the bytes that are signed."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A payload and its one signature (DER, over the PAE). Not yet verified."""
+
+    payload_type: str
+    payload: bytes
+    keyid: str
+    signature: bytes
+
+    @classmethod
+    def sign(cls, payload_type: str, payload: bytes, key: SigningKey) -> Envelope:
+        """Sign ``payload`` as it stands."""
+        return cls(payload_type, payload, key.key.keyid, key.sign(pae(payload_type, payload)))
+
+    @property
+    def record_id(self) -> str:
+        """SHA-256 of the payload, lower-case hex."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    def check_form(self, payload_type: str) -> None:
+        """Check what can be checked without a key.
+
+        Raises:
+            LimitExceeded: payload over MAX_PAYLOAD_BYTES, signature or keyid over their lengths.
+            MalformedEnvelope: another payloadType, no keyid.
+
+        """
+        if len(self.payload) > MAX_PAYLOAD_BYTES:
+            raise LimitExceeded(
+                "MAX_PAYLOAD_BYTES", MAX_PAYLOAD_BYTES, len(self.payload), "bytes", field="payload"
+            )
+        if self.payload_type != payload_type:
+            message = f"expected {payload_type}, got {self.payload_type!r:.100}"
+            raise MalformedEnvelope(message, field="payloadType")
+        if not 0 < len(self.keyid) <= MAX_NAME_CHARS:
+            raise MalformedEnvelope("expected a keyid", field="signatures[0].keyid")
+        if not 0 < len(self.signature) <= MAX_SIGNATURE_BYTES:
+            message = f"expected 1 to {MAX_SIGNATURE_BYTES} bytes, got {len(self.signature)}"
+            raise MalformedEnvelope(message, field="signatures[0].sig")
+
+    def verify(self, key: RecordKey) -> None:
+        """Check the signature.
+
+        Raises:
+            BadSignature: it does not verify under ``key``.
+
+        """
+        key.verify(self.signature, pae(self.payload_type, self.payload))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the envelope in DSSE's JSON form, standard base64."""
+        return {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payloadType": self.payload_type,
+            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+        }
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Envelope:
+        """Read DSSE's JSON form.
+
+        Raises:
+            MalformedJson: not JSON.
+            MalformedEnvelope: a field is missing, of the wrong type, not base64, or there is not
+                exactly one signature.
+
+        """
+        return cls.from_value(ijson.loads(data, field="envelope"))
+
+    @classmethod
+    def from_value(cls, value: Any) -> Envelope:
+        """Read parsed DSSE JSON; unknown fields are ignored, as the specification demands.
+
+        Raises:
+            MalformedEnvelope: as ``from_json``.
+
+        """
+        if not isinstance(value, dict):
+            raise MalformedEnvelope("expected a DSSE envelope (a JSON object)", field="envelope")
+        signatures = value.get("signatures")
+        if not isinstance(signatures, list) or len(signatures) != 1:
+            got = len(signatures) if isinstance(signatures, list) else "none"
+            raise MalformedEnvelope(f"expected exactly 1 signature, got {got}", field="signatures")
+        signature = signatures[0] if isinstance(signatures[0], dict) else {}
+        return cls(
+            payload_type=_text(value, "payloadType", "payloadType"),
+            payload=_base64(value, "payload", "payload"),
+            keyid=_text(signature, "keyid", "signatures[0].keyid"),
+            signature=_base64(signature, "sig", "signatures[0].sig"),
+        )
+
+
+def _text(value: dict[str, Any], key: str, field: str) -> str:
+    text = value.get(key)
+    if not isinstance(text, str):
+        raise MalformedEnvelope(f"expected text, got {text!r:.80}", field=field)
+    return text
+
+
+def _base64(value: dict[str, Any], key: str, field: str) -> bytes:
+    text = _text(value, key, field).replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedEnvelope(f"expected base64: {error}", field=field) from error

@@ -1,0 +1,224 @@
+"""Every error that Comity raises, in one tree.
+
+    ComityError
+    ├── InvalidInput                what was handed in is not acceptable as it is
+    │   ├── LimitExceeded           larger, longer or deeper than a limit allows
+    │   ├── MalformedJson           not I-JSON (RFC 7493)
+    │   ├── MalformedEnvelope       not a DSSE envelope with exactly one signature
+    │   ├── BadSignature            the signature does not verify under the named key
+    │   ├── UnknownKey              the keyid is in no trust bundle that may speak here
+    │   ├── WrongIssuer             a good signature, by a key of another institute
+    │   ├── MalformedStatement      not a Comity statement
+    │   ├── IssuedInFuture          issueTime lies ahead of this clock
+    │   ├── BadDisclosure           matches no digest in the header, or is not well formed
+    │   ├── BadContent              a section does not follow its content model
+    │   ├── BadHandling             release conditions that contradict each other
+    │   ├── BadReceipt              a receipt that does not fit what was sent
+    │   ├── BadCursor               not a cursor or page token of this node
+    │   ├── BadBundle               not a trust bundle
+    │   └── BadPolicy               does not parse, or does not validate against the schema
+    ├── Unauthenticated             no certificate, or one that does not chain to its own institute
+    ├── Forbidden                   identity known, call not allowed
+    ├── NotFound                    no such thing here
+    ├── Conflict                    the thing exists, and differs
+    ├── CursorRefused               a well-formed cursor that cannot be served
+    │   ├── OutdatedCursor          points before what is kept: start without a cursor
+    │   ├── FutureCursor            points past the end: start without a cursor
+    │   └── EpochChanged            from another life of the sender: start without a cursor
+    ├── Flooded                     a peer sends nothing but bad records
+    ├── Unavailable                 the other side cannot be reached, or went silent
+    └── BadConfig                   settings, files or set-up of this machine
+
+Invariant: every class has one ``reason`` (UPPER_SNAKE, AIP-193), which is the same in a gRPC
+``ErrorInfo``, in a quarantine entry, in a receipt and on a terminal. Messages are built here or
+from the values in hand, in the form "expected X, got Y", and name the field.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ComityError(Exception):
+    """Root of the tree.
+
+    ``field`` is the path of the offending value (``predicate.sections[2].name``), or empty when
+    the whole input is meant. ``hint`` says what to do next, or is empty.
+    """
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+
+
+class InvalidInput(ComityError):
+    """What was handed in is not acceptable as it is."""
+
+    reason = "INVALID_INPUT"
+
+
+class LimitExceeded(InvalidInput):
+    """Something is larger, longer or deeper than the named limit allows."""
+
+    reason = "LIMIT_EXCEEDED"
+
+    def __init__(self, limit: str, maximum: int, got: int, unit: str, *, field: str = "") -> None:
+        super().__init__(f"expected at most {maximum} {unit} ({limit}), got {got}", field=field)
+        self.limit = limit
+        self.maximum = maximum
+        self.got = got
+        self.unit = unit
+
+
+class MalformedJson(InvalidInput):
+    """Not I-JSON (RFC 7493)."""
+
+    reason = "MALFORMED_JSON"
+
+
+class MalformedEnvelope(InvalidInput):
+    """Not a DSSE envelope with exactly one signature."""
+
+    reason = "MALFORMED_ENVELOPE"
+
+
+class BadSignature(InvalidInput):
+    """The signature does not verify under the named key."""
+
+    reason = "BAD_SIGNATURE"
+
+
+class UnknownKey(InvalidInput):
+    """The keyid is in no trust bundle that may speak here."""
+
+    reason = "UNKNOWN_KEY"
+
+
+class WrongIssuer(InvalidInput):
+    """A valid signature, made by a key of another institute than the issuer."""
+
+    reason = "WRONG_ISSUER"
+
+
+class MalformedStatement(InvalidInput):
+    """Not a Comity statement."""
+
+    reason = "MALFORMED_STATEMENT"
+
+
+class IssuedInFuture(InvalidInput):
+    """The record's issueTime lies ahead of this node's clock."""
+
+    reason = "ISSUED_IN_FUTURE"
+
+
+class BadDisclosure(InvalidInput):
+    """A disclosure that matches no digest in the header, or is not well formed."""
+
+    reason = "BAD_DISCLOSURE"
+
+
+class BadContent(InvalidInput):
+    """A section's value does not follow its content model."""
+
+    reason = "BAD_CONTENT"
+
+
+class BadHandling(InvalidInput):
+    """Release conditions that contradict each other, or a section looser than its record."""
+
+    reason = "BAD_HANDLING"
+
+
+class BadReceipt(InvalidInput):
+    """A receipt that is not signed by the receiver, or does not fit what was sent."""
+
+    reason = "BAD_RECEIPT"
+
+
+class BadCursor(InvalidInput):
+    """Not a cursor or page token that this node made."""
+
+    reason = "BAD_CURSOR"
+
+
+class BadBundle(InvalidInput):
+    """Not a trust bundle."""
+
+    reason = "BAD_BUNDLE"
+
+
+class BadPolicy(InvalidInput):
+    """A policy that does not parse or does not validate against the schema."""
+
+    reason = "BAD_POLICY"
+
+
+class Unauthenticated(ComityError):
+    """No certificate, or one that does not chain to the bundle of the institute it names."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class Forbidden(ComityError):
+    """The caller is known and may not do this."""
+
+    reason = "FORBIDDEN"
+
+
+class NotFound(ComityError):
+    """There is no such thing here."""
+
+    reason = "NOT_FOUND"
+
+
+class Conflict(ComityError):
+    """The thing exists already and differs."""
+
+    reason = "CONFLICT"
+
+
+class CursorRefused(ComityError):
+    """A well-formed cursor that cannot be served; recovery is to start without a cursor."""
+
+    reason = "CURSOR_REFUSED"
+
+
+class OutdatedCursor(CursorRefused):
+    """The cursor points before what the sender keeps."""
+
+    reason = "OUTDATED_CURSOR"
+
+
+class FutureCursor(CursorRefused):
+    """The cursor points past the end of the sender's queue: the sender lost state."""
+
+    reason = "FUTURE_CURSOR"
+
+
+class EpochChanged(CursorRefused):
+    """The cursor is from another life of the sender's database."""
+
+    reason = "EPOCH_CHANGED"
+
+
+class Flooded(ComityError):
+    """A peer sent so many bad records in a row that the stream was cut."""
+
+    reason = "FLOODED"
+
+
+class Unavailable(ComityError):
+    """The other side cannot be reached, or went silent."""
+
+    reason = "UNAVAILABLE"
+
+
+class BadConfig(ComityError):
+    """Settings, files or set-up of this machine are not usable."""
+
+    reason = "BAD_CONFIG"

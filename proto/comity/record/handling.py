@@ -1,0 +1,97 @@
+"""Handling: the issuer's signed release conditions, of a record or of one section.
+
+Invariants: a section's handling is never looser than its record's, in any dimension; what is
+marked RED or AMBER+STRICT may not be passed on (TLP 2.0, section 4), so ``onward`` is false there.
+How handling is enforced is policy's ``baseline.cedar``; this module says what it means.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from comity.record.errors import BadHandling
+from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
+from comity.record.models import Flag, Model
+from comity.record.spiffe import check_institute
+from comity.record.times import UtcTime
+from pydantic import Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS)]
+
+
+class Tlp(StrEnum):
+    """Traffic Light Protocol 2.0 labels, strictest first."""
+
+    RED = "RED"
+    AMBER_STRICT = "AMBER+STRICT"
+    AMBER = "AMBER"
+    GREEN = "GREEN"
+    CLEAR = "CLEAR"
+
+    @property
+    def strictness(self) -> int:
+        """4 for RED down to 0 for CLEAR."""
+        return len(_STRICTEST_FIRST) - 1 - _STRICTEST_FIRST.index(self)
+
+
+_STRICTEST_FIRST: Final = tuple(Tlp)
+_NEVER_ONWARD: Final = frozenset({Tlp.RED, Tlp.AMBER_STRICT})
+
+
+class Handling(Model):
+    """Release conditions.
+
+    ``releasable_to`` lists institute ids. Absent, GREEN and CLEAR follow their label alone, while
+    RED, AMBER+STRICT and AMBER go to nobody; present and empty, nobody whatever the label.
+    ``onward`` lets a receiver pass the record on, under the same handling. ``embargo`` is the time
+    (UTC, RFC 3339) before which nobody is given it. ``purposes``, where not empty, are the only
+    uses allowed: a peer must be bound to one of them.
+    """
+
+    tlp: Tlp
+    releasable_to: Annotated[tuple[Name, ...], Field(max_length=MAX_PEERS)] | None = None
+    onward: Flag = False
+    embargo: UtcTime | None = None
+    purposes: Annotated[tuple[Name, ...], Field(max_length=MAX_TAGS)] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Handling:
+        for institute in self.releasable_to or ():
+            check_institute(institute)
+        if self.onward and self.tlp in _NEVER_ONWARD:
+            raise BadHandling(f"expected onward: false with TLP:{self.tlp}, got true")
+        return self
+
+    def check_within(self, record: Handling, field: str) -> None:
+        """Check that this section handling is nowhere looser than its record's.
+
+        Raises:
+            BadHandling: names the first dimension in which it is looser.
+
+        """
+        looser = self._looser_than(record)
+        if looser:
+            expected, got = looser[1], looser[2]
+            message = f"expected a section no looser than its record ({expected}), got {got}"
+            raise BadHandling(message, field=f"{field}.{looser[0]}")
+
+    def _looser_than(self, record: Handling) -> tuple[str, object, object] | None:
+        if self.tlp.strictness < record.tlp.strictness:
+            return "tlp", f"TLP:{record.tlp}", f"TLP:{self.tlp}"
+        if record.releasable_to is not None and (
+            self.releasable_to is None or not set(self.releasable_to) <= set(record.releasable_to)
+        ):
+            return "releasableTo", list(record.releasable_to), self.releasable_to
+        if self.onward and not record.onward:
+            return "onward", False, True
+        if record.embargo and (self.embargo is None or self.embargo < record.embargo):
+            return "embargo", _iso(record.embargo), _iso(self.embargo)
+        if record.purposes and not (self.purposes and set(self.purposes) <= set(record.purposes)):
+            return "purposes", list(record.purposes), list(self.purposes)
+        return None
+
+
+def _iso(time: datetime | None) -> str:
+    return time.isoformat() if time else "none"

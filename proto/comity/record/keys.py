@@ -1,0 +1,172 @@
+"""Record keys: ECDSA P-256 with SHA-256 and DER signatures; keyid is the OpenSSH fingerprint.
+
+Invariants: a keyid is never empty and is computed from the key, never taken from a file
+(go-securesystemslib skips a signature whose keyid is anything else). Private keys are written
+with mode 0600 and never overwrite a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from comity.record.errors import BadConfig, BadSignature, InvalidInput
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+_ECDSA = ec.ECDSA(hashes.SHA256())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """A public record key."""
+
+    keyid: str
+    public: ec.EllipticCurvePublicKey
+
+    @classmethod
+    def of(cls, public: ec.EllipticCurvePublicKey) -> RecordKey:
+        """Name a public key by its fingerprint."""
+        return cls(fingerprint(public), public)
+
+    @classmethod
+    def from_pem(cls, pem: str) -> RecordKey:
+        """Read a SubjectPublicKeyInfo PEM.
+
+        Raises:
+            InvalidInput: not PEM, or not a P-256 key.
+
+        """
+        try:
+            public = serialization.load_pem_public_key(pem.encode())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise InvalidInput(f"expected a public key in PEM: {error}") from error
+        if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != "secp256r1":
+            raise InvalidInput(f"expected an ECDSA P-256 key, got {type(public).__name__}")
+        return cls.of(public)
+
+    @property
+    def pem(self) -> str:
+        """SubjectPublicKeyInfo, PEM."""
+        encoding = serialization.Encoding.PEM
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self.public.public_bytes(encoding, form).decode()
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Check a DER signature over ``message``.
+
+        Raises:
+            BadSignature: it does not verify.
+
+        """
+        try:
+            self.public.verify(signature, message, _ECDSA)
+        except InvalidSignature as error:
+            raise BadSignature(f"does not verify under key {self.keyid}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private record key. Its repr shows only the keyid."""
+
+    key: RecordKey
+    _private: ec.EllipticCurvePrivateKey
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.key.keyid})"
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """Make a new P-256 key from the operating system's randomness."""
+        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def load(cls, path: Path) -> SigningKey:
+        """Read an unencrypted PKCS #8 PEM file.
+
+        Raises:
+            BadConfig: missing, readable by others, or not a P-256 private key.
+
+        """
+        try:
+            private = serialization.load_pem_private_key(read_secret(path), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise BadConfig(
+                "expected an unencrypted private key in PEM", field=str(path)
+            ) from error
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
+            raise BadConfig("expected an ECDSA P-256 private key", field=str(path))
+        return cls._of(private)
+
+    @classmethod
+    def _of(cls, private: ec.EllipticCurvePrivateKey) -> SigningKey:
+        return cls(RecordKey.of(private.public_key()), private)
+
+    def save(self, path: Path) -> None:
+        """Write PKCS #8 PEM with mode 0600.
+
+        Raises:
+            BadConfig: the file exists already.
+
+        """
+        write_secret(path, private_pem(self._private))
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the DER signature over ``message``."""
+        return self._private.sign(message, _ECDSA)
+
+
+def fingerprint(public: ec.EllipticCurvePublicKey) -> str:
+    """Return the OpenSSH fingerprint, ``SHA256:<base64 without padding>``."""
+    blob = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    digest = hashlib.sha256(base64.b64decode(blob.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def private_pem(private: PrivateKey) -> bytes:
+    """Return a private key as unencrypted PKCS #8 PEM."""
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Create ``path`` with mode 0600 and ``data``, synced to disk.
+
+    Raises:
+        BadConfig: it exists already.
+
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise BadConfig("exists already and is not overwritten", field=str(path)) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_secret(path: Path) -> bytes:
+    """Read a file that only its owner may read.
+
+    Raises:
+        BadConfig: missing or unreadable, or its mode lets others read it.
+
+    """
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(f"cannot be read: {error.strerror}", field=str(path)) from error
+    if mode & 0o077:
+        hint = f"run: chmod 600 {path}"
+        raise BadConfig(f"expected mode 0600, got {mode & 0o777:04o}", field=str(path), hint=hint)
+    return data

@@ -1,0 +1,57 @@
+"""Limits on everything that comes from outside, each with its reason (DESIGN section 11).
+
+Invariant: a limit is checked before the work that it bounds.
+"""
+
+from typing import Final
+
+MAX_PAYLOAD_BYTES: Final = 1 << 20
+"""DSSE payload: a header with 64 sections and generous summaries stays far below 1 MiB."""
+
+MAX_DISCLOSURE_BYTES: Final = 4 << 20
+"""One disclosure, encoded: a long evaluation table fits, a data set does not (reference it)."""
+
+MAX_RECORD_BYTES: Final = 7 << 20
+"""Envelope and disclosures of one record together, so that any record fits in one message."""
+
+MAX_SECTIONS: Final = 64
+"""Sections of a record: bounds the rows that one record can create."""
+
+MAX_JSON_DEPTH: Final = 32
+"""Nesting of arrays and objects: twice what any content model needs, far below stack limits."""
+
+MAX_JSON_INTEGER: Final = 2**53 - 1
+"""I-JSON (RFC 7493, section 2.2): larger integers do not survive an IEEE 754 double."""
+
+MAX_MESSAGE_BYTES: Final = 8 << 20
+"""One gRPC message: gRPC buffers a whole message in memory before anyone may refuse it."""
+
+MAX_BATCH_RECORDS: Final = 256
+"""Records in one replication batch: throughput is flat beyond it, a lost batch costs more."""
+
+MAX_FILTER_BYTES: Final = 4 << 10
+"""A serialised search filter: bounds the SQL that it becomes."""
+
+MAX_TAGS: Final = 64
+"""Tags of a record: each becomes a row and a policy attribute."""
+
+MAX_NAME_CHARS: Final = 256
+"""Section names, tags, domains, language tags and the like: they are indexed."""
+
+MAX_TEXT_CHARS: Final = 65_536
+"""Free text in a content model (a statement, a scenario, an excerpt)."""
+
+MAX_PEERS: Final = 256
+"""Institutes in anyone's network, and entries of a releasable-to list."""
+
+MAX_POLICY_BYTES: Final = 256 << 10
+"""A Cedar policy: hundreds of rules with comments."""
+
+MAX_BUNDLE_BYTES: Final = 256 << 10
+"""A trust bundle: some dozens of certificates and keys."""
+
+MAX_CLOCK_SKEW_SECONDS: Final = 300
+"""How far ahead of this clock an issueTime may lie: NTP drift, not calendars."""
+
+MAX_IMPORT_BYTES: Final = 16 << 20
+"""A source file given to ``comity import``."""

@@ -1,0 +1,61 @@
+"""The base of every pydantic model here, and what pydantic says of a bad value.
+
+Invariants: models are frozen, refuse unknown fields, and spell their fields in camelCase in JSON
+and YAML; ``parse`` accepts no other spelling, so that one document has one reading. Only the first
+error is told, and the value it quotes is cut short: a message stays one line.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+from pydantic.alias_generators import to_camel
+
+Number = Annotated[float, Strict()]
+"""A JSON number; text that looks like one is refused."""
+
+Integer = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+
+
+class Model(BaseModel):
+    """Base of every model that is read from or written to JSON or YAML."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        serialize_by_alias=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Validate parsed JSON or YAML in its one spelling.
+
+        Raises:
+            ValidationError: pydantic's; see ``describe``.
+
+        """
+        return cls.model_validate(value, by_alias=True, by_name=False)
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON value, without fields that are None."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def describe(error: ValidationError) -> tuple[str, str]:
+    """Return the path (``[0].severity``, or empty) and the message of the first error."""
+    first = error.errors(include_url=False)[0]
+    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown field"
+    elif first["type"] == "missing":
+        message = "required field is missing"
+    elif "got" not in message:
+        message = f"{message[0].lower()}{message[1:]}, got {first['input']!r:.80}"
+    return path, message

@@ -1,0 +1,181 @@
+"""A record as it travels: an envelope and the disclosures that came with it.
+
+A record file (``*.record.json``) is
+
+    {"envelope": {DSSE JSON}, "disclosures": ["<base64url>", …]}
+
+``open_record`` performs the checks that need nothing but the record and a key, in this order:
+(1) sizes and form of the envelope, (2) the signature, (3) the statement, (4) each disclosure
+against its digest and name, (5) the content models. Which key may speak for which institute, and
+whether a record is new, is its caller's to know. Invariant: an ``OpenedRecord`` passed all five.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from comity.record import ijson
+from comity.record.content import check_content
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.errors import (
+    BadDisclosure,
+    IssuedInFuture,
+    LimitExceeded,
+    MalformedJson,
+    WrongIssuer,
+)
+from comity.record.keys import RecordKey
+from comity.record.limits import MAX_CLOCK_SKEW_SECONDS, MAX_RECORD_BYTES, MAX_SECTIONS
+from comity.record.section import Disclosure
+from comity.record.statement import Statement
+from comity.record.times import format_time
+
+FindKey = Callable[[str], tuple[str, RecordKey]]
+"""From a keyid to the institute whose trust bundle holds the key, and the key.
+
+Raises UnknownKey where no bundle does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An envelope and zero or more disclosures, unverified."""
+
+    envelope: Envelope
+    disclosures: tuple[bytes, ...] = ()
+
+    @property
+    def record_id(self) -> str:
+        """SHA-256 of the payload, lower-case hex."""
+        return self.envelope.record_id
+
+    def to_json(self) -> bytes:
+        """Return the contents of a record file."""
+        value = {
+            "envelope": self.envelope.to_json(),
+            "disclosures": [d.decode("ascii") for d in self.disclosures],
+        }
+        return ijson.canonical(value) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Record:
+        """Read a record file, or a bare DSSE envelope (a record without disclosures).
+
+        Raises:
+            MalformedJson, MalformedEnvelope: as ``Envelope.from_json``.
+
+        """
+        value = ijson.loads(data, field="record")
+        if not isinstance(value, dict) or "envelope" not in value:
+            return cls(Envelope.from_value(value))
+        disclosures = value.get("disclosures", [])
+        if not isinstance(disclosures, list) or not all(isinstance(d, str) for d in disclosures):
+            raise MalformedJson("expected a list of texts", field="disclosures")
+        encoded = tuple(d.encode() for d in disclosures)
+        return cls(Envelope.from_value(value["envelope"]), encoded)
+
+    def check_size(self) -> None:
+        """Check what bounds the work of everything after it.
+
+        Raises:
+            LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together.
+
+        """
+        if len(self.disclosures) > MAX_SECTIONS:
+            raise LimitExceeded(
+                "MAX_SECTIONS", MAX_SECTIONS, len(self.disclosures), "items", field="disclosures"
+            )
+        size = len(self.envelope.payload) + sum(map(len, self.disclosures))
+        if size > MAX_RECORD_BYTES:
+            raise LimitExceeded("MAX_RECORD_BYTES", MAX_RECORD_BYTES, size, "bytes", field="record")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """A record that passed every check of ``open_record``.
+
+    ``disclosures`` and ``contents`` are keyed by section index; ``contents`` holds content models
+    (``comity.record.content``) or, for a section without a model, plain JSON values.
+    """
+
+    record: Record
+    statement: Statement
+    disclosures: Mapping[int, Disclosure]
+    contents: Mapping[int, Any]
+
+    @property
+    def record_id(self) -> str:
+        """SHA-256 of the payload, lower-case hex."""
+        return self.record.record_id
+
+
+def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
+    """Check a record and read it; ``find_key`` says which keys are trusted, and for whom.
+
+    Raises:
+        LimitExceeded, MalformedEnvelope: (1).
+        UnknownKey, BadSignature: (2).
+        MalformedJson, MalformedStatement, BadHandling, WrongIssuer: (3).
+        BadDisclosure: (4).
+        BadContent: (5).
+
+    """
+    record.check_size()
+    record.envelope.check_form(STATEMENT_TYPE)
+    institute, key = find_key(record.envelope.keyid)
+    record.envelope.verify(key)
+    statement = Statement.from_payload(record.envelope.payload)
+    if statement.issuer.institute != institute:
+        message = f"expected an issuer of {institute}, whose key signed, got {statement.issuer}"
+        raise WrongIssuer(message, field="predicate.issuer")
+    disclosures = match_disclosures(statement, record.disclosures)
+    contents = {
+        index: check_content(statement.kind, disclosure.name, disclosure.value)
+        for index, disclosure in disclosures.items()
+    }
+    return OpenedRecord(record, statement, disclosures, contents)
+
+
+def match_disclosures(statement: Statement, encoded: Sequence[bytes]) -> dict[int, Disclosure]:
+    """Return the disclosures by the index of the section that commits to them.
+
+    Raises:
+        BadDisclosure: one matches no digest, comes twice, or carries another name than the header.
+
+    """
+    sections = statement.predicate.sections
+    by_digest = {section.digest.sha256: index for index, section in enumerate(sections)}
+    found: dict[int, Disclosure] = {}
+    for position, text in enumerate(encoded):
+        field = f"disclosures[{position}]"
+        disclosure = Disclosure.parse(text, field=field)
+        index = by_digest.get(disclosure.digest)
+        if index is None:
+            message = f"matches no digest in the header, got {disclosure.digest}"
+            raise BadDisclosure(message, field=field)
+        if index in found:
+            raise BadDisclosure(f"section {index} is disclosed twice", field=field)
+        name = sections[index].name
+        if name is not None and name != disclosure.name:
+            message = f"expected the name {name!r} of the header, got {disclosure.name!r:.80}"
+            raise BadDisclosure(message, field=field)
+        found[index] = disclosure
+    return found
+
+
+def check_issue_time(statement: Statement, now: datetime) -> None:
+    """Check that a record was not issued ahead of this clock.
+
+    Raises:
+        IssuedInFuture: by more than MAX_CLOCK_SKEW_SECONDS.
+
+    """
+    issued = statement.predicate.issue_time
+    if issued > now + timedelta(seconds=MAX_CLOCK_SKEW_SECONDS):
+        message = (
+            f"expected at most {MAX_CLOCK_SKEW_SECONDS} s after {format_time(now)}, "
+            f"got {format_time(issued)}"
+        )
+        raise IssuedInFuture(message, field="predicate.issueTime")

@@ -1,0 +1,184 @@
+"""A record's header: an in-toto Statement v1 with a Comity predicate (in-toto spec/v1).
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "pkg:huggingface/…", "digest": {"sha256": "…"}}],
+     "predicateType": "urn:comity:model-card:v1",
+     "predicate": {"issuer": "spiffe://…", "issueTime": "…Z", "title": {"en": "…"}, …,
+                   "sections": [{"name": "risks", "mediaType": "application/json",
+                                 "digest": {"sha256": "…"}, "annotations": {"handling": {…}}}]}}
+
+Invariants: no field beyond in-toto's in Statement and ResourceDescriptor (cosign parses them
+strictly); exactly one subject, whose digest is that of the weights' manifest or, where
+``modelDescriptor`` stands in the predicate, the SHA-256 of its JCS form; no section is handled
+more loosely than its record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any, Final, Literal
+
+from comity.record import ijson
+from comity.record.content import Kind, Line, Sha256
+from comity.record.errors import LimitExceeded, MalformedStatement
+from comity.record.handling import Handling, Name
+from comity.record.limits import MAX_SECTIONS, MAX_TAGS
+from comity.record.models import Model, describe
+from comity.record.spiffe import SpiffeId
+from comity.record.times import UtcTime
+from pydantic import Field, StringConstraints, ValidationError
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+MEDIA_TYPE: Final = "application/json"
+_PREDICATE_TYPE: Final = re.compile(r"urn:comity:([a-z-]+):v1")
+_BCP47 = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+_Nonce = Annotated[str, StringConstraints(min_length=22, max_length=128)]
+LanguageMap = Annotated[
+    dict[_BCP47, Annotated[str, StringConstraints(min_length=1, max_length=8192)]],
+    Field(min_length=1, max_length=64),
+]
+
+
+class Digest(Model):
+    """An in-toto DigestSet with the one algorithm that Comity uses."""
+
+    sha256: Sha256
+
+
+class ModelDescriptor(Model):
+    """Names a model whose weights cannot be hashed."""
+
+    provider: Line
+    model: Line
+    version: Line
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the JCS form, lower-case hex: the subject's digest."""
+        return hashlib.sha256(ijson.canonical(self.model_dump())).hexdigest()
+
+
+class Subject(Model):
+    """What the record is about: a package URL where one fits, and a digest."""
+
+    name: Line
+    digest: Digest
+
+
+class Annotations(Model):
+    """What Comity adds to a ResourceDescriptor, in the place in-toto keeps for it."""
+
+    handling: Handling
+
+
+class Section(Model):
+    """Commitment to one section: ``digest`` is over the disclosure's ASCII text."""
+
+    name: Name | None = None
+    media_type: Literal["application/json"] = MEDIA_TYPE
+    digest: Digest
+    annotations: Annotations | None = None
+
+
+class Reference(Model):
+    """A link to another record: ``relation`` such as evaluates, mitigates, refines."""
+
+    record: Sha256
+    relation: Name
+
+
+class Predicate(Model):
+    """What every kind of record says in its header."""
+
+    issuer: Line
+    issue_time: UtcTime
+    title: LanguageMap
+    summary: LanguageMap
+    handling: Handling
+    nonce: _Nonce
+    model_descriptor: ModelDescriptor | None = None
+    supersedes: Sha256 | None = None
+    references: Annotated[tuple[Reference, ...], Field(max_length=MAX_SECTIONS)] = ()
+    tags: Annotated[tuple[Name, ...], Field(max_length=MAX_TAGS)] = ()
+    sections: tuple[Section, ...] = ()
+
+
+class Statement(Model):
+    """A parsed header. ``from_payload`` also checks what no single field shows."""
+
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(STATEMENT, alias="_type")
+    subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1)]
+    predicate_type: str
+    predicate: Predicate
+
+    @property
+    def kind(self) -> Kind:
+        """What the record is."""
+        return Kind(self.predicate_type.split(":")[2])
+
+    @property
+    def issuer(self) -> SpiffeId:
+        """Who signed it."""
+        return SpiffeId.parse(self.predicate.issuer)
+
+    def section_handling(self, index: int) -> Handling:
+        """Return the handling that applies to a section: its own, or else its record's."""
+        annotations = self.predicate.sections[index].annotations
+        return annotations.handling if annotations else self.predicate.handling
+
+    def to_payload(self) -> bytes:
+        """Return the JCS form, which is what gets signed."""
+        return ijson.canonical(self.to_value())
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Statement:
+        """Read and check a DSSE payload.
+
+        Raises:
+            MalformedJson, LimitExceeded: not I-JSON, too deep, too many sections.
+            MalformedStatement: a field is missing, unknown or malformed; names it.
+            BadHandling: contradictory handling, or a section looser than its record.
+
+        """
+        value = ijson.loads(payload, field="payload")
+        _check_section_count(value)
+        try:
+            statement = cls.parse(value)
+        except ValidationError as error:
+            path, message = describe(error)
+            raise MalformedStatement(message, field=path.lstrip(".") or "payload") from error
+        statement._check_whole()
+        return statement
+
+    def _check_whole(self) -> None:
+        _check_predicate_type(self.predicate_type)
+        SpiffeId.parse(self.predicate.issuer)
+        descriptor, digest = self.predicate.model_descriptor, self.subject[0].digest.sha256
+        if descriptor and descriptor.digest != digest:
+            message = f"expected the modelDescriptor's digest {descriptor.digest}, got {digest}"
+            raise MalformedStatement(message, field="subject[0].digest.sha256")
+        digests = {section.digest.sha256 for section in self.predicate.sections}
+        if len(digests) != len(self.predicate.sections):
+            raise MalformedStatement("expected distinct digests", field="predicate.sections")
+        for index, section in enumerate(self.predicate.sections):
+            if section.annotations:
+                field = f"predicate.sections[{index}].annotations.handling"
+                section.annotations.handling.check_within(self.predicate.handling, field)
+
+
+def _check_section_count(value: Any) -> None:
+    predicate = value.get("predicate") if isinstance(value, dict) else None
+    sections = predicate.get("sections") if isinstance(predicate, dict) else None
+    if isinstance(sections, list) and len(sections) > MAX_SECTIONS:
+        raise LimitExceeded(
+            "MAX_SECTIONS", MAX_SECTIONS, len(sections), "sections", field="predicate.sections"
+        )
+
+
+def _check_predicate_type(predicate_type: str) -> None:
+    match = _PREDICATE_TYPE.fullmatch(predicate_type)
+    if not match or match[1] not in set(Kind):
+        kinds = ", ".join(Kind)
+        message = f"expected urn:comity:<kind>:v1 with kind of {kinds}, got {predicate_type!r:.80}"
+        raise MalformedStatement(message, field="predicateType")
