@@ -66,8 +66,8 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
             return _rebuild(info, status.message if status else "")
-    code: grpc.StatusCode = error.code()  # type: ignore[attr-defined]
-    message = f"{code.name}: {error.details()}"  # type: ignore[attr-defined]
+    code: grpc.StatusCode = error.code()
+    message = f"{code.name}: {error.details()}"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return errors.Unavailable(message)
     return errors.ComityError(message)
