@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
@@ -163,6 +164,36 @@ class TrustBundle(Model):
             raise
         except InvalidInput as error:
             raise BadBundle(error.message, field=error.field) from error
+
+
+class Keyring:
+    """The record keys of several institutes.
+
+    Nothing keeps an institute from listing another's key in its own bundle, so a key may belong to
+    more than one; it speaks for an issuer only if that issuer's own bundle lists it.
+    """
+
+    def __init__(self, bundles: Iterable[TrustBundle]) -> None:
+        self._keys: dict[str, RecordKey] = {}
+        self._owners: dict[str, frozenset[str]] = {}
+        for bundle in bundles:
+            for keyid, key in bundle.keys_by_id.items():
+                self._keys[keyid] = key
+                owners = self._owners.get(keyid, frozenset())
+                self._owners[keyid] = owners | {bundle.institute}
+
+    def find(self, keyid: str) -> tuple[frozenset[str], RecordKey]:
+        """Return the institutes whose bundles list the key, and the key; fits ``open_record``.
+
+        Raises:
+            UnknownKey: no bundle lists it.
+
+        """
+        if keyid not in self._keys:
+            message = f"expected a key of {len(self._keys)} known record keys, got {keyid!r:.80}"
+            hint = "pin the trust bundle of the institute that signed"
+            raise UnknownKey(message, field="signatures[0].keyid", hint=hint)
+        return self._owners[keyid], self._keys[keyid]
 
 
 def spoken(fingerprint: str) -> str:

@@ -13,6 +13,7 @@
     │   ├── BadDisclosure           matches no digest in the header, or is not well formed
     │   ├── BadContent              a section does not follow its content model
     │   ├── BadHandling             release conditions that contradict each other
+    │   ├── NotReleasable           handling does not let this institute have it from that peer
     │   ├── BadReceipt              a receipt that does not fit what was sent
     │   ├── BadCursor               not a cursor or page token of this node
     │   ├── BadBundle               not a trust bundle
@@ -132,6 +133,12 @@ class BadHandling(InvalidInput):
     """Release conditions that contradict each other, or a section looser than its record."""
 
     reason = "BAD_HANDLING"
+
+
+class NotReleasable(InvalidInput):
+    """The issuer's handling does not let this institute have the part from that peer."""
+
+    reason = "NOT_RELEASABLE"
 
 
 class BadReceipt(InvalidInput):

@@ -33,8 +33,8 @@ from comity.record.section import Disclosure
 from comity.record.statement import Statement
 from comity.record.times import format_time
 
-FindKey = Callable[[str], tuple[str, RecordKey]]
-"""From a keyid to the institute whose trust bundle holds the key, and the key.
+FindKey = Callable[[str], tuple[frozenset[str], RecordKey]]
+"""From a keyid to the institutes whose trust bundles hold the key, and the key.
 
 Raises UnknownKey where no bundle does."""
 
@@ -124,11 +124,12 @@ def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
     """
     record.check_size()
     record.envelope.check_form(STATEMENT_TYPE)
-    institute, key = find_key(record.envelope.keyid)
+    institutes, key = find_key(record.envelope.keyid)
     record.envelope.verify(key)
     statement = Statement.from_payload(record.envelope.payload)
-    if statement.issuer.institute != institute:
-        message = f"expected an issuer of {institute}, whose key signed, got {statement.issuer}"
+    if statement.issuer.institute not in institutes:
+        owners = ", ".join(sorted(institutes))
+        message = f"expected an issuer of {owners}, whose key signed, got {statement.issuer}"
         raise WrongIssuer(message, field="predicate.issuer")
     disclosures = match_disclosures(statement, record.disclosures)
     contents = {
