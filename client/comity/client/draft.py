@@ -84,7 +84,6 @@ class Draft(Model):
         Raises:
             InvalidInput: not YAML; says the line and column.
             MalformedStatement, BadHandling, BadContent: names the field by its path.
-
         """
         value = _plain(load_yaml(data))
         try:
@@ -104,7 +103,6 @@ class Draft(Model):
 
         Raises:
             MalformedStatement, BadHandling: the handling is malformed, or looser than the record's.
-
         """
         if section not in self.section_handling:
             return None
@@ -182,7 +180,6 @@ def load_yaml(data: bytes) -> Any:
 
     Raises:
         InvalidInput: not YAML, or not UTF-8; says the line and column.
-
     """
     try:
         return YAML(typ="safe", pure=True).load(data.decode("utf-8"))

@@ -58,7 +58,6 @@ class JsonWebKey(Model):
 
         Raises:
             BadBundle: not base64 of a DER certificate.
-
         """
         try:
             return x509.load_der_x509_certificate(base64.b64decode(self.x5c[0], validate=True))
@@ -123,19 +122,6 @@ class TrustBundle(Model):
         """SHA-256 of the JCS form, lower-case hex."""
         return hashlib.sha256(self.to_json().rstrip(b"\n")).hexdigest()
 
-    def find_key(self, keyid: str) -> tuple[str, RecordKey]:
-        """Return the institute and the key of that id; fits ``open_record``.
-
-        Raises:
-            UnknownKey: not in this bundle.
-
-        """
-        if keyid not in self.keys_by_id:
-            known = ", ".join(self.keys_by_id) or "none"
-            message = f"expected a record key of {self.institute} ({known}), got {keyid!r:.80}"
-            raise UnknownKey(message, field="signatures[0].keyid")
-        return self.institute, self.keys_by_id[keyid]
-
     def to_json(self) -> bytes:
         """Return the JCS form and a line feed."""
         return ijson.canonical(self.to_value()) + b"\n"
@@ -148,7 +134,6 @@ class TrustBundle(Model):
             LimitExceeded: over MAX_BUNDLE_BYTES.
             MalformedJson: not I-JSON.
             BadBundle: a field is missing, unknown or malformed; names it.
-
         """
         if len(data) > MAX_BUNDLE_BYTES:
             raise LimitExceeded(
@@ -187,7 +172,6 @@ class Keyring:
 
         Raises:
             UnknownKey: no bundle lists it.
-
         """
         if keyid not in self._keys:
             message = f"expected a key of {len(self._keys)} known record keys, got {keyid!r:.80}"

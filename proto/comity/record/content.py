@@ -197,7 +197,6 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
 
     Raises:
         BadContent: names the field by its path and says what was expected.
-
     """
     if kind is not Kind.MODEL_CARD or name not in SECTION_MODELS:
         return value

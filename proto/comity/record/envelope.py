@@ -62,7 +62,6 @@ class Envelope:
         Raises:
             LimitExceeded: payload over MAX_PAYLOAD_BYTES, signature or keyid over their lengths.
             MalformedEnvelope: another payloadType, no keyid.
-
         """
         if len(self.payload) > MAX_PAYLOAD_BYTES:
             raise LimitExceeded(
@@ -82,7 +81,6 @@ class Envelope:
 
         Raises:
             BadSignature: it does not verify under ``key``.
-
         """
         key.verify(self.signature, pae(self.payload_type, self.payload))
 
@@ -102,7 +100,6 @@ class Envelope:
             MalformedJson: not JSON.
             MalformedEnvelope: a field is missing, of the wrong type, not base64, or there is not
                 exactly one signature.
-
         """
         return cls.from_value(ijson.loads(data, field="envelope"))
 
@@ -112,7 +109,6 @@ class Envelope:
 
         Raises:
             MalformedEnvelope: as ``from_json``.
-
         """
         if not isinstance(value, dict):
             raise MalformedEnvelope("expected a DSSE envelope (a JSON object)", field="envelope")

@@ -69,7 +69,6 @@ class Handling(Model):
 
         Raises:
             BadHandling: names the first dimension in which it is looser.
-
         """
         looser = self._looser_than(record)
         if looser:

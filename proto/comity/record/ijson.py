@@ -23,7 +23,6 @@ def loads(data: bytes, *, field: str = "") -> Any:
     Raises:
         MalformedJson: not JSON, or JSON that RFC 7493 excludes; names the line and column or key.
         LimitExceeded: nested deeper than MAX_JSON_DEPTH.
-
     """
     try:
         text = data.decode("utf-8")
@@ -49,7 +48,6 @@ def canonical(value: Any) -> bytes:
 
     Raises:
         MalformedJson: a value that JCS cannot express (NaN, an integer beyond 2^53 - 1).
-
     """
     try:
         return rfc8785.dumps(value)

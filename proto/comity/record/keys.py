@@ -40,7 +40,6 @@ class RecordKey:
 
         Raises:
             InvalidInput: not PEM, or not a P-256 key.
-
         """
         try:
             public = serialization.load_pem_public_key(pem.encode())
@@ -62,7 +61,6 @@ class RecordKey:
 
         Raises:
             BadSignature: it does not verify.
-
         """
         try:
             self.public.verify(signature, message, _ECDSA)
@@ -91,7 +89,6 @@ class SigningKey:
 
         Raises:
             BadConfig: missing, readable by others, or not a P-256 private key.
-
         """
         try:
             private = serialization.load_pem_private_key(read_secret(path), password=None)
@@ -112,7 +109,6 @@ class SigningKey:
 
         Raises:
             BadConfig: the file exists already.
-
         """
         write_secret(path, private_pem(self._private))
 
@@ -142,7 +138,6 @@ def write_secret(path: Path, data: bytes) -> None:
 
     Raises:
         BadConfig: it exists already.
-
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -159,7 +154,6 @@ def read_secret(path: Path) -> bytes:
 
     Raises:
         BadConfig: missing or unreadable, or its mode lets others read it.
-
     """
     try:
         mode = path.stat().st_mode

@@ -38,7 +38,6 @@ class Model(BaseModel):
 
         Raises:
             ValidationError: pydantic's; see ``describe``.
-
         """
         return cls.model_validate(value, by_alias=True, by_name=False)
 

@@ -65,7 +65,6 @@ class Record:
 
         Raises:
             MalformedJson, MalformedEnvelope: as ``Envelope.from_json``.
-
         """
         value = ijson.loads(data, field="record")
         if not isinstance(value, dict) or "envelope" not in value:
@@ -81,7 +80,6 @@ class Record:
 
         Raises:
             LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together.
-
         """
         if len(self.disclosures) > MAX_SECTIONS:
             raise LimitExceeded(
@@ -120,7 +118,6 @@ def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
         MalformedJson, MalformedStatement, BadHandling, WrongIssuer: (3).
         BadDisclosure: (4).
         BadContent: (5).
-
     """
     record.check_size()
     record.envelope.check_form(STATEMENT_TYPE)
@@ -144,7 +141,6 @@ def match_disclosures(statement: Statement, encoded: Sequence[bytes]) -> dict[in
 
     Raises:
         BadDisclosure: one matches no digest, comes twice, or carries another name than the header.
-
     """
     sections = statement.predicate.sections
     by_digest = {section.digest.sha256: index for index, section in enumerate(sections)}
@@ -171,7 +167,6 @@ def check_issue_time(statement: Statement, now: datetime) -> None:
 
     Raises:
         IssuedInFuture: by more than MAX_CLOCK_SKEW_SECONDS.
-
     """
     issued = statement.predicate.issue_time
     if issued > now + timedelta(seconds=MAX_CLOCK_SKEW_SECONDS):

@@ -51,7 +51,6 @@ class Disclosure:
             LimitExceeded: longer than MAX_DISCLOSURE_BYTES.
             BadDisclosure: not base64url, or not [salt, name, value].
             MalformedJson: what it encodes is not I-JSON.
-
         """
         if len(encoded) > MAX_DISCLOSURE_BYTES:
             raise LimitExceeded(

@@ -56,7 +56,6 @@ class SpiffeId:
 
         Raises:
             InvalidInput: anything else.
-
         """
         scheme, _, rest = uri.partition("://")
         institute, _, path = rest.partition("/")
@@ -71,7 +70,6 @@ def check_institute(institute: str) -> str:
 
     Raises:
         InvalidInput: anything else.
-
     """
     if not _TRUST_DOMAIN.fullmatch(institute):
         message = f"expected a lower-case DNS name such as uk.aisi.example, got {institute!r:.200}"

@@ -139,7 +139,6 @@ class Statement(Model):
             MalformedJson, LimitExceeded: not I-JSON, too deep, too many sections.
             MalformedStatement: a field is missing, unknown or malformed; names it.
             BadHandling: contradictory handling, or a section looser than its record.
-
         """
         value = ijson.loads(payload, field="payload")
         _check_section_count(value)

@@ -19,7 +19,6 @@ def parse_time(value: Any) -> datetime:
 
     Raises:
         ValueError: not RFC 3339 in UTC.
-
     """
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)

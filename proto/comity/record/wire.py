@@ -24,7 +24,6 @@ def envelope_from_proto(message: record_pb2.Envelope) -> Envelope:
 
     Raises:
         MalformedEnvelope: not exactly one signature.
-
     """
     if len(message.signatures) != 1:
         got = len(message.signatures)
@@ -45,6 +44,5 @@ def record_from_proto(message: record_pb2.Record) -> Record:
 
     Raises:
         MalformedEnvelope: not exactly one signature.
-
     """
     return Record(envelope_from_proto(message.envelope), tuple(message.disclosures))

@@ -1,0 +1,118 @@
+"""The database: SQLite (WAL, synchronous=FULL) or PostgreSQL, behind one face.
+
+Invariants: there is one writer at a time, in this process and in any other on the same database,
+so that row numbers are committed in order; a write that returned is on disk; readers never wait
+for writers.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from comity.node.tables import NodeState
+from comity.record.errors import BadConfig
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlmodel import Session, create_engine, select
+
+BUSY_TIMEOUT_SECONDS = 30
+"""How long a writer waits for another process's transaction."""
+
+
+class Store:
+    """An open database at the current schema. ``url`` is SQLAlchemy's."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._sqlite = make_url(url).get_backend_name() == "sqlite"
+        except ArgumentError as error:
+            raise BadConfig("expected a database URL", field="database") from error
+        self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
+        self._writing = threading.Lock()
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's.
+
+        Raises:
+            BadConfig: the database cannot be reached or opened.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self._writing, self.engine.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+        except OperationalError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
+
+    def claim(self, institute: str) -> None:
+        """Make this database the institute's, or check that it is.
+
+        Raises:
+            BadConfig: it is another institute's.
+        """
+        with self._writing, self._session(immediate=True) as session:
+            state = session.get(NodeState, 1)
+            if state is None:
+                session.add(NodeState(institute=institute, epoch=secrets.token_hex(16)))
+            elif state.institute != institute:
+                message = f"expected the database of {institute}, got that of {state.institute}"
+                raise BadConfig(message, field="database")
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one consistent state and writes nothing."""
+        with self._session(immediate=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that holds the write lock; commits unless an exception leaves it."""
+        with self._writing, self._session(immediate=True) as session:
+            session.exec(select(NodeState).with_for_update()).one()
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self, *, immediate: bool) -> Iterator[Session]:
+        options: dict[str, Any] = {"immediate": True} if immediate else {}
+        with (
+            self.engine.connect().execution_options(**options) as connection,
+            Session(bind=connection, autoflush=False, expire_on_commit=False) as session,
+        ):
+            yield session
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        # the driver would otherwise begin transactions by itself, and never an immediate one
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _began(connection: Any) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")
+
+    return engine

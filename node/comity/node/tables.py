@@ -1,0 +1,243 @@
+"""The tables of a node.
+
+Conventions: times are Unix milliseconds, UTC; ids of records and digests are lower-case hex; what
+is bulky and never searched (payloads, disclosures) is kept as the bytes that came. Row numbers
+(``record_seq``, ``part_id``, ``offer_number``) are assigned under the store's write lock, so that
+their order is the order of commits and a watermark never skips a row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+HEADER = -1
+"""``Part.section`` of a record's header; sections count from 0 as in the header."""
+
+
+class NodeState(SQLModel, table=True):
+    """One row: whose database this is, and the lock that serialises writers."""
+
+    __tablename__ = "node"
+    node_id: int = Field(default=1, primary_key=True)
+    institute: str
+    epoch: str
+    """128 random bits, hex: names this life of the database in cursors."""
+
+
+class RecordRow(SQLModel, table=True):
+    """A record's header, as signed, and what searches need of it."""
+
+    __tablename__ = "record"
+    record_seq: int = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    record_id: str = Field(max_length=64, unique=True)
+    kind: str = Field(max_length=32, index=True)
+    issuer: str = Field(max_length=253, index=True)
+    issue_time: int = Field(sa_type=BigInteger)
+    model: str = Field(sa_type=Text)
+    """Lower-case subject name and model descriptor."""
+    text: str = Field(sa_type=Text)
+    """Lower-case words of title, summary, tags and disclosed sections."""
+    severity: int = Field(default=0, index=True)
+    """Rank of the highest severity in a disclosed section; 0 is not stated."""
+    supersedes: str | None = Field(default=None, max_length=64, index=True)
+    superseded: bool = False
+    origin: str = Field(max_length=253)
+    received_time: int = Field(sa_type=BigInteger)
+    keyid: str
+    signature: bytes = Field(sa_type=LargeBinary)
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class RecordTag(SQLModel, table=True):
+    """A tag of a record."""
+
+    __tablename__ = "record_tag"
+    tag: str = Field(max_length=256, primary_key=True)
+    record_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
+
+
+class RecordDomain(SQLModel, table=True):
+    """A domain that a disclosed section of a record names."""
+
+    __tablename__ = "record_domain"
+    domain: str = Field(max_length=256, primary_key=True)
+    record_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
+
+
+class HandlingClass(SQLModel, table=True):
+    """Parts that policy cannot tell apart; ``facts`` is what it may know of them.
+
+    A section's class belongs to its header's class, since a section goes only where its header
+    goes. ``digest`` is over both.
+    """
+
+    __tablename__ = "handling_class"
+    class_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64, unique=True)
+    facts: str = Field(sa_type=Text)
+    header_class_id: int | None = Field(default=None, index=True)
+
+
+class Part(SQLModel, table=True):
+    """A part that is held: a record's header or one disclosed section."""
+
+    __tablename__ = "part"
+    __table_args__ = (
+        UniqueConstraint("record_seq", "section"),
+        Index("part_by_class", "class_id", "part_id"),
+        Index("part_by_embargo", "embargo_time"),
+    )
+    part_id: int = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    record_seq: int = Field(sa_type=BigInteger, foreign_key="record.record_seq")
+    section: int
+    name: str = Field(default="", max_length=256)
+    class_id: int = Field(foreign_key="handling_class.class_id")
+    embargo_time: int | None = Field(default=None, sa_type=BigInteger)
+    origin: str = Field(max_length=253)
+    size: int
+    disclosure: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class PeerRow(SQLModel, table=True):
+    """A peer: its pinned bundle, what was agreed with it, and how far both directions are."""
+
+    __tablename__ = "peer"
+    institute: str = Field(max_length=253, primary_key=True)
+    bundle: str = Field(sa_type=Text)
+    fingerprint: str = Field(max_length=64)
+    status: str = Field(max_length=16)
+    purposes: str = Field(default="[]", sa_type=Text)
+    """JSON list."""
+    added_time: int = Field(sa_type=BigInteger)
+    offered: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer in its queue."""
+    receipted: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer that it signed for."""
+    considered_part: int = Field(default=0, sa_type=BigInteger)
+    """Parts up to this one have been decided on."""
+    considered_time: int = Field(default=0, sa_type=BigInteger)
+    """Embargoes up to this time have been acted upon."""
+    decided: str = Field(default="", max_length=64)
+    """Digest of the policy and the facts about the peer under which its decisions stand."""
+    cursor: str = Field(default="", max_length=256)
+    """Where pulling from it goes on."""
+    contact_time: int | None = Field(default=None, sa_type=BigInteger)
+    last_error: str = Field(default="", sa_type=Text)
+
+
+class Standing(SQLModel, table=True):
+    """Reciprocity with a peer, by kind."""
+
+    __tablename__ = "standing"
+    peer: str = Field(max_length=253, primary_key=True)
+    kind: str = Field(max_length=32, primary_key=True)
+    received: int = Field(default=0, sa_type=BigInteger)
+    """Records that it issued and this node stores."""
+    given: int = Field(default=0, sa_type=BigInteger)
+    """Records issued here that were released to it."""
+    rejected: int = Field(default=0, sa_type=BigInteger)
+    """Records of it that were refused."""
+
+
+class PolicyVersion(SQLModel, table=True):
+    """A policy that was put in force; the newest version is in force."""
+
+    __tablename__ = "policy"
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64)
+    text: str = Field(sa_type=Text)
+    set_time: int = Field(sa_type=BigInteger)
+
+
+class Ruling(SQLModel, table=True):
+    """A policy and the rules of it that decided together; named by many releases."""
+
+    __tablename__ = "ruling"
+    ruling_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64, unique=True)
+    policy_digest: str = Field(max_length=64)
+    rules: str = Field(sa_type=Text)
+    """JSON list of rule ids."""
+
+
+class Decision(SQLModel, table=True):
+    """What holds now for a peer and a handling class."""
+
+    __tablename__ = "decision"
+    peer: str = Field(max_length=253, primary_key=True)
+    class_id: int = Field(primary_key=True, foreign_key="handling_class.class_id")
+    allowed: bool
+    ruling_id: int = Field(foreign_key="ruling.ruling_id")
+    backlog: bool
+    """Whether parts that were considered already may still wait for this decision."""
+
+
+class Release(SQLModel, table=True):
+    """The decision to give a part to a peer, kept for ever, and its place in the queue."""
+
+    __tablename__ = "release"
+    __table_args__ = (UniqueConstraint("peer", "part_id"), Index("release_by_part", "part_id"))
+    peer: str = Field(max_length=253, primary_key=True)
+    offer_number: int = Field(sa_type=BigInteger, primary_key=True)
+    part_id: int = Field(sa_type=BigInteger, foreign_key="part.part_id")
+    ruling_id: int = Field(foreign_key="ruling.ruling_id")
+    release_time: int = Field(sa_type=BigInteger)
+
+
+class ReceiptRow(SQLModel, table=True):
+    """A signed receipt: a peer's for what it was given, or ours for what a peer gave."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (Index("receipt_by_peer", "peer", "ours", "receipt_id"),)
+    receipt_id: int = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    peer: str = Field(max_length=253)
+    ours: bool
+    """Signed here, for what the peer gave."""
+    cursor: str = Field(max_length=256)
+    last_offer: int = Field(default=0, sa_type=BigInteger)
+    """Last offer number that a peer's receipt covers; 0 for ours."""
+    receipt_time: int = Field(sa_type=BigInteger)
+    keyid: str
+    signature: bytes = Field(sa_type=LargeBinary)
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class Quarantine(SQLModel, table=True):
+    """A record that was refused from a peer. Bounded for each peer; the oldest make room."""
+
+    __tablename__ = "quarantine"
+    peer: str = Field(max_length=253, primary_key=True)
+    record_id: str = Field(max_length=64, primary_key=True)
+    reason: str = Field(max_length=64)
+    message: str = Field(sa_type=Text)
+    quarantine_time: int = Field(sa_type=BigInteger, index=True)
+    count: int = Field(default=1, sa_type=BigInteger)
+    record: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The record as it came (comity.v1.Record), kept where it may become acceptable."""
+
+
+class LogEntry(SQLModel, table=True):
+    """A leaf of this institute's log, appended in the transaction that stores its record."""
+
+    __tablename__ = "log_entry"
+    log_index: int = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    record_id: str = Field(max_length=64, unique=True)
+    leaf: bytes = Field(sa_type=LargeBinary)
+
+
+class Lease(SQLModel, table=True):
+    """Background work that one process at a time may do."""
+
+    __tablename__ = "lease"
+    name: str = Field(max_length=300, primary_key=True)
+    holder: str = Field(max_length=64)
+    expires_time: int = Field(sa_type=BigInteger)
