@@ -1,0 +1,122 @@
+"""Facts as the Cedar engine reads them: entities and requests, typed by ``comity.cedarschema``.
+
+Invariant: every attribute of the schema is written, always, so that no rule fails for the lack of
+one; a test holds this module and the schema together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import cedarpy
+from comity.policies.facts import Action, Counts, PartFacts, PeerFacts
+from comity.record.content import Kind
+
+CACHED_PARTS: Final = 8_192
+"""Handling classes whose Cedar form is kept: at about 1 KiB each, some megabytes."""
+
+
+@cache
+def schema() -> cedarpy.Schema:
+    """Return the schema, parsed once."""
+    return cedarpy.Schema.from_str(read_resource("comity.cedarschema"))
+
+
+def read_resource(path: str) -> str:
+    """Return a text file of this package; ``path`` is relative to it, with slashes."""
+    return resources.files("comity.policies").joinpath(path).read_text(encoding="utf-8")
+
+
+def entities(peer: PeerFacts, parts: Sequence[PartFacts]) -> cedarpy.Entities:
+    """Return the peer and the parts; a part's id is its position."""
+    items = [_entity("Peer", peer.institute, _peer(peer))]
+    items += [_entity("Part", str(i), _part(part)) for i, part in enumerate(parts)]
+    return cedarpy.Entities.from_json_str(f"[{','.join(items)}]")
+
+
+def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> list[dict[str, Any]]:
+    """Return one request for each part, in order, with the standing for the part's kind."""
+    principal = {"type": "Peer", "id": peer.institute}
+    verb = {"type": "Action", "id": action.value}
+    context = {kind: reciprocity(peer, kind) for kind in {part.kind for part in parts}}
+    return [
+        {
+            "principal": principal,
+            "action": verb,
+            "resource": {"type": "Part", "id": str(i)},
+            "context": context[part.kind],
+        }
+        for i, part in enumerate(parts)
+    ]
+
+
+def reciprocity(peer: PeerFacts, kind: Kind) -> dict[str, int]:
+    """Return the peer's standing for one kind."""
+    standing = peer.standing
+    return {
+        "received": standing.received.get(kind, 0),
+        "given": standing.given.get(kind, 0),
+        "credit": standing.credit.get(kind, 0),
+        "rejected": standing.rejected.get(kind, 0),
+    }
+
+
+def _entity(entity_type: str, entity_id: str, attributes: str) -> str:
+    uid = json.dumps({"type": entity_type, "id": entity_id})
+    return f'{{"uid":{uid},"attrs":{attributes},"parents":[]}}'
+
+
+def _peer(peer: PeerFacts) -> str:
+    standing = peer.standing
+    return json.dumps(
+        {
+            "institute": peer.institute,
+            "status": _choice("Status", peer.status.value),
+            "groups": _set(peer.groups),
+            "clearances": _set(peer.clearances),
+            "purposes": _set(peer.purposes),
+            "standing": {
+                "received": _counts(standing.received),
+                "given": _counts(standing.given),
+                "credit": _counts(standing.credit),
+                "rejected": _counts(standing.rejected),
+            },
+        }
+    )
+
+
+@lru_cache(maxsize=CACHED_PARTS)
+def _part(part: PartFacts) -> str:
+    return json.dumps(
+        {
+            "kind": _choice("Kind", part.kind.value),
+            "issuer": part.issuer,
+            "section": part.section,
+            "tlp": _choice("Tlp", part.tlp.value),
+            "listed": part.releasable_to is not None,
+            "releasableTo": _set(part.releasable_to or ()),
+            "onward": part.onward,
+            "purposes": _set(part.purposes),
+            "tags": _set(part.tags),
+            "domains": _set(part.domains),
+            "severity": part.severity,
+            "own": part.own,
+            "withdrawn": part.withdrawn,
+        }
+    )
+
+
+def _choice(entity_type: str, value: str) -> dict[str, dict[str, str]]:
+    return {"__entity": {"type": entity_type, "id": value}}
+
+
+def _set(values: Iterable[str]) -> list[str]:
+    return sorted(values)
+
+
+def _counts(counts: Counts) -> dict[str, int]:
+    return {kind.value: counts.get(kind, 0) for kind in Kind}

@@ -1,0 +1,123 @@
+"""Policy text: where its rules are, and where it goes wrong.
+
+The engine says what is wrong but not where, and its parser recurses: text that is nested a few
+hundred deep would overflow the stack and end the process. So the text is cut into tokens first.
+Invariants: no text reaches the engine that exceeds MAX_NESTING or MAX_RULE_TOKENS; every
+``BadPolicy`` raised here names a line and a column, both counted from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import cedarpy
+from comity.record.errors import BadPolicy
+
+MAX_NESTING: Final = 64
+"""Brackets within brackets in one rule: the engine's parser overflows its stack near 1,000."""
+
+MAX_RULE_TOKENS: Final = 2_000
+"""Words and signs of one rule: a list of 256 institutes has 512, and 3,000 operators still pass."""
+
+_TOKEN: Final = re.compile(
+    r"""(?P<gap>\s+|//[^\n]*)|"(?:\\.|[^"\\])*"|\w+|::|==|!=|<=|>=|&&|\|\||.""", re.DOTALL
+)
+_UNFINISHED: Final = "unexpected end of input"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule's tokens, each a (start, end) pair of offsets into the policy's text."""
+
+    text: str
+    tokens: tuple[tuple[int, int], ...]
+
+    @property
+    def start(self) -> int:
+        """Offset of the first token."""
+        return self.tokens[0][0]
+
+    def prefix(self, count: int) -> str:
+        """Return the text of the first ``count`` tokens, with what stands between them."""
+        return self.text[self.start : self.tokens[count - 1][1]]
+
+    def find(self, word: str) -> int:
+        """Return the offset of the first token that ``word`` ends in, else of the rule."""
+        last = word.rpartition("::")[2]
+        matches = (start for start, end in self.tokens if self.text[start:end] == last)
+        return next(matches, self.start)
+
+
+def read_rules(text: str) -> list[Rule]:
+    """Cut a policy into its rules, in order; comments and white space belong to none.
+
+    Raises:
+        BadPolicy: not Cedar, nested too deeply, or a rule too long; says where.
+
+    """
+    rules: list[Rule] = []
+    tokens: list[tuple[int, int]] = []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "gap":
+            continue
+        tokens.append(match.span())
+        if match.group() == ";":
+            rules.append(Rule(text, tuple(tokens)))
+            tokens = []
+    if tokens:
+        rules.append(Rule(text, tuple(tokens)))
+    for rule in rules:
+        _check_size(rule)
+        _check_syntax(rule)
+    return rules
+
+
+def refuse(text: str, offset: int, message: str, hint: str = "") -> BadPolicy:
+    """Return the error for what stands at ``offset``."""
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    return BadPolicy(f"line {line}, column {column}: {message}", field="policy", hint=hint)
+
+
+def _check_size(rule: Rule) -> None:
+    if len(rule.tokens) > MAX_RULE_TOKENS:
+        count = len(rule.tokens)
+        message = f"expected a rule of at most {MAX_RULE_TOKENS} words and signs, got {count}"
+        raise refuse(rule.text, rule.start, message, "split the rule")
+    depth = 0
+    for start, end in rule.tokens:
+        sign = rule.text[start:end]
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth > MAX_NESTING:
+            message = f"expected at most {MAX_NESTING} brackets within brackets, got more"
+            raise refuse(rule.text, start, message)
+
+
+def _check_syntax(rule: Rule) -> None:
+    reason = _syntax_error(rule.prefix(len(rule.tokens)))
+    if reason is None:
+        return
+    if reason == _UNFINISHED:
+        end = rule.tokens[-1][1]
+        raise refuse(rule.text, end, "expected the rule to go on and end in ';', got its end")
+    # A prefix is merely unfinished up to the token that the grammar cannot accept.
+    low, high = 1, len(rule.tokens)
+    while low < high:
+        middle = (low + high) // 2
+        if _syntax_error(rule.prefix(middle)) == _UNFINISHED:
+            low = middle + 1
+        else:
+            high = middle
+    # Where the grammar is kept, the rule as such is at fault (an annotation given twice).
+    start = rule.tokens[low - 1][0] if "token" in reason else rule.start
+    raise refuse(rule.text, start, f"expected a Cedar rule, got: {reason}")
+
+
+def _syntax_error(text: str) -> str | None:
+    try:
+        cedarpy.PolicySet.from_str(text)
+    except ValueError as error:
+        return str(error).splitlines()[0]
+    return None
