@@ -27,10 +27,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from comity.client.profile import Profile
 from comity.node.authority import NODE_LIFETIME, Authority
 from comity.node.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
-from comity.record.errors import BadConfig
+from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
 from comity.record.notes import LOG_KEY, WITNESS_KEY, verifier_key
 from comity.record.spiffe import Role, SpiffeId
@@ -165,6 +166,23 @@ class Home:
             certificate = self.authority.certify(self.node_id, _public_key(key), now=now)
             _replace(file, certificate)
         return certificate, key
+
+    def grant(self, role: Role, name: str) -> Profile:
+        """Return a new profile, valid for a year, for a person of this institute.
+
+        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``.
+
+        Raises:
+            InvalidInput: not a name, or the node's role.
+            BadConfig: a file is missing, readable by others, or not what it should be.
+
+        """
+        who = SpiffeId(self.institute, role, name)
+        if role is Role.NODE:
+            people = ", ".join(r for r in Role if r is not Role.NODE)
+            raise InvalidInput(f"expected one of {people}, got {role}", field="role")
+        svid = self.authority.issue(who)
+        return Profile(who, self.bundle(), svid.certificate.decode(), svid.private_key.decode())
 
     def _key(self, name: str) -> Path:
         return self.path / "keys" / f"{name}.key"

@@ -151,6 +151,11 @@ class Settings(_Table):
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
     replication: Replication = Replication()
 
+    @property
+    def database_url(self) -> str:
+        """The database's URL with its password: for the driver, never for a log."""
+        return self.database.render_as_string(hide_password=False)
+
     @classmethod
     def load(cls, home: Path) -> Settings:
         """Read ``comity.toml`` of the home folder.

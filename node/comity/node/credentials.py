@@ -1,0 +1,45 @@
+"""TLS credentials of the server: which certificates open a connection at all.
+
+Invariants: no connection without a client certificate by this institute or a pinned peer; a peer
+that is added or dropped, and a node certificate that is renewed, count from the next handshake,
+without a restart. Whom a connection speaks for is decided call by call (``identity``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+
+
+def server_credentials(
+    identity: Callable[[], tuple[bytes, bytes]], authorities: Callable[[], bytes]
+) -> grpc.ServerCredentials:
+    """Return credentials that follow what ``identity`` and ``authorities`` say.
+
+    ``identity`` returns the node's certificate and private key, ``authorities`` the CA
+    certificates of this institute and of all pinned peers, all PEM. Both are called at every
+    handshake, on a thread of gRPC's, and must be quick. If one fails, the handshake goes on with
+    what was last in force and gRPC logs the failure.
+    """
+    in_force = (*identity(), authorities())
+
+    def refresh() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal in_force
+        latest = (*identity(), authorities())
+        if latest == in_force:
+            return None
+        in_force = latest
+        return _configuration(*latest)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(*in_force),
+        refresh,  # type: ignore[arg-type]  # the stubs forget None, "no change"
+        require_client_authentication=True,
+    )
+
+
+def _configuration(
+    certificate: bytes, private_key: bytes, authorities: bytes
+) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(private_key, certificate)], authorities)

@@ -1,0 +1,171 @@
+"""Who calls, and what they may call (invariant 9).
+
+The server accepts TLS certificates from every pinned authority, so TLS alone shows only that some
+pinned institute vouches for the caller: one institute's authority can sign a certificate that
+names another. Invariants: a caller is who its certificate says only if the certificate chains to
+the bundle of the very institute that it names; that is checked against the clock on every call,
+since a stream may outlive a certificate; a method that is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from comity.record.bundle import SpiffeBundle, TrustBundle
+from comity.record.errors import Forbidden, InvalidInput, Unauthenticated
+from comity.record.spiffe import Role, SpiffeId
+from comity.record.times import format_time
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+CACHED_CERTIFICATES: Final = 1024
+"""Certificates whose signature is not checked again: more than the people and peers of a node."""
+
+Period = tuple[datetime, datetime]
+
+_OPERATOR: Final = frozenset({Role.OPERATOR})
+_AUDIT: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
+_PEOPLE: Final = frozenset({Role.ANALYST, Role.AUDITOR, Role.OPERATOR})
+_PEER_NODES: Final[frozenset[Role]] = frozenset()
+"""Stands for the nodes of other institutes, which have no role here."""
+
+_OPEN_SERVICES: Final = frozenset(
+    {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+)
+
+CALLERS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
+    {
+        "/comity.v1.RecordsService/PublishRecord": _OPERATOR,
+        "/comity.v1.RecordsService/GetRecord": _PEOPLE,
+        "/comity.v1.RecordsService/SearchRecords": _PEOPLE,
+        "/comity.v1.RecordsService/WatchRecords": _PEOPLE,
+        "/comity.v1.RecordsService/ListBundles": _PEOPLE,
+        "/comity.v1.AuditService/ListReleases": _AUDIT,
+        "/comity.v1.AuditService/ListReceipts": _AUDIT,
+        "/comity.v1.AuditService/ListQuarantine": _AUDIT,
+        "/comity.v1.AdminService/GetStatus": _AUDIT,
+        "/comity.v1.AdminService/AddPeer": _OPERATOR,
+        "/comity.v1.AdminService/ListPeers": _OPERATOR,
+        "/comity.v1.AdminService/SetPeerStatus": _OPERATOR,
+        "/comity.v1.AdminService/RemovePeer": _OPERATOR,
+        "/comity.v1.AdminService/GetPolicy": _OPERATOR,
+        "/comity.v1.AdminService/SetPolicy": _OPERATOR,
+        "/comity.v1.AdminService/ExplainPolicy": _AUDIT,
+        "/comity.v1.ExchangeService/Describe": _PEER_NODES,
+        "/comity.v1.ExchangeService/Replicate": _PEER_NODES,
+    }
+)
+"""Roles of the node's own institute that may call a method; none means nodes of peers only."""
+
+
+def authenticate(
+    auth_context: Mapping[str, Iterable[bytes]],
+    find_bundle: Callable[[str], TrustBundle | None],
+    now: datetime,
+) -> SpiffeId:
+    """Return who is calling.
+
+    ``auth_context`` is gRPC's. ``find_bundle`` returns the bundle of this institute or of a pinned
+    peer, and None for every other institute.
+
+    Raises:
+        Unauthenticated: no certificate; not exactly one SPIFFE id in it; an institute that is not
+            pinned; a certificate that does not chain to that institute's bundle, or is out of date.
+
+    """
+    leaf = next(iter(auth_context.get("x509_pem_cert", ())), None)
+    if leaf is None:
+        raise Unauthenticated("expected a client certificate, got none", field="certificate")
+    who = _named_by(leaf)
+    bundle = find_bundle(who.institute)
+    if bundle is None:
+        message = f"expected an identity of a pinned institute, got {who}"
+        raise Unauthenticated(message, field="certificate")
+    periods = _periods(leaf, who.institute, bundle.spiffe)
+    if not any(start <= now <= end for start, end in periods):
+        start, end = map(format_time, periods[-1])
+        message = f"expected a certificate of {who} valid at {format_time(now)}"
+        hint = "get a new certificate, or set the clock"
+        got = f"got one valid from {start} to {end}"
+        raise Unauthenticated(f"{message}, {got}", field="certificate", hint=hint)
+    return who
+
+
+def authorise(caller: SpiffeId, method: str, institute: str) -> None:
+    """Check that ``caller`` may call ``method`` (``/package.Service/Method``) of this institute.
+
+    Raises:
+        Forbidden: it may not; names the role and the call.
+
+    """
+    if method.strip("/").partition("/")[0] in _OPEN_SERVICES:
+        return
+    roles = CALLERS.get(method)
+    if roles is None:
+        raise Forbidden(f"expected a method of this node, got {method:.200}")
+    is_own = caller.institute == institute
+    if roles is _PEER_NODES:
+        if not is_own and caller.role is Role.NODE:
+            return
+        expected = "the node of a peer"
+    else:
+        if is_own and caller.role in roles:
+            return
+        expected = f"{' or '.join(sorted(roles))} of {institute}"
+    raise Forbidden(f"{method}: expected {expected}, got {caller.role} of {caller.institute}")
+
+
+@lru_cache(maxsize=CACHED_CERTIFICATES)
+def _named_by(leaf: bytes) -> SpiffeId:
+    try:
+        extensions = x509.load_pem_x509_certificate(leaf).extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound as error:
+        message = "expected exactly one URI in the certificate, got none"
+        raise Unauthenticated(message, field="certificate") from error
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        message = f"expected a well-formed certificate: {error}"
+        raise Unauthenticated(message, field="certificate") from error
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    if len(uris) != 1:
+        message = f"expected exactly one URI in the certificate, got {len(uris)}"
+        raise Unauthenticated(message, field="certificate")
+    try:
+        return SpiffeId.parse(uris[0])
+    except InvalidInput as error:
+        raise Unauthenticated(error.message, field="certificate") from error
+
+
+@lru_cache(maxsize=CACHED_CERTIFICATES)
+def _periods(leaf: bytes, institute: str, authorities: SpiffeBundle) -> tuple[Period, ...]:
+    """Return when the certificate is good, for each authority that signed it.
+
+    Time is left out of the signature check so that the answer holds for ever and can be kept.
+    """
+    certificate = x509.load_pem_x509_certificate(leaf)
+    periods, causes = [], []
+    for authority in (key.certificate() for key in authorities.keys):
+        start = max(certificate.not_valid_before_utc, authority.not_valid_before_utc)
+        end = min(certificate.not_valid_after_utc, authority.not_valid_after_utc)
+        verifier = PolicyBuilder().store(Store([authority])).time(start).build_client_verifier()
+        try:
+            verifier.verify(certificate, [])
+        except VerificationError as error:
+            causes.append(error)
+        else:
+            periods.append((start, end))
+    if not periods:
+        issuer = certificate.issuer.rfc4514_string()
+        expected = f"expected a certificate by an authority of {institute}"
+        cause = causes[-1] if causes else None
+        message = f"{expected}, got one by {issuer!r:.100} ({cause or 'all are revoked'})"
+        raise Unauthenticated(message, field="certificate") from cause
+    return tuple(periods)
