@@ -1,1 +1,30 @@
-"""client."""
+"""Everyone outside a node: drafts, verification, exports, and the connection to one's own node."""
+
+from comity.client.draft import Draft
+from comity.client.exporting import export_record
+from comity.client.node import Node, connect
+from comity.client.profile import Profile, ProfileStore
+from comity.client.result import Filter, Page, Result, SignedReceipt
+from comity.client.verification import Outcome, Step, Verdict, Verification, verify_record
+from comity.client.view import RecordView, SectionStatus, SectionView
+
+__all__ = [
+    "Draft",
+    "Filter",
+    "Node",
+    "Outcome",
+    "Page",
+    "Profile",
+    "ProfileStore",
+    "RecordView",
+    "Result",
+    "SectionStatus",
+    "SectionView",
+    "SignedReceipt",
+    "Step",
+    "Verdict",
+    "Verification",
+    "connect",
+    "export_record",
+    "verify_record",
+]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 import grpc
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadBundle
 from comity.record.limits import MAX_MESSAGE_BYTES
-from cryptography.hazmat.primitives.serialization import Encoding
 
 KEEPALIVE_MS: Final = 20_000
 """A silent connection is probed this often: shorter than the idle limits of common NATs."""
@@ -53,7 +54,6 @@ def open_channel(bundle: TrustBundle, certificate: bytes, private_key: bytes) ->
 
     Raises:
         BadBundle: the bundle holds no authority, which revokes every certificate.
-
     """
     if not bundle.authorities:
         # an empty list of roots would make gRPC trust the machine's own

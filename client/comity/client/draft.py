@@ -25,6 +25,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
 from comity.record.content import SECTION_MODELS, Kind, Line, Sha256, check_content
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadContent, InvalidInput, MalformedStatement
@@ -46,9 +50,6 @@ from comity.record.statement import (
     Statement,
     Subject,
 )
-from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 
 class DraftSubject(Model):

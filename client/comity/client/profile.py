@@ -22,15 +22,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
 from comity.record import ijson
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.keys import read_secret, write_secret
 from comity.record.spiffe import SpiffeId
 from comity.record.times import format_time
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 _FIELDS: Final = {"identity", "bundle", "certificate", "privateKey"}
@@ -67,7 +68,6 @@ class Profile:
 
         Raises:
             BadConfig: it has expired, or is not valid yet.
-
         """
         leaf = self._leaf()
         if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
@@ -81,7 +81,6 @@ class Profile:
 
         Raises:
             BadConfig: missing, readable by others, or not a profile; names the file and field.
-
         """
         data = read_secret(path)
         try:
@@ -95,7 +94,6 @@ class Profile:
 
         Raises:
             BadConfig: the file exists already.
-
         """
         value = {
             "identity": str(self.identity),
@@ -157,7 +155,6 @@ class ProfileStore:
 
         Raises:
             InvalidInput: not a name.
-
         """
         if not _NAME.fullmatch(name):
             message = f"expected 1 to 200 of [A-Za-z0-9._@-], got {name!r:.80}"
@@ -173,7 +170,6 @@ class ProfileStore:
         Raises:
             InvalidInput: not a name.
             BadConfig: the name is taken by another identity, or the folder cannot be written.
-
         """
         identity = profile.identity
         name = name or f"{identity.name or identity.role}@{identity.institute}"
@@ -183,6 +179,7 @@ class ProfileStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.unlink(missing_ok=True)
             profile.save(fresh)
             fresh.replace(path)
             (self._folder / "current").write_text(name + "\n")
@@ -199,7 +196,6 @@ class ProfileStore:
         Raises:
             BadConfig: the file is not a usable profile.
             NotFound: no profile of that name, or none at all.
-
         """
         chosen = name or self.current
         if not chosen:

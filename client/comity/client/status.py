@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 import grpc
-from comity.record import errors
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
+from comity.record import errors
 
 DOMAIN: Final = "comity.v1"
 

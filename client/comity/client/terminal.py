@@ -1,0 +1,127 @@
+"""The terminal: what both commands print to, and how they end.
+
+Invariants: text from records and from the wire reaches the terminal only through ``visible`` or
+``text``, so that it can neither send control sequences nor write in Rich's markup; data goes to
+stdout, everything else to stderr; ``run`` is the only place that exits.
+
+Exit codes: 0 done, 1 a Comity error, 64 wrong usage (EX_USAGE), 130 interrupted; a command may
+give others their meaning and says so in its help.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn, TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.exceptions import TyperException
+
+from comity.record.errors import ComityError
+
+USAGE: Final = 64
+INTERRUPTED: Final = 130
+
+out: Final = Console(markup=False, highlight=False, emoji=False)
+"""Standard output. Give it ``Text``, tables, or text that this program wrote itself."""
+
+err: Final = Console(markup=False, highlight=False, emoji=False, stderr=True)
+"""Standard error: progress, warnings, hints."""
+
+_CONTROLS: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""C0 (but tab and line feed), DEL, C1, line separators, bidirectional overrides, surrogates."""
+
+_NOT_IN_LINE: Final = re.compile(r"[\t\n]+")
+
+
+def visible(value: str) -> str:
+    r"""Return text that is safe to print: control characters are spelled out (``\x1b``)."""
+    return _CONTROLS.sub(_spell, value)
+
+
+def text(value: str, style: str = "") -> Text:
+    """Return one line of text from outside, for a console or a table cell."""
+    return Text(_NOT_IN_LINE.sub(" ", visible(value)), style)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print JSON to stdout; ``indent`` None gives one line."""
+    _write_json(sys.stdout, value, indent)
+
+
+def table(*columns: str) -> Table:
+    """Return an empty table with these headings, without lines around it."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns:
+        grid.add_column(heading, overflow="fold")
+    return grid
+
+
+def print_table(rows: Table) -> None:
+    """Print a table; into a pipe it is as wide as its text, so that nothing is broken."""
+    width = None if out.is_terminal else max(80, out.measure(rows).maximum)
+    out.print(rows, width=width)
+
+
+def examples(*lines: str) -> str:
+    """Return the epilog of a command's help, with ``lines`` as they stand."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def print_error(error: ComityError, *, as_json: bool) -> None:
+    """Tell an error on stderr: one line and a hint, or one line of JSON."""
+    if as_json:
+        names = ("reason", "field", "message", "hint")
+        value = {"error": {name: getattr(error, name) for name in names}}
+        _write_json(sys.stderr, value, None)
+        return
+    _complain(str(error), error.hint)
+
+
+def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line (by default the process's own) and exit with its code.
+
+    A ComityError that a command raises is told in the way of ``print_error``, as JSON where the
+    command line has ``--json``. Any other exception is a defect and ends in a plain traceback.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = typer.main.get_command(app).main(args=given, standalone_mode=False)
+    except ComityError as error:
+        print_error(error, as_json="--json" in given)
+        sys.exit(1)
+    except TyperException as error:
+        _complain(error.format_message(), "add --help to see what is expected")
+        sys.exit(USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # whoever reads our output has seen enough; keep Python from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, hint: str) -> None:
+    err.print(Text.assemble(("error: ", "bold red"), text(message)), soft_wrap=True)
+    if hint:
+        err.print(Text.assemble(("hint: ", "bold"), text(hint)), soft_wrap=True)
+
+
+def _write_json(stream: TextIO, value: Any, indent: int | None) -> None:
+    # JSON escapes C0 itself; everything else that could steer a terminal stands inside strings
+    encoded = json.dumps(value, ensure_ascii=False, indent=indent)
+    stream.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded) + "\n")
+
+
+def _spell(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
