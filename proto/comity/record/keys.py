@@ -13,10 +13,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from comity.record.errors import BadConfig, BadSignature, InvalidInput
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from comity.record.errors import BadConfig, BadSignature, InvalidInput
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _ECDSA = ec.ECDSA(hashes.SHA256())
@@ -137,12 +138,14 @@ def write_secret(path: Path, data: bytes) -> None:
     """Create ``path`` with mode 0600 and ``data``, synced to disk.
 
     Raises:
-        BadConfig: it exists already.
+        BadConfig: it exists already, or cannot be written.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise BadConfig("exists already and is not overwritten", field=str(path)) from error
+    except OSError as error:
+        raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

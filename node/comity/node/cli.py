@@ -1,0 +1,60 @@
+"""``comity-node``: the command of the operators who run an institute's node.
+
+Commands work on the home folder and its database directly, whether the node runs or not; a
+running node follows what they change. Invariant: this module and ``commands`` hold no rules of
+the domain; they read arguments, call it, and print.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client.terminal import examples, out, run
+from comity.node.commands import setup
+
+app = typer.Typer(
+    name="comity-node",
+    help="Run an institute's node: exchange signed information about AI models with peers.",
+    epilog=examples(
+        "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
+        "    --address comity.aisi.example:7000",
+        "comity-node peers add ca.aisi.example.bundle.json",
+        "comity-node policy set --preset balanced",
+        "comity-node run",
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"comity-node {version('comity')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    home: Annotated[
+        Path, typer.Option(envvar="COMITY_HOME", metavar="DIR", help="The node's home folder.")
+    ] = Path("~/.comity"),
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
+    ] = False,
+) -> None:
+    context.obj = home.expanduser()
+
+
+setup.register(app)
+
+
+def main() -> None:
+    """Run ``comity-node`` with this process's arguments."""
+    run(app)

@@ -1,0 +1,1 @@
+"""The commands of ``comity-node``, a module for each group."""

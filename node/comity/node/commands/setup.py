@@ -1,0 +1,161 @@
+"""Setting up: a home, its trust bundle, and profiles for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from comity.client.terminal import err, examples, out, print_json, text
+from comity.node.commands.workplace import Json, home_folder, open_home
+from comity.node.home import Home
+from comity.record.bundle import spoken
+from comity.record.errors import InvalidInput
+from comity.record.spiffe import Role
+from comity.record.times import format_time
+
+_INIT_EXAMPLES = examples(
+    "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
+    "    --address comity.aisi.example:7000",
+    "comity-node --home /srv/comity init --institute ca.aisi.example --name en=CAISI \\",
+    "    --name fr=ICSIA --address node.caisi.example:7000 \\",
+    "    --database postgresql+psycopg://comity@db/comity",
+)
+_BUNDLE_EXAMPLES = examples(
+    "comity-node bundle > uk.aisi.example.bundle.json",
+    "comity-node bundle > /dev/null        # only the fingerprint, to read aloud",
+)
+_GRANT_EXAMPLES = examples(
+    "comity-node grant analyst/ada",
+    "comity-node grant auditor/grace --output /media/usb/grace.profile.json",
+)
+
+
+def init(
+    context: typer.Context,
+    institute: Annotated[
+        str, typer.Option(metavar="ID", help="Institute id: a lower-case DNS name it owns.")
+    ],
+    name: Annotated[
+        list[str],
+        typer.Option(metavar="TAG=NAME", help="Name of the institute by BCP 47 tag; repeatable."),
+    ],
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where peers and people reach the node.")
+    ],
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="What to bind; all interfaces by default."),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="SQLAlchemy URL; SQLite by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a node's home: settings, keys, certificates.
+
+    Nothing is overwritten, and a failed init leaves nothing behind.
+    """
+    home = Home.create(
+        home_folder(context),
+        institute=institute,
+        names=_names(name),
+        address=address,
+        listen=listen,
+        database=database,
+    )
+    if as_json:
+        print_json(_summary(home))
+    else:
+        _print_next_steps(home)
+
+
+def bundle(context: typer.Context) -> None:
+    """Print the trust bundle that peers pin: JSON on stdout, its fingerprint on stderr.
+
+    Send the file to a peer, and read the fingerprint to it over the telephone.
+    """
+    made = open_home(context).bundle()
+    sys.stdout.write(made.to_json().decode())
+    err.print(text(f"fingerprint {spoken(made.fingerprint)}"), soft_wrap=True)
+
+
+def grant(
+    context: typer.Context,
+    who: Annotated[
+        str, typer.Argument(metavar="ROLE/NAME", help="analyst/…, auditor/… or operator/….")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; <role>-<name>.profile.json by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a profile for a person of the institute: identity, key and certificate for a year.
+
+    The file is a secret. Hand it to that person only, and delete your copy.
+    """
+    role, name = _person(who)
+    profile = open_home(context).grant(role, name)
+    file = output or Path(f"{role}-{name}.profile.json")
+    profile.save(file)
+    expires = format_time(profile.expiry)
+    if as_json:
+        print_json({"identity": str(profile.identity), "file": str(file), "expiryTime": expires})
+        return
+    out.print(text(f"{file}: {profile.identity}, until {expires}"), soft_wrap=True)
+    err.print(text(f"Next: {name} runs comity login {file.name}"), soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog=_INIT_EXAMPLES)(init)
+    app.command(epilog=_BUNDLE_EXAMPLES)(bundle)
+    app.command(epilog=_GRANT_EXAMPLES)(grant)
+
+
+def _names(pairs: list[str]) -> dict[str, str]:
+    names = {}
+    for pair in pairs:
+        tag, separator, name = pair.partition("=")
+        if not separator:
+            message = f"expected TAG=NAME such as en='AI Security Institute', got {pair!r:.80}"
+            raise InvalidInput(message, field="--name")
+        names[tag] = name
+    return names
+
+
+def _person(who: str) -> tuple[Role, str]:
+    role, _, name = who.partition("/")
+    if role not in set(Role) - {Role.NODE}:
+        people = ", ".join(f"{r}/NAME" for r in Role if r is not Role.NODE)
+        raise InvalidInput(f"expected one of {people}, got {who!r:.80}", field="ROLE/NAME")
+    return Role(role), name
+
+
+def _summary(home: Home) -> dict[str, object]:
+    return {
+        "home": str(home.path),
+        "institute": home.institute,
+        "address": home.settings.address,
+        "listen": home.settings.listen,
+        "database": home.settings.database.render_as_string(hide_password=True),
+        "fingerprint": home.bundle().fingerprint,
+    }
+
+
+def _print_next_steps(home: Home) -> None:
+    for label, value in _summary(home).items():
+        shown = spoken(str(value)) if label == "fingerprint" else str(value)
+        out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
+    prefix = f"comity-node --home {home.path}"
+    steps = (
+        f"{prefix} policy set --preset open     say who is given what",
+        f"{prefix} grant operator/NAME          make a profile for yourself",
+        f"{prefix} bundle                       print the bundle for your peers",
+        f"{prefix} peers add FILE               pin a peer's bundle",
+        f"{prefix} run                          serve",
+    )
+    err.print(text("\nBack up this folder: its keys exist nowhere else. Next:"))
+    for step in steps:
+        err.print(text(f"  {step}"), soft_wrap=True)

@@ -1,0 +1,80 @@
+"""Logs: one JSON object a line on stderr, or key=value on a terminal.
+
+Everything that logs goes the same way: structlog here, the standard library's loggers of gRPC,
+SQLAlchemy and Alembic. Invariant: whatever is logged, no private key and no password of a URL
+leaves the process; it is the finished line that is searched, so nothing can hide in a nested value
+or a traceback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_PRIVATE_KEY: Final = re.compile(
+    r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----([A-Za-z0-9+/=\s]|\\+[nr])*(-----END \1-----)?"
+)
+_URL_PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s@/\"']+@")
+_QUIET: Final = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING}
+
+
+def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send all logs of this process to ``stream``, by default stderr."""
+    out = stream or sys.stderr
+    # gRPC's core writes lines of its own; they repeat what calls report as errors
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(terminal=out.isatty()),
+                redact,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name, quiet in _QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+def redact(_logger: WrappedLogger, _method: str, line: EventDict | str) -> Any:
+    """Take private keys and passwords of URLs out of a finished line; a structlog processor."""
+    text = _PRIVATE_KEY.sub("[private key]", str(line))
+    return _URL_PASSWORD.sub(r"\1***@", text)
+
+
+def _renderers(*, terminal: bool) -> list[Processor]:
+    # tracebacks are plain in both: the rich ones print local variables
+    if terminal:
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
