@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, Final
 
 import cedarpy
+
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts
 from comity.record.content import Kind
 

@@ -17,10 +17,11 @@ from functools import cache
 from typing import Any, Final
 
 import cedarpy
+
 from comity.policies import engine, wording
 from comity.policies.facts import Action, PartFacts, PeerFacts
 from comity.policies.source import Rule, read_rules, refuse
-from comity.record.errors import BadPolicy, LimitExceeded
+from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_POLICY_BYTES
 
 BASELINE_PREFIX: Final = "baseline-"
@@ -85,7 +86,7 @@ class Policy:
                 "MAX_POLICY_BYTES", MAX_POLICY_BYTES, len(data), "bytes", field="policy"
             )
         rules = read_rules(text)
-        parsed = _parsed(text, rules)
+        parsed = [_parsed(rule) for rule in rules]
         _check_schema(text, rules)
         texts = tuple(_check_rule(*pair) for pair in zip(rules, parsed, strict=True))
         _check_unique(rules, texts)
@@ -150,21 +151,23 @@ class _Baseline:
 @cache
 def _baseline() -> _Baseline:
     text = engine.read_resource("baseline.cedar")
-    rules = tuple(_rule_text(item) for item in _parsed(text, read_rules(text)))
+    rules = tuple(_rule_text(_parsed(rule)) for rule in read_rules(text))
     return _Baseline(text, rules, cedarpy.PolicySet.from_str(text))
 
 
-def _parsed(text: str, rules: list[Rule]) -> list[dict[str, Any]]:
-    """Return each rule in Cedar's JSON form, in the order of the text."""
+def _parsed(rule: Rule) -> dict[str, Any]:
+    """Return a rule in Cedar's JSON form."""
     try:
-        found = json.loads(cedarpy.policies_to_json_str(text))
+        found = json.loads(cedarpy.policies_to_json_str(rule.prefix(len(rule.tokens))))
     except RecursionError as error:
-        raise BadPolicy("expected shorter chains of operators", field="policy") from error
-    for number in sorted(int(key.removeprefix("policy")) for key in found["templates"]):
+        message = "expected a shorter chain of operators"
+        raise refuse(rule.text, rule.start, message, "split the rule, or use a set") from error
+    if found["templates"]:
         message = "expected a rule without ?principal and ?resource, got a template"
-        raise refuse(text, rules[number].start, message, "a template decides nothing until linked")
-    items: dict[str, dict[str, Any]] = found["staticPolicies"]
-    return [items[f"policy{number}"] for number in range(len(rules))]
+        hint = "a template decides nothing until it is linked"
+        raise refuse(rule.text, rule.find("?"), message, hint)
+    item: dict[str, Any] = found["staticPolicies"]["policy0"]
+    return item
 
 
 def _check_schema(text: str, rules: list[Rule]) -> None:

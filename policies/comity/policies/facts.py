@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Final
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
 from comity.record import ijson
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput
 from comity.record.handling import Tlp
 from comity.record.models import Flag, Integer, describe
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
 
 _JSON: Final = ConfigDict(
     alias_generator=to_camel, extra="forbid", validate_by_name=False, validate_by_alias=True

@@ -1,20 +1,32 @@
 """Policies to begin with, each a folder: the policy, a page about it, and cases that hold it.
 
-``presets/<name>/policy.cedar``, ``README.md``, ``allow/*.json`` and ``deny/*.json``.
+``presets/<name>/`` holds ``policy.cedar``, ``README.md``, ``allow/*.json`` and ``deny/*.json``.
 """
 
 from __future__ import annotations
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 
-from comity.policies.engine import read_resource
+from comity.policies.cases import POLICY_FILE
 from comity.record.errors import NotFound
 
 
 def preset_names() -> list[str]:
     """Return the presets' names, in alphabetical order."""
-    folder = resources.files("comity.policies").joinpath("presets")
-    return sorted(item.name for item in folder.iterdir() if item.is_dir())
+    return sorted(item.name for item in _presets().iterdir() if item.is_dir())
+
+
+def preset_folder(name: str) -> Traversable:
+    """Return a preset's folder, for ``read_policy`` and ``read_cases``.
+
+    Raises:
+        NotFound: no preset of that name; names those that exist.
+
+    """
+    if name not in preset_names():
+        raise NotFound(f"expected one of {', '.join(preset_names())}, got {name!r:.80}")
+    return _presets().joinpath(name)
 
 
 def load_preset(name: str) -> str:
@@ -24,6 +36,8 @@ def load_preset(name: str) -> str:
         NotFound: no preset of that name; names those that exist.
 
     """
-    if name not in preset_names():
-        raise NotFound(f"expected one of {', '.join(preset_names())}, got {name!r:.80}")
-    return read_resource(f"presets/{name}/policy.cedar")
+    return preset_folder(name).joinpath(POLICY_FILE).read_text(encoding="utf-8")
+
+
+def _presets() -> Traversable:
+    return resources.files("comity.policies").joinpath("presets")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import cedarpy
+
 from comity.record.errors import BadPolicy
 
 MAX_NESTING: Final = 64
@@ -25,6 +26,7 @@ _TOKEN: Final = re.compile(
     r"""(?P<gap>\s+|//[^\n]*)|"(?:\\.|[^"\\])*"|\w+|::|==|!=|<=|>=|&&|\|\||.""", re.DOTALL
 )
 _UNFINISHED: Final = "unexpected end of input"
+_BLAMED_ON_END: Final = (None, _UNFINISHED, "unexpected token `;`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,11 @@ def _check_syntax(rule: Rule) -> None:
     if reason == _UNFINISHED:
         end = rule.tokens[-1][1]
         raise refuse(rule.text, end, "expected the rule to go on and end in ';', got its end")
-    # A prefix is merely unfinished up to the token that the grammar cannot accept.
+    # Cut short and closed, a rule is blamed for its end, up to the token that cannot stand there.
     low, high = 1, len(rule.tokens)
     while low < high:
         middle = (low + high) // 2
-        if _syntax_error(rule.prefix(middle)) == _UNFINISHED:
+        if _syntax_error(rule.prefix(middle) + ";") in _BLAMED_ON_END:
             low = middle + 1
         else:
             high = middle

@@ -1,0 +1,278 @@
+"""Policy: the baseline that nobody can undo, the evaluator, and what is refused as a policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import cedarpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comity.policies import engine
+from comity.policies.evaluator import Policy
+from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
+from comity.policies.presets import load_preset, preset_names
+from comity.policies.source import MAX_NESTING, MAX_RULE_TOKENS
+from comity.record.content import Kind
+from comity.record.errors import BadPolicy, InvalidInput, LimitExceeded, NotFound
+from comity.record.handling import Tlp
+from comity.record.limits import MAX_POLICY_BYTES
+
+UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+EVERYTHING = Policy.parse('@id("everything") permit (principal, action, resource);')
+PRESETS = {name: Policy.parse(load_preset(name)) for name in preset_names()}
+GIVING = (Action.REPLICATE, Action.QUERY)
+
+PEER = PeerFacts(CA, PeerStatus.MEMBER)
+CARD = PartFacts(
+    kind=Kind.MODEL_CARD,
+    issuer=UK,
+    section="",
+    tlp=Tlp.GREEN,
+    releasable_to=None,
+    onward=False,
+    purposes=frozenset(),
+    tags=frozenset(),
+    domains=frozenset(),
+    severity=0,
+    own=True,
+)
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+names = st.frozensets(st.sampled_from(["a", "b", "c"]) | words, max_size=3)
+counts = st.dictionaries(st.sampled_from(Kind), st.integers(0, 2**53 - 1), max_size=3)
+peers = st.builds(
+    PeerFacts,
+    institute=st.sampled_from([UK, CA, JP]),
+    status=st.sampled_from(PeerStatus),
+    groups=names,
+    clearances=names,
+    purposes=names,
+    standing=st.builds(Standing, counts, counts, counts, counts),
+)
+parts = st.builds(
+    PartFacts,
+    kind=st.sampled_from(Kind),
+    issuer=st.sampled_from([UK, CA, JP]),
+    section=st.sampled_from(["", "?", "risks"]),
+    tlp=st.sampled_from(Tlp),
+    releasable_to=st.none() | st.frozensets(st.sampled_from([UK, CA, JP]), max_size=3),
+    onward=st.booleans(),
+    purposes=names,
+    tags=names,
+    domains=names,
+    severity=st.integers(0, 4),
+    own=st.booleans(),
+    withdrawn=st.booleans(),
+)
+
+
+def handling_admits(peer: PeerFacts, part: PartFacts) -> bool:
+    """The baseline once more, as the specification says it and not as the rules do."""
+    if peer.status not in (PeerStatus.MEMBER, PeerStatus.PROBATION) or part.withdrawn:
+        return False
+    if part.issuer == peer.institute or not (part.own or part.onward):
+        return False
+    if part.purposes and not part.purposes & peer.purposes:
+        return False
+    if part.releasable_to is not None and peer.institute not in part.releasable_to:
+        return False
+    if part.tlp is Tlp.CLEAR:
+        return True
+    if part.tlp is Tlp.GREEN:
+        return peer.status is PeerStatus.MEMBER
+    return part.releasable_to is not None
+
+
+@pytest.mark.parametrize(
+    ("tlp", "listed", "status", "own"),
+    list(product(Tlp, (None, frozenset[str](), frozenset({CA})), PeerStatus, (True, False))),
+)
+def test_baseline_holds_against_a_policy_that_permits_everything(
+    tlp: Tlp, listed: frozenset[str] | None, status: PeerStatus, own: bool
+) -> None:
+    peer = replace(PEER, status=status)
+    part = replace(CARD, tlp=tlp, releasable_to=listed, own=own)
+    for action in GIVING:
+        verdict = EVERYTHING.decide(peer, part, action)
+        assert verdict.allowed == handling_admits(peer, part)
+        if not verdict.allowed:
+            assert verdict.rules
+            assert all(rule.startswith("baseline-") for rule in verdict.rules)
+
+
+@given(peers, st.lists(parts, max_size=4), st.sampled_from(GIVING))
+def test_what_any_preset_allows_handling_admits(
+    peer: PeerFacts, several: list[PartFacts], action: Action
+) -> None:
+    for name in preset_names():
+        for part, verdict in zip(
+            several, PRESETS[name].decide_many(peer, several, action), strict=True
+        ):
+            assert not verdict.allowed or handling_admits(peer, part)
+
+
+@given(peers, st.lists(parts, max_size=4), st.sampled_from(Action))
+def test_deciding_many_parts_at_once_is_deciding_each(
+    peer: PeerFacts, several: list[PartFacts], action: Action
+) -> None:
+    policy = PRESETS["balanced"]
+    each = [policy.decide(peer, part, action) for part in several]
+    assert policy.decide_many(peer, several, action) == each
+
+
+@given(peers, parts)
+def test_whoever_was_given_a_record_hears_of_its_recall(peer: PeerFacts, part: PartFacts) -> None:
+    nothing = Policy.parse('@id("nothing") forbid (principal, action, resource);')
+    assert nothing.decide(peer, part, Action.RECALL).rules == ("baseline-recall",)
+    assert nothing.decide(peer, part, Action.RECALL).allowed
+
+
+@given(peers, parts)
+def test_facts_fit_the_schema(peer: PeerFacts, part: PartFacts) -> None:
+    found = str(engine.entities(peer, [part]))
+    cedarpy.Entities.from_json_str(found, engine.schema())
+
+
+@given(parts)
+def test_a_handling_class_is_read_back_from_its_identity(part: PartFacts) -> None:
+    assert PartFacts.from_json(part.to_json()) == part
+
+
+def test_a_handling_class_with_an_unknown_field_is_refused() -> None:
+    data = CARD.to_json().replace(b'"tags"', b'"title"')
+    with pytest.raises(InvalidInput, match="part"):
+        PartFacts.from_json(data)
+
+
+def test_an_empty_policy_gives_nothing_and_says_what_it_was_asked() -> None:
+    verdict = Policy.parse("").decide(PEER, replace(CARD, section="risks"))
+    assert (verdict.allowed, verdict.rules) == (False, ())
+    for word in ("replicate", "section risks", "model-card", "TLP:GREEN", UK, CA, "member"):
+        assert word in verdict.message
+
+
+def test_a_rule_that_fails_denies_whatever_the_others_permit() -> None:
+    overflow = """
+        @id("all") permit (principal, action, resource);
+        @id("count") permit (principal, action, resource)
+        when { context.given * 10000 > 0 };"""
+    peer = replace(PEER, standing=Standing(given={Kind.MODEL_CARD: 2**53 - 1}))
+    verdict = Policy.parse(overflow).decide(peer, CARD)
+    assert (verdict.allowed, verdict.rules) == (False, ())
+    assert "count" in verdict.message
+    assert "overflow" in verdict.message
+
+
+def test_rules_of_a_long_policy_are_named_in_the_order_of_the_text() -> None:
+    text = "".join(f'@id("r{n}") permit (principal, action, resource);\n' for n in range(40))
+    assert Policy.parse(text).decide(PEER, CARD).rules == tuple(f"r{n}" for n in range(40))
+
+
+def test_a_denial_names_the_label_the_list_and_the_institute() -> None:
+    part = replace(CARD, tlp=Tlp.RED, releasable_to=frozenset({JP}))
+    message = EVERYTHING.decide(PEER, part).message
+    assert message == (
+        "forbidden by baseline-releasable-to: "
+        f"the issuer's releasable-to list ({JP}) does not name {CA}"
+    )
+
+
+def test_a_long_list_is_cut_short_in_messages() -> None:
+    part = replace(CARD, releasable_to=frozenset(f"i{n}.example" for n in range(200)))
+    assert "and 195 more" in EVERYTHING.decide(PEER, part).message
+
+
+def test_a_fact_that_looks_like_a_placeholder_stays_as_it_is() -> None:
+    part = replace(CARD, section="{peer}", tlp=Tlp.AMBER, issuer="{tlp}", own=False)
+    message = EVERYTHING.decide(PEER, part).message
+    assert "{tlp} issued it and does not allow passing it on" in message
+
+
+def test_an_institutes_own_reason_is_filled_in() -> None:
+    policy = Policy.parse(
+        '@id("no-red") @reason("we keep TLP:{tlp} from {peer}") forbid (principal,action,resource);'
+    )
+    expected = f"forbidden by no-red: we keep TLP:GREEN from {CA}"
+    assert policy.decide(PEER, CARD).message == expected
+
+
+def test_giving_a_record_uses_up_the_balance_of_its_kind_alone() -> None:
+    standing = Standing().after_giving(Kind.EVALUATION, 19).after_giving(Kind.EVALUATION)
+    assert standing.given == {Kind.EVALUATION: 20}
+    peer = replace(PEER, standing=standing)
+    evaluation = replace(CARD, kind=Kind.EVALUATION)
+    allowed = [v.allowed for v in PRESETS["balanced"].decide_many(peer, [evaluation, CARD])]
+    assert allowed == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("condition", "depends"),
+    [
+        ("context.given < 3", True),
+        ('principal.standing.received["model-card"] > 1', True),
+        ('principal["standing"].given.dataset > 1', True),
+        ('resource.tags.contains("standing")', False),
+        ("resource.severity > 2 // context", False),
+    ],
+)
+def test_a_policy_knows_whether_it_reads_standing(condition: str, depends: bool) -> None:
+    text = f'@id("a") permit (principal, action, resource) when {{ {condition}\n}};'
+    assert Policy.parse(text).depends_on_standing is depends
+
+
+HEAD = '@id("a") permit (principal, action, resource)'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        (f"{HEAD}\nwhen {{ principal.status == }};", "line 2, column 28", "unexpected token `}`"),
+        (f"{HEAD} when {{ 1 == }} unless {{ 2 == 3 }};", "column 59", "token `}`"),
+        (f"{HEAD} when {{ 1 1 }};", "column 56", "token `1`"),
+        (f"// é\n{HEAD} # no\n;", "line 2, column 47", "invalid token"),
+        (f"\n{HEAD}", "line 2, column 46", "end in ';'"),
+        (f"{HEAD};\n @id('b') permit;", "line 2, column 6", "invalid token"),
+        ('@id("a") @id("b") permit (principal, action, resource);', "line 1", "duplicate"),
+        (f"{HEAD}\nwhen {{ principal.standng == 1 }};", "line 2, column 18", "`standng`"),
+        (f'{HEAD}\nwhen {{ resource.tlp == Tlp::"REDD" }};', "line 2, column 29", "REDD"),
+        ('@id("a") permit (principal, action == Action::"send", resource);', "column 47", "send"),
+        ("\npermit (principal, action, resource);", "line 2, column 1", 'expected @id("...")'),
+        ('@id("a,b") permit (principal, action, resource);', "line 1, column 1", "a,b"),
+        (f"{HEAD};\n\n {HEAD};", "line 3, column 2", "each @id once"),
+        (HEAD.replace('"a"', '"baseline-a"') + ";", "line 1", "baseline-"),
+        (HEAD.replace("permit", '@reason("{who}") permit') + ";", "column 11", "{who}"),
+        (HEAD.replace("principal", "principal == ?principal") + ";", "column 31", "template"),
+        (HEAD.replace("action", 'action == Action::"recall"') + ";", "line 1", "recall"),
+        (f"{HEAD} when {{ {'(' * 1_000}", "line 1", f"at most {MAX_NESTING} brackets"),
+        (f"{HEAD} when {{ {'true || ' * 9_000} true }};", "line 1", f"at most {MAX_RULE_TOKENS}"),
+    ],
+)
+def test_a_bad_policy_is_refused_with_place_and_reason(text: str, place: str, reason: str) -> None:
+    with pytest.raises(BadPolicy) as caught:
+        Policy.parse(text)
+    assert place in caught.value.message
+    assert reason in caught.value.message
+    assert caught.value.field == "policy"
+
+
+def test_a_rule_may_name_every_institute_of_a_large_network() -> None:
+    institutes = ", ".join(f'"i{n}.example"' for n in range(256))
+    Policy.parse(f"{HEAD} when {{ [{institutes}].contains(principal.institute) }};")
+
+
+def test_a_policy_over_the_limit_is_refused_by_name() -> None:
+    with pytest.raises(LimitExceeded, match="MAX_POLICY_BYTES"):
+        Policy.parse("//" + "x" * MAX_POLICY_BYTES)
+
+
+def test_equal_texts_have_equal_digests_and_are_equal_policies() -> None:
+    assert Policy.parse(f"{HEAD};") == Policy.parse(f"{HEAD};")
+    assert Policy.parse(f"{HEAD};").digest != Policy.parse(f"{HEAD} ;").digest
+
+
+def test_an_unknown_preset_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(NotFound, match="balanced, open"):
+        load_preset("secretive")
