@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from comity.record.errors import BadConfig, InvalidInput
-from comity.record.keys import private_pem
-from comity.record.spiffe import Role, SpiffeId, check_institute
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from comity.record.errors import BadConfig, InvalidInput
+from comity.record.keys import private_pem
+from comity.record.spiffe import Role, SpiffeId, check_institute
 
 CLOCK_DRIFT: Final = timedelta(hours=1)
 """How long before now a certificate begins: the other side's clock may be slow."""

@@ -27,6 +27,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
 from comity.client.profile import Profile
 from comity.node.authority import NODE_LIFETIME, Authority
 from comity.node.settings import Settings
@@ -35,9 +39,6 @@ from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
 from comity.record.notes import LOG_KEY, WITNESS_KEY, verifier_key
 from comity.record.spiffe import Role, SpiffeId
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 _RENEWAL: Final = NODE_LIFETIME / 3
 

@@ -15,12 +15,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
 from comity.record.bundle import SpiffeBundle, TrustBundle
 from comity.record.errors import Forbidden, InvalidInput, Unauthenticated
 from comity.record.spiffe import Role, SpiffeId
 from comity.record.times import format_time
-from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 CACHED_CERTIFICATES: Final = 1024
 """Certificates whose signature is not checked again: more than the people and peers of a node."""

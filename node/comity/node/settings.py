@@ -21,11 +21,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from comity.record.errors import BadConfig, InvalidInput
-from comity.record.keys import read_secret, write_secret
-from comity.record.models import Integer, describe
-from comity.record.spiffe import check_institute
-from comity.record.statement import LanguageMap
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -37,6 +32,12 @@ from pydantic import (
 )
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from comity.record.errors import BadConfig, InvalidInput
+from comity.record.keys import read_secret, write_secret
+from comity.record.models import Integer, describe
+from comity.record.spiffe import check_institute
+from comity.record.statement import LanguageMap
 
 FILE: Final = "comity.toml"
 SQLITE_FILE: Final = "comity.db"

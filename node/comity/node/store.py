@@ -16,11 +16,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from comity.node.tables import NodeState
-from comity.record.errors import BadConfig
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import Session, create_engine, select
+
+from comity.node.tables import NodeState
+from comity.record.errors import BadConfig
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a writer waits for another process's transaction."""

@@ -38,10 +38,6 @@ class RecordRow(SQLModel, table=True):
     issue_time: int = Field(sa_type=BigInteger)
     model: str = Field(sa_type=Text)
     """Lower-case subject name and model descriptor."""
-    text: str = Field(sa_type=Text)
-    """Lower-case words of title, summary, tags and disclosed sections."""
-    severity: int = Field(default=0, index=True)
-    """Rank of the highest severity in a disclosed section; 0 is not stated."""
     supersedes: str | None = Field(default=None, max_length=64, index=True)
     superseded: bool = False
     origin: str = Field(max_length=253)
@@ -56,14 +52,6 @@ class RecordTag(SQLModel, table=True):
 
     __tablename__ = "record_tag"
     tag: str = Field(max_length=256, primary_key=True)
-    record_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
-
-
-class RecordDomain(SQLModel, table=True):
-    """A domain that a disclosed section of a record names."""
-
-    __tablename__ = "record_domain"
-    domain: str = Field(max_length=256, primary_key=True)
     record_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
 
 
@@ -99,8 +87,21 @@ class Part(SQLModel, table=True):
     class_id: int = Field(foreign_key="handling_class.class_id")
     embargo_time: int | None = Field(default=None, sa_type=BigInteger)
     origin: str = Field(max_length=253)
+    severity: int = Field(default=0, index=True)
+    """Rank of the highest severity in a section; 0 is not stated."""
+    words: str = Field(sa_type=Text)
+    """Lower-case text that search looks in."""
     size: int
+    """Bytes that it takes on the wire."""
     disclosure: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class PartDomain(SQLModel, table=True):
+    """A domain that a disclosed section names."""
+
+    __tablename__ = "part_domain"
+    domain: str = Field(max_length=256, primary_key=True)
+    part_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="part.part_id")
 
 
 class PeerRow(SQLModel, table=True):
@@ -140,8 +141,6 @@ class Standing(SQLModel, table=True):
     """Records that it issued and this node stores."""
     given: int = Field(default=0, sa_type=BigInteger)
     """Records issued here that were released to it."""
-    rejected: int = Field(default=0, sa_type=BigInteger)
-    """Records of it that were refused."""
 
 
 class PolicyVersion(SQLModel, table=True):

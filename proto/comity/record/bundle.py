@@ -17,6 +17,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import Field, ValidationError, model_validator
+
 from comity.record import ijson
 from comity.record.content import Line
 from comity.record.errors import BadBundle, InvalidInput, LimitExceeded, UnknownKey
@@ -25,9 +29,6 @@ from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.models import Model, describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import Field, ValidationError, model_validator
 
 REFRESH_HINT_SECONDS: Final = 3600
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}")

@@ -15,11 +15,12 @@ from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
 from comity.record.errors import BadContent
 from comity.record.handling import Name
 from comity.record.limits import MAX_TEXT_CHARS
 from comity.record.models import Integer, Model, Number, describe
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1024)]

@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
+from pydantic import Field, StringConstraints, model_validator
+
 from comity.record.errors import BadHandling
 from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
 from comity.record.models import Flag, Model
 from comity.record.spiffe import check_institute
 from comity.record.times import UtcTime
-from pydantic import Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS)]
 
@@ -63,6 +64,12 @@ class Handling(Model):
         if self.onward and self.tlp in _NEVER_ONWARD:
             raise BadHandling(f"expected onward: false with TLP:{self.tlp}, got true")
         return self
+
+    def names(self, institute: str) -> bool:
+        """Whether the issuer lets an institute have it, as far as the list and label alone say."""
+        if self.releasable_to is None:
+            return self.tlp in (Tlp.GREEN, Tlp.CLEAR)
+        return institute in self.releasable_to
 
     def check_within(self, record: Handling, field: str) -> None:
         """Check that this section handling is nowhere looser than its record's.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import rfc8785
+
 from comity.record.errors import LimitExceeded, MalformedJson
 from comity.record.limits import MAX_JSON_DEPTH, MAX_JSON_INTEGER
 

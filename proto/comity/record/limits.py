@@ -55,3 +55,6 @@ MAX_CLOCK_SKEW_SECONDS: Final = 300
 
 MAX_IMPORT_BYTES: Final = 16 << 20
 """A source file given to ``comity import``."""
+
+MAX_CURSOR_CHARS: Final = 256
+"""A replication cursor or page token: opaque to whoever carries it, so it must be short."""

@@ -19,6 +19,8 @@ import hashlib
 import re
 from typing import Annotated, Any, Final, Literal
 
+from pydantic import Field, StringConstraints, ValidationError
+
 from comity.record import ijson
 from comity.record.content import Kind, Line, Sha256
 from comity.record.errors import LimitExceeded, MalformedStatement
@@ -27,7 +29,6 @@ from comity.record.limits import MAX_SECTIONS, MAX_TAGS
 from comity.record.models import Model, describe
 from comity.record.spiffe import SpiffeId
 from comity.record.times import UtcTime
-from pydantic import Field, StringConstraints, ValidationError
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 MEDIA_TYPE: Final = "application/json"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from comity.client.terminal import err, examples, out, print_json, text
 from comity.node.commands.workplace import Json, home_folder, open_home
 from comity.node.home import Home

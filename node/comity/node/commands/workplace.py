@@ -1,4 +1,4 @@
-"""What every command starts from: the home that is meant, and its database."""
+"""What every command starts from: the home that is meant, and the node's domain on it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from comity.node.home import Home
-from comity.node.store import Store
+from comity.node.node import Node
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -25,7 +26,6 @@ def open_home(context: typer.Context) -> Home:
 
     Raises:
         BadConfig: there is none, or its settings are not acceptable.
-
     """
     home = Home(home_folder(context))
     _ = home.settings
@@ -33,17 +33,14 @@ def open_home(context: typer.Context) -> Home:
 
 
 @contextmanager
-def open_store(home: Home) -> Iterator[Store]:
-    """Open the home's database at the current schema, also while the node runs.
+def open_node(context: typer.Context) -> Iterator[Node]:
+    """Open the home's database, also while the node runs.
 
     Raises:
-        BadConfig: it cannot be opened, or is another institute's.
-
+        BadConfig: there is no home, or the database cannot be opened or is another institute's.
     """
-    store = Store(home.settings.database_url)
+    node = Node(open_home(context))
     try:
-        store.upgrade()
-        store.claim(home.institute)
-        yield store
+        yield node
     finally:
-        store.close()
+        node.close()

@@ -113,8 +113,6 @@ def upgrade() -> None:
         sa.Column("issuer", sa.String(length=253), nullable=False),
         sa.Column("issue_time", sa.BigInteger(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("severity", sa.Integer(), nullable=False),
         sa.Column("supersedes", sa.String(length=64), nullable=True),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("origin", sa.String(length=253), nullable=False),
@@ -128,7 +126,6 @@ def upgrade() -> None:
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_record_issuer"), ["issuer"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_kind"), ["kind"], unique=False)
-        batch_op.create_index(batch_op.f("ix_record_severity"), ["severity"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_supersedes"), ["supersedes"], unique=False)
 
     op.create_table(
@@ -146,7 +143,6 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("given", sa.BigInteger(), nullable=False),
-        sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("peer", "kind"),
     )
     op.create_table(
@@ -175,6 +171,8 @@ def upgrade() -> None:
         sa.Column("class_id", sa.Integer(), nullable=False),
         sa.Column("embargo_time", sa.BigInteger(), nullable=True),
         sa.Column("origin", sa.String(length=253), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("disclosure", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -189,19 +187,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("record_seq", "section"),
     )
     with op.batch_alter_table("part", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_part_severity"), ["severity"], unique=False)
         batch_op.create_index("part_by_class", ["class_id", "part_id"], unique=False)
         batch_op.create_index("part_by_embargo", ["embargo_time"], unique=False)
 
-    op.create_table(
-        "record_domain",
-        sa.Column("domain", sa.String(length=256), nullable=False),
-        sa.Column("record_seq", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["record_seq"],
-            ["record.record_seq"],
-        ),
-        sa.PrimaryKeyConstraint("domain", "record_seq"),
-    )
     op.create_table(
         "record_tag",
         sa.Column("tag", sa.String(length=256), nullable=False),
@@ -211,6 +200,16 @@ def upgrade() -> None:
             ["record.record_seq"],
         ),
         sa.PrimaryKeyConstraint("tag", "record_seq"),
+    )
+    op.create_table(
+        "part_domain",
+        sa.Column("domain", sa.String(length=256), nullable=False),
+        sa.Column("part_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["part_id"],
+            ["part.part_id"],
+        ),
+        sa.PrimaryKeyConstraint("domain", "part_id"),
     )
     op.create_table(
         "release",
@@ -235,5 +234,23 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back: there is nothing before the first tables."""
-    raise NotImplementedError
+    """Take back."""
+    for table in (
+        "release",
+        "part_domain",
+        "record_tag",
+        "part",
+        "decision",
+        "standing",
+        "ruling",
+        "record",
+        "receipt",
+        "quarantine",
+        "policy",
+        "peer",
+        "node",
+        "log_entry",
+        "lease",
+        "handling_class",
+    ):
+        op.drop_table(table)

@@ -1,0 +1,39 @@
+"""Wakes background work when something was committed, in this process or in another.
+
+Invariant: no ring is missed between looking and waiting. Other processes on the same database
+cannot ring, so whoever waits also looks again every POLL_SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+POLL_SECONDS: Final = 1.0
+"""How late a change made by another process is noticed."""
+
+
+class Bell:
+    """Counts rings; waiters say which ring they have heard."""
+
+    def __init__(self) -> None:
+        self._rings = 0
+        self._rung = asyncio.Event()
+
+    @property
+    def rings(self) -> int:
+        """How often it rang; read it before looking for work."""
+        return self._rings
+
+    def ring(self) -> None:
+        """Wake everyone. Only from the event loop's thread."""
+        self._rings += 1
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def wait(self, heard: int, seconds: float = POLL_SECONDS) -> None:
+        """Return at the first ring after ``heard``, or after ``seconds``."""
+        if self._rings == heard:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), seconds)

@@ -1,0 +1,117 @@
+"""Handling classes: parts that policy cannot tell apart share one, and one decision.
+
+Invariants: a class is determined by what policy may know of a part and of its record's header;
+classes are never changed or removed; nothing per record (title, time, embargo) enters a class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from sqlalchemy import event, func, insert
+from sqlmodel import Session, col, select
+
+from comity.node.tables import HandlingClass
+from comity.policies.facts import PartFacts
+from comity.record.content import domains_and_severity
+from comity.record.handling import Handling
+from comity.record.record import OpenedRecord
+
+UNNAMED = "?"
+"""What policy sees as the name of a section that its header does not name."""
+
+ClassKey = tuple[bytes, bytes | None]
+"""Facts of a part, and for a section those of its header (canonical JSON)."""
+
+
+def header_facts(opened: OpenedRecord, own_institute: str) -> PartFacts:
+    """Return what policy may know of a record's header."""
+    return _facts(opened, opened.statement.predicate.handling, own_institute, "", frozenset(), 0)
+
+
+def section_facts(opened: OpenedRecord, index: int, own_institute: str) -> PartFacts:
+    """Return what policy may know of a disclosed section."""
+    domains, severity = domains_and_severity(opened.contents[index])
+    name = opened.statement.predicate.sections[index].name or UNNAMED
+    handling = opened.statement.section_handling(index)
+    return _facts(opened, handling, own_institute, name, domains, severity)
+
+
+def _facts(
+    opened: OpenedRecord,
+    handling: Handling,
+    own_institute: str,
+    section: str,
+    domains: frozenset[str],
+    severity: int,
+) -> PartFacts:
+    listed = handling.releasable_to
+    issuer = opened.statement.issuer.institute
+    return PartFacts(
+        kind=opened.statement.kind,
+        issuer=issuer,
+        section=section,
+        tlp=handling.tlp,
+        releasable_to=None if listed is None else frozenset(listed),
+        onward=handling.onward,
+        purposes=frozenset(handling.purposes),
+        tags=frozenset(opened.statement.predicate.tags),
+        domains=domains,
+        severity=severity,
+        own=issuer == own_institute,
+    )
+
+
+class ClassIndex:
+    """Finds or makes classes. Remembers what is committed, which never changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[ClassKey, int] = {}
+
+    def resolve(self, session: Session, keys: Iterable[ClassKey]) -> dict[ClassKey, int]:
+        """Return the class ids of ``keys``, making the classes that are not there yet.
+
+        Headers must stand among ``keys``, or in the database, wherever their sections do.
+        """
+        wanted = dict.fromkeys(keys)
+        found = {key: self._known[key] for key in wanted if key in self._known}
+        missing = [key for key in wanted if key not in found]
+        if missing:
+            found |= self._load(session, missing)
+            fresh = [key for key in missing if key not in found]
+            found |= self._make(session, sorted(fresh, key=lambda k: k[1] is not None), found)
+            event.listen(session, "after_commit", lambda _: self._known.update(found), once=True)
+        return found
+
+    def _load(self, session: Session, keys: list[ClassKey]) -> dict[ClassKey, int]:
+        by_digest = {_digest(key): key for key in keys}
+        query = select(HandlingClass.digest, HandlingClass.class_id).where(
+            col(HandlingClass.digest).in_(list(by_digest))
+        )
+        return {by_digest[digest]: class_id for digest, class_id in session.exec(query)}
+
+    def _make(
+        self, session: Session, keys: list[ClassKey], found: dict[ClassKey, int]
+    ) -> dict[ClassKey, int]:
+        made: dict[ClassKey, int] = {}
+        last = session.exec(select(func.max(HandlingClass.class_id))).one() or 0
+        rows = []
+        for class_id, key in enumerate(keys, start=last + 1):
+            made[key] = class_id
+            header = None if key[1] is None else (key[1], None)
+            rows.append(
+                {
+                    "class_id": class_id,
+                    "digest": _digest(key),
+                    "facts": key[0].decode(),
+                    "header_class_id": None if header is None else (found | made)[header],
+                }
+            )
+        if rows:
+            session.connection().execute(insert(HandlingClass), rows)
+        return made
+
+
+def _digest(key: ClassKey) -> str:
+    return hashlib.sha256(key[0] + b"\n" + (key[1] or b"")).hexdigest()

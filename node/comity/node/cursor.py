@@ -1,0 +1,81 @@
+"""Cursors and page tokens: positions that only their maker can read.
+
+A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<number>``. Invariants:
+never a timestamp; a cursor of another life of the database is recognised and refused by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from comity.record.errors import BadCursor, EpochChanged, FutureCursor, LimitExceeded
+from comity.record.limits import MAX_CURSOR_CHARS
+
+_CURSOR: Final = re.compile(r"([0-9a-f]{32}):(\d{1,18})")
+_PAGE: Final = re.compile(r"page:(\d{1,18})")
+_RECOVERY: Final = "start again without a cursor; records are stored once however often they come"
+
+
+def make_cursor(epoch: str, offer_number: int) -> str:
+    """Return the cursor after an offer; 0 is before the first."""
+    return _encode(f"{epoch}:{offer_number}")
+
+
+def read_cursor(cursor: str, epoch: str, last_offer: int) -> int:
+    """Return the offer number of a cursor; an empty one is 0.
+
+    Raises:
+        BadCursor: not a cursor.
+        EpochChanged: made by another life of this database.
+        FutureCursor: past ``last_offer``, so this database lost what it once had.
+    """
+    if not cursor:
+        return 0
+    match = _CURSOR.fullmatch(_decode(cursor, "cursor"))
+    if not match:
+        raise BadCursor("expected a cursor of this node", field="cursor")
+    if match[1] != epoch:
+        message = f"expected epoch {epoch[:8]}…, got {match[1][:8]}…"
+        raise EpochChanged(message, field="cursor", hint=_RECOVERY)
+    number = int(match[2])
+    if number > last_offer:
+        message = f"expected at most offer {last_offer}, got {number}"
+        raise FutureCursor(message, field="cursor", hint=_RECOVERY)
+    return number
+
+
+def make_page_token(number: int) -> str:
+    """Return a token for the page that goes on after a row number."""
+    return _encode(f"page:{number}")
+
+
+def read_page_token(token: str) -> int | None:
+    """Return the row number of a page token; None for an empty one.
+
+    Raises:
+        BadCursor: not a page token.
+    """
+    if not token:
+        return None
+    match = _PAGE.fullmatch(_decode(token, "page_token"))
+    if not match:
+        raise BadCursor("expected a page token of this node", field="page_token")
+    return int(match[1])
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(text: str, field: str) -> str:
+    if len(text) > MAX_CURSOR_CHARS:
+        raise LimitExceeded(
+            "MAX_CURSOR_CHARS", MAX_CURSOR_CHARS, len(text), "characters", field=field
+        )
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor(f"expected base64url, got {text!r:.80}", field=field) from error

@@ -1,0 +1,169 @@
+"""The receiving side of replication: a batch from a peer goes through intake and is signed for.
+
+Invariants: the records of a batch, its cursor and this node's receipt are committed together, so
+that nothing is lost or asked for twice after a crash at any point; a bad record is quarantined and
+told in the receipt, and never stalls the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from comity.node.clock import Clock, to_datetime
+from comity.node.intake import Arrival, Intake
+from comity.node.quarantine import Refusal, quarantine
+from comity.node.shelf import last_number
+from comity.node.store import Store
+from comity.node.tables import PeerRow, ReceiptRow
+from comity.record.bundle import Keyring
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.errors import BadCursor, InvalidInput, LimitExceeded
+from comity.record.keys import SigningKey
+from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
+from comity.record.receipt import Receipt, Rejected
+from comity.record.record import Record
+from comity.record.wire import record_from_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import record_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch: our signed receipt, how many were new, how many refused."""
+
+    receipt: Envelope
+    new: int
+    rejected: int
+
+
+class Inbox:
+    """Takes batches for one institute. ``keyring`` returns the keys trusted at the moment."""
+
+    def __init__(
+        self,
+        store: Store,
+        intake: Intake,
+        key: SigningKey,
+        keyring: Callable[[], Keyring],
+        clock: Clock,
+    ) -> None:
+        self._store, self._intake, self._key = store, intake, key
+        self._keyring, self._clock = keyring, clock
+
+    def take(self, peer: str, batch: pb.Batch) -> Taken:
+        """Store what is good in a batch, quarantine the rest, and sign for both.
+
+        Raises:
+            LimitExceeded: more than MAX_BATCH_RECORDS, or a cursor over MAX_CURSOR_CHARS.
+            BadCursor: no offers, or not the batch that follows the last one.
+        """
+        _check_form(batch)
+        arrivals, refusals = self._examine(peer, batch)
+        stored = {arrival.opened.record_id for arrival in arrivals}
+        receipt = self._sign(peer, batch, stored, refusals)
+        with self._store.write() as session:
+            row = session.get_one(PeerRow, peer)
+            _check_follows(batch, row)
+            new = self._intake.admit(session, arrivals)
+            now = self._clock()
+            quarantine(session, peer, refusals, now)
+            keep_own_receipt(session, peer, batch.cursor, receipt, now)
+            row.cursor, row.contact_time, row.last_error = batch.cursor, now, ""
+            session.add(row)
+            session.flush()
+        return Taken(receipt, new, len(refusals))
+
+    def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
+        find_key = self._keyring().find
+        arrivals: list[Arrival] = []
+        refusals: list[Refusal] = []
+        for offer in batch.offers:
+            record = _claimed(offer.record)
+            try:
+                record = record_from_proto(offer.record)
+                arrivals.append(self._intake.examine(record, peer, find_key))
+            except InvalidInput as error:
+                refusals.append(Refusal(record, error))
+        return arrivals, refusals
+
+    def _sign(
+        self, peer: str, batch: pb.Batch, stored: set[str], refusals: list[Refusal]
+    ) -> Envelope:
+        reasons = {r.record.record_id: r.error.reason for r in refusals}
+        receipt = Receipt(
+            receiver=self._intake.institute,
+            sender=peer,
+            time=to_datetime(self._clock()),
+            previous_cursor=batch.previous_cursor,
+            cursor=batch.cursor,
+            stored=tuple(sorted(stored)),
+            rejected=tuple(
+                Rejected(record=record_id, reason=reason)
+                for record_id, reason in sorted(reasons.items())
+                if record_id not in stored
+            ),
+        )
+        return receipt.sign(self._key)
+
+
+def unsent_receipts(session: Session, peer: str, receipted_cursor: str) -> list[Envelope]:
+    """Return our receipts for a peer after the one that it holds last, oldest first."""
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
+    held = session.exec(query.where(ReceiptRow.cursor == receipted_cursor)).all()
+    after = max((row.receipt_id for row in held), default=0)
+    later = query.where(ReceiptRow.receipt_id > after).order_by(col(ReceiptRow.receipt_id))
+    return [
+        Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature) for row in session.exec(later)
+    ]
+
+
+def keep_own_receipt(session: Session, peer: str, cursor: str, receipt: Envelope, now: int) -> None:
+    """Keep a receipt that we signed, in ``Store.write``."""
+    row = {
+        "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
+        "peer": peer,
+        "ours": True,
+        "cursor": cursor,
+        "last_offer": 0,
+        "receipt_time": now,
+        "keyid": receipt.keyid,
+        "signature": receipt.signature,
+        "payload": receipt.payload,
+    }
+    session.connection().execute(insert(ReceiptRow), [row])
+
+
+def _check_form(batch: pb.Batch) -> None:
+    count = len(batch.offers)
+    if count > MAX_BATCH_RECORDS:
+        raise LimitExceeded(
+            "MAX_BATCH_RECORDS", MAX_BATCH_RECORDS, count, "records", field="batch.offers"
+        )
+    if not count:
+        raise BadCursor("expected at least one offer in a batch", field="batch.offers")
+    if not 0 < len(batch.cursor) <= MAX_CURSOR_CHARS:
+        raise LimitExceeded(
+            "MAX_CURSOR_CHARS",
+            MAX_CURSOR_CHARS,
+            len(batch.cursor),
+            "characters",
+            field="batch.cursor",
+        )
+
+
+def _check_follows(batch: pb.Batch, row: PeerRow) -> None:
+    # an empty cursor and the sender's cursor for offer 0 are the same place
+    if row.cursor and batch.previous_cursor != row.cursor:
+        message = f"expected the batch after {row.cursor}, got the one after "
+        raise BadCursor(f"{message}{batch.previous_cursor!r:.80}", field="batch.previous_cursor")
+
+
+def _claimed(message: record_pb2.Record) -> Record:
+    signatures = message.envelope.signatures
+    keyid = signatures[0].keyid if signatures else ""
+    envelope = Envelope(message.envelope.payload_type, message.envelope.payload, keyid, b"")
+    return Record(envelope)

@@ -1,0 +1,151 @@
+"""A node's domain: one institute's store, door and queues, for services and commands alike.
+
+Services and commands turn what they are asked into calls of this class. Its methods block and are
+called on worker threads; it keeps nothing that another process on the same database would miss.
+Invariant: whatever changes records, peers or policy also releases what follows from the change,
+before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+
+from comity.node.clock import Clock, system_clock
+from comity.node.home import Home
+from comity.node.inbox import Inbox
+from comity.node.intake import Intake
+from comity.node.peers import add_peer, bundle_of, get_peer, pinned_peers, set_status
+from comity.node.policy import PolicyInForce, policy_in_force, set_policy
+from comity.node.release import release_to
+from comity.node.store import Store
+from comity.node.tables import LogEntry, PeerRow
+from comity.policies.facts import PeerStatus
+from comity.record.bundle import Keyring, TrustBundle
+from comity.record.errors import NotFound
+from comity.record.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An own record that is stored and logged."""
+
+    record_id: str
+    log_index: int
+    already_stored: bool
+
+
+class Node:
+    """One institute's node. ``close`` it after use."""
+
+    def __init__(self, home: Home, clock: Clock = system_clock) -> None:
+        self.home = home
+        self.institute = home.institute
+        self.clock = clock
+        self.bundle = home.bundle()
+        self.store = Store(home.settings.database_url)
+        self.store.upgrade()
+        self.store.claim(self.institute)
+        self.key = home.record_key()
+        self.intake = Intake(self.institute, clock)
+        self.inbox = Inbox(self.store, self.intake, self.key, self.keyring, clock)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+    def bundles(self) -> list[TrustBundle]:
+        """Return this institute's bundle and those of the pinned peers."""
+        with self.store.read() as session:
+            return [self.bundle, *(bundle_of(row) for row in pinned_peers(session))]
+
+    def find_bundle(self, institute: str) -> TrustBundle | None:
+        """Return the bundle of this institute or of a pinned peer, suspended ones included."""
+        if institute == self.institute:
+            return self.bundle
+        with self.store.read() as session:
+            row = session.get(PeerRow, institute)
+        return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
+
+    def keyring(self) -> Keyring:
+        """Return the record keys that are trusted now."""
+        return Keyring(self.bundles())
+
+    def publish(self, record: Record) -> Published:
+        """Take in a record that this institute issued; on return it is on disk and in the log.
+
+        Raises:
+            InvalidInput: of the class that names the reason; nothing has changed.
+        """
+        return self.publish_all([record])[0]
+
+    def publish_all(self, records: Sequence[Record]) -> list[Published]:
+        """Take in several own records in one transaction, all or none."""
+        find_key = Keyring([self.bundle]).find
+        arrivals = [self.intake.examine(r, self.institute, find_key) for r in records]
+        ids = [arrival.opened.record_id for arrival in arrivals]
+        with self.store.write() as session:
+            query = select(LogEntry.record_id, LogEntry.log_index)
+            query = query.where(col(LogEntry.record_id).in_(ids))
+            before = dict(session.exec(query).all())
+            self.intake.admit(session, arrivals)
+            after = dict(session.exec(query).all())
+        self.release()
+        return [Published(i, after[i], i in before) for i in ids]
+
+    def release(self) -> int:
+        """Append to every peer's queue what it may have now; return how many parts that was."""
+        with self.store.write() as session:
+            policy, now = policy_in_force(session).policy, self.clock()
+            return sum(release_to(session, row, policy, now) for row in pinned_peers(session))
+
+    def set_policy(self, text: str) -> PolicyInForce:
+        """Put a policy in force and release what it newly allows.
+
+        Raises:
+            BadPolicy, LimitExceeded: it is not acceptable; nothing has changed.
+        """
+        with self.store.write() as session:
+            in_force = set_policy(session, text, self.clock())
+        self.release()
+        return in_force
+
+    def add_peer(
+        self,
+        bundle: TrustBundle,
+        status: PeerStatus = PeerStatus.MEMBER,
+        purposes: Sequence[str] = (),
+    ) -> PeerRow:
+        """Pin a peer and release what it may have; see ``peers.add_peer``."""
+        with self.store.write() as session:
+            row = add_peer(
+                session,
+                bundle,
+                self.clock(),
+                own_institute=self.institute,
+                status=status,
+                purposes=purposes,
+            )
+        self.release()
+        return row
+
+    def set_peer_status(self, institute: str, status: PeerStatus) -> PeerRow:
+        """Change a peer's status; see ``peers.set_status``."""
+        with self.store.write() as session:
+            row = set_status(session, institute, status)
+        self.release()
+        return row
+
+    def active_peer(self, institute: str) -> PeerRow:
+        """Return a peer that is neither suspended nor removed.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.store.read() as session:
+            row = get_peer(session, institute)
+        if row.status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+            raise NotFound(f"{institute} is {row.status}", field="peer")
+        return row

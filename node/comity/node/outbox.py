@@ -1,0 +1,176 @@
+"""The sending side of replication: a peer's queue, in batches, and its receipts.
+
+Invariants: offers go out in order and a batch is a run of consecutive offers; memory is bounded by
+one batch, since sizes are known before contents are read; a receipt is kept only if it is signed by
+the peer and names exactly the records of the offers that it covers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from comity.node.cursor import make_cursor, read_cursor
+from comity.node.peers import bundle_of
+from comity.node.shelf import last_number
+from comity.node.tables import HEADER, NodeState, Part, PeerRow, ReceiptRow, RecordRow, Release
+from comity.record.bundle import Keyring
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.errors import BadReceipt
+from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.receipt import Receipt, open_receipt
+from comity.record.record import Record
+from comity.record.wire import record_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+
+BATCH_BYTES: Final = 4 << 20
+"""Target size of a batch. One record may exceed it, but never the message limit."""
+
+_BATCH_PARTS: Final = 4096
+"""Parts looked at for one batch; 256 records of 16 parts each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    number: int
+    record_seq: int
+    section: int
+    part_id: int
+
+
+def epoch_of(session: Session) -> str:
+    """Return the id of this life of the database."""
+    return session.exec(select(NodeState.epoch)).one()
+
+
+def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] | None:
+    """Return the batch after an offer number, and its last offer number; None if there is none."""
+    offered = _next_offers(session, peer, after)
+    if not offered:
+        return None
+    epoch, last = epoch_of(session), offered[-1].number
+    batch = pb.Batch(
+        offers=_offers(session, offered),
+        previous_cursor=make_cursor(epoch, after),
+        cursor=make_cursor(epoch, last),
+    )
+    return batch, last
+
+
+def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
+    query = (
+        sa.select(
+            col(Release.offer_number),
+            col(Part.record_seq),
+            col(Part.section),
+            col(Part.part_id),
+            col(Part.size),
+        )
+        .join(Part, col(Part.part_id) == Release.part_id)
+        .where(col(Release.peer) == peer, col(Release.offer_number) > after)
+        .order_by(col(Release.offer_number))
+        .limit(_BATCH_PARTS)
+    )
+    rows = session.connection().execute(query).tuples()
+    chosen: list[_Offered] = []
+    seqs: set[int] = set()
+    size = 0
+    for number, record_seq, section, part_id, part_size in rows:
+        new = record_seq not in seqs
+        size += part_size
+        if chosen and (size > BATCH_BYTES or (new and len(seqs) == MAX_BATCH_RECORDS)):
+            break
+        seqs.add(record_seq)
+        chosen.append(_Offered(number, record_seq, section, part_id))
+    return chosen
+
+
+def _offers(session: Session, offered: list[_Offered]) -> list[pb.Offer]:
+    seqs = {item.record_seq for item in offered}
+    envelopes = {
+        row[0]: Envelope(STATEMENT_TYPE, row[1], row[2], row[3])
+        for row in session.exec(
+            select(
+                RecordRow.record_seq, RecordRow.payload, RecordRow.keyid, RecordRow.signature
+            ).where(col(RecordRow.record_seq).in_(seqs))
+        )
+    }
+    ids = [item.part_id for item in offered if item.section != HEADER]
+    query = select(Part.part_id, Part.disclosure).where(col(Part.part_id).in_(ids))
+    disclosures = dict(session.exec(query).all())
+    by_record: dict[int, list[bytes]] = {}
+    for item in offered:
+        found = by_record.setdefault(item.record_seq, [])
+        disclosure = disclosures.get(item.part_id)
+        if disclosure is not None:
+            found.append(disclosure)
+    return [
+        pb.Offer(record=record_to_proto(Record(envelopes[seq], tuple(found))))
+        for seq, found in by_record.items()
+    ]
+
+
+def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> int:
+    """Check and keep a peer's receipt, in ``Store.write``; return the last offer it covers.
+
+    Raises:
+        InvalidInput: bad signature, or a receipt that does not fit what was sent.
+        CursorRefused: its cursors are not of this database.
+    """
+    row = session.get_one(PeerRow, peer)
+    receipt = open_receipt(envelope, Keyring([bundle_of(row)]).find)
+    epoch = epoch_of(session)
+    first = read_cursor(receipt.previous_cursor, epoch, row.offered)
+    last = read_cursor(receipt.cursor, epoch, row.offered)
+    _check_fits(session, row, receipt, first, last)
+    if last <= row.receipted:
+        return last  # sent again after a cut
+    session.connection().execute(
+        insert(ReceiptRow),
+        [
+            {
+                "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
+                "peer": peer,
+                "ours": False,
+                "cursor": receipt.cursor,
+                "last_offer": last,
+                "receipt_time": now,
+                "keyid": envelope.keyid,
+                "signature": envelope.signature,
+                "payload": envelope.payload,
+            }
+        ],
+    )
+    row.receipted, row.contact_time = last, now
+    session.add(row)
+    session.flush()
+    return last
+
+
+def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
+    if receipt.receiver != row.institute:
+        message = f"expected receiver {row.institute}, got {receipt.receiver}"
+        raise BadReceipt(message, field="receipt.receiver")
+    own = session.exec(select(NodeState.institute)).one()
+    if receipt.sender != own:
+        raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
+    if first > row.receipted:
+        message = f"expected a receipt after offer {row.receipted}, got one after {first}"
+        raise BadReceipt(message, field="receipt.previousCursor")
+    query = (
+        select(RecordRow.record_id)
+        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
+        .join(Release, col(Release.part_id) == Part.part_id)
+        .where(Release.peer == row.institute)
+        .where(col(Release.offer_number).between(first + 1, last))
+        .distinct()
+        .limit(MAX_BATCH_RECORDS + 1)
+    )
+    offered = sorted(session.exec(query))
+    if offered != receipt.record_ids:
+        message = f"expected the {len(offered)} records offered, got {len(receipt.record_ids)}"
+        raise BadReceipt(message, field="receipt.stored")

@@ -1,0 +1,77 @@
+"""Quarantine: what was refused from peers, with the reason, bounded for each peer.
+
+Invariants: a refused record never enters the store; the same record refused again is counted, not
+kept twice; a peer that floods only pushes out its own oldest entries. The bytes are kept only
+where something that may change later (a peer that is pinned) can make the record acceptable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from comity.node.tables import Quarantine
+from comity.record.errors import InvalidInput, UnknownKey
+from comity.record.record import Record
+from comity.record.wire import record_to_proto
+
+MAX_ENTRIES: Final = 1000
+"""Entries kept for one peer: enough to see a pattern, and bounded."""
+
+MAX_KEPT_BYTES: Final = 64 << 10
+"""A larger record of an unknown key is not kept; it is offered again after a restart."""
+
+_MAX_MESSAGE_CHARS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that intake refused, and why."""
+
+    record: Record
+    error: InvalidInput
+
+
+def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -> None:
+    """Note refusals of a peer's records, in ``Store.write``."""
+    for refusal in refusals:
+        record_id = refusal.record.record_id
+        row = session.get(Quarantine, (peer, record_id))
+        if row is None:
+            row = Quarantine(
+                peer=peer, record_id=record_id, reason="", message="", quarantine_time=now, count=0
+            )
+        row.reason = refusal.error.reason
+        row.message = str(refusal.error).replace("\x00", "")[:_MAX_MESSAGE_CHARS]
+        row.quarantine_time, row.count = now, row.count + 1
+        row.record = _kept(refusal)
+        session.add(row)
+        session.flush()
+    if refusals:
+        _make_room(session, peer)
+
+
+def _kept(refusal: Refusal) -> bytes | None:
+    if not isinstance(refusal.error, UnknownKey):
+        return None
+    data: bytes = record_to_proto(refusal.record).SerializeToString()
+    return data if len(data) <= MAX_KEPT_BYTES else None
+
+
+def _make_room(session: Session, peer: str) -> None:
+    query = (
+        select(Quarantine.quarantine_time, Quarantine.record_id)
+        .where(Quarantine.peer == peer)
+        .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
+        .offset(MAX_ENTRIES)
+    )
+    surplus = [record_id for _, record_id in session.exec(query)]
+    if surplus:
+        session.connection().execute(
+            delete(Quarantine).where(
+                col(Quarantine.peer) == peer, col(Quarantine.record_id).in_(surplus)
+            )
+        )

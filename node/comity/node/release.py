@@ -1,0 +1,208 @@
+"""Release: applies decisions to parts, and appends what is allowed to a peer's queue.
+
+Three kinds of parts can become releasable: those stored since the peer was last considered (the
+tail), those whose embargo has ended since, and those whose class was denied and is allowed now
+(the backlog). Each is one ``INSERT … SELECT`` over classes, never a loop over records.
+
+Where the policy asks for standing, giving uses standing up: of the records issued here, only as
+many are released at once as the policy still allows after each of them, found by search over
+``given`` (it is taken to allow less, not more, as ``given`` grows).
+
+Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
+everything allowed is appended in the end (2); offer numbers have no gaps; what was appended stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, insert, literal, or_, update
+from sqlmodel import Session, col, select
+
+from comity.node.decisions import decide_classes
+from comity.node.peers import facts_of
+from comity.node.shelf import last_number
+from comity.node.standing import add_standing
+from comity.node.tables import Decision, HandlingClass, Part, PeerRow, Release
+from comity.policies.evaluator import Policy
+from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
+
+
+def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
+    """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
+    if row.status == PeerStatus.REMOVED:
+        return 0
+    peer = facts_of(session, row)
+    decide_classes(session, row, peer, policy)
+    queue = _Queue(session, row, now)
+    limits = _limits(queue, peer, policy) if policy.depends_on_standing else {}
+    held_back = queue.with_sections(limits)
+    queue.append(~col(Part.class_id).in_(held_back))
+    for class_id, count in limits.items():
+        queue.append_first(class_id, count)
+    queue.close(held_back)
+    return queue.appended
+
+
+class _Queue:
+    """One peer's queue while it is being appended to."""
+
+    def __init__(self, session: Session, row: PeerRow, now: int) -> None:
+        self._session, self._row, self._now = session, row, now
+        self._first = row.offered
+        waiting = select(Decision.class_id).where(
+            col(Decision.peer) == row.institute, col(Decision.allowed), col(Decision.backlog)
+        )
+        self._backlog = set(session.exec(waiting))
+
+    @property
+    def appended(self) -> int:
+        return self._row.offered - self._first
+
+    def append(self, *which: ColumnElement[bool]) -> None:
+        """Append the candidates of all sources that meet ``which``."""
+        for source in self._sources():
+            self._insert(source, *which)
+
+    def append_first(self, class_id: int, count: int) -> None:
+        """Append the first ``count`` headers of a class, and their sections."""
+        header = col(Part.class_id) == class_id
+        seqs = select(Part.record_seq).where(or_(*self._sources()), header, *self._candidate())
+        chosen = list(self._session.exec(seqs.order_by(col(Part.part_id)).limit(count)))
+        if chosen:
+            classes = col(Part.class_id).in_(self.with_sections([class_id]))
+            self.append(classes, col(Part.record_seq) <= chosen[-1])
+
+    def waiting(self, class_ids: Iterable[int]) -> dict[int, int]:
+        """Count the candidates of some classes."""
+        query = (
+            self._joined(col(Part.class_id), func.count())
+            .where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
+            .group_by(col(Part.class_id))
+        )
+        return dict(self._session.connection().execute(query).tuples().all())
+
+    def allowed_headers(self) -> list[HandlingClass]:
+        """Return the allowed classes of headers, in order."""
+        query = (
+            select(HandlingClass)
+            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
+            .where(Decision.peer == self._row.institute, col(Decision.allowed))
+            .where(col(HandlingClass.header_class_id).is_(None))
+        )
+        return list(self._session.exec(query.order_by(col(HandlingClass.class_id))))
+
+    def with_sections(self, headers: Iterable[int]) -> set[int]:
+        """Return classes of headers together with those of their sections."""
+        wanted = set(headers)
+        if not wanted:
+            return wanted
+        query = select(HandlingClass.class_id).where(col(HandlingClass.header_class_id).in_(wanted))
+        return wanted | set(self._session.exec(query))
+
+    def close(self, held_back: set[int]) -> None:
+        """Note what has been considered, and count what was given."""
+        row = self._row
+        row.considered_part = last_number(self._session, Part.part_id)
+        row.considered_time = max(self._now, row.considered_time)
+        self._session.add(row)
+        done = update(Decision).where(col(Decision.peer) == row.institute, col(Decision.allowed))
+        connection = self._session.connection()
+        connection.execute(
+            done.values(backlog=False).where(
+                col(Decision.backlog), ~col(Decision.class_id).in_(held_back)
+            )
+        )
+        if held_back:
+            connection.execute(
+                done.values(backlog=True).where(col(Decision.class_id).in_(held_back))
+            )
+        add_standing(self._session, "given", self._given())
+        self._session.flush()
+
+    def _sources(self) -> list[ColumnElement[bool]]:
+        row = self._row
+        sources = [col(Part.part_id) > row.considered_part]
+        if self._backlog:
+            sources.append(col(Part.class_id).in_(self._backlog))
+        sources.append(col(Part.embargo_time).between(row.considered_time + 1, self._now))
+        return sources
+
+    def _candidate(self) -> list[ColumnElement[bool]]:
+        released = exists().where(
+            col(Release.peer) == self._row.institute, col(Release.part_id) == Part.part_id
+        )
+        due = or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= self._now)
+        return [due, col(Part.origin) != self._row.institute, ~released]
+
+    def _joined(self, *columns: Any) -> Select[Any]:
+        query: Select[Any] = select(*columns).select_from(Part)
+        decided = (col(Decision.peer) == self._row.institute) & (
+            col(Decision.class_id) == Part.class_id
+        )
+        return query.join(Decision, decided).where(col(Decision.allowed), *self._candidate())
+
+    def _insert(self, *which: ColumnElement[bool]) -> None:
+        number = literal(self._row.offered) + func.row_number().over(order_by=col(Part.part_id))
+        query = self._joined(
+            literal(self._row.institute),
+            number,
+            col(Part.part_id),
+            col(Decision.ruling_id),
+            literal(self._now),
+        ).where(*which)
+        columns = ["peer", "offer_number", "part_id", "ruling_id", "release_time"]
+        statement = insert(Release).from_select(columns, query.order_by(col(Part.part_id)))
+        self._row.offered += self._session.connection().execute(statement).rowcount
+
+    def _given(self) -> Counter[tuple[str, str]]:
+        query = (
+            select(HandlingClass.class_id, HandlingClass.facts, func.count())
+            .join(Part, col(Part.class_id) == HandlingClass.class_id)
+            .join(Release, col(Release.part_id) == Part.part_id)
+            .where(Release.peer == self._row.institute, Release.offer_number > self._first)
+            .where(col(HandlingClass.header_class_id).is_(None))
+            .group_by(col(HandlingClass.class_id), col(HandlingClass.facts))
+        )
+        given = Counter[tuple[str, str]]()
+        for _, facts, count in self._session.exec(query):
+            part = PartFacts.from_json(facts.encode())
+            if part.own:
+                given[self._row.institute, str(part.kind)] += count
+        return given
+
+
+def _limits(queue: _Queue, peer: PeerFacts, policy: Policy) -> dict[int, int]:
+    """Return, for classes of own headers of which not all may be released, how many may."""
+    facts = ((c.class_id, c.facts.encode()) for c in queue.allowed_headers())
+    headers = {class_id: PartFacts.from_json(data) for class_id, data in facts}
+    waiting = queue.waiting(class_id for class_id, part in headers.items() if part.own)
+    limits: dict[int, int] = {}
+    for class_id, count in sorted(waiting.items()):
+        part = headers[class_id]
+        allowance = _allowance(policy, peer, part, count)
+        if allowance < count:
+            limits[class_id] = allowance
+        standing = peer.standing.after_giving(part.kind, allowance)
+        peer = replace(peer, standing=standing)
+    return limits
+
+
+def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) -> int:
+    """Return how many of ``wanted`` records may be given one after the other."""
+
+    def allowed_after(given: int) -> bool:
+        standing = peer.standing.after_giving(part.kind, given)
+        return policy.decide(replace(peer, standing=standing), part).allowed
+
+    if allowed_after(wanted - 1):
+        return wanted
+    # invariant of the search: the first `low` records may be given, record `high` (from 1) not
+    low, high = 0, wanted
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if allowed_after(middle - 1) else (low, middle)
+    return low

@@ -1,0 +1,50 @@
+"""The words of a record that search looks in, lower-case.
+
+Invariant: bounded by MAX_WORDS_CHARS a record, whatever its sections hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from comity.record.record import OpenedRecord
+
+MAX_WORDS_CHARS: Final = 65_536
+"""Longer text is cut: search is for finding a record, not for reading it."""
+
+
+def model_words(opened: OpenedRecord) -> str:
+    """Return the subject's name and the model's provider, name and version."""
+    statement = opened.statement
+    words = [statement.subject[0].name]
+    descriptor = statement.predicate.model_descriptor
+    if descriptor:
+        words += [descriptor.provider, descriptor.model, descriptor.version]
+    return "\n".join(words).lower()
+
+
+def header_words(opened: OpenedRecord) -> str:
+    """Return title and summary in every language, and the tags."""
+    predicate = opened.statement.predicate
+    return _join([*predicate.title.values(), *predicate.summary.values(), *predicate.tags])
+
+
+def section_words(opened: OpenedRecord, index: int) -> str:
+    """Return every text in a disclosed section."""
+    return _join(_texts(opened.disclosures[index].value))
+
+
+def _join(texts: Any) -> str:
+    return "\n".join(texts).lower()[:MAX_WORDS_CHARS]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,81 @@
+"""Receipts: a receiver's signed word on what became of one batch.
+
+A receipt is a DSSE envelope of payload type ``application/vnd.comity.receipt+json``, signed with
+the receiver's record key, over the JCS form of
+
+    {"receiver": "uk.aisi.example", "sender": "ca.aisi.example", "time": "…Z",
+     "previousCursor": "…", "cursor": "…",
+     "stored": ["<record id>", …], "rejected": [{"record": "<record id>", "reason": "…"}, …]}
+
+Invariant: every record of the batch stands in exactly one of ``stored`` and ``rejected``; what was
+there before counts as stored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from comity.record import ijson
+from comity.record.content import Sha256
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.errors import BadReceipt
+from comity.record.handling import Name
+from comity.record.keys import SigningKey
+from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
+from comity.record.models import Model, describe
+from comity.record.record import FindKey
+from comity.record.times import UtcTime
+
+CursorText = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
+
+
+class Rejected(Model):
+    """A record that was refused, and the ``reason`` of the error."""
+
+    record: Sha256
+    reason: Name
+
+
+class Receipt(Model):
+    """What a receipt says. Cursors are the sender's; empty is before the first offer."""
+
+    receiver: Name
+    sender: Name
+    time: UtcTime
+    previous_cursor: CursorText
+    cursor: CursorText
+    stored: Annotated[tuple[Sha256, ...], Field(max_length=MAX_BATCH_RECORDS)]
+    rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_BATCH_RECORDS)]
+
+    @property
+    def record_ids(self) -> list[str]:
+        """Ids of all records of the batch, sorted."""
+        return sorted([*self.stored, *(item.record for item in self.rejected)])
+
+    def sign(self, key: SigningKey) -> Envelope:
+        """Return the signed receipt."""
+        return Envelope.sign(RECEIPT_TYPE, ijson.canonical(self.to_value()), key)
+
+
+def open_receipt(envelope: Envelope, find_key: FindKey) -> Receipt:
+    """Check a receipt's signature and form; whether it fits what was sent is the caller's to know.
+
+    Raises:
+        MalformedEnvelope, LimitExceeded, UnknownKey, BadSignature: as for a record.
+        BadReceipt: not a receipt, or signed by another institute than its receiver.
+    """
+    envelope.check_form(RECEIPT_TYPE)
+    institutes, key = find_key(envelope.keyid)
+    envelope.verify(key)
+    try:
+        receipt = Receipt.parse(ijson.loads(envelope.payload, field="receipt"))
+    except ValidationError as error:
+        path, message = describe(error)
+        raise BadReceipt(message, field=f"receipt{path}") from error
+    if receipt.receiver not in institutes:
+        owners = ", ".join(sorted(institutes))
+        message = f"expected a receiver of {owners}, whose key signed, got {receipt.receiver}"
+        raise BadReceipt(message, field="receipt.receiver")
+    return receipt
