@@ -17,8 +17,9 @@ import cedarpy
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts
 from comity.record.content import Kind
 
-CACHED_PARTS: Final = 8_192
-"""Handling classes whose Cedar form is kept: at about 1 KiB each, some megabytes."""
+CACHED_SETS: Final = 8
+"""Sets of parts whose parsed form is kept: peers are asked about the same classes in turn, and
+parsing them anew for each peer would cost as much again as deciding."""
 
 
 @cache
@@ -34,9 +35,8 @@ def read_resource(path: str) -> str:
 
 def entities(peer: PeerFacts, parts: Sequence[PartFacts]) -> cedarpy.Entities:
     """Return the peer and the parts; a part's id is its position."""
-    items = [_entity("Peer", peer.institute, _peer(peer))]
-    items += [_entity("Part", str(i), _part(part)) for i, part in enumerate(parts)]
-    return cedarpy.Entities.from_json_str(f"[{','.join(items)}]")
+    principal = _entity("Peer", peer.institute, _peer(peer))
+    return _parts(tuple(parts)).with_added_json_str(f"[{principal}]")
 
 
 def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> list[dict[str, Any]]:
@@ -90,7 +90,12 @@ def _peer(peer: PeerFacts) -> str:
     )
 
 
-@lru_cache(maxsize=CACHED_PARTS)
+@lru_cache(maxsize=CACHED_SETS)
+def _parts(parts: tuple[PartFacts, ...]) -> cedarpy.Entities:
+    items = (_entity("Part", str(i), _part(part)) for i, part in enumerate(parts))
+    return cedarpy.Entities.from_json_str(f"[{','.join(items)}]")
+
+
 def _part(part: PartFacts) -> str:
     return json.dumps(
         {
