@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from comity.record.handling import Handling, Tlp
 from comity.record.keys import SigningKey
 from comity.record.spiffe import Role, SpiffeId
-
 from demo.cards import FOLDER, Card, load_cards
 from demo.institutes import INSTITUTES
 

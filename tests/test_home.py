@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+
 from comity.client.profile import Profile
 from comity.node.authority import NODE_LIFETIME
 from comity.node.home import Home
@@ -15,7 +17,6 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.notes import LOG_KEY, verifier_key
 from comity.record.spiffe import Role
-from cryptography import x509
 
 UK = "uk.aisi.example"
 

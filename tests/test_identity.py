@@ -12,6 +12,11 @@ from typing import Any
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
 from comity.client.channel import SERVER_OPTIONS, open_channel
 from comity.client.status import from_rpc
 from comity.node.authority import Authority, Svid
@@ -22,10 +27,6 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, Unauthenticated, Unavailable
 from comity.record.keys import private_pem
 from comity.record.spiffe import Role, SpiffeId
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
 NOW = datetime.now(UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from comity.policies import engine
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
-from comity.policies.presets import load_preset, preset_names
+from comity.policies.preset import load_preset, preset_names
 from comity.policies.source import MAX_NESTING, MAX_RULE_TOKENS
 from comity.record.content import Kind
 from comity.record.errors import BadPolicy, InvalidInput, LimitExceeded, NotFound

@@ -11,7 +11,7 @@ import pytest
 
 from comity.policies.cases import Case, read_cases, read_policy
 from comity.policies.evaluator import Policy
-from comity.policies.presets import preset_folder, preset_names
+from comity.policies.preset import preset_folder, preset_names
 from comity.record.errors import BadPolicy, InvalidInput, MalformedJson, NotFound
 
 CASE = {

@@ -7,14 +7,14 @@ the domain; they read arguments, call it, and print.
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from comity.client.terminal import examples, out, run
-from comity.node.commands import setup
+from comity.node.commands import peers, policy, publish, serve, setup
+from comity.node.version import VERSION
 
 app = typer.Typer(
     name="comity-node",
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"comity-node {version('comity')}")
+        out.print(f"comity-node {VERSION}")
         raise typer.Exit
 
 
@@ -53,6 +53,10 @@ def _options(
 
 
 setup.register(app)
+serve.register(app)
+publish.register(app)
+app.add_typer(peers.app, name="peers")
+app.add_typer(policy.app, name="policy")
 
 
 def main() -> None:

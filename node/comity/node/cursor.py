@@ -1,6 +1,6 @@
 """Cursors and page tokens: positions that only their maker can read.
 
-A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<number>``. Invariants:
+A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<numbers>``. Invariants:
 never a timestamp; a cursor of another life of the database is recognised and refused by name.
 """
 
@@ -15,7 +15,7 @@ from comity.record.errors import BadCursor, EpochChanged, FutureCursor, LimitExc
 from comity.record.limits import MAX_CURSOR_CHARS
 
 _CURSOR: Final = re.compile(r"([0-9a-f]{32}):(\d{1,18})")
-_PAGE: Final = re.compile(r"page:(\d{1,18})")
+_PAGE: Final = re.compile(r"page:(\d{1,18}(?::\d{1,18})?)")
 _RECOVERY: Final = "start again without a cursor; records are stored once however often they come"
 
 
@@ -47,23 +47,24 @@ def read_cursor(cursor: str, epoch: str, last_offer: int) -> int:
     return number
 
 
-def make_page_token(number: int) -> str:
-    """Return a token for the page that goes on after a row number."""
-    return _encode(f"page:{number}")
+def make_page_token(*numbers: int) -> str:
+    """Return a token for the page that goes on after a position."""
+    return _encode("page:" + ":".join(map(str, numbers)))
 
 
-def read_page_token(token: str) -> int | None:
-    """Return the row number of a page token; None for an empty one.
+def read_page_token(token: str, *start: int) -> tuple[int, ...]:
+    """Return the position of a page token; ``start``, of the same length, for an empty one.
 
     Raises:
-        BadCursor: not a page token.
+        BadCursor: not a page token of this kind of list.
     """
     if not token:
-        return None
+        return start
     match = _PAGE.fullmatch(_decode(token, "page_token"))
-    if not match:
-        raise BadCursor("expected a page token of this node", field="page_token")
-    return int(match[1])
+    numbers = tuple(map(int, match[1].split(":"))) if match else ()
+    if len(numbers) != len(start):
+        raise BadCursor("expected a page token of this list", field="page_token")
+    return numbers
 
 
 def _encode(text: str) -> str:

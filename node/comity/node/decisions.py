@@ -24,10 +24,10 @@ from comity.policies.facts import PartFacts, PeerFacts, Standing
 
 def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
     """Bring a peer's decisions up to date with policy and facts, in ``Store.write``."""
-    stamp = _stamp(policy, peer)
+    now_known = stamp(policy, peer)
     before: dict[int, Decision] = {}
     query = select(HandlingClass)
-    if stamp == row.decided:
+    if now_known == row.decided:
         known = exists().where(
             col(Decision.peer) == row.institute, col(Decision.class_id) == HandlingClass.class_id
         )
@@ -39,7 +39,7 @@ def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Poli
     if classes:
         verdicts = judge(session, classes, peer, policy)
         _keep(session, row.institute, policy, verdicts, before)
-    row.decided = stamp
+    row.decided = now_known
     session.add(row)
 
 
@@ -124,7 +124,8 @@ def _ruling_digest(policy: Policy, rules: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps([policy.digest, *rules]).encode()).hexdigest()
 
 
-def _stamp(policy: Policy, peer: PeerFacts) -> str:
+def stamp(policy: Policy, peer: PeerFacts) -> str:
+    """Return a digest of all that decisions about a peer depend on, hex."""
     standing = peer.standing if policy.depends_on_standing else Standing()
     counts = (standing.received, standing.given, standing.credit, standing.rejected)
     known = [

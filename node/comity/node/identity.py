@@ -3,8 +3,8 @@
 The server accepts TLS certificates from every pinned authority, so TLS alone shows only that some
 pinned institute vouches for the caller: one institute's authority can sign a certificate that
 names another. Invariants: a caller is who its certificate says only if the certificate chains to
-the bundle of the very institute that it names; that is checked against the clock on every call,
-since a stream may outlive a certificate; a method that is not in the table is refused.
+the bundle of the very institute that it names; the clock is looked at on every call, since a
+connection may outlive a certificate; a method that is not in the table is refused.
 """
 
 from __future__ import annotations

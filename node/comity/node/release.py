@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, insert, literal, or_, update
 from sqlmodel import Session, col, select
 
-from comity.node.decisions import decide_classes
+from comity.node.decisions import decide_classes, stamp
 from comity.node.peers import facts_of
 from comity.node.shelf import last_number
 from comity.node.standing import add_standing
@@ -45,6 +45,16 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
         queue.append_first(class_id, count)
     queue.close(held_back)
     return queue.appended
+
+
+def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
+    """Whether anything that release depends on has changed since it last ran for a peer."""
+    if stamp(policy, facts_of(session, row)) != row.decided:
+        return True
+    ended = col(Part.embargo_time).between(row.considered_time + 1, now)
+    if last_number(session, Part.part_id) > row.considered_part:
+        return True
+    return session.exec(select(Part.part_id).where(ended).limit(1)).first() is not None
 
 
 class _Queue:

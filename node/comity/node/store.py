@@ -38,6 +38,11 @@ class Store:
         self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
         self._writing = threading.Lock()
 
+    @property
+    def shared(self) -> bool:
+        """Whether several node processes may use this database."""
+        return not self._sqlite
+
     def upgrade(self) -> None:
         """Bring the schema to this version's.
 

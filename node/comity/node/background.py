@@ -1,0 +1,106 @@
+"""Background work of a running node: pulling from every peer, and releasing what became due.
+
+Invariants: each peer is pulled from by one process of those that share a database; a peer that is
+added, suspended or removed counts within seconds, without a restart; embargoes that end and
+standing that changes are acted upon within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Final
+
+import structlog
+
+from comity.node.bell import POLL_SECONDS, Bell
+from comity.node.lease import give_up, hold
+from comity.node.node import Node
+from comity.node.peers import pinned_peers
+from comity.node.pull import Pull
+from comity.policies.facts import PeerStatus
+
+RELEASE_SECONDS: Final = 1.0
+"""How late an embargo's end, or another process's change, is acted upon."""
+
+log = structlog.get_logger()
+
+
+class Background:
+    """Starts and stops the work. Use as an async context manager."""
+
+    def __init__(self, node: Node, bell: Bell) -> None:
+        self._node, self._bell = node, bell
+        self._holder = secrets.token_hex(8)
+        self._pulls: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._watch_peers()),
+            asyncio.create_task(self._keep_releasing()),
+        ]
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [*self._tasks, *(task for _, task in self._pulls.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._give_up, list(self._pulls))
+
+    async def _watch_peers(self) -> None:
+        while True:
+            try:
+                self._follow(await asyncio.to_thread(self._mine))
+            except Exception:
+                log.exception("cannot look up the peers")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _keep_releasing(self) -> None:
+        while True:
+            heard = self._bell.rings
+            try:
+                if await asyncio.to_thread(self._node.release_due):
+                    self._bell.ring()
+            except Exception:
+                log.exception("cannot release")
+            await self._bell.wait(heard, RELEASE_SECONDS)
+            await asyncio.sleep(_GATHER_SECONDS)
+
+    def _follow(self, wanted: dict[str, str]) -> None:
+        """Pull from exactly the wanted peers; a peer whose bundle changed is dialled anew."""
+        for peer, (fingerprint, task) in list(self._pulls.items()):
+            if wanted.get(peer) != fingerprint or task.done():
+                task.cancel()
+                del self._pulls[peer]
+        for peer, fingerprint in wanted.items():
+            if peer not in self._pulls:
+                task = asyncio.create_task(Pull(self._node, self._bell, peer).run())
+                self._pulls[peer] = (fingerprint, task)
+
+    def _mine(self) -> dict[str, str]:
+        with self._node.store.read() as session:
+            active = {
+                row.institute: row.fingerprint
+                for row in pinned_peers(session)
+                if row.status != PeerStatus.SUSPENDED
+            }
+        if not self._node.store.shared or not active:
+            return active
+        with self._node.store.write() as session:
+            now = self._node.clock()
+            return {
+                peer: fingerprint
+                for peer, fingerprint in active.items()
+                if hold(session, f"pull/{peer}", self._holder, now)
+            }
+
+    def _give_up(self, peers: list[str]) -> None:
+        if self._node.store.shared and peers:
+            with self._node.store.write() as session:
+                for peer in peers:
+                    give_up(session, f"pull/{peer}", self._holder)
+
+
+_GATHER_SECONDS: Final = 0.05
+"""Changes that come together are released together."""

@@ -1,0 +1,225 @@
+"""Peers: whose trust bundle is pinned, and how things stand with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlmodel import Session, col, func, select
+
+from comity.client.files import read_file
+from comity.client.terminal import err, examples, out, print_json, print_table, table, text
+from comity.node.clock import to_datetime
+from comity.node.commands.workplace import Json, open_node
+from comity.node.node import Node
+from comity.node.peers import bundle_of, facts_of, get_peer, pinned_peers
+from comity.node.tables import PeerRow, Quarantine
+from comity.policies.facts import PeerStatus
+from comity.record.bundle import TrustBundle, spoken
+from comity.record.errors import BadBundle, InvalidInput, NotFound
+from comity.record.limits import MAX_BUNDLE_BYTES
+from comity.record.times import format_time
+
+app = typer.Typer(
+    help="Pin peers' trust bundles and see how things stand with them.",
+    no_args_is_help=True,
+    epilog=examples(
+        "comity-node peers add ca.aisi.example.bundle.json",
+        "comity-node peers list",
+        "comity-node peers suspend ca.aisi.example",
+    ),
+)
+
+_ADD_EXAMPLES = examples(
+    "comity-node peers add ca.aisi.example.bundle.json",
+    "comity-node peers add ca.bundle.json --status probation --purpose research",
+    "comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits",
+)
+
+Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute id of the peer.")]
+
+
+@app.command(epilog=_ADD_EXAMPLES)
+def add(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The peer's trust bundle.")],
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="Fingerprint that the peer told you; spaces are ignored."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="You have compared the fingerprint: do not ask.")
+    ] = False,
+    status: Annotated[
+        PeerStatus | None,
+        typer.Option(help="probation or member; as it was for a pinned peer, else member."),
+    ] = None,
+    purpose: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Use that the peer is bound to; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pin a peer's trust bundle, or replace the pinned one.
+
+    Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
+    does not carry the file, such as the telephone.
+    """
+    bundle = TrustBundle.from_json(read_file(file, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES))
+    with open_node(context) as node:
+        former = _pinned(node, bundle.institute)
+        if fingerprint is not None:
+            _compare(bundle, fingerprint)
+        elif not yes:
+            _ask(bundle, former)
+        row = node.add_peer(bundle, status or _status(former), _purposes(former, purpose))
+        _print_peer(node, row, as_json=as_json)
+
+
+@app.command(name="list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the pinned peers and how replication with each stands."""
+    with open_node(context) as node, node.store.read() as session:
+        peers = [_value(session, row) for row in pinned_peers(session)]
+    if as_json:
+        print_json(peers)
+        return
+    grid = table("institute", "status", "address", "signed for", "received", "refused", "contact")
+    for peer in peers:
+        signed = f"{peer['receipted']}/{peer['released']}"
+        counts = (signed, str(peer["received"]), str(peer["quarantined"]))
+        cells = (peer["institute"], peer["status"], peer["address"], *counts)
+        grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
+    print_table(grid)
+    if not peers:
+        err.print("No peer yet: comity-node peers add FILE pins the first one.")
+
+
+@app.command()
+def show(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
+    """Show one peer: names, fingerprint, terms, and what went to and fro."""
+    with open_node(context) as node:
+        with node.store.read() as session:
+            row = get_peer(session, institute)
+        _print_peer(node, row, as_json=as_json)
+
+
+@app.command()
+def suspend(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
+    """Give a peer nothing more, and take nothing from it, until it is resumed.
+
+    What was released to it before stays with it.
+    """
+    _set_status(context, institute, PeerStatus.SUSPENDED, as_json=as_json)
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    institute: Institute,
+    status: Annotated[PeerStatus, typer.Option(help="probation or member.")] = PeerStatus.MEMBER,
+    as_json: Json = False,
+) -> None:
+    """Take up the exchange with a suspended peer, or end or begin a probation."""
+    if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+        raise InvalidInput(f"expected probation or member, got {status}", field="--status")
+    _set_status(context, institute, status, as_json=as_json)
+
+
+@app.command()
+def remove(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
+    """Drop a peer: its certificates no longer open anything.
+
+    What was released to it stays on record, and withdrawals still go to it if it is added again.
+    """
+    _set_status(context, institute, PeerStatus.REMOVED, as_json=as_json)
+
+
+def _pinned(node: Node, institute: str) -> PeerRow | None:
+    with node.store.read() as session:
+        try:
+            row = get_peer(session, institute)
+        except NotFound:
+            return None
+    return None if row.status == PeerStatus.REMOVED else row
+
+
+def _compare(bundle: TrustBundle, fingerprint: str) -> None:
+    told = "".join(fingerprint.split()).lower()
+    if told != bundle.fingerprint:
+        message = f"expected fingerprint {spoken(told):.100}, got {spoken(bundle.fingerprint)}"
+        hint = "get the bundle again, over a channel that you trust; nothing was changed"
+        raise BadBundle(message, field="bundle", hint=hint)
+
+
+def _ask(bundle: TrustBundle, former: PeerRow | None) -> None:
+    for tag, name in bundle.names.items():
+        err.print(text(f"{tag:<12} {name}"), soft_wrap=True)
+    err.print(text(f"institute    {bundle.institute}"), soft_wrap=True)
+    err.print(text(f"address      {bundle.address}"), soft_wrap=True)
+    err.print(text(f"fingerprint  {spoken(bundle.fingerprint)}"), soft_wrap=True)
+    if former is not None and former.fingerprint != bundle.fingerprint:
+        err.print(text(f"replaces     {spoken(former.fingerprint)}"), soft_wrap=True)
+    try:
+        same = typer.confirm("Did the peer read this fingerprint to you?", err=True)
+    except typer.Abort:
+        err.print()
+        same = False
+    if not same:
+        hint = "compare it with the peer, then answer y or add --fingerprint HEX"
+        raise BadBundle("fingerprint not confirmed; nothing was changed", field="bundle", hint=hint)
+
+
+def _status(former: PeerRow | None) -> PeerStatus:
+    kept = former is not None and former.status == PeerStatus.PROBATION
+    return PeerStatus.PROBATION if kept else PeerStatus.MEMBER
+
+
+def _purposes(former: PeerRow | None, purposes: list[str] | None) -> list[str]:
+    if purposes or former is None:
+        return purposes or []
+    kept: list[str] = json.loads(former.purposes)
+    return kept
+
+
+def _set_status(
+    context: typer.Context, institute: str, status: PeerStatus, *, as_json: bool
+) -> None:
+    with open_node(context) as node:
+        _print_peer(node, node.set_peer_status(institute, status), as_json=as_json)
+
+
+def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
+    with node.store.read() as session:
+        value = _value(session, row)
+    if as_json:
+        print_json(value)
+        return
+    value["fingerprint"] = spoken(row.fingerprint)
+    value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
+    value["purposes"] = ", ".join(value["purposes"]) or "not bound"
+    for label, item in value.items():
+        shown = "-" if item in (None, "") else str(item)
+        out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
+
+
+def _value(session: Session, row: PeerRow) -> dict[str, Any]:
+    bundle = bundle_of(row)
+    query = select(func.count()).where(col(Quarantine.peer) == row.institute)
+    contact = row.contact_time
+    return {
+        "institute": row.institute,
+        "names": bundle.names,
+        "address": bundle.address,
+        "status": row.status,
+        "fingerprint": row.fingerprint,
+        "purposes": json.loads(row.purposes),
+        "released": row.offered,
+        "receipted": row.receipted,
+        "received": sum(facts_of(session, row).standing.received.values()),
+        "quarantined": session.exec(query).one(),
+        "contactTime": None if contact is None else format_time(to_datetime(contact)),
+        "lastError": row.last_error,
+    }

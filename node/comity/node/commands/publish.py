@@ -1,0 +1,84 @@
+"""Publishing: records go through the node's one door and into its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from comity.client.draft import Draft
+from comity.client.files import MAX_DRAFT_BYTES, load_record, read_file
+from comity.client.terminal import examples, out, print_json, text
+from comity.node.commands.workplace import Json, open_node
+from comity.node.node import Node, Published
+from comity.record.bundle import Keyring
+from comity.record.errors import ComityError
+from comity.record.record import Record
+
+DRAFT_SUFFIXES = frozenset({".yaml", ".yml"})
+
+_EXAMPLES = examples(
+    "comity-node publish llama-3.1-8b.yaml",
+    "comity-node publish signed/*.record.json",
+)
+
+
+def publish(
+    context: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="*.record.json, or drafts in YAML.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Store, log and release records of this institute, all of them or none.
+
+    Signed records are taken as they are. A draft is signed here, with the node's record key, as
+    spiffe://INSTITUTE/node; publishing a draft twice makes two records.
+    """
+    with open_node(context) as node:
+        records = [_read(node, file) for file in files]
+        published = node.publish_all(records)
+    values = [_value(file, done) for file, done in zip(files, published, strict=True)]
+    if as_json:
+        print_json(values)
+        return
+    for value in values:
+        note = " (was here already)" if value["alreadyStored"] else ""
+        line = f"{value['recordId']}  log {value['logIndex']}  {value['file']}{note}"
+        out.print(text(line), soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(epilog=_EXAMPLES)(publish)
+
+
+def _read(node: Node, file: Path) -> Record:
+    if file.suffix not in DRAFT_SUFFIXES:
+        record = load_record(file)
+        return _checked(node, file, lambda: record)
+    data = read_file(file, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
+    return _checked(node, file, lambda: Draft.from_yaml(data).sign(node.home.node_id, node.key))
+
+
+def _checked(node: Node, file: Path, make: Callable[[], Record]) -> Record:
+    # intake checks again; here it is known which of the files is to blame
+    try:
+        record = make()
+        node.intake.examine(record, node.institute, Keyring([node.bundle]).find)
+    except ComityError as error:
+        error.field = f"{file}: {error.field}" if error.field else str(file)
+        error.args = (f"{error.field}: {error.message}",)
+        raise
+    return record
+
+
+def _value(file: Path, done: Published) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "recordId": done.record_id,
+        "logIndex": done.log_index,
+        "alreadyStored": done.already_stored,
+    }

@@ -1,0 +1,73 @@
+"""Serving, and seeing how the node is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import typer
+from cryptography import x509
+from sqlmodel import Session, func, select
+
+from comity.client.terminal import examples, out, print_json, text
+from comity.node.commands.workplace import Json, open_home, open_node
+from comity.node.logs import configure_logs
+from comity.node.node import Node
+from comity.node.peers import pinned_peers
+from comity.node.policy import policy_in_force
+from comity.node.tables import LogEntry, RecordRow
+from comity.node.version import VERSION
+from comity.record.bundle import spoken
+from comity.record.times import format_time
+
+
+def run(context: typer.Context) -> None:
+    """Serve the institute's people and its peers until interrupted.
+
+    Logs are JSON lines on stderr, or key=value on a terminal.
+    """
+    from comity.node.server import serve
+
+    home = open_home(context)
+    configure_logs()
+    asyncio.run(serve(home))
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Show how the node is: records, log, policy, peers, and when its certificate ends."""
+    with open_node(context) as node, node.store.read() as session:
+        value = _value(node, session)
+    if as_json:
+        print_json(value)
+        return
+    value["fingerprint"] = spoken(value["fingerprint"])
+    for label, item in value.items():
+        out.print(text(f"{label:<18} {item}"), soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog=examples("comity-node run", "comity-node run 2>> comity.log"))(run)
+    app.command(epilog=examples("comity-node status", "comity-node status --json"))(status)
+
+
+def _value(node: Node, session: Session) -> dict[str, Any]:
+    certificate = x509.load_pem_x509_certificate(node.home.node_identity()[0])
+    settings = node.home.settings
+    return {
+        "institute": node.institute,
+        "softwareVersion": VERSION,
+        "home": str(node.home.path),
+        "address": settings.address,
+        "database": settings.database.render_as_string(hide_password=True),
+        "fingerprint": node.bundle.fingerprint,
+        "certificateExpiry": format_time(certificate.not_valid_after_utc),
+        "records": _count(session, RecordRow),
+        "logSize": _count(session, LogEntry),
+        "policyDigest": policy_in_force(session).policy.digest,
+        "peers": len(pinned_peers(session)),
+    }
+
+
+def _count(session: Session, table: type[RecordRow] | type[LogEntry]) -> int:
+    return session.exec(select(func.count()).select_from(table)).one()

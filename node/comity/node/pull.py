@@ -1,0 +1,187 @@
+"""Pulling from one peer: a stream is kept open, batches are taken, receipts go back.
+
+Invariants: an unreachable or misbehaving peer delays nobody else; reconnection backs off with full
+jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
+dead; a peer that sends MAX_BAD_IN_A_ROW bad records without a good one is cut off and backed off
+from, and since its bad records were receipted, it does not get to send them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+import structlog
+
+from comity.client.channel import open_channel
+from comity.client.status import from_rpc
+from comity.node.bell import Bell
+from comity.node.inbox import Taken, unsent_receipts
+from comity.node.node import Node
+from comity.node.peers import bundle_of, get_peer
+from comity.node.tables import PeerRow
+from comity.record.envelope import Envelope
+from comity.record.errors import BadCursor, ComityError, CursorRefused, Flooded, Unavailable
+from comity.record.wire import envelope_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+SILENCE: Final = 3
+"""Heartbeats that may be missed before a stream counts as dead."""
+
+MAX_BAD_IN_A_ROW: Final = 1024
+"""Bad records without a good one between them: four full batches of nothing but garbage."""
+
+MAX_HEARTBEAT_SECONDS: Final = 300
+"""A peer that claims a longer heartbeat would keep a dead stream alive."""
+
+CONNECT_SECONDS: Final = 20
+"""How long the first answer of a peer may take."""
+
+READ_AHEAD: Final = 2
+"""Batches received while one is being taken; each is at most one message."""
+
+log = structlog.get_logger()
+
+
+class Pull:
+    """The work of pulling from one peer."""
+
+    def __init__(self, node: Node, bell: Bell, peer: str) -> None:
+        self._node, self._bell, self._peer = node, bell, peer
+        self._log = log.bind(peer=peer)
+        self._bad_in_a_row = 0
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Pull until cancelled; a batch that is being taken is finished first."""
+        while True:
+            await self._attempt()
+            await asyncio.sleep(self._pause())
+
+    async def _attempt(self) -> None:
+        self._failures += 1
+        try:
+            await self._pull()
+        except grpc.RpcError as error:
+            await self._failed(from_rpc(error))
+        except ComityError as error:
+            await self._failed(error)
+        except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows
+            self._log.exception("pull failed")
+
+    async def _failed(self, error: ComityError) -> None:
+        self._log.info("pull ended", reason=error.reason, error=str(error))
+        await asyncio.to_thread(self._note, error)
+
+    def _pause(self) -> float:
+        pace = self._node.home.settings.replication
+        longest = min(pace.retry_max_seconds, pace.retry_min_seconds * 2 ** min(self._failures, 16))
+        return random.uniform(0, longest)  # noqa: S311  jitter is no secret
+
+    async def _pull(self) -> None:
+        row = await asyncio.to_thread(self._node.active_peer, self._peer)
+        certificate, private_key = self._node.home.node_identity()
+        async with open_channel(bundle_of(row), certificate, private_key) as channel:
+            call = rpc.ExchangeServiceStub(channel).Replicate()
+            try:
+                await self._converse(call, row)
+            finally:
+                call.cancel()
+
+    async def _converse(self, call: Any, row: PeerRow) -> None:
+        await call.write(pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
+        accepted = await self._accepted(call)
+        for receipt in await asyncio.to_thread(self._unsent, accepted.receipted_cursor):
+            await call.write(_receipt(receipt))
+        silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
+        self._log.info("pulling", cursor=row.cursor)
+        async with _ReadAhead(call, silence) as messages:
+            async for message in messages:
+                self._failures = 0
+                if message.WhichOneof("message") == "batch":
+                    await call.write(_receipt(await self._take(message.batch)))
+
+    async def _accepted(self, call: Any) -> pb.Accepted:
+        try:
+            first = await asyncio.wait_for(call.read(), CONNECT_SECONDS)
+        except TimeoutError as error:
+            message = f"expected an answer within {CONNECT_SECONDS} s, got none"
+            raise Unavailable(message) from error
+        if first is grpc.aio.EOF:
+            raise Unavailable("expected accepted, got the end of the stream")
+        if first.WhichOneof("message") != "accepted":
+            raise BadCursor("expected accepted as the first message", field="message")
+        accepted: pb.Accepted = first.accepted
+        return accepted
+
+    async def _take(self, batch: pb.Batch) -> Envelope:
+        taken: Taken = await asyncio.to_thread(self._node.inbox.take, self._peer, batch)
+        self._bell.ring()
+        self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
+        whole = taken.rejected == len(batch.offers)
+        self._bad_in_a_row = self._bad_in_a_row + taken.rejected if whole else 0
+        if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
+            count, self._bad_in_a_row = self._bad_in_a_row, 0
+            self._failures = 16
+            raise Flooded(f"{self._peer} sent {count} bad records in a row")
+        return taken.receipt
+
+    def _unsent(self, receipted_cursor: str) -> list[Envelope]:
+        with self._node.store.read() as session:
+            return unsent_receipts(session, self._peer, receipted_cursor)
+
+    def _note(self, error: ComityError) -> None:
+        with self._node.store.write() as session:
+            row = get_peer(session, self._peer)
+            row.last_error = f"{error.reason}: {error}"[:1000]
+            if isinstance(error, CursorRefused):
+                row.cursor = ""  # the stated recovery: what is held already is stored once
+            session.add(row)
+            session.flush()
+
+
+class _ReadAhead:
+    """Reads a stream's messages while earlier ones are worked on, at most READ_AHEAD of them."""
+
+    def __init__(self, call: Any, silence: float) -> None:
+        self._call, self._silence = call, silence
+        self._read: asyncio.Queue[pb.ReplicateResponse | None] = asyncio.Queue(READ_AHEAD)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> AsyncIterator[pb.ReplicateResponse]:
+        self._reading = asyncio.create_task(self._run())
+        return self._messages(self._reading)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                message = await asyncio.wait_for(self._call.read(), self._silence)
+                if message is grpc.aio.EOF:
+                    raise Unavailable("the peer ended the stream")
+                await self._read.put(message)
+        except TimeoutError as error:
+            raise Unavailable(f"silent for {self._silence} s") from error
+        finally:
+            # wakes the reader of the queue, unless it has something to work on first
+            if not self._read.full():
+                self._read.put_nowait(None)
+
+    async def _messages(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
+        while not (reading.done() and self._read.empty()):
+            message = await self._read.get()
+            if message is not None:
+                yield message
+        await reading
+
+
+def _receipt(envelope: Envelope) -> pb.ReplicateRequest:
+    return pb.ReplicateRequest(receipt=pb.Receipt(envelope=envelope_to_proto(envelope)))

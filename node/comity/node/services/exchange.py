@@ -1,0 +1,145 @@
+"""ExchangeService: what a peer's node may ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from comity.node.bell import Bell
+from comity.node.clock import to_timestamp
+from comity.node.cursor import make_cursor, read_cursor
+from comity.node.guard import CALLER
+from comity.node.node import Node
+from comity.node.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.peers import get_peer
+from comity.node.version import VERSION
+from comity.policies.facts import PeerStatus
+from comity.record.envelope import Envelope
+from comity.record.errors import BadReceipt, Forbidden, InvalidInput
+from comity.record.wire import envelope_from_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+WINDOW: Final = 4
+"""Batches on their way without a receipt: enough to hide the round trip, bounded memory."""
+
+
+class ExchangeServicer(rpc.ExchangeServiceServicer):
+    """For the nodes of pinned peers."""
+
+    def __init__(self, node: Node, bell: Bell, stopping: asyncio.Event) -> None:
+        self._node, self._bell, self._stopping = node, bell, stopping
+
+    async def Describe(  # noqa: N802
+        self, request: pb.DescribeRequest, context: Any
+    ) -> pb.DescribeResponse:
+        """Tell a peer who this node is and how it stands with it."""
+        return await asyncio.to_thread(self._describe, CALLER.get().institute)
+
+    async def Replicate(  # noqa: N802
+        self, requests: AsyncIterator[pb.ReplicateRequest], context: Any
+    ) -> AsyncIterator[pb.ReplicateResponse]:
+        """Stream what was released to the caller, as long as receipts come back."""
+        peer = CALLER.get().institute
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("message") != "start":
+            raise InvalidInput("expected start as the first message", field="message")
+        after, accepted = await asyncio.to_thread(self._start, peer, first.start.cursor)
+        yield pb.ReplicateResponse(accepted=accepted)
+        stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
+        reading = asyncio.create_task(stream.read_receipts(requests))
+        try:
+            async for response in stream.responses(reading):
+                yield response
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _describe(self, peer: str) -> pb.DescribeResponse:
+        with self._node.store.read() as session:
+            row = get_peer(session, peer)
+        return pb.DescribeResponse(
+            institute=self._node.institute,
+            bundle_fingerprint=self._node.bundle.fingerprint,
+            software_version=VERSION,
+            status=row.status,
+            pending_offers=row.offered - row.receipted,
+            pinned_fingerprint=row.fingerprint,
+        )
+
+    def _start(self, peer: str, cursor: str) -> tuple[int, pb.Accepted]:
+        with self._node.store.read() as session:
+            row = get_peer(session, peer)
+            _check_active(row.status, peer)
+            epoch = epoch_of(session)
+            after = read_cursor(cursor, epoch, row.offered)
+        heartbeat = self._node.home.settings.replication.heartbeat_seconds
+        receipted = make_cursor(epoch, row.receipted) if row.receipted else ""
+        return after, pb.Accepted(receipted_cursor=receipted, heartbeat_seconds=heartbeat)
+
+
+class _Outgoing:
+    """One open stream: batches go out while receipts come in."""
+
+    def __init__(
+        self, node: Node, bell: Bell, stopping: asyncio.Event, peer: str, after: int
+    ) -> None:
+        self._node, self._bell, self._stopping, self._peer = node, bell, stopping, peer
+        self._sent = after
+        self._open_batches: list[int] = []
+        self._progress = Bell()
+
+    async def responses(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
+        """Yield batches and heartbeats until the peer hangs up or the node stops."""
+        heartbeat = self._node.home.settings.replication.heartbeat_seconds
+        loop = asyncio.get_running_loop()
+        last_sent = loop.time()
+        while not (reading.done() or self._stopping.is_set()):
+            heard, progress = self._bell.rings, self._progress.rings
+            batch = None
+            if len(self._open_batches) < WINDOW:
+                batch = await asyncio.to_thread(self._next_batch)
+            if batch is not None:
+                yield pb.ReplicateResponse(batch=batch)
+                last_sent = loop.time()
+            elif loop.time() - last_sent >= heartbeat:
+                now = to_timestamp(self._node.clock())
+                yield pb.ReplicateResponse(heartbeat=pb.Heartbeat(time=now))
+                last_sent = loop.time()
+            elif self._open_batches:
+                await self._progress.wait(progress, min(heartbeat, 1))
+            else:
+                await self._bell.wait(heard, min(heartbeat, 1))
+        if reading.done():
+            reading.result()
+
+    async def read_receipts(self, requests: AsyncIterator[pb.ReplicateRequest]) -> None:
+        """Keep each receipt that comes, until the peer ends its side."""
+        async for request in requests:
+            if request.WhichOneof("message") != "receipt":
+                raise BadReceipt("expected a receipt", field="message")
+            envelope = envelope_from_proto(request.receipt.envelope)
+            last = await asyncio.to_thread(self._keep, envelope)
+            self._open_batches = [number for number in self._open_batches if number > last]
+            self._progress.ring()
+        self._progress.ring()
+
+    def _next_batch(self) -> pb.Batch | None:
+        with self._node.store.read() as session:
+            _check_active(get_peer(session, self._peer).status, self._peer)
+            found = next_batch(session, self._peer, self._sent)
+        if found is None:
+            return None
+        batch, self._sent = found
+        self._open_batches.append(self._sent)
+        return batch
+
+    def _keep(self, envelope: Envelope) -> int:
+        with self._node.store.write() as session:
+            return keep_receipt(session, self._peer, envelope, self._node.clock())
+
+
+def _check_active(status: str, peer: str) -> None:
+    if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+        raise Forbidden(f"{peer} is {status} here", hint="ask the operator of this node")

@@ -1,0 +1,55 @@
+"""How the node is: what operators see at a glance.
+
+Invariant: everything here is counted in the database, none of it remembered by a process.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+from comity.node.clock import to_timestamp
+from comity.node.peers import bundle_of, pinned_peers
+from comity.node.policy import policy_in_force
+from comity.node.tables import LogEntry, PeerRow, Quarantine, RecordRow
+from comity.node.version import VERSION
+from comity.v1 import admin_service_pb2 as pb
+
+
+def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
+    """Return counts, the policy's digest and every peer."""
+    return pb.GetStatusResponse(
+        institute=institute,
+        software_version=VERSION,
+        records=_count(session, RecordRow),
+        log_size=_count(session, LogEntry),
+        policy_digest=policy_in_force(session).policy.digest,
+        peers=[peer_status(session, row) for row in pinned_peers(session)],
+    )
+
+
+def peer_status(session: Session, row: PeerRow) -> pb.Peer:
+    """Return what is known of a peer and how far both directions are."""
+    received = select(func.count()).where(RecordRow.issuer == row.institute)
+    refused = select(func.count()).where(Quarantine.peer == row.institute)
+    bundle = bundle_of(row)
+    return pb.Peer(
+        institute=row.institute,
+        names=bundle.names,
+        address=bundle.address,
+        status=row.status,
+        fingerprint=row.fingerprint,
+        purposes=json.loads(row.purposes),
+        released=row.offered,
+        receipted=row.receipted,
+        received=session.exec(received).one(),
+        quarantined=session.exec(refused).one(),
+        contact_time=to_timestamp(row.contact_time) if row.contact_time else None,
+        last_error=row.last_error,
+    )
+
+
+def _count(session: Session, table: type[RecordRow] | type[LogEntry]) -> int:
+    return session.exec(select(func.count()).select_from(table)).one()
