@@ -18,22 +18,30 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from comity.client.files import load_record, read_file, write_file
+from comity.client.files import (
+    MAX_RECORD_FILE_BYTES,
+    load_record,
+    naming,
+    read_file,
+    write_file,
+)
+from comity.client.verification import Outcome, Step, Verification, verify_record
 from comity.record import ijson
+from comity.record.bundle import TrustBundle
 from comity.record.envelope import Envelope, pae
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_RECORD_BYTES, MAX_SECTIONS
+from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_SECTIONS
 from comity.record.record import OpenedRecord, Record
 
 ENVELOPE_FILE: Final = "envelope.json"
 RECORD_FILE: Final = "record.record.json"
-KEY_FILE: Final = "public-key.pem"
-SUMS_FILE: Final = "SHA256SUMS"
-CHECK_FILE: Final = "CHECK.md"
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 _MAX_STEM: Final = 40
 
@@ -44,10 +52,16 @@ def export_record(opened: OpenedRecord, key: RecordKey, folder: Path) -> None:
     Raises:
         BadConfig: the folder is not empty, or cannot be written.
     """
-    files = _plain_files(_in_section_order(opened)) | {KEY_FILE: key.pem.encode()}
+    envelope = opened.record.envelope
+    files = {
+        RECORD_FILE: opened.record.to_json(),
+        ENVELOPE_FILE: ijson.canonical(envelope.to_json()) + b"\n",
+        **_signed_files(envelope),
+        "public-key.pem": key.pem.encode(),
+    }
     files |= {f"disclosures/{name}": data for name, data in _disclosure_files(opened).items()}
-    files[SUMS_FILE] = _sums(files)
-    files[CHECK_FILE] = _instructions(opened).encode()
+    files["SHA256SUMS"] = _sums(files)
+    files["CHECK.md"] = _instructions(opened).encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -60,51 +74,48 @@ def export_record(opened: OpenedRecord, key: RecordKey, folder: Path) -> None:
         write_file(folder / name, data)
 
 
-def load_export(folder: Path) -> Record:
-    """Read the record that an exported folder holds: its envelope and its disclosures.
+def verify_export(folder: Path, bundles: Iterable[TrustBundle], now: datetime) -> Verification:
+    """Verify an exported folder: what its envelope and disclosures say, and then the other files.
 
     Raises:
         BadConfig: a file is missing or unreadable.
-        LimitExceeded, MalformedJson, MalformedEnvelope: not an envelope.
+        LimitExceeded, MalformedJson, MalformedEnvelope: there is no envelope to verify.
     """
-    data = read_file(folder / ENVELOPE_FILE, "MAX_RECORD_BYTES", MAX_RECORD_BYTES)
+    record = _load(folder)
+    verification = verify_record(record, bundles, now)
+    differing = [name for name, same in _compare(folder, record) if not same]
+    detail = f"not what the envelope says: {', '.join(differing)}" if differing else "agree"
+    step = Step(
+        number=len(verification.steps) + 1,
+        name="files",
+        spec="the other files say the same",
+        outcome=Outcome.FAILED if differing else Outcome.OK,
+        detail=detail,
+        reason=InvalidInput.reason if differing else "",
+    )
+    return replace(verification, steps=(*verification.steps, step))
+
+
+def _load(folder: Path) -> Record:
+    data = read_file(folder / ENVELOPE_FILE, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
     paths = sorted((folder / "disclosures").glob("*.txt"))[: MAX_SECTIONS + 1]
     limit, maximum = "MAX_DISCLOSURE_BYTES", MAX_DISCLOSURE_BYTES
     disclosures = tuple(read_file(path, limit, maximum) for path in paths)
-    return Record(Envelope.from_json(data), disclosures)
+    with naming(folder / ENVELOPE_FILE):
+        return Record(Envelope.from_json(data), disclosures)
 
 
-def check_export(folder: Path, record: Record, key: RecordKey | None) -> None:
-    """Check that the other files of a folder say what its envelope and disclosures say.
-
-    ``key`` is the trusted key that signed, None if there is none.
-
-    Raises:
-        BadConfig: a file is missing or unreadable.
-        InvalidInput: a file differs; names it.
-    """
-    expected = _plain_files(record)
-    if key:
-        expected[KEY_FILE] = key.pem.encode()
-    del expected[ENVELOPE_FILE], expected[RECORD_FILE]
-    for name, data in expected.items():
-        if read_file(folder / name, "MAX_RECORD_BYTES", MAX_RECORD_BYTES) != data:
-            raise InvalidInput("differs from what the envelope says", field=name)
+def _compare(folder: Path, record: Record) -> Iterator[tuple[str, bool]]:
+    for name, expected in _signed_files(record.envelope).items():
+        data = read_file(folder / name, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
+        yield name, data == expected
     whole = load_record(folder / RECORD_FILE)
-    if whole.envelope != record.envelope or set(whole.disclosures) != set(record.disclosures):
-        raise InvalidInput("differs from the envelope and disclosures", field=RECORD_FILE)
+    same_sections = set(whole.disclosures) == set(record.disclosures)
+    yield RECORD_FILE, whole.envelope == record.envelope and same_sections
 
 
-def _in_section_order(opened: OpenedRecord) -> Record:
-    disclosures = (opened.disclosures[index].encoded for index in sorted(opened.disclosures))
-    return Record(opened.record.envelope, tuple(disclosures))
-
-
-def _plain_files(record: Record) -> dict[str, bytes]:
-    envelope = record.envelope
+def _signed_files(envelope: Envelope) -> dict[str, bytes]:
     return {
-        RECORD_FILE: record.to_json(),
-        ENVELOPE_FILE: ijson.canonical(envelope.to_json()) + b"\n",
         "payload.json": envelope.payload,
         "pae.bin": pae(envelope.payload_type, envelope.payload),
         "signature.der": envelope.signature,

@@ -5,17 +5,17 @@ Invariant: whatever is wrong with a file is a BadConfig or LimitExceeded that na
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from comity.record.bundle import TrustBundle
 from comity.record.errors import (
     BadConfig,
+    ComityError,
     Conflict,
     LimitExceeded,
-    MalformedEnvelope,
-    MalformedJson,
 )
 from comity.record.limits import MAX_BUNDLE_BYTES, MAX_RECORD_BYTES
 from comity.record.record import Record
@@ -63,6 +63,17 @@ def write_file(path: Path, data: bytes) -> None:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before the field of any error that is raised inside."""
+    try:
+        yield
+    except ComityError as error:
+        error.field = f"{path}: {error.field}" if error.field else str(path)
+        error.args = (f"{error.field}: {error.message}",)
+        raise
+
+
 def load_record(path: Path) -> Record:
     """Read a record file or a bare DSSE envelope; nothing is verified yet.
 
@@ -71,10 +82,8 @@ def load_record(path: Path) -> Record:
         LimitExceeded, MalformedJson, MalformedEnvelope: names the file.
     """
     data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
-    try:
+    with naming(path):
         return Record.from_json(data)
-    except (MalformedJson, MalformedEnvelope) as error:
-        raise type(error)(error.message, field=f"{path}: {error.field}") from error
 
 
 def load_bundles(paths: Iterable[Path]) -> list[TrustBundle]:
@@ -87,7 +96,9 @@ def load_bundles(paths: Iterable[Path]) -> list[TrustBundle]:
     """
     found: dict[str, TrustBundle] = {}
     for path in (file for given in paths for file in _bundle_files(given)):
-        bundle = TrustBundle.from_json(read_file(path, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES))
+        data = read_file(path, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
+        with naming(path):
+            bundle = TrustBundle.from_json(data)
         other = found.setdefault(bundle.institute, bundle)
         if other.fingerprint != bundle.fingerprint:
             message = f"expected one bundle of {bundle.institute}, got two that differ"

@@ -6,10 +6,13 @@ node's word, which nobody signed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypedDict
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from comity.client.view import RecordView
 from comity.record.envelope import Envelope
@@ -104,3 +107,21 @@ class SignedReceipt:
             "problem": self.problem,
             "envelope": self.envelope.to_json(),
         }
+
+
+def message_value(message: Message) -> dict[str, Any]:
+    """Return a wire message for JSON: camelCase, numbers as numbers, times as RFC 3339 or None."""
+    return {
+        field.json_name: _field_value(message, field.name) for field in message.DESCRIPTOR.fields
+    }
+
+
+def _field_value(message: Message, name: str) -> Any:
+    value = getattr(message, name)
+    if isinstance(value, Timestamp):
+        return format_time(value.ToDatetime(UTC)) if message.HasField(name) else None
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [message_value(item) if isinstance(item, Message) else item for item in value]
+    return value

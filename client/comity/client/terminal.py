@@ -48,13 +48,18 @@ def visible(value: str) -> str:
 
 
 def text(value: str, style: str = "") -> Text:
-    """Return one line of text from outside, for a console or a table cell."""
+    """Return text from outside as one line, for a console or a table cell."""
     return Text(_NOT_IN_LINE.sub(" ", visible(value)), style)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON to stdout; ``indent`` None gives one line."""
     _write_json(sys.stdout, value, indent)
+
+
+def print_text(lines: Text) -> None:
+    """Print text: wrapped at words on a terminal, as it is into a pipe."""
+    out.print(lines, soft_wrap=not out.is_terminal)
 
 
 def table(*columns: str) -> Table:
@@ -94,7 +99,8 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = typer.main.get_command(app).main(args=given, standalone_mode=False)
+        command = typer.main.get_command(app)
+        code = command.main(args=given or ["--help"], standalone_mode=False)
     except ComityError as error:
         print_error(error, as_json="--json" in given)
         sys.exit(1)

@@ -162,7 +162,7 @@ class _Verifier:
     def envelope(self) -> str:
         self._record.check_size()
         self._record.envelope.check_form(STATEMENT_TYPE)
-        return f"{len(self._record.envelope.payload)} bytes, record id {self._record.record_id}"
+        return f"a payload of {len(self._record.envelope.payload)} bytes"
 
     def key(self) -> str:
         keyid = self._record.envelope.keyid

@@ -1,0 +1,1 @@
+"""The ``comity`` command, a module for each thing that people do with it."""

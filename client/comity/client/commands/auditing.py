@@ -1,0 +1,185 @@
+"""Holding one's node to account: releases, receipts, quarantine, explain, status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC
+from typing import Annotated, TypeVar
+
+import typer
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.text import Text
+
+from comity.client import terminal
+from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.node import Node, connect
+from comity.client.rendering import SHORT_ID_CHARS
+from comity.client.result import message_value
+from comity.client.terminal import text
+from comity.record.times import format_time
+from comity.v1 import admin_service_pb2, audit_service_pb2
+
+_T = TypeVar("_T")
+
+PeerOption = Annotated[str, typer.Option("--peer", metavar="INSTITUTE", help="Only of this peer.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All there are, whatever --limit says.")]
+
+
+def releases(
+    peer: PeerOption = "",
+    record: Annotated[
+        str, typer.Option("--record", metavar="ID", help="Only of this record (64 digits).")
+    ] = "",
+    limit: LimitOption = 100,
+    everything: AllOption = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what was given to whom, and by which rules. For auditors."""
+    maximum = None if everything else limit
+    found = asyncio.run(_collect(profile, lambda node: node.releases(peer, record), maximum))
+    if as_json:
+        terminal.print_json({"releases": [message_value(release) for release in found]})
+        return
+    rows = terminal.table("released", "peer", "offer", "record", "part", "rules", "receipt")
+    for release in found:
+        rows.add_row(
+            _time(release, "release_time"),
+            text(release.peer),
+            str(release.offer_number),
+            text(release.record_id[:SHORT_ID_CHARS]),
+            _part(release),
+            text(", ".join(release.rules)),
+            _time(release, "receipt_time") or "waits",
+        )
+    terminal.print_table(rows)
+
+
+def receipts(
+    peer: PeerOption = "",
+    limit: LimitOption = 20,
+    everything: AllOption = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what peers have signed for. For auditors.
+
+    Each signature is checked here, with the trust bundle of the peer.
+    """
+    maximum = None if everything else limit
+    found = asyncio.run(_collect(profile, lambda node: node.receipts(peer), maximum))
+    if as_json:
+        terminal.print_json({"receipts": [signed.to_value() for signed in found]})
+        return
+    rows = terminal.table("received", "peer", "stored", "rejected", "key", "signature")
+    for signed in found:
+        receipt = signed.receipt
+        rows.add_row(
+            format_time(signed.receipt_time),
+            text(signed.peer),
+            str(len(receipt.stored)) if receipt else "",
+            str(len(receipt.rejected)) if receipt else "",
+            text(signed.envelope.keyid),
+            text(signed.problem, "bold red") if signed.problem else "valid",
+        )
+    terminal.print_table(rows)
+
+
+def quarantine(
+    peer: PeerOption = "",
+    limit: LimitOption = 100,
+    everything: AllOption = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what was refused from peers, and why. For auditors."""
+    maximum = None if everything else limit
+    found = asyncio.run(_collect(profile, lambda node: node.quarantine(peer), maximum))
+    if as_json:
+        terminal.print_json({"quarantine": [message_value(refused) for refused in found]})
+        return
+    rows = terminal.table("refused", "peer", "record", "times", "reason", "message")
+    for refused in found:
+        rows.add_row(
+            _time(refused, "quarantine_time"),
+            text(refused.peer),
+            text(refused.record_id[:SHORT_ID_CHARS]),
+            str(refused.count),
+            text(refused.reason),
+            text(refused.message),
+        )
+    terminal.print_table(rows)
+
+
+def explain(
+    record: Annotated[str, typer.Argument(metavar="ID", help="Record id; 8 digits are enough.")],
+    peer: Annotated[str, typer.Option(metavar="INSTITUTE", help="Given to whom, or not.")],
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which parts of a record a peer is given, and why. For auditors."""
+    answer = asyncio.run(_ask(profile, lambda node: node.explain(peer, record)))
+    if as_json:
+        terminal.print_json({"parts": [message_value(part) for part in answer.parts]})
+        return
+    rows = terminal.table("part", "given", "released", "rules", "why")
+    for part in answer.parts:
+        given, rules = "yes" if part.allowed else "no", text(", ".join(part.rules))
+        released = _time(part, "release_time")
+        rows.add_row(_part(part), given, released, rules, text(part.message))
+    terminal.print_table(rows)
+
+
+def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """Tell how your node and its peers are. For auditors and operators."""
+    answer = asyncio.run(_ask(profile, lambda node: node.status()))
+    if as_json:
+        terminal.print_json(message_value(answer))
+        return
+    head = f"{answer.institute}: {answer.records} records, {answer.log_size} in its log"
+    policy = f"software {answer.software_version}, policy {answer.policy_digest}"
+    terminal.out.print(text(head, "bold"), text(policy), "", sep="\n", soft_wrap=True)
+    columns = ("peer", "status", "released", "receipted", "received", "refused", "contact", "error")
+    rows = terminal.table(*columns)
+    for peer in answer.peers:
+        counts = (peer.released, peer.receipted, peer.received, peer.quarantined)
+        rows.add_row(
+            text(peer.institute),
+            text(peer.status),
+            *map(str, counts),
+            _time(peer, "contact_time") or "never",
+            text(peer.last_error),
+        )
+    terminal.print_table(rows)
+
+
+async def _collect(
+    profile: str | None, choose: Callable[[Node], AsyncIterator[_T]], maximum: int | None
+) -> list[_T]:
+    found: list[_T] = []
+    async with connect(profile) as node:
+        async for item in choose(node):
+            found.append(item)
+            if len(found) == maximum:
+                break
+    return found
+
+
+async def _ask(profile: str | None, choose: Callable[[Node], Awaitable[_T]]) -> _T:
+    async with connect(profile) as node:
+        return await choose(node)
+
+
+def _time(message: Message, field: str) -> str:
+    """Return a timestamp field as RFC 3339, empty if it is unset."""
+    if not message.HasField(field):
+        return ""
+    stamp: Timestamp = getattr(message, field)
+    return format_time(stamp.ToDatetime(UTC))
+
+
+def _part(part: audit_service_pb2.Release | admin_service_pb2.PartExplanation) -> Text:
+    return text("(header)" if part.is_header else part.section)

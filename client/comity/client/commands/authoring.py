@@ -1,0 +1,125 @@
+"""Making records: new card, schema, sign, publish."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client import terminal
+from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.draft import Draft
+from comity.client.files import (
+    MAX_DRAFT_BYTES,
+    RECORD_SUFFIX,
+    load_record,
+    naming,
+    read_file,
+    write_file,
+)
+from comity.client.node import connect
+from comity.client.schemas import SCHEMAS
+from comity.client.template import card_template
+from comity.record.errors import NotFound
+from comity.record.keys import SigningKey
+from comity.record.record import Record, open_record
+from comity.record.spiffe import SpiffeId
+
+new = typer.Typer(rich_markup_mode=None)
+
+
+@new.callback()
+def _group() -> None:
+    """Start a draft, to be filled in and signed."""
+
+
+@new.command(
+    "card", epilog=terminal.examples("comity new card llama.yaml", "comity new card > llama.yaml")
+)
+def new_card(
+    file: Annotated[Path | None, typer.Argument(help="File to make. Default: stdout.")] = None,
+) -> None:
+    """Write the draft of a model card in YAML, with every field explained."""
+    draft = card_template()
+    if file is None:
+        terminal.out.print(draft, end="", soft_wrap=True)
+        return
+    write_file(file, draft.encode())
+    terminal.err.print(f"Fill in {file}, then: comity sign {file} --key KEY --issuer SPIFFE-ID")
+
+
+def schema(
+    name: Annotated[str, typer.Argument(help="draft, or a section such as risks.")] = "draft",
+) -> None:
+    """Print the JSON Schema of drafts or of a section.
+
+    Editors complete and check YAML by it; comity new card says how.
+    """
+    if name not in SCHEMAS:
+        raise NotFound(f"expected one of {', '.join(SCHEMAS)}, got {name!r:.80}", field="schema")
+    terminal.print_json(SCHEMAS[name]())
+
+
+def sign(
+    drafts: Annotated[list[Path], typer.Argument(metavar="DRAFT", help="Drafts in YAML.")],
+    key: Annotated[Path, typer.Option(help="Record key: PKCS #8 PEM, mode 0600.")],
+    issuer: Annotated[str, typer.Option(metavar="SPIFFE-ID", help="Who issues the records.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where to write. Default: beside each draft."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign drafts; each becomes a *.record.json.
+
+    Nothing is written unless all of them are good.
+    """
+    signing_key, who = SigningKey.load(key), SpiffeId.parse(issuer)
+    signed = [(path, _sign(path, who, signing_key)) for path in drafts]
+    values = []
+    for path, record in signed:
+        target = (output or path.parent) / (path.name.removesuffix(path.suffix) + RECORD_SUFFIX)
+        write_file(target, record.to_json())
+        values.append({"file": str(target), "recordId": record.record_id})
+    if as_json:
+        terminal.print_json({"records": values})
+        return
+    for value in values:
+        terminal.out.print(f"{value['recordId']}  {value['file']}", soft_wrap=True)
+
+
+def publish(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Record files.")],
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish records of your institute at its node. For operators."""
+    records = [load_record(path) for path in files]
+    values = asyncio.run(_publish(records, profile))
+    if as_json:
+        terminal.print_json({"records": values})
+        return
+    for value in values:
+        known = ", was there already" if value["alreadyStored"] else ""
+        terminal.out.print(f"{value['recordId']}  log index {value['logIndex']}{known}")
+
+
+def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
+    with naming(path):
+        data = read_file(path, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
+        record = Draft.from_yaml(data).sign(issuer, key)
+        # whatever would be refused elsewhere is better refused here
+        open_record(record, lambda _: (frozenset({issuer.institute}), key.key))
+        return record
+
+
+async def _publish(records: list[Record], profile: str | None) -> list[dict[str, object]]:
+    values: list[dict[str, object]] = []
+    async with connect(profile) as node:
+        for record in records:
+            answer = await node.publish(record)
+            value = {"recordId": answer.record_id, "logIndex": answer.log_index}
+            values.append(value | {"alreadyStored": answer.already_stored})
+    return values

@@ -1,0 +1,100 @@
+"""Who one is, and whose keys one's node trusts: login, profiles, bundles."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client import terminal
+from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.files import BUNDLE_SUFFIX, write_file
+from comity.client.language import choose_text
+from comity.client.node import connect
+from comity.client.profile import Profile, ProfileStore
+from comity.record.bundle import TrustBundle
+from comity.record.errors import BadConfig
+from comity.record.times import format_time
+
+
+def login(
+    file: Annotated[Path, typer.Argument(help="Profile that comity-node grant made for you.")],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name to keep it under. Default: you@institute.")
+    ] = "",
+) -> None:
+    """Keep a profile, and use it from now on.
+
+    It is copied, with mode 0600, to the folder $COMITY_CONFIG or ~/.config/comity.
+    """
+    profile = Profile.load(file)
+    kept = ProfileStore().login(profile, name)
+    expiry = format_time(profile.expiry)
+    terminal.out.print(f"{kept}: {profile.identity}, until {expiry}", soft_wrap=True)
+
+
+def profiles(as_json: JsonOption = False) -> None:
+    """List the profiles that you have logged in with.
+
+    The current one has an asterisk.
+    """
+    store = ProfileStore()
+    kept = {name: store.open(store.path(name)) for name in store.names}
+    if as_json:
+        values = [_profile_value(name, profile, store.current) for name, profile in kept.items()]
+        terminal.print_json({"profiles": values})
+        return
+    rows = terminal.table("", "profile", "identity", "node", "expires")
+    for name, profile in kept.items():
+        mark = "*" if name == store.current else ""
+        where, expiry = profile.bundle.address, format_time(profile.expiry)
+        rows.add_row(mark, name, str(profile.identity), where, expiry)
+    terminal.print_table(rows)
+
+
+def bundles(
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each bundle there, for comity verify."),
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the trust bundles that your node has pinned."""
+    found = asyncio.run(_fetch_bundles(profile))
+    if output:
+        _write_bundles(found, output)
+    if as_json:
+        terminal.print_json({"bundles": [bundle.to_value() for bundle in found]})
+        return
+    rows = terminal.table("institute", "name", "address", "keys", "fingerprint")
+    for bundle in found:
+        keys, name = str(len(bundle.record_keys)), terminal.text(choose_text(bundle.names))
+        rows.add_row(bundle.institute, name, bundle.address, keys, bundle.fingerprint)
+    terminal.print_table(rows)
+
+
+async def _fetch_bundles(profile: str | None) -> tuple[TrustBundle, ...]:
+    async with connect(profile) as node:
+        return node.bundles
+
+
+def _write_bundles(found: tuple[TrustBundle, ...], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfig(f"cannot be made: {error.strerror}", field=str(folder)) from error
+    for bundle in found:
+        write_file(folder / f"{bundle.institute}{BUNDLE_SUFFIX}", bundle.to_json())
+
+
+def _profile_value(name: str, profile: Profile, current: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "current": name == current,
+        "identity": str(profile.identity),
+        "address": profile.bundle.address,
+        "expiryTime": format_time(profile.expiry),
+    }

@@ -1,0 +1,158 @@
+"""Asking one's node: search, watch."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Final
+
+import typer
+
+from comity.client import terminal
+from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.language import choose_text
+from comity.client.node import connect
+from comity.client.rendering import SHORT_ID_CHARS, render_results, tlp
+from comity.client.result import Filter, Page, Result
+from comity.record.content import Kind, Severity
+from comity.record.errors import ComityError
+from comity.record.times import format_time
+
+_PAGE: Final = 50
+
+KindOption = Annotated[list[Kind] | None, typer.Option("--kind", help="Only records of this kind.")]
+IssuerOption = Annotated[
+    list[str] | None,
+    typer.Option("--issuer", metavar="INSTITUTE", help="Only records that it issued."),
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", metavar="TEXT", help="Text in the subject's or model's name.")
+]
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only records with this tag.")
+]
+DomainOption = Annotated[
+    list[str] | None,
+    typer.Option("--domain", metavar="CODE", help="Capability or risk domain that is named."),
+]
+SeverityOption = Annotated[
+    Severity | None,
+    typer.Option("--severity", help="Least severity of a risk or limitation that is named."),
+]
+TextOption = Annotated[
+    str, typer.Option("--text", metavar="WORDS", help="Words that all occur in the record.")
+]
+SupersededOption = Annotated[
+    bool, typer.Option("--superseded", help="Also records that a later version supersedes.")
+]
+
+
+def search(
+    kind: KindOption = None,
+    issuer: IssuerOption = None,
+    model: ModelOption = "",
+    tag: TagOption = None,
+    domain: DomainOption = None,
+    severity: SeverityOption = None,
+    text: TextOption = "",
+    superseded: SupersededOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=256, help="Records a page.")] = _PAGE,
+    page_token: Annotated[str, typer.Option(metavar="TOKEN", help="Where to go on.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All pages, not only one.")] = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search the records at your node.
+
+    Newest arrivals come first; every record shown has been verified. Options given twice mean
+    "or", different options mean "and".
+    """
+    wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded)
+    page = asyncio.run(_search(wanted, limit, page_token, profile, everything=everything))
+    if as_json:
+        terminal.print_json(page.to_value())
+        return
+    terminal.print_table(render_results(page.results))
+    if page.next_page_token:
+        more = f"There is more: --page-token {page.next_page_token}, or --all"
+        terminal.err.print(terminal.text(more), soft_wrap=True)
+
+
+def watch(
+    kind: KindOption = None,
+    issuer: IssuerOption = None,
+    model: ModelOption = "",
+    tag: TagOption = None,
+    domain: DomainOption = None,
+    severity: SeverityOption = None,
+    text: TextOption = "",
+    page_token: Annotated[str, typer.Option(metavar="TOKEN", help="Where to go on.")] = "",
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print records as they arrive at your node.
+
+    Ends when interrupted. With --json, one object a line; its pageToken resumes after it.
+    """
+    wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded=False)
+    asyncio.run(_watch(wanted, page_token, profile, as_json=as_json))
+
+
+def _filter(
+    kinds: list[Kind] | None,
+    issuers: list[str] | None,
+    model: str,
+    tags: list[str] | None,
+    domains: list[str] | None,
+    severity: Severity | None,
+    text: str,
+    superseded: bool,
+) -> Filter:
+    return Filter(
+        kinds=[str(kind) for kind in kinds or ()],
+        issuers=issuers or [],
+        model=model,
+        tags=tags or [],
+        domains=domains or [],
+        min_severity=str(severity or ""),
+        text=text,
+        include_superseded=superseded,
+    )
+
+
+async def _search(
+    wanted: Filter, limit: int, token: str, profile: str | None, *, everything: bool
+) -> Page:
+    async with connect(profile) as node:
+        page = await node.search_page(limit, token, **wanted)
+        results = list(page.results)
+        while everything and page.next_page_token:
+            page = await node.search_page(limit, page.next_page_token, **wanted)
+            results += page.results
+        return Page(tuple(results), page.next_page_token)
+
+
+async def _watch(wanted: Filter, token: str, profile: str | None, *, as_json: bool) -> None:
+    async with connect(profile) as node:
+        try:
+            async for result in node.watch(token, **wanted):
+                token = result.page_token
+                _print_arrival(result, as_json=as_json)
+        except ComityError as error:
+            error.hint = error.hint or (f"go on with --page-token {token}" if token else "")
+            raise
+
+
+def _print_arrival(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        value = result.to_value() | {"pageToken": result.page_token}
+        terminal.print_json(value, indent=None)
+        return
+    predicate = result.opened.statement.predicate
+    line = (
+        f"{format_time(result.received_time)}  {result.record_id[:SHORT_ID_CHARS]}  "
+        f"{result.opened.statement.kind}  ",
+        tlp(predicate.handling),
+        f"  {result.opened.statement.issuer.institute}  ",
+        terminal.text(choose_text(predicate.title)),
+    )
+    terminal.out.print(*line, sep="", soft_wrap=True)

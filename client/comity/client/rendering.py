@@ -1,0 +1,164 @@
+"""Records for people: on a terminal, in the language of the reader.
+
+Invariant: every text that comes from a record goes through ``terminal.text`` or ``visible``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import indent
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from comity.client.draft import dump_yaml
+from comity.client.language import choose_text
+from comity.client.result import Result
+from comity.client.terminal import table, text, visible
+from comity.client.verification import Outcome, Verdict, Verification
+from comity.client.view import RecordView, SectionStatus, SectionView
+from comity.record.content import SECTION_MODELS
+from comity.record.handling import Handling, Tlp
+from comity.record.times import format_time
+
+_TLP_STYLES: Final = {
+    Tlp.RED: "bold #ff2b2b on black",
+    Tlp.AMBER_STRICT: "bold #ffc000 on black",
+    Tlp.AMBER: "bold #ffc000 on black",
+    Tlp.GREEN: "bold #33ff00 on black",
+    Tlp.CLEAR: "bold #ffffff on black",
+}
+"""The colours that FIRST's TLP 2.0 prescribes."""
+
+_OUTCOME_STYLES: Final = {Outcome.OK: "green", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
+_STATUS_STYLES: Final = {
+    SectionStatus.PRESENT: "green",
+    SectionStatus.WITHHELD: "yellow",
+    SectionStatus.BROKEN: "bold red",
+}
+_VERDICT_STYLES: Final = {
+    Verdict.VALID: "bold green",
+    Verdict.INVALID: "bold red",
+    Verdict.UNVERIFIABLE: "bold yellow",
+}
+
+SHORT_ID_CHARS: Final = 16
+"""Hex digits of a record id in a table: more than the 8 that a node asks for."""
+
+
+def render_record(view: RecordView, facts: Iterable[tuple[str, str]]) -> Text:
+    """Show a whole record; ``facts`` are further lines of its header (label, value)."""
+    predicate = view.statement.predicate
+    lines = [
+        text(choose_text(predicate.title), "bold"),
+        Text(visible(choose_text(predicate.summary))),
+        Text(),
+        *(_fact(label, value) for label, value in (*_header(view), *facts)),
+    ]
+    for section in sorted(view.sections, key=_place):
+        lines += [Text(), *_section(section)]
+    return Text("\n").join(lines)
+
+
+def render_verification(name: str, verification: Verification) -> Text:
+    """Show the verdict on a file or folder, every step, and every section."""
+    verdict = verification.verdict
+    lines = [
+        Text.assemble(text(name), ": ", (str(verdict), _VERDICT_STYLES[verdict])),
+        Text(f"  record {verification.record.record_id}"),
+    ]
+    for step in verification.steps:
+        outcome = (f"{step.outcome:<8}", _OUTCOME_STYLES[step.outcome])
+        head = f"  {step.number} {step.name:<13}"
+        lines.append(Text.assemble(head, outcome, text(step.detail), (f"  [{step.spec}]", "dim")))
+    for section in verification.sections:
+        status = (f"{section.status:<9}", _STATUS_STYLES[section.status])
+        label = text(section.label)
+        lines.append(
+            Text.assemble("  section ", status, label, text(f"  {section.problem}".rstrip()))
+        )
+    return Text("\n").join(lines)
+
+
+def render_results(results: Sequence[Result]) -> Table:
+    """Show search results, one a row."""
+    rows = table("record", "kind", "TLP", "issuer", "issued", "sections", "title")
+    for result in results:
+        view = result.view
+        present = sum(s.status is SectionStatus.PRESENT for s in view.sections)
+        predicate = view.statement.predicate
+        rows.add_row(
+            view.record_id[:SHORT_ID_CHARS],
+            str(view.statement.kind),
+            tlp(predicate.handling),
+            text(view.statement.issuer.institute),
+            format_time(predicate.issue_time),
+            f"{present}/{len(view.sections)}",
+            text(choose_text(predicate.title)),
+        )
+    return rows
+
+
+def tlp(handling: Handling) -> Text:
+    """Return the TLP label in the colour that belongs to it."""
+    return Text(f"TLP:{handling.tlp}", _TLP_STYLES[handling.tlp])
+
+
+def describe_handling(handling: Handling) -> str:
+    """Say in words what goes beyond the TLP label; empty if nothing does."""
+    said = []
+    if handling.releasable_to is not None:
+        said.append(f"releasable to {', '.join(handling.releasable_to) or 'nobody'}")
+    if handling.onward:
+        said.append("may be passed on")
+    if handling.embargo:
+        said.append(f"not before {format_time(handling.embargo)}")
+    if handling.purposes:
+        said.append(f"only for {', '.join(handling.purposes)}")
+    return "; ".join(said)
+
+
+def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:
+    predicate = view.statement.predicate
+    yield "record", view.record_id
+    yield "kind", str(view.statement.kind)
+    yield "subject", view.statement.subject[0].name
+    yield "issuer", str(view.statement.issuer)
+    yield "key", view.keyid
+    yield "issued", format_time(predicate.issue_time)
+    yield "handling", _handling(predicate.handling)
+    if predicate.tags:
+        yield "tags", ", ".join(predicate.tags)
+    if predicate.supersedes:
+        yield "supersedes", predicate.supersedes
+    for reference in predicate.references:
+        yield reference.relation, reference.record
+
+
+def _fact(label: str, value: str | Text) -> Text:
+    told = text(value) if isinstance(value, str) else value
+    return Text.assemble((f"{visible(label):<15}", "dim"), told)
+
+
+def _section(section: SectionView) -> Iterator[Text]:
+    status = (str(section.status), _STATUS_STYLES[section.status])
+    heading = text(section.label, "bold")
+    yield Text.assemble(heading, "  ", status, "  ", _handling(section.handling))
+    if section.problem:
+        yield Text.assemble("  ", text(section.problem))
+    if section.status is SectionStatus.PRESENT:
+        content = dump_yaml(section.content).decode().rstrip()
+        yield Text(indent(visible(content), "  "))
+
+
+def _handling(handling: Handling) -> Text:
+    said = describe_handling(handling)
+    return Text.assemble(tlp(handling), text(f"  {said}" if said else ""))
+
+
+def _place(section: SectionView) -> tuple[int, int]:
+    """Sort key: model-card sections in the order of their models, others after them."""
+    order = list(SECTION_MODELS)
+    known = order.index(section.name) if section.name in order else len(order)
+    return known, section.index

@@ -1,0 +1,89 @@
+"""JSON Schemas (draft 2020-12) of drafts and of a model card's sections, for editors.
+
+    python -m comity.client.schemas schemas      writes schemas/<name>.schema.json
+    comity schema draft                          prints one
+
+Invariant: a schema is made from the very models that check a draft, so what an editor accepts as
+to names, types and ranges is what signing accepts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from comity.client.draft import Draft
+from comity.record.content import SECTION_MODELS, Kind, section_adapter
+from comity.record.handling import Handling
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_DEFINITIONS: Final = "#/$defs/{model}"
+
+
+def draft_schema() -> dict[str, Any]:
+    """Return the schema of a draft; the sections of a model card are typed by their models."""
+    adapters: dict[str, TypeAdapter[Any]] = {
+        "draft": TypeAdapter(Draft),
+        "handling": TypeAdapter(Handling),
+        **{name: section_adapter(name) for name in SECTION_MODELS},
+    }
+    by_key, shared = TypeAdapter.json_schemas(
+        [(key, "validation", adapter) for key, adapter in adapters.items()],
+        ref_template=_DEFINITIONS,
+    )
+    definitions = shared["$defs"]
+    draft = definitions.pop("Draft")
+    sections = {name: by_key[name, "validation"] for name in SECTION_MODELS}
+    # a section's handling says only what is stricter than the record's
+    stricter = {k: v for k, v in definitions["Handling"].items() if k != "required"}
+    definitions["SectionHandling"] = stricter | {"title": "SectionHandling"}
+    draft["properties"]["sectionHandling"]["additionalProperties"] = {
+        "$ref": "#/$defs/SectionHandling"
+    }
+    return {
+        "$schema": _DIALECT,
+        **draft,
+        "if": {"properties": {"kind": {"const": str(Kind.MODEL_CARD)}}},
+        "then": {
+            "properties": {"sections": {"properties": sections, "additionalProperties": False}}
+        },
+        "$defs": definitions,
+    }
+
+
+def section_schema(name: str) -> dict[str, Any]:
+    """Return the schema of one section of a model card; ``name`` is a key of SECTION_MODELS."""
+    return {"$schema": _DIALECT, "title": name, **section_adapter(name).json_schema()}
+
+
+SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = MappingProxyType(
+    {"draft": draft_schema, **{name: partial(section_schema, name) for name in SECTION_MODELS}}
+)
+"""Every schema by its name."""
+
+
+def schema_files() -> dict[str, bytes]:
+    """Return every schema as the contents of its file, by file name."""
+    return {
+        f"{name}.schema.json": json.dumps(make(), indent=2, ensure_ascii=False).encode() + b"\n"
+        for name, make in SCHEMAS.items()
+    }
+
+
+def main() -> None:
+    """Write every schema into the folder that is named on the command line."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in schema_files().items():
+        (folder / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
