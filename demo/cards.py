@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from comity.client.draft import Draft
-
 from demo.institutes import INSTITUTES
 
 FOLDER: Final = Path(__file__).with_name("cards")
