@@ -49,7 +49,7 @@ def list_releases(
     if request.record_id:
         query = query.where(col(RecordRow.record_id) == request.record_id)
     newest = (col(Release.release_time).desc(), col(Release.offer_number).desc(), Release.peer)
-    rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).tuples().all()
+    rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
     receipts = _Receipts(session)
     releases = [_release(r, part, i, ruling, receipts) for r, part, i, ruling in rows[:size]]
     token = make_page_token(until, skip + size) if len(rows) > size else ""

@@ -36,4 +36,6 @@ class Bell:
         """Return at the first ring after ``heard``, or after ``seconds``."""
         if self._rings == heard:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._rung.wait(), seconds)
+                # not wait_for: before Python 3.12 it swallows a cancellation that meets a ring
+                async with asyncio.timeout(seconds):
+                    await self._rung.wait()

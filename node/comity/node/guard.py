@@ -29,7 +29,7 @@ log = structlog.get_logger()
 CALLER: ContextVar[SpiffeId] = ContextVar("caller")
 """Who is calling, inside a handler."""
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler = Any
 
 
 class Guard(grpc.aio.ServerInterceptor):

@@ -75,7 +75,7 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
         .order_by(col(Release.offer_number))
         .limit(_BATCH_PARTS)
     )
-    rows = session.connection().execute(query).tuples()
+    rows = session.connection().execute(query)
     chosen: list[_Offered] = []
     seqs: set[int] = set()
     size = 0

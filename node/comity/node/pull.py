@@ -107,7 +107,8 @@ class Pull:
 
     async def _accepted(self, call: Any) -> pb.Accepted:
         try:
-            first = await asyncio.wait_for(call.read(), CONNECT_SECONDS)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                first = await call.read()
         except TimeoutError as error:
             message = f"expected an answer within {CONNECT_SECONDS} s, got none"
             raise Unavailable(message) from error
@@ -164,7 +165,8 @@ class _ReadAhead:
     async def _run(self) -> None:
         try:
             while True:
-                message = await asyncio.wait_for(self._call.read(), self._silence)
+                async with asyncio.timeout(self._silence):
+                    message = await self._call.read()
                 if message is grpc.aio.EOF:
                     raise Unavailable("the peer ended the stream")
                 await self._read.put(message)

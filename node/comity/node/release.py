@@ -93,7 +93,7 @@ class _Queue:
             .where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
             .group_by(col(Part.class_id))
         )
-        return dict(self._session.connection().execute(query).tuples().all())
+        return dict(self._session.connection().execute(query).all())
 
     def allowed_headers(self) -> list[HandlingClass]:
         """Return the allowed classes of headers, in order."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session, col, func, select
 
-from comity.client.files import read_file
+from comity.client.files import naming, read_file
 from comity.client.terminal import err, examples, out, print_json, print_table, table, text
 from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
@@ -67,7 +67,9 @@ def add(
     Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
     does not carry the file, such as the telephone.
     """
-    bundle = TrustBundle.from_json(read_file(file, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES))
+    data = read_file(file, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
+    with naming(file):
+        bundle = TrustBundle.from_json(data)
     with open_node(context) as node:
         former = _pinned(node, bundle.institute)
         if fingerprint is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from comity.client.files import read_file
+from comity.client.files import naming, read_file
 from comity.client.terminal import err, examples, out, print_json, print_table, table, text
 from comity.node import explain as explanation
 from comity.node.clock import to_datetime
@@ -59,9 +59,9 @@ def set_(
 
     What has been released cannot be taken back by a narrower policy.
     """
-    source = _source(file, preset)
+    policy = _read(file, preset)
     with open_node(context) as node:
-        in_force = node.set_policy(source)
+        in_force = node.set_policy(policy.text)
     if as_json:
         print_json(_value(in_force))
     else:
@@ -71,7 +71,7 @@ def set_(
 @app.command()
 def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
     """Check a policy against the schema, without putting it in force."""
-    policy = Policy.parse(_source(file, preset))
+    policy = _read(file, preset)
     if as_json:
         value = {"policyDigest": policy.digest, "dependsOnStanding": policy.depends_on_standing}
         print_json(value)
@@ -120,15 +120,22 @@ def _part_value(part: explanation.PartExplanation) -> dict[str, Any]:
     }
 
 
-def _source(file: Path | None, preset: str | None) -> str:
+def _read(file: Path | None, preset: str | None) -> Policy:
     if (file is None) == (preset is None):
         raise InvalidInput("expected either a file or --preset", field="FILE")
     if file is None:
-        return load_preset(preset or "")
+        return Policy.parse(load_preset(preset or ""))
+    data = read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES)
+    with naming(file):
+        return Policy.parse(_decode(data))
+
+
+def _decode(data: bytes) -> str:
     try:
-        return read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES).decode()
+        return data.decode()
     except UnicodeDecodeError as error:
-        raise BadPolicy(f"expected UTF-8: {error}", field=str(file)) from error
+        message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise BadPolicy(message) from error
 
 
 def _value(in_force: PolicyInForce) -> dict[str, Any]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from comity.client.draft import Draft
-from comity.client.files import MAX_DRAFT_BYTES, load_record, read_file
+from comity.client.files import MAX_DRAFT_BYTES, load_record, naming, read_file
 from comity.client.terminal import examples, out, print_json, text
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
-from comity.record.errors import ComityError
 from comity.record.record import Record
 
 DRAFT_SUFFIXES = frozenset({".yaml", ".yml"})
@@ -56,22 +54,15 @@ def register(app: typer.Typer) -> None:
 
 
 def _read(node: Node, file: Path) -> Record:
-    if file.suffix not in DRAFT_SUFFIXES:
+    if file.suffix in DRAFT_SUFFIXES:
+        data = read_file(file, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
+        with naming(file):
+            record = Draft.from_yaml(data).sign(node.home.node_id, node.key)
+    else:
         record = load_record(file)
-        return _checked(node, file, lambda: record)
-    data = read_file(file, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
-    return _checked(node, file, lambda: Draft.from_yaml(data).sign(node.home.node_id, node.key))
-
-
-def _checked(node: Node, file: Path, make: Callable[[], Record]) -> Record:
-    # intake checks again; here it is known which of the files is to blame
-    try:
-        record = make()
+    with naming(file):
+        # publishing looks again; here it is known which of the files is to blame
         node.intake.examine(record, node.institute, Keyring([node.bundle]).find)
-    except ComityError as error:
-        error.field = f"{file}: {error.field}" if error.field else str(file)
-        error.args = (f"{error.field}: {error.message}",)
-        raise
     return record
 
 

@@ -1,8 +1,9 @@
 """Runs migrations on the connection that ``Store.upgrade`` hands over."""
 
 from alembic import context
-from comity.node import tables  # noqa: F401  the tables register themselves
 from sqlmodel import SQLModel
+
+from comity.node import tables  # noqa: F401  the tables register themselves
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

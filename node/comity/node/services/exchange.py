@@ -42,13 +42,14 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
     ) -> AsyncIterator[pb.ReplicateResponse]:
         """Stream what was released to the caller, as long as receipts come back."""
         peer = CALLER.get().institute
-        first = await anext(aiter(requests), None)
+        incoming = aiter(requests)
+        first = await anext(incoming, None)
         if first is None or first.WhichOneof("message") != "start":
             raise InvalidInput("expected start as the first message", field="message")
         after, accepted = await asyncio.to_thread(self._start, peer, first.start.cursor)
         yield pb.ReplicateResponse(accepted=accepted)
         stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
-        reading = asyncio.create_task(stream.read_receipts(requests))
+        reading = asyncio.create_task(stream.read_receipts(incoming))
         try:
             async for response in stream.responses(reading):
                 yield response

@@ -1,0 +1,154 @@
+"""A network of real nodes for tests: real homes, real databases, real gRPC over real mutual TLS.
+
+Nodes run in the test's own event loop, each on a loopback port of its own. ``until`` waits for a
+condition instead of for time to pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import SQLModel, select
+
+from comity.client.draft import Draft
+from comity.node.clock import Clock, system_clock
+from comity.node.home import Home
+from comity.node.node import Node
+from comity.node.server import Server
+from comity.policies.preset import load_preset
+from comity.record.record import Record
+
+PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Running:
+    """A node that serves, and the home that it serves from."""
+
+    node: Node
+    server: Server
+
+    def rows(self, table: type[SQLModel], **where: Any) -> list[Any]:
+        """Return the rows of a table whose columns have the given values."""
+        with self.node.store.read() as session:
+            return list(session.exec(select(table).filter_by(**where)))
+
+    def sign(self, draft: Draft) -> Record:
+        """Sign a draft with the node's record key."""
+        return draft.sign(self.node.home.node_id, self.node.key)
+
+
+def make_home(
+    root: Path, institute: str, *, database: str | None = None, heartbeat_seconds: int = 1
+) -> Home:
+    """Make a home on a free loopback port, with quick heartbeats and retries."""
+    address = f"127.0.0.1:{free_port()}"
+    home = Home.create(
+        root / institute,
+        institute=institute,
+        names={"en": f"Sample institute {institute}"},
+        address=address,
+        listen=address,
+        database=database,
+    )
+    file = home.path / "comity.toml"
+    text = file.read_text()
+    text = text.replace("heartbeat_seconds = 10", f"heartbeat_seconds = {heartbeat_seconds}")
+    file.write_text(text.replace("retry_max_seconds = 60", "retry_max_seconds = 1"))
+    return Home(home.path)
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(home: Home, clock: Clock = system_clock) -> AsyncIterator[Running]:
+    """Serve a home while the context is open."""
+    node = Node(home, clock)
+    try:
+        async with Server(node) as server:
+            yield Running(node, server)
+    finally:
+        node.close()
+
+
+@asynccontextmanager
+async def network(
+    root: Path, *institutes: str, policy: str = "open", database: Callable[[str], str] | None = None
+) -> AsyncIterator[list[Running]]:
+    """Serve institutes that are all each other's peers and all follow one preset."""
+    homes = [make_home(root, i, database=database(i) if database else None) for i in institutes]
+    async with AsyncExitStack() as stack:
+        running = [await stack.enter_async_context(serving(home)) for home in homes]
+        for one in running:
+            befriend(one, *(other for other in running if other is not one))
+            await asyncio.to_thread(one.node.set_policy, load_preset(policy))
+        yield running
+
+
+def befriend(one: Running, *others: Running) -> None:
+    """Pin others' bundles at one."""
+    for other in others:
+        one.node.add_peer(other.node.bundle)
+
+
+async def until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait until ``condition`` returns something true, and return that."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (result := await asyncio.to_thread(condition)):  # noqa: ASYNC110  a database rings no bell
+            await asyncio.sleep(0.02)
+        return result
+
+
+def run(test: Awaitable[None]) -> None:
+    """Run a test's coroutine with a limit on its time."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            await test
+
+    asyncio.run(limited())
+
+
+def card(
+    name: str = "example-model",
+    tlp: str = "GREEN",
+    releasable_to: list[str] | None = None,
+    section_handling: dict[str, dict[str, Any]] | None = None,
+    **more: Any,
+) -> Draft:
+    """Return a small model card."""
+    handling: dict[str, Any] = {"tlp": tlp, **more.pop("handling", {})}
+    if releasable_to is not None:
+        handling["releasableTo"] = releasable_to
+    return Draft.parse(
+        {
+            "kind": "model-card",
+            "subject": {
+                "name": f"pkg:generic/example/{name}@1",
+                "model": {"provider": "Example", "model": name, "version": "1"},
+            },
+            "title": {"en": f"Card of {name}"},
+            "summary": {"en": "A sample."},
+            "handling": handling,
+            "sections": {
+                "limitations": [{"statement": "Forgets.", "severity": "moderate"}],
+                "risks": [
+                    {"domain": "nist-ai-600-1:cbrn", "scenario": "Uplift.", "severity": "high"}
+                ],
+            },
+            "sectionHandling": section_handling or {},
+            **more,
+        }
+    )
