@@ -133,16 +133,16 @@ class Draft(Model):
         if (self.subject.digest is None) == (self.subject.model is None):
             message = "expected either digest or model, and not both"
             raise MalformedStatement(message, field="subject")
-        for name in self.section_handling:
-            if name not in self.sections:
-                message = f"expected a name among sections, got {name!r}"
-                raise MalformedStatement(message, field="sectionHandling")
-            self.handling_of(name)
         for name, value in self.sections.items():
             if self.kind is Kind.MODEL_CARD and name not in SECTION_MODELS:
                 known = ", ".join(SECTION_MODELS)
                 raise BadContent(f"expected one of {known}, got {name!r}", field="sections")
             check_content(self.kind, name, value)
+        for name in self.section_handling:
+            if name not in self.sections:
+                message = f"expected a name among sections, got {name!r}"
+                raise MalformedStatement(message, field="sectionHandling")
+            self.handling_of(name)
 
     def _statement(
         self, issuer: SpiffeId, disclosures: list[Disclosure], now: datetime

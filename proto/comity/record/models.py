@@ -49,7 +49,9 @@ class Model(BaseModel):
 def describe(error: ValidationError) -> tuple[str, str]:
     """Return the path (``[0].severity``, or empty) and the message of the first error."""
     first = error.errors(include_url=False)[0]
-    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in first["loc"])
+    # pydantic puts "[key]" after the name of a key that is itself at fault
+    steps = [step for step in first["loc"] if step != "[key]"]
+    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in steps)
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "unknown field"

@@ -1,0 +1,373 @@
+"""The record format: envelopes, statements, disclosures, handling, keys, and their limits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comity.record import ijson
+from comity.record.bundle import Keyring, PublicRecordKey, SpiffeBundle, TrustBundle
+from comity.record.envelope import RECEIPT_TYPE, STATEMENT_TYPE, Envelope, pae
+from comity.record.errors import (
+    BadConfig,
+    BadContent,
+    BadDisclosure,
+    BadHandling,
+    BadSignature,
+    ComityError,
+    IssuedInFuture,
+    LimitExceeded,
+    MalformedEnvelope,
+    MalformedJson,
+    MalformedStatement,
+    UnknownKey,
+    WrongIssuer,
+)
+from comity.record.handling import Handling, Tlp
+from comity.record.keys import RecordKey, SigningKey
+from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_JSON_DEPTH, MAX_PAYLOAD_BYTES
+from comity.record.record import Record, check_issue_time, open_record
+from comity.record.section import Disclosure
+from comity.record.spiffe import SpiffeId
+from comity.record.statement import Statement
+from comity.record.wire import record_from_proto, record_to_proto
+from tests.network import card
+
+UK = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
+NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
+
+# made with ssh-keygen -t ecdsa -b 256, printed with ssh-keygen -e -m PKCS8 and ssh-keygen -l
+SSH_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0PZaruSi/jywtPzCdWnIENdBgMdh
+y+3D2XoLy/F9sNkTITIISSH2BSCDH7TmtGmAkAGolMNG2e69jSQzzyGO8Q==
+-----END PUBLIC KEY-----
+"""
+SSH_FINGERPRINT = "SHA256:P8NomHMHFRB+/ZMy4rKVWFBh3Z/3OxzhGlIzPqc2EFc"
+
+
+def bundle_of(institute: str, *keys: SigningKey) -> TrustBundle:
+    listed = tuple(PublicRecordKey(keyid=k.key.keyid, public_key=k.key.pem) for k in keys)
+    return TrustBundle(
+        institute=institute,
+        names={"en": institute},
+        address="127.0.0.1:1",
+        spiffe=SpiffeBundle(keys=()),
+        record_keys=listed,
+    )
+
+
+def resigned(record: Record, key: SigningKey, **changes: Any) -> Record:
+    """Sign a record's header again, with fields of its predicate changed."""
+    statement = json.loads(record.envelope.payload)
+    statement["predicate"].update(changes)
+    return Record(
+        Envelope.sign(STATEMENT_TYPE, ijson.canonical(statement), key), record.disclosures
+    )
+
+
+def test_pae_is_that_of_the_dsse_specification() -> None:
+    encoded = pae("http://example.com/HelloWorld", b"hello world")
+    assert encoded == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+
+
+def test_disclosure_of_rfc_9901_is_read_and_hashed_as_it_stands_there() -> None:
+    text = b"WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"
+    disclosure = Disclosure.parse(text)
+    assert (disclosure.name, disclosure.value) == ("family_name", "Möbius")
+    digest = base64.urlsafe_b64encode(bytes.fromhex(disclosure.digest)).rstrip(b"=")
+    assert digest == b"X9yH0Ajrdm1Oij4tWso9UzzKJvPoDxwmuEcO3XAdRC0"
+
+
+def test_keyid_is_the_fingerprint_that_ssh_keygen_prints() -> None:
+    assert RecordKey.from_pem(SSH_KEY).keyid == SSH_FINGERPRINT
+
+
+def test_a_signed_draft_opens_with_its_sections_typed(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key, NOW)
+    opened = open_record(record, Keyring([bundle_of(UK.institute, signing_key)]).find)
+    assert opened.statement.issuer == UK
+    assert opened.statement.predicate.issue_time == NOW
+    assert opened.record_id == hashlib.sha256(record.envelope.payload).hexdigest()
+    assert {d.name for d in opened.disclosures.values()} == {"limitations", "risks"}
+    for index, disclosure in opened.disclosures.items():
+        header = opened.statement.predicate.sections[index]
+        assert header.digest.sha256 == hashlib.sha256(disclosure.encoded).hexdigest()
+
+
+def test_a_record_survives_file_and_wire_byte_for_byte(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    assert Record.from_json(record.to_json()) == record
+    assert record_from_proto(record_to_proto(record)) == record
+
+
+def test_two_signings_of_one_draft_share_no_digest(signing_key: SigningKey) -> None:
+    first, second = card().sign(UK, signing_key, NOW), card().sign(UK, signing_key, NOW)
+    assert first.record_id != second.record_id
+    assert not {*first.disclosures} & {*second.disclosures}
+
+
+def test_without_its_disclosures_a_record_still_verifies(signing_key: SigningKey) -> None:
+    record = Record(card().sign(UK, signing_key).envelope)
+    opened = open_record(record, Keyring([bundle_of(UK.institute, signing_key)]).find)
+    assert opened.contents == {}
+
+
+def test_every_flipped_bit_of_a_disclosure_is_noticed(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    find = Keyring([bundle_of(UK.institute, signing_key)]).find
+    original, rest = record.disclosures[0], record.disclosures[1:]
+    for position in range(len(original)):
+        altered = bytearray(original)
+        altered[position] ^= 1
+        with pytest.raises((BadDisclosure, MalformedJson)):
+            open_record(Record(record.envelope, (bytes(altered), *rest)), find)
+
+
+def test_a_disclosure_of_another_record_is_refused(signing_key: SigningKey) -> None:
+    one, other = card().sign(UK, signing_key), card().sign(UK, signing_key)
+    mixed = Record(one.envelope, other.disclosures)
+    with pytest.raises(BadDisclosure, match="matches no digest"):
+        open_record(mixed, Keyring([bundle_of(UK.institute, signing_key)]).find)
+
+
+def test_a_section_disclosed_twice_is_refused(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    doubled = Record(record.envelope, (*record.disclosures, record.disclosures[0]))
+    with pytest.raises(BadDisclosure, match="twice"):
+        open_record(doubled, Keyring([bundle_of(UK.institute, signing_key)]).find)
+
+
+def test_a_section_named_otherwise_than_in_the_header_is_refused(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    sections = json.loads(record.envelope.payload)["predicate"]["sections"]
+    for section in sections:
+        section["name"] = "details"
+    with pytest.raises(BadDisclosure, match="'details'"):
+        open_record(
+            resigned(record, signing_key, sections=sections),
+            Keyring([bundle_of(UK.institute, signing_key)]).find,
+        )
+
+
+def test_content_against_its_model_is_refused_with_the_path(signing_key: SigningKey) -> None:
+    disclosure = Disclosure.make("risks", [{"domain": "cbrn", "scenario": "x", "severity": "huge"}])
+    sections = [{"mediaType": "application/json", "digest": {"sha256": disclosure.digest}}]
+    record = resigned(card().sign(UK, signing_key), signing_key, sections=sections)
+    with pytest.raises(BadContent) as caught:
+        open_record(
+            Record(record.envelope, (disclosure.encoded,)),
+            Keyring([bundle_of(UK.institute, signing_key)]).find,
+        )
+    assert caught.value.field == "sections.risks[0].severity"
+
+
+def test_a_key_in_no_bundle_is_unknown(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    other = SigningKey.generate()
+    with pytest.raises(UnknownKey):
+        open_record(record, Keyring([bundle_of(UK.institute, other)]).find)
+
+
+def test_a_good_signature_by_another_institutes_key_is_refused(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    with pytest.raises(WrongIssuer, match=r"ca\.aisi\.example"):
+        open_record(record, Keyring([bundle_of("ca.aisi.example", signing_key)]).find)
+
+
+def test_listing_anothers_key_takes_nothing_from_its_owner(signing_key: SigningKey) -> None:
+    record = card().sign(UK, signing_key)
+    bundles = [bundle_of("ca.aisi.example", signing_key), bundle_of(UK.institute, signing_key)]
+    assert open_record(record, Keyring(bundles).find).statement.issuer == UK
+    assert open_record(record, Keyring(bundles[::-1]).find).statement.issuer == UK
+
+
+def test_a_signature_by_another_key_under_the_same_keyid_is_refused(
+    signing_key: SigningKey,
+) -> None:
+    forged = card().sign(UK, SigningKey.generate()).envelope
+    renamed = Envelope(forged.payload_type, forged.payload, signing_key.key.keyid, forged.signature)
+    with pytest.raises(BadSignature):
+        open_record(Record(renamed), Keyring([bundle_of(UK.institute, signing_key)]).find)
+
+
+def test_a_receipt_cannot_be_taken_for_a_record(signing_key: SigningKey) -> None:
+    payload = card().sign(UK, signing_key).envelope.payload
+    receipt = Record(Envelope.sign(RECEIPT_TYPE, payload, signing_key))
+    with pytest.raises(MalformedEnvelope, match=r"in-toto"):
+        open_record(receipt, Keyring([bundle_of(UK.institute, signing_key)]).find)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_envelope_needs_exactly_one_signature(signing_key: SigningKey, count: int) -> None:
+    value = card().sign(UK, signing_key).envelope.to_json()
+    value["signatures"] *= count
+    with pytest.raises(MalformedEnvelope, match="exactly 1 signature"):
+        Envelope.from_value(value)
+
+
+def test_an_envelope_in_url_safe_base64_is_read(signing_key: SigningKey) -> None:
+    envelope = card().sign(UK, signing_key).envelope
+    value = envelope.to_json()
+    value["payload"] = base64.urlsafe_b64encode(envelope.payload).decode().rstrip("=")
+    assert Envelope.from_value(value) == envelope
+
+
+def test_the_payload_limit_names_itself(signing_key: SigningKey) -> None:
+    envelope = Envelope.sign(STATEMENT_TYPE, b" " * (MAX_PAYLOAD_BYTES + 1), signing_key)
+    with pytest.raises(LimitExceeded) as caught:
+        envelope.check_form(STATEMENT_TYPE)
+    assert (caught.value.limit, caught.value.field) == ("MAX_PAYLOAD_BYTES", "payload")
+
+
+def test_the_disclosure_limit_is_checked_before_decoding() -> None:
+    with pytest.raises(LimitExceeded, match="MAX_DISCLOSURE_BYTES"):
+        Disclosure.parse(b"!" * (MAX_DISCLOSURE_BYTES + 1))
+
+
+def test_more_than_64_sections_are_refused(signing_key: SigningKey) -> None:
+    sections = [
+        {"mediaType": "application/json", "digest": {"sha256": f"{i:064x}"}} for i in range(65)
+    ]
+    record = resigned(card().sign(UK, signing_key), signing_key, sections=sections)
+    with pytest.raises(LimitExceeded, match="MAX_SECTIONS"):
+        Statement.from_payload(record.envelope.payload)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b'{"a": 1, "a": 2}', "twice"),
+        (b'{"a": 9007199254740992}', "2\\^53"),
+        (b'{"a": NaN}', "finite"),
+        (b'{"a": 1e999}', "finite"),
+        (b'{"a": "\\ud800"}', "surrogate"),
+        (b'{"a": "\\u0000"}', "U\\+0000"),
+        (b'{"a": "\xff"}', "UTF-8"),
+        (b'{"a": ', "JSON"),
+        (b"[" * 100_000, "levels|JSON"),
+    ],
+)
+def test_what_is_not_i_json_is_refused(text: bytes, fault: str) -> None:
+    with pytest.raises((MalformedJson, LimitExceeded), match=fault):
+        ijson.loads(text)
+
+
+def test_nesting_is_allowed_up_to_its_limit() -> None:
+    deepest = b"[" * MAX_JSON_DEPTH + b"]" * MAX_JSON_DEPTH
+    assert ijson.loads(deepest)
+    with pytest.raises(LimitExceeded, match="MAX_JSON_DEPTH"):
+        ijson.loads(b"[" + deepest + b"]")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"_type": "https://in-toto.io/Statement/v0.1"}, "_type"),
+        ({"annotations": {}}, "annotations"),
+        ({"predicateType": "urn:comity:poem:v1"}, "predicateType"),
+        ({"subject": []}, "subject"),
+        ({"subject": [{"name": "x", "digest": {"sha256": "0" * 64}}]}, "subject[0].digest.sha256"),
+    ],
+)
+def test_a_malformed_statement_is_refused_by_field(
+    signing_key: SigningKey, change: dict[str, Any], field: str
+) -> None:
+    statement = json.loads(card().sign(UK, signing_key).envelope.payload) | change
+    with pytest.raises(MalformedStatement) as caught:
+        Statement.from_payload(ijson.canonical(statement))
+    assert caught.value.field == field
+
+
+def test_an_issue_time_ahead_of_the_clock_is_refused(signing_key: SigningKey) -> None:
+    statement = Statement.from_payload(card().sign(UK, signing_key, NOW).envelope.payload)
+    check_issue_time(statement, NOW - timedelta(seconds=300))
+    with pytest.raises(IssuedInFuture):
+        check_issue_time(statement, NOW - timedelta(seconds=301))
+
+
+@pytest.mark.parametrize(
+    ("record", "section", "field"),
+    [
+        ({"tlp": "AMBER"}, {"tlp": "GREEN"}, "tlp"),
+        ({"tlp": "AMBER", "releasableTo": ["ca.x.example"]}, {"tlp": "AMBER"}, "releasableTo"),
+        (
+            {"tlp": "AMBER", "releasableTo": []},
+            {"tlp": "AMBER", "releasableTo": ["ca.x.example"]},
+            "releasableTo",
+        ),
+        ({"tlp": "GREEN"}, {"tlp": "GREEN", "onward": True}, "onward"),
+        ({"tlp": "GREEN", "embargo": "2027-01-01T00:00:00Z"}, {"tlp": "GREEN"}, "embargo"),
+        (
+            {"tlp": "GREEN", "embargo": "2027-01-01T00:00:00Z"},
+            {"tlp": "GREEN", "embargo": "2026-12-31T23:59:59Z"},
+            "embargo",
+        ),
+        ({"tlp": "GREEN", "purposes": ["audit"]}, {"tlp": "RED"}, "purposes"),
+        ({"tlp": "GREEN", "purposes": ["a"]}, {"tlp": "RED", "purposes": ["a", "b"]}, "purposes"),
+    ],
+)
+def test_a_section_handled_more_loosely_than_its_record_is_refused(
+    record: dict[str, Any], section: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(BadHandling) as caught:
+        Handling.parse(section).check_within(Handling.parse(record), "handling")
+    assert caught.value.field == f"handling.{field}"
+
+
+@pytest.mark.parametrize("tlp", [Tlp.RED, Tlp.AMBER_STRICT])
+def test_what_may_not_be_passed_on_cannot_say_onward(tlp: Tlp) -> None:
+    with pytest.raises(BadHandling, match="onward"):
+        Handling.parse({"tlp": str(tlp), "onward": True})
+
+
+def test_tlp_labels_are_ordered_by_strictness() -> None:
+    assert [label.strictness for label in Tlp] == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "spiffe://UK.aisi.example/node",
+        "spiffe://localhost/node",
+        "spiffe://uk.aisi.example/node/1",
+        "spiffe://uk.aisi.example/analyst",
+        "spiffe://uk.aisi.example/analyst/../node",
+        "spiffe://uk.aisi.example/admin/x",
+        "https://uk.aisi.example/node",
+        "spiffe://uk.aisi.example:1/node",
+    ],
+)
+def test_an_identity_out_of_form_is_refused(uri: str) -> None:
+    with pytest.raises(ComityError):
+        SpiffeId.parse(uri)
+
+
+def test_a_private_key_is_written_once_and_only_for_its_owner(
+    tmp_path: Path, signing_key: SigningKey
+) -> None:
+    path = tmp_path / "record.key"
+    signing_key.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BadConfig, match="not overwritten"):
+        signing_key.save(path)
+    path.chmod(0o640)
+    with pytest.raises(BadConfig, match="0640"):
+        SigningKey.load(path)
+
+
+def test_a_private_key_does_not_show_in_its_repr(signing_key: SigningKey) -> None:
+    assert repr(signing_key) == f"SigningKey({signing_key.key.keyid})"
+
+
+def test_a_bundle_whose_keyid_is_not_its_keys_is_refused(signing_key: SigningKey) -> None:
+    bundle = json.loads(bundle_of(UK.institute, signing_key).to_json())
+    bundle["recordKeys"][0]["keyid"] = SSH_FINGERPRINT
+    with pytest.raises(ComityError, match=r"recordKeys\[0\]\.keyid"):
+        TrustBundle.from_json(ijson.canonical(bundle))
