@@ -1,0 +1,9 @@
+"""Import of the model cards that institutes and developers already have, into drafts.
+
+``import_card`` reads Hugging Face READMEs and plain Markdown. What it makes is a proposal: a draft
+that an analyst reads, corrects and signs, with the source's own words beside each statement.
+"""
+
+from comity.client.importing.card import Imported, import_card, import_text
+
+__all__ = ["Imported", "import_card", "import_text"]

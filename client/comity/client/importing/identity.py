@@ -1,0 +1,171 @@
+"""What a card is about: the model's name, its maker, its package URL, and the card's language.
+
+A card seldom says outright which model it describes. In order of trust: the place of the file (a
+download cache, or ``org__name.md``), the title, a name in the front matter, links, the first
+sentence, and at last the file's name. Invariant: nothing is made up; what is not known is
+"unknown" or "unversioned" in the package URL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+from packageurl import PackageURL
+
+from comity.client.importing.frontmatter import texts
+from comity.client.importing.lexicon import LANGUAGE_WORDS
+from comity.client.importing.markdown import plain
+from comity.client.importing.markup import Block, Kind
+from comity.client.importing.outline import topics_of
+
+UNKNOWN: Final = "unknown"
+UNVERSIONED: Final = "unversioned"
+_CACHE: Final = re.compile(r"models--([\w.-]+?)--([\w.-]+)")
+_REVISION: Final = re.compile(r"[0-9a-f]{40}")
+_REPO: Final = re.compile(r"([A-Za-z0-9][\w.-]{0,95})__([A-Za-z0-9][\w.-]{0,95})")
+_LINK: Final = re.compile(r"huggingface\.co/([\w.-]{1,96})/([\w.-]{1,96})")
+_NOT_OWNERS: Final = frozenset(
+    {"datasets", "spaces", "docs", "blog", "papers", "models", "collections"}
+)
+_AROUND: Final = re.compile(
+    r"^(hugging ?face )?(model )?card\s*(for|of|:|-|–|—)?\s*|\s*[-–—:|]?\s*model ?card$",
+    re.IGNORECASE,
+)
+_GENERIC: Final = re.compile(
+    r"(model[ _-]?)?(card|details|information|description|overview|summary|name)?|readme([-_]\w+)?|"
+    r"index|docs?|models?|introduction|evaluation|table of contents|news|performance|usage|#?",
+    re.IGNORECASE,
+)
+_SUBJECT: Final = re.compile(
+    r"(?:^|\bthe |\bThe )((?:[A-Z][\w.-]*|\d[\w.]*)(?: (?:[A-Z][\w.-]*|\d[\w.]*)){0,4})"
+    r" (?:is an?|are an?|family|collection|models? (?:is|are)|multilingual|\(?[A-Z]{2,}\)? is)"
+)
+_TITLE_CHARS: Final = 200
+_SCRIPTS: Final = (
+    ("ja", re.compile(r"[\u3040-\u30ff]")),
+    ("ko", re.compile(r"[\uac00-\ud7af]")),
+    ("zh", re.compile(r"[\u4e00-\u9fff]")),
+    ("th", re.compile(r"[\u0e00-\u0e7f]")),
+    ("ru", re.compile(r"[\u0400-\u04ff]")),
+    ("ar", re.compile(r"[\u0600-\u06ff]")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The model a card describes. ``repository`` is a Hugging Face id, ``org/name``, or empty."""
+
+    title: str
+    provider: str
+    model: str
+    version: str
+    repository: str
+    revision: str
+
+    @property
+    def purl(self) -> str:
+        """Package URL: of the Hugging Face repository where known, else a generic one."""
+        if self.repository:
+            owner, _, name = self.repository.rpartition("/")
+            return PackageURL("huggingface", owner, name, self.revision or None).to_string()
+        return PackageURL("generic", self.provider, self.model, self.version).to_string()
+
+
+def identify(
+    path: PurePath,
+    metadata: Mapping[str, Any] | None,
+    blocks: list[Block],
+    facts: Mapping[str, str],
+) -> Identity:
+    """Find out what a card is about; ``path`` is where it lay and need not exist."""
+    repository, revision = _from_place(path)
+    title = _title(blocks)
+    name = repository.rpartition("/")[2] or _named(metadata) or title.partition(": ")[0]
+    repository = repository or _from_links(blocks, name or "", metadata is not None)
+    model = name or _from_sentence(blocks) or _from_file(path)
+    provider = facts.get("developer") or repository.rpartition("/")[0] or UNKNOWN
+    return Identity(
+        title=title or model,
+        provider=provider,
+        model=model,
+        version=facts.get("version") or revision or UNVERSIONED,
+        repository=repository,
+        revision=revision,
+    )
+
+
+def language_of(text: str) -> str:
+    """Return the BCP 47 tag of the language that a text is most likely written in."""
+    sample = text[:20_000]
+    letters = sum(map(str.isalpha, sample)) or 1
+    for tag, script in _SCRIPTS:
+        if len(script.findall(sample)) > letters * 0.15:
+            return tag
+    words = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
+    hits = {tag: sum(words[w] for w in common) for tag, common in LANGUAGE_WORDS.items()}
+    best = max(hits, key=lambda tag: hits[tag])
+    return best if hits[best] > hits["en"] * 1.2 else "en"
+
+
+def _from_place(path: PurePath) -> tuple[str, str]:
+    for position, part in enumerate(path.parts):
+        if match := _CACHE.fullmatch(part):
+            revisions = (p for p in path.parts[position:] if _REVISION.fullmatch(p))
+            return f"{match[1]}/{match[2]}", next(revisions, "")
+    # Hugging Face allows neither "--" nor a second "__" in a repository's name
+    match = _REPO.fullmatch(path.stem)
+    if match and "--" not in path.stem and "__" not in match[2]:
+        return f"{match[1]}/{match[2]}", ""
+    return "", ""
+
+
+def _title(blocks: list[Block]) -> str:
+    for block in blocks:
+        if block.kind is not Kind.HEADING or block.level > 2:
+            continue
+        text = _AROUND.sub("", plain(block.text)).strip(" :-–—#*_")
+        if _GENERIC.fullmatch(text) and _AROUND.search(plain(block.text)):
+            continue
+        if _GENERIC.fullmatch(text) or topics_of(text):
+            return ""
+        if len(text) <= _TITLE_CHARS and "://" not in text:
+            return text
+    return ""
+
+
+def _named(metadata: Mapping[str, Any] | None) -> str:
+    index = (metadata or {}).get("model-index")
+    first = index[0] if isinstance(index, list) and index else None
+    names = texts(first.get("name")) if isinstance(first, dict) else []
+    return names[0][:_TITLE_CHARS] if names else ""
+
+
+def _from_links(blocks: list[Block], name: str, is_hub_card: bool) -> str:
+    # of all models that a card links to, its own is the one that bears its name
+    wanted = _letters(name)
+    if not wanted or not is_hub_card:
+        return ""
+    found = (m for b in blocks for m in _LINK.finditer(b.text) if m[1] not in _NOT_OWNERS)
+    return next((f"{m[1]}/{m[2]}" for m in found if _letters(m[2]) == wanted), "")
+
+
+def _from_sentence(blocks: list[Block]) -> str:
+    for block in blocks[:12]:
+        if block.kind is Kind.PARAGRAPH and (match := _SUBJECT.search(plain(block.text)[:400])):
+            return match[1].removeprefix("The ")
+    return ""
+
+
+def _from_file(path: PurePath) -> str:
+    parts = [*path.parts[-3:-1], *re.split(r"--|__", path.stem)]
+    telling = [part for part in parts if not _GENERIC.fullmatch(part)]
+    return (telling[-1] if telling else path.stem)[:_TITLE_CHARS] or UNKNOWN
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]", "", text.casefold())
