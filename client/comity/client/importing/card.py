@@ -24,7 +24,7 @@ from comity.client.draft import Draft, DraftSubject
 from comity.client.files import naming, read_file
 from comity.client.importing.facts import facts
 from comity.client.importing.frontmatter import CardFile, read_card_file, texts
-from comity.client.importing.identity import identify, language_of
+from comity.client.importing.identity import UNVERSIONED, identify, language_of
 from comity.client.importing.lexicon import Topic
 from comity.client.importing.markdown import plain, read_blocks
 from comity.client.importing.markup import Kind
