@@ -21,8 +21,8 @@ from comity.record.record import OpenedRecord
 UNNAMED = "?"
 """What policy sees as the name of a section that its header does not name."""
 
-ClassKey = tuple[bytes, bytes | None]
-"""Facts of a part, and for a section those of its header (canonical JSON)."""
+ClassKey = tuple[PartFacts, PartFacts | None]
+"""Facts of a part, and for a section those of its header."""
 
 
 def header_facts(opened: OpenedRecord, own_institute: str) -> PartFacts:
@@ -104,7 +104,7 @@ class ClassIndex:
                 {
                     "class_id": class_id,
                     "digest": _digest(key),
-                    "facts": key[0].decode(),
+                    "facts": key[0].to_json().decode(),
                     "header_class_id": None if header is None else (found | made)[header],
                 }
             )
@@ -114,4 +114,7 @@ class ClassIndex:
 
 
 def _digest(key: ClassKey) -> str:
-    return hashlib.sha256(key[0] + b"\n" + (key[1] or b"")).hexdigest()
+    part, header = key
+    return hashlib.sha256(
+        part.to_json() + b"\n" + (header.to_json() if header else b"")
+    ).hexdigest()

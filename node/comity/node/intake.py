@@ -97,11 +97,10 @@ class Intake:
 
     def _describe(self, opened: OpenedRecord) -> dict[int, DescribedPart]:
         header = header_facts(opened, self.institute)
-        header_json = header.to_json()
-        parts = {HEADER: DescribedPart(header, (header_json, None))}
+        parts = {HEADER: DescribedPart(header, (header, None))}
         for index in opened.disclosures:
             facts = section_facts(opened, index, self.institute)
-            parts[index] = DescribedPart(facts, (facts.to_json(), header_json))
+            parts[index] = DescribedPart(facts, (facts, header))
         return parts
 
 

@@ -5,7 +5,7 @@ Invariant: bounded by MAX_WORDS_CHARS a record, whatever its sections hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 from comity.record.record import OpenedRecord
@@ -35,16 +35,19 @@ def section_words(opened: OpenedRecord, index: int) -> str:
     return _join(_texts(opened.disclosures[index].value))
 
 
-def _join(texts: Any) -> str:
+def _join(texts: Iterable[str]) -> str:
     return "\n".join(texts).lower()[:MAX_WORDS_CHARS]
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+def _texts(value: Any) -> list[str]:
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is str:
+            found.append(item)
+        elif type(item) is dict:
+            waiting.extend(item.values())
+        elif type(item) is list:
+            waiting.extend(reversed(item))
+    return found

@@ -112,19 +112,17 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _check_depth(value: Any, field: str) -> None:
-    level = [value]
-    for depth in range(1, MAX_JSON_DEPTH + 2):
+    # level by level, with exact types: this runs over every value of every record
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(MAX_JSON_DEPTH):
         deeper: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                deeper.extend(v for v in item.values() if isinstance(v, dict | list))
-            elif isinstance(item, list):
-                deeper.extend(v for v in item if isinstance(v, dict | list))
+            items = item.values() if type(item) is dict else item
+            deeper += [v for v in items if type(v) is dict or type(v) is list]
         if not deeper:
             return
-        if depth >= MAX_JSON_DEPTH:
-            raise _too_deep(field, depth + 1)
         level = deeper
+    raise _too_deep(field, MAX_JSON_DEPTH + 1)
 
 
 def _too_deep(field: str, depth: int) -> LimitExceeded:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from comity.record.errors import InvalidInput
@@ -51,6 +52,7 @@ class SpiffeId:
         return f"spiffe://{self.institute}/{self.role}{tail}"
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, uri: str) -> SpiffeId:
         """Read ``spiffe://<institute>/<role>[/<name>]``.
 

@@ -1,0 +1,5 @@
+"""Runs ``comity-node``: ``python -m comity.node``."""
+
+from comity.node.cli import main
+
+main()
