@@ -15,13 +15,13 @@ from sqlmodel import Session, col, select
 
 from comity.node.clock import Clock, to_datetime
 from comity.node.intake import Arrival, Intake
-from comity.node.quarantine import Refusal, quarantine
+from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.shelf import last_number
 from comity.node.store import Store
-from comity.node.tables import PeerRow, ReceiptRow
+from comity.node.tables import PeerRow, Quarantine, ReceiptRow
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope
-from comity.record.errors import BadCursor, InvalidInput, LimitExceeded
+from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
@@ -76,6 +76,33 @@ class Inbox:
             session.add(row)
             session.flush()
         return Taken(receipt, new, len(refusals))
+
+    def retry(self) -> int:
+        """Take records whose key was unknown and is known now; return how many were taken.
+
+        To be called when a bundle is pinned: the peers that offered them will not offer them again.
+        """
+        find_key = self._keyring().find
+        taken = 0
+        with self._store.read() as session:
+            waiting = waiting_records(session)
+        for peer, record_id in waiting:
+            with self._store.write() as session:
+                row = session.get(Quarantine, (peer, record_id))
+                if row is None or row.record is None:
+                    continue
+                record = record_from_proto(record_pb2.Record.FromString(row.record))
+                try:
+                    self._intake.admit(session, [self._intake.examine(record, peer, find_key)])
+                except UnknownKey:
+                    continue
+                except InvalidInput as error:
+                    quarantine(session, peer, [Refusal(record, error)], self._clock())
+                    continue
+                session.delete(row)
+                session.flush()
+                taken += 1
+        return taken
 
     def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
         find_key = self._keyring().find

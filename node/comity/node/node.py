@@ -125,7 +125,10 @@ class Node:
         status: PeerStatus = PeerStatus.MEMBER,
         purposes: Sequence[str] = (),
     ) -> PeerRow:
-        """Pin a peer and release what it may have; see ``peers.add_peer``."""
+        """Pin a peer, take its records that waited for its keys, and release what it may have.
+
+        Raises: as ``peers.add_peer``.
+        """
         with self.store.write() as session:
             row = add_peer(
                 session,
@@ -135,6 +138,7 @@ class Node:
                 status=status,
                 purposes=purposes,
             )
+        self.inbox.retry()
         self.release()
         return row
 

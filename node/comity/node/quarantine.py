@@ -22,7 +22,7 @@ MAX_ENTRIES: Final = 1000
 """Entries kept for one peer: enough to see a pattern, and bounded."""
 
 MAX_KEPT_BYTES: Final = 64 << 10
-"""A larger record of an unknown key is not kept; it is offered again after a restart."""
+"""A larger record of an unknown key is not kept: its issuer's peers will have it."""
 
 _MAX_MESSAGE_CHARS: Final = 1000
 
@@ -52,6 +52,13 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
         session.flush()
     if refusals:
         _make_room(session, peer)
+
+
+def waiting_records(session: Session) -> list[tuple[str, str]]:
+    """Return (peer, record id) of the records that are kept because their key was unknown."""
+    query = select(Quarantine.peer, Quarantine.record_id)
+    query = query.where(col(Quarantine.record).is_not(None))
+    return list(session.exec(query.order_by(col(Quarantine.quarantine_time))))
 
 
 def _kept(refusal: Refusal) -> bytes | None:
