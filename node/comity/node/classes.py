@@ -74,11 +74,16 @@ class ClassIndex:
 
         Headers must stand among ``keys``, or in the database, wherever their sections do.
         """
-        wanted = dict.fromkeys(keys)
-        found = {key: self._known[key] for key in wanted if key in self._known}
-        missing = [key for key in wanted if key not in found]
+        found: dict[ClassKey, int] = {}
+        missing: dict[ClassKey, None] = {}
+        for key in keys:
+            class_id = self._known.get(key)
+            if class_id is None:
+                missing[key] = None
+            else:
+                found[key] = class_id
         if missing:
-            found |= self._load(session, missing)
+            found |= self._load(session, list(missing))
             fresh = [key for key in missing if key not in found]
             found |= self._make(session, sorted(fresh, key=lambda k: k[1] is not None), found)
             event.listen(session, "after_commit", lambda _: self._known.update(found), once=True)

@@ -52,7 +52,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """1 for low up to 4 for critical; 0 is kept for "not stated"."""
-        return list(Severity).index(self) + 1
+        return _RANKS[self]
+
+
+_RANKS: Final = {severity: rank for rank, severity in enumerate(Severity, start=1)}
 
 
 class Likelihood(StrEnum):

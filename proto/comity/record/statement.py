@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -113,12 +114,12 @@ class Statement(Model):
     predicate_type: str
     predicate: Predicate
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What the record is."""
         return Kind(self.predicate_type.split(":")[2])
 
-    @property
+    @cached_property
     def issuer(self) -> SpiffeId:
         """Who signed it."""
         return SpiffeId.parse(self.predicate.issuer)
