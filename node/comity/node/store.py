@@ -12,12 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session, create_engine, select
 
 from comity.node.tables import NodeState
@@ -25,6 +25,9 @@ from comity.record.errors import BadConfig
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a writer waits for another process's transaction."""
+
+_SETUP_LOCK: Final = 0x636F6D697479
+"""Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
 
 
 class Store:
@@ -36,6 +39,10 @@ class Store:
         except ArgumentError as error:
             raise BadConfig("expected a database URL", field="database") from error
         self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
+        # PostgreSQL would otherwise show each statement of a reader a newer state; a writer has to
+        # see the newest one, once it holds the lock
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading: dict[str, Any] = {} if self._sqlite else snapshot
         self._writing = threading.Lock()
 
     @property
@@ -52,11 +59,12 @@ class Store:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         try:
-            with self._writing, self.engine.connect() as connection:
+            with self._writing, self._connect(immediate=True) as connection:
+                self._lock_setup(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 connection.commit()
-        except OperationalError as error:
+        except DatabaseError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
 
@@ -67,6 +75,7 @@ class Store:
             BadConfig: it is another institute's.
         """
         with self._writing, self._session(immediate=True) as session:
+            self._lock_setup(session.connection())
             state = session.get(NodeState, 1)
             if state is None:
                 session.add(NodeState(institute=institute, epoch=secrets.token_hex(16)))
@@ -78,7 +87,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one consistent state and writes nothing."""
-        with self._session(immediate=False) as session:
+        with self._session(**self._reading) as session:
             yield session
 
     @contextmanager
@@ -94,13 +103,19 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def _session(self, *, immediate: bool) -> Iterator[Session]:
-        options: dict[str, Any] = {"immediate": True} if immediate else {}
+    def _session(self, **options: Any) -> Iterator[Session]:
         with (
-            self.engine.connect().execution_options(**options) as connection,
+            self._connect(**options) as connection,
             Session(bind=connection, autoflush=False, expire_on_commit=False) as session,
         ):
             yield session
+
+    def _connect(self, **options: Any) -> Connection:
+        return self.engine.connect().execution_options(**options)
+
+    def _lock_setup(self, connection: Connection) -> None:
+        if not self._sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
 
 
 def _sqlite_engine(url: str) -> Engine:
