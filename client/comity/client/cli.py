@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from comity.client import terminal
-from comity.client.commands import auditing, authoring, login, reading, searching
+from comity.client.commands import auditing, authoring, importing, login, reading, searching
 from comity.client.terminal import examples
 
 app = typer.Typer(
@@ -48,6 +48,11 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] =
         "export",
         reading.export,
         ("comity export 9f86d081 --output llama", "comity export llama.record.json --output llama"),
+    ),
+    (
+        "import",
+        importing.import_cards,
+        ("comity import README.md --output drafts", "comity import cards --output drafts --json"),
     ),
     ("schema", authoring.schema, ("comity schema > draft.schema.json", "comity schema risks")),
     (

@@ -12,7 +12,7 @@ the node must show the very keys that the profile has pinned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -126,7 +126,7 @@ class Node:
         results = [await self._open(stored) for stored in answer.records]
         return Page(tuple(results), answer.next_page_token)
 
-    async def search(self, **fields: Unpack[Filter]) -> AsyncIterator[Result]:
+    async def search(self, **fields: Unpack[Filter]) -> AsyncGenerator[Result, None]:
         """Yield every record that matches, page after page, newest arrival first."""
         page = Page((), "")
         while True:
@@ -136,7 +136,9 @@ class Node:
             if not page.next_page_token:
                 return
 
-    async def watch(self, page_token: str = "", **fields: Unpack[Filter]) -> AsyncIterator[Result]:
+    async def watch(
+        self, page_token: str = "", **fields: Unpack[Filter]
+    ) -> AsyncGenerator[Result, None]:
         """Yield matching records as they arrive, for ever; ``page_token`` of a result resumes."""
         request = records_service_pb2.WatchRecordsRequest(
             filter=records_service_pb2.RecordFilter(**fields), page_token=page_token

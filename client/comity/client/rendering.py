@@ -43,7 +43,7 @@ _VERDICT_STYLES: Final = {
     Verdict.UNVERIFIABLE: "bold yellow",
 }
 
-SHORT_ID_CHARS: Final = 16
+SHORT_ID_CHARS: Final = 12
 """Hex digits of a record id in a table: more than the 8 that a node asks for."""
 
 
@@ -83,7 +83,7 @@ def render_verification(name: str, verification: Verification) -> Text:
 
 def render_results(results: Sequence[Result]) -> Table:
     """Show search results, one a row."""
-    rows = table("record", "kind", "TLP", "issuer", "issued", "sections", "title")
+    rows = table("record", "kind", "TLP", "issuer", "issued", "parts", "title")
     for result in results:
         view = result.view
         present = sum(s.status is SectionStatus.PRESENT for s in view.sections)
@@ -93,7 +93,7 @@ def render_results(results: Sequence[Result]) -> Table:
             str(view.statement.kind),
             tlp(predicate.handling),
             text(view.statement.issuer.institute),
-            format_time(predicate.issue_time),
+            f"{predicate.issue_time:%Y-%m-%d}",
             f"{present}/{len(view.sections)}",
             text(choose_text(predicate.title)),
         )

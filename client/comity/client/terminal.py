@@ -34,6 +34,9 @@ out: Final = Console(markup=False, highlight=False, emoji=False)
 err: Final = Console(markup=False, highlight=False, emoji=False, stderr=True)
 """Standard error: progress, warnings, hints."""
 
+_ANY_WIDTH: Final = 1 << 20
+"""Columns of what is not a terminal."""
+
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -72,8 +75,10 @@ def table(*columns: str) -> Table:
 
 def print_table(rows: Table) -> None:
     """Print a table; into a pipe it is as wide as its text, so that nothing is broken."""
-    width = None if out.is_terminal else max(80, out.measure(rows).maximum)
-    out.print(rows, width=width)
+    if out.is_terminal:
+        out.print(rows)
+    else:
+        Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
 
 
 def examples(*lines: str) -> str:
@@ -98,6 +103,8 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     command line has ``--json``. Any other exception is a defect and ends in a plain traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # gRPC would write about every failed handshake, which we report ourselves
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         command = typer.main.get_command(app)
         code = command.main(args=given or ["--help"], standalone_mode=False)
@@ -126,6 +133,7 @@ def _write_json(stream: TextIO, value: Any, indent: int | None) -> None:
     # JSON escapes C0 itself; everything else that could steer a terminal stands inside strings
     encoded = json.dumps(value, ensure_ascii=False, indent=indent)
     stream.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded) + "\n")
+    stream.flush()
 
 
 def _spell(match: re.Match[str]) -> str:

@@ -80,7 +80,8 @@ def sign(
     signed = [(path, _sign(path, who, signing_key)) for path in drafts]
     values = []
     for path, record in signed:
-        target = (output or path.parent) / (path.name.removesuffix(path.suffix) + RECORD_SUFFIX)
+        stem = path.name.removesuffix(path.suffix).removesuffix(".draft")
+        target = (output or path.parent) / (stem + RECORD_SUFFIX)
         write_file(target, record.to_json())
         values.append({"file": str(target), "recordId": record.record_id})
     if as_json:

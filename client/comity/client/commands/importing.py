@@ -43,7 +43,9 @@ def import_cards(
     force: Annotated[bool, typer.Option("--force", help="Overwrite drafts.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make drafts of model cards: Hugging Face READMEs or plain Markdown.
+    """Make drafts of model cards in Markdown.
+
+    Hugging Face READMEs and plain Markdown are understood.
 
     Each FILE.md becomes FILE.draft.yaml; a folder's cards keep their places below it. A draft says
     what the card says, with the card's own words and lines under "sources"; read it, complete it,

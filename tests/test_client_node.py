@@ -1,0 +1,338 @@
+"""The connection to one's own node: what it brings, and what it does not take from a bad node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from comity.client import Profile, connect, terminal
+from comity.client.cli import app
+from comity.node.authority import Authority
+from comity.node.tables import PeerRow, RecordRow
+from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
+from comity.record.envelope import Envelope
+from comity.record.errors import (
+    BadBundle,
+    BadConfig,
+    BadSignature,
+    ComityError,
+    Forbidden,
+    NotFound,
+    Unavailable,
+    UnknownKey,
+)
+from comity.record.keys import SigningKey
+from comity.record.record import Record
+from comity.record.spiffe import Role, SpiffeId
+from comity.record.wire import record_to_proto
+from comity.v1 import record_pb2, records_service_pb2, records_service_pb2_grpc
+from tests.network import card, network, run, until
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+ADA = SpiffeId(UK, Role.ANALYST, "ada")
+UK_NODE, CA_NODE = SpiffeId(UK, Role.NODE), SpiffeId(CA, Role.NODE)
+
+
+class Institute:
+    """A CA and a record key, and the bundle that speaks of them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.authority = Authority.create(name)
+        self.key = SigningKey.generate()
+
+    def bundle(self, address: str = "127.0.0.1:1") -> TrustBundle:
+        certificate = self.authority.certificate
+        authority = JsonWebKey.of(certificate, certificate.public_bytes(Encoding.DER))
+        key = PublicRecordKey(keyid=self.key.key.keyid, public_key=self.key.key.pem)
+        return TrustBundle(
+            institute=self.name,
+            names={"en": self.name},
+            address=address,
+            spiffe=SpiffeBundle(keys=(authority,)),
+            record_keys=(key,),
+        )
+
+    def profile(self, address: str, **issue: Any) -> Profile:
+        svid = self.authority.issue(ADA, **issue)
+        certificate, key = svid.certificate.decode(), svid.private_key.decode()
+        return Profile(ADA, self.bundle(address), certificate, key)
+
+
+class FakeNode(records_service_pb2_grpc.RecordsServiceServicer):
+    """A node that answers whatever a test wants it to."""
+
+    def __init__(self, *records: Record) -> None:
+        self.records = records
+        self.bundles: list[Sequence[TrustBundle]] = []
+
+    async def ListBundles(  # noqa: N802
+        self, request: records_service_pb2.ListBundlesRequest, context: object
+    ) -> records_service_pb2.ListBundlesResponse:
+        known = self.bundles.pop(0) if len(self.bundles) > 1 else self.bundles[0]
+        return records_service_pb2.ListBundlesResponse(bundles=[b.to_json() for b in known])
+
+    async def GetRecord(  # noqa: N802
+        self, request: records_service_pb2.GetRecordRequest, context: object
+    ) -> records_service_pb2.GetRecordResponse:
+        return records_service_pb2.GetRecordResponse(record=stored(self.records[0]))
+
+    async def SearchRecords(  # noqa: N802
+        self, request: records_service_pb2.SearchRecordsRequest, context: object
+    ) -> records_service_pb2.SearchRecordsResponse:
+        """Serve one record a page."""
+        at = int(request.page_token or 0)
+        token = str(at + 1) if at + 1 < len(self.records) else ""
+        return records_service_pb2.SearchRecordsResponse(
+            records=[stored(self.records[at])], next_page_token=token
+        )
+
+    def WatchRecords(self, request: object, context: object) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+    def PublishRecord(self, request: object, context: object) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+
+def stored(record: Record) -> record_pb2.StoredRecord:
+    return record_pb2.StoredRecord(record=record_to_proto(record), origin=UK)
+
+
+@asynccontextmanager
+async def faked(
+    uk: Institute, fake: FakeNode, *, by: Institute | None = None, role: SpiffeId | None = None
+) -> AsyncIterator[str]:
+    """Serve a fake node of ``uk`` over mutual TLS, certified ``by`` another CA or for a person."""
+    authority = (by or uk).authority
+    svid = authority.issue(role or SpiffeId(authority.institute, Role.NODE))
+    server = grpc.aio.server()
+    records_service_pb2_grpc.add_RecordsServiceServicer_to_server(fake, server)
+    credentials = grpc.ssl_server_credentials(
+        [(svid.private_key, svid.certificate)],
+        uk.authority.certificate.public_bytes(Encoding.PEM),
+        require_client_auth=True,
+    )
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    address = f"127.0.0.1:{port}"
+    fake.bundles = fake.bundles or [[uk.bundle(address)]]
+    try:
+        yield address
+    finally:
+        await server.stop(None)
+
+
+def test_an_analyst_finds_reads_and_watches_verified_records(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with network(tmp_path, UK, CA) as (uk, ca):
+            published = [uk.sign(card(f"model-{number}")) for number in range(3)]
+            for record in published:
+                uk.node.publish(record)
+            await until(lambda: len(ca.rows(RecordRow)) == 3, "the cards at ca")
+            async with connect(ca.node.home.grant(Role.ANALYST, "ada")) as node:
+                found = [result async for result in node.search(model="MODEL")]
+                assert {r.record_id for r in found} == {r.record_id for r in published}
+                assert {r.origin for r in found} == {UK}
+                one = await node.get(published[0].record_id[:12])
+                assert one.opened.record.envelope == published[0].envelope
+                assert {s.name: s.status for s in one.view.sections} == {
+                    "limitations": "present",
+                    "risks": "present",
+                }
+                watching = node.watch(min_severity="high")
+                arrival = asyncio.ensure_future(anext(watching))
+                late: list[str] = []
+                while not arrival.done():
+                    record = uk.sign(card(f"late-{len(late)}"))
+                    uk.node.publish(record)
+                    late.append(record.record_id)
+                    await asyncio.wait([arrival], timeout=0.2)
+                assert (await arrival).record_id in late
+                await watching.aclose()
+
+    run(scenario())
+
+
+def test_an_analyst_may_not_publish_and_learns_why(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with network(tmp_path, UK) as (uk,):
+            async with connect(uk.node.home.grant(Role.ANALYST, "ada")) as node:
+                with pytest.raises(Forbidden):
+                    await node.publish(uk.sign(card()))
+                with pytest.raises(NotFound):
+                    await node.get("0" * 64)
+            assert uk.rows(RecordRow) == []
+
+    run(scenario())
+
+
+def test_the_command_talks_to_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMITY_CONFIG", str(tmp_path / "config"))
+
+    def comity(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            terminal.run(app, arguments)
+        captured = capsys.readouterr()
+        assert ended.value.code == 0, captured.err
+        return captured.out
+
+    async def scenario() -> None:
+        async with network(tmp_path, UK, CA) as (uk, ca):
+            for role, name in ((Role.OPERATOR, "bo"), (Role.AUDITOR, "eve")):
+                uk.node.home.grant(role, name).save(tmp_path / f"{name}.json")
+            record = uk.sign(card(tags=["open"]))
+            (tmp_path / "card.record.json").write_bytes(record.to_json())
+            bo = ("--profile", str(tmp_path / "bo.json"))
+            eve = ("--profile", str(tmp_path / "eve.json"))
+
+            async def typed(*arguments: str) -> str:
+                return await asyncio.to_thread(comity, *arguments)
+
+            said = await typed("publish", str(tmp_path / "card.record.json"), *bo)
+            assert said.startswith(f"{record.record_id}  log index 0")
+            await until(lambda: ca.rows(RecordRow), "the card at ca")
+            assert record.record_id[:12] in await typed("search", "--tag", "open", *eve)
+            assert "Forgets." in await typed("show", record.record_id[:8], *eve)
+            folder = str(tmp_path / "exported")
+            await typed("export", record.record_id[:8], "--output", folder, *eve)
+            await typed("bundles", "--output", str(tmp_path / "bundles"), *eve)
+            await typed("verify", folder, "--bundle", str(tmp_path / "bundles"))
+            assert CA in await typed("releases", "--all", *eve)
+            assert CA in await typed("status", *eve)
+            assert "(header)" in await typed("explain", record.record_id, "--peer", CA, *eve)
+            await typed("quarantine", "--json", *eve)
+            await until(lambda: uk.rows(PeerRow, institute=CA, receipted=3), "the receipt")
+            assert "valid" in await typed("receipts", *eve)
+
+    run(scenario())
+
+
+def test_a_forged_record_raises_and_is_not_skipped() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        good = card().sign(UK_NODE, uk.key)
+        other = card().sign(UK_NODE, uk.key).envelope
+        keyid, signature = good.envelope.keyid, good.envelope.signature
+        forged = Record(Envelope(other.payload_type, other.payload, keyid, signature))
+        fake = FakeNode(good, forged, good)
+        async with faked(uk, fake) as address, connect(uk.profile(address)) as node:
+            found = node.search()
+            assert (await anext(found)).record_id == good.record_id
+            with pytest.raises(BadSignature):
+                await anext(found)
+
+    run(scenario())
+
+
+def test_a_record_other_than_the_one_asked_for_is_refused() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        asked, answered = card().sign(UK_NODE, uk.key), card().sign(UK_NODE, uk.key)
+        async with (
+            faked(uk, FakeNode(answered)) as address,
+            connect(uk.profile(address)) as node,
+        ):
+            with pytest.raises(NotFound, match=asked.record_id):
+                await node.get(asked.record_id)
+
+    run(scenario())
+
+
+def test_a_record_of_an_institute_without_a_bundle_is_refused() -> None:
+    async def scenario() -> None:
+        uk, ca = Institute(UK), Institute(CA)
+        fake = FakeNode(card().sign(CA_NODE, ca.key))
+        async with faked(uk, fake) as address, connect(uk.profile(address)) as node:
+            with pytest.raises(UnknownKey):
+                await node.search_page()
+
+    run(scenario())
+
+
+def test_a_peer_that_was_pinned_meanwhile_is_believed() -> None:
+    async def scenario() -> None:
+        uk, ca = Institute(UK), Institute(CA)
+        record = card().sign(CA_NODE, ca.key)
+        fake = FakeNode(record)
+        async with faked(uk, fake) as address:
+            own = uk.bundle(address)
+            fake.bundles = [[own], [own, ca.bundle()]]
+            async with connect(uk.profile(address)) as node:
+                page = await node.search_page()
+                assert [result.record_id for result in page.results] == [record.record_id]
+
+    run(scenario())
+
+
+def test_a_node_with_other_keys_than_the_pinned_ones_is_refused() -> None:
+    async def scenario() -> None:
+        uk, fake = Institute(UK), FakeNode()
+        async with faked(uk, fake) as address:
+            profile = uk.profile(address)
+            uk.key = SigningKey.generate()
+            fake.bundles = [[uk.bundle(address)]]
+            with pytest.raises(BadBundle) as caught:
+                async with connect(profile):
+                    pass
+            assert caught.value.field == "recordKeys"
+
+    run(scenario())
+
+
+def test_a_server_certified_by_another_institutes_ca_is_not_spoken_to() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        impostor = Institute(UK)
+        for by in (impostor, Institute(CA)):
+            async with faked(uk, FakeNode(), by=by) as address:
+                with pytest.raises(Unavailable, match="UNAVAILABLE"):
+                    async with connect(uk.profile(address)):
+                        pass
+
+    run(scenario())
+
+
+def test_a_persons_certificate_cannot_serve_as_the_node() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        async with faked(uk, FakeNode(), role=ADA) as address:
+            with pytest.raises(Unavailable, match="UNAVAILABLE"):
+                async with connect(uk.profile(address)):
+                    pass
+
+    run(scenario())
+
+
+def test_an_expired_profile_is_told_before_anyone_is_called() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        then = datetime.now(UTC) - timedelta(days=2)
+        profile = uk.profile("127.0.0.1:1", now=then, lifetime=timedelta(days=1))
+        with pytest.raises(BadConfig) as caught:
+            async with connect(profile):
+                pass
+        assert "comity-node grant" in caught.value.hint
+
+    run(scenario())
+
+
+def test_an_institute_without_authorities_cannot_be_dialled() -> None:
+    async def scenario() -> None:
+        uk = Institute(UK)
+        profile = uk.profile("127.0.0.1:1")
+        revoked = profile.bundle.model_copy(update={"spiffe": SpiffeBundle(keys=())})
+        with pytest.raises(ComityError, match="authority"):
+            async with connect(Profile(ADA, revoked, profile.certificate, profile.private_key)):
+                pass
+
+    run(scenario())
