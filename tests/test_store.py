@@ -1,0 +1,168 @@
+"""The store over SQLite and PostgreSQL: one schema, one owner, one writer at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import Session, SQLModel, col, select
+
+from comity.node.shelf import last_number
+from comity.node.store import Store
+from comity.node.tables import LogEntry
+from comity.record.errors import BadConfig
+from tests.databases import NewDatabase
+
+INSTITUTE = "uk.aisi.example"
+
+OPENER = """
+import sys
+from tests.test_store import opened
+opened(sys.argv[1]).close()
+"""
+
+WRITER = """
+import sys
+from tests.test_store import append, opened
+store = opened(sys.argv[1])
+for number in range(20):
+    append(store, f"theirs-{number}")
+store.close()
+"""
+
+
+def python(code: str, url: str) -> subprocess.Popen[bytes]:
+    """Start another process on a database."""
+    root = Path(__file__).parent.parent
+    return subprocess.Popen([sys.executable, "-W", "error", "-c", code, url], cwd=root)
+
+
+def append(store: Store, record_id: str) -> None:
+    """Write one row under the next number, as intake does."""
+    with store.write() as session:
+        index = last_number(session, LogEntry.log_index, default=-1) + 1
+        session.add(LogEntry(log_index=index, record_id=record_id, leaf=b"leaf"))
+
+
+def opened(url: str) -> Store:
+    store = Store(url)
+    store.upgrade()
+    store.claim(INSTITUTE)
+    return store
+
+
+def indexes(session: Session) -> list[int]:
+    return list(session.exec(select(LogEntry.log_index).order_by(col(LogEntry.log_index))))
+
+
+def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: NewDatabase) -> None:
+    store = Store(new_database(empty=True))
+    store.upgrade()
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    store.close()
+
+
+def test_another_institutes_database_is_refused(database: str) -> None:
+    store = opened(database)
+    with pytest.raises(BadConfig, match=r"expected the database of ca\.aisi\.example, got that"):
+        store.claim("ca.aisi.example")
+    store.claim(INSTITUTE)
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("These are notes, and not a database. " * 100)
+    store = Store(f"sqlite:///{file}")
+    with pytest.raises(BadConfig, match=r"notes\.txt: file is not a database"):
+        store.upgrade()
+    store.close()
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    store = Store("postgresql+psycopg://comity:s3cret@127.0.0.1:1/comity")
+    with pytest.raises(BadConfig, match=r"cannot open postgresql.*127\.0\.0\.1:1") as refusal:
+        store.upgrade()
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_processes_that_open_an_empty_database_together_agree(new_database: NewDatabase) -> None:
+    url = new_database(empty=True)
+    others = [python(OPENER, url) for _ in range(2)]
+    opened(url).close()
+    assert [other.wait(60) for other in others] == [0, 0]
+
+
+def test_writers_in_threads_get_consecutive_numbers(database: str) -> None:
+    store = opened(database)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: append(store, f"record-{number}"), range(40)))
+    with store.read() as session:
+        assert indexes(session) == list(range(40))
+    store.close()
+
+
+def test_a_second_process_writes_without_gaps_or_duplicates(database: str) -> None:
+    store = opened(database)
+    other = python(WRITER, database)
+    for number in range(20):
+        append(store, f"ours-{number}")
+    assert other.wait(60) == 0
+    with store.read() as session:
+        assert indexes(session) == list(range(40))
+    store.close()
+
+
+def test_a_write_that_fails_leaves_nothing_and_frees_the_lock(database: str) -> None:
+    store = opened(database)
+
+    def fail() -> None:
+        with store.write() as session:
+            session.add(LogEntry(log_index=0, record_id="lost", leaf=b""))
+            session.flush()
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        fail()
+    append(store, "kept")
+    with store.read() as session:
+        assert session.exec(select(LogEntry.record_id)).all() == ["kept"]
+    store.close()
+
+
+def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(database: str) -> None:
+    store = opened(database)
+    append(store, "committed")
+    with store.write() as session:
+        session.add(LogEntry(log_index=1, record_id="not yet", leaf=b""))
+        session.flush()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(_seen, store).result(timeout=10) == [0]
+    assert _seen(store) == [0, 1]
+    store.close()
+
+
+def test_a_reader_sees_one_state_while_others_write(database: str) -> None:
+    store = opened(database)
+    append(store, "before")
+    with store.read() as session:
+        assert indexes(session) == [0]
+        writer = threading.Thread(target=append, args=(store, "meanwhile"))
+        writer.start()
+        writer.join(10)
+        assert indexes(session) == [0]
+    assert _seen(store) == [0, 1]
+    store.close()
+
+
+def _seen(store: Store) -> list[int]:
+    with store.read() as session:
+        return indexes(session)
