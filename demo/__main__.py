@@ -16,6 +16,7 @@ import typer
 from comity.client.terminal import out, run
 from demo.acts import play
 from demo.network import FOLDER, stop_network
+from demo.story import set_width
 
 app = typer.Typer(
     name="python -m demo",
@@ -31,7 +32,9 @@ def run_(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up.")] = False,
 ) -> None:
     """Start the network, let it replicate, and check the outcome."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    set_width()
     outcome = asyncio.run(play(FOLDER, keep=keep))
     if outcome.differences:
         raise typer.Exit(1)

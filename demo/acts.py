@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from comity.client.exporting import export_record
 from comity.client.terminal import err
+from comity.node.node import Node
 from comity.record.spiffe import Role
 from comity.v1.admin_service_pb2 import GetStatusResponse
 from demo import network, story
@@ -28,7 +30,7 @@ from demo.network import Member, Processes, wait_until
 from demo.outcome import Observed, Outcome, compare
 
 MODEL: Final = "Llama 3.1"
-ANALYST: Final = "uk.aisi.example"
+ANALYST: Final = "kr.aisi.example"
 OPERATOR: Final = "uk.aisi.example"
 GIVEN: Final = "uk/llama-3.1"
 AUDITOR: Final = "de.aisi.example"
@@ -49,9 +51,9 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
     processes, left_up = Processes(folder), False
     try:
         with _progress() as progress:
-            members = await _set_up(folder, processes, progress)
-            async with Inquiry(members) as inquiry:
-                await _publish(inquiry, progress)
+            members = network.make_members(folder)
+            ids = await _set_up(members, processes, progress)
+            async with Inquiry(members, ids) as inquiry:
                 expected, observed, outcome = await _deliver(inquiry, progress)
                 progress.stop()
                 story.show_members(members)
@@ -60,7 +62,8 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
                 await _show_people(inquiry, folder)
         story.show_outcome(outcome, time.monotonic() - began)
         if keep:
-            story.show_how_to_talk(members)
+            member = next(m for m in members if m.institute.id == OPERATOR)
+            story.show_how_to_talk(member, ids[GIVEN])
         left_up = keep
         return outcome
     finally:
@@ -68,30 +71,44 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
             processes.stop()
 
 
-async def _set_up(folder: Path, processes: Processes, progress: Progress) -> list[Member]:
-    members = network.make_members(folder)
+async def _set_up(
+    members: list[Member], processes: Processes, progress: Progress
+) -> dict[str, str]:
     step = _stage(progress, "Make homes, keys and certificates", len(members))
     for member in members:
         network.make_home(member)
         step()
-    step = _stage(progress, "Exchange bundles, set policies, start nodes", len(members))
+    with ExitStack() as nodes:
+        step = _stage(progress, "Set policies, exchange bundles", len(members))
+        opened = []
+        bundles = [member.open_home().bundle() for member in members]
+        for member in members:
+            opened.append(nodes.enter_context(closing(network.introduce(member, bundles))))
+            step()
+        await _start(members, processes, progress)
+        return _publish(opened, progress)
+
+
+async def _start(members: list[Member], processes: Processes, progress: Progress) -> None:
+    step = _stage(progress, "Start nodes", len(members))
     for member in members:
-        network.introduce(member, [other for other in members if other is not member])
         processes.start(member)
-        step()
-    step = _stage(progress, "Wait until every node listens", len(members))
     for member in members:
         await wait_until(partial(processes.listening, member), network.START_SECONDS)
         step()
-    return members
 
 
-async def _publish(inquiry: Inquiry, progress: Progress) -> None:
-    cards = load_cards()
-    step = _stage(progress, "Sign and publish cards", len(cards))
-    for card in cards:
-        await inquiry.publish(card)
-        step()
+def _publish(nodes: list[Node], progress: Progress) -> dict[str, str]:
+    """Publish as the operator's command does: beside the running node, on its database."""
+    step = _stage(progress, "Sign and publish cards", len(load_cards()))
+    ids = {}
+    for node in nodes:
+        cards = [card for card in load_cards() if card.issuer == node.institute]
+        records = [card.draft.sign(node.home.node_id, node.key) for card in cards]
+        for card, published in zip(cards, node.publish_all(records), strict=True):
+            ids[card.name] = published.record_id
+            step()
+    return ids
 
 
 async def _deliver(inquiry: Inquiry, progress: Progress) -> tuple[Expectation, Observed, Outcome]:
@@ -128,7 +145,8 @@ async def _show_people(inquiry: Inquiry, folder: Path) -> None:
     key = next(b for b in node.bundles if b.institute == issuer).keys_by_id[keyid]
     exported = folder / "audit" / AUDITED.replace("/", "-")
     export_record(result.opened, key, exported)
-    story.show_audit(result, exported, verify_export(exported, key.keyid))
+    steps = verify_export(exported, key.keyid, result.record_id)
+    story.show_audit(result, exported, steps)
 
 
 def _sums(statuses: dict[str, GetStatusResponse]) -> tuple[int, int]:

@@ -13,13 +13,14 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # its __init__ re-exports silently
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
 
-def verify_export(folder: Path, keyid: str) -> dict[str, str]:
+def verify_export(folder: Path, keyid: str, record_id: str) -> dict[str, str]:
     """Check an exported record and a forged copy of it; return what was found, step by step.
 
-    ``keyid`` is the key that the auditor trusts. Step names map to words for a person.
+    ``keyid`` is the key that the auditor trusts, ``record_id`` the record that it asked for. Step
+    names map to words for a person.
 
     Raises:
         VerificationError: a file does not hold, or the forgery does.
@@ -30,11 +31,11 @@ def verify_export(folder: Path, keyid: str) -> dict[str, str]:
     accepted = Envelope.from_dict(json.loads(signed)).verify([key], 1)
     payload = (folder / "payload.json").read_bytes()
     digest = hashlib.sha256(payload).hexdigest()
-    found = {
+    if digest != record_id:
+        raise VerificationError(f"expected the record {record_id}, got {digest}")
+    return {
         "signature": f"good, by {', '.join(accepted)}",
-        "record id": f"sha256 of {digest[:16]}…",
-    }
-    return found | {
+        "record id": "is the SHA-256 of payload.json",
         "sections": _check_sections(folder, json.loads(payload)),
         "forged copy": _check_forgery(signed, key),
     }

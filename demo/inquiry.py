@@ -6,30 +6,31 @@ Invariant: what is observed comes from the nodes' public services and from nowhe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from comity.client.node import Node, connect
 from comity.client.profile import Profile
 from comity.record.spiffe import Role
 from comity.v1 import admin_service_pb2, audit_service_pb2
-from demo.cards import Card
 from demo.expectation import EMBARGO, HEADER, UNPERMITTED, Pair, Piece
 from demo.network import Member
 from demo.outcome import Observed
+
+_Explained = tuple[tuple[Pair, Piece], admin_service_pb2.PartExplanation]
 
 
 class Inquiry:
     """Connections to the nodes, opened when first needed; use it as a context manager.
 
-    ``ids`` are the record ids by card name, known once ``publish`` has been called.
+    ``ids`` are the record ids by card name.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], ids: Mapping[str, str]) -> None:
         self._members = {member.institute.id: member for member in members}
         self._stack = AsyncExitStack()
         self._nodes: dict[tuple[str, Role], Node] = {}
-        self.ids: dict[str, str] = {}
+        self.ids = ids
 
     async def __aenter__(self) -> Inquiry:
         return self
@@ -45,39 +46,26 @@ class Inquiry:
             self._nodes[key] = await self._stack.enter_async_context(connect(profile))
         return self._nodes[key]
 
-    async def publish(self, card: Card) -> None:
-        """Sign a card with its issuer's key and publish it at its node, as the operator does."""
-        home = self._members[card.issuer].open_home()
-        record = card.draft.sign(home.node_id, home.record_key())
-        node = await self.node(card.issuer, Role.OPERATOR)
-        self.ids[card.name] = (await node.publish(record)).record_id
-
     async def statuses(self) -> dict[str, admin_service_pb2.GetStatusResponse]:
         """Return how every node is."""
         return {i: await (await self.node(i, Role.AUDITOR)).status() for i in self._members}
 
     async def observe(self) -> Observed:
         """Ask every node for all that can be compared."""
-        accounts = await asyncio.gather(*(self._account(i) for i in self._members))
-        merged = Observed({}, {}, {}, {}, {})
-        for account in accounts:
-            merged.holdings.update(account.holdings)
-            merged.releases.update(account.releases)
-            merged.reasons.update(account.reasons)
-            merged.unsigned.update(account.unsigned)
-            merged.refused.update(account.refused)
-        return merged
+        observed = Observed({}, {}, {}, {}, {}, {})
+        await asyncio.gather(*(self._observe(i, observed) for i in self._members))
+        return observed
 
-    async def _account(self, institute: str) -> Observed:
+    async def _observe(self, institute: str, observed: Observed) -> None:
         node = await self.node(institute, Role.AUDITOR)
+        observed.holdings[institute] = await self._holdings(node)
+        observed.releases.update(await self._releases(institute, node))
+        for key, part in await self._explanations(institute, node):
+            observed.reasons[key], observed.messages[key] = _reason(part), part.message
         peers = (await node.status()).peers
-        return Observed(
-            holdings={institute: await self._holdings(node)},
-            releases=await self._releases(institute, node),
-            reasons=await self._reasons(institute, node),
-            unsigned={(institute, p.institute): p.released - p.receipted for p in peers},
-            refused={institute: sum(p.quarantined for p in peers)},
-        )
+        observed.refused[institute] = sum(peer.quarantined for peer in peers)
+        for peer in peers:
+            observed.unsigned[institute, peer.institute] = peer.released - peer.receipted
 
     async def _holdings(self, node: Node) -> set[Piece]:
         names, held = self._names(), set[Piece]()
@@ -94,22 +82,18 @@ class Inquiry:
             pieces.add((names[release.record_id], release.section))
         return released
 
-    async def _reasons(
-        self, institute: str, node: Node
-    ) -> dict[tuple[Pair, Piece], frozenset[str]]:
-        own = {n: i for n, i in self.ids.items() if self._short(institute) == n.partition("/")[0]}
-        reasons = {}
-        for peer in self._members.keys() - {institute}:
-            for name, record_id in own.items():
-                for part in (await node.explain(peer, record_id)).parts:
-                    reasons[(institute, peer), (name, part.section)] = _reason(part)
-        return reasons
+    async def _explanations(self, institute: str, node: Node) -> list[_Explained]:
+        short = self._members[institute].institute.short
+        own = {n: i for n, i in self.ids.items() if n.partition("/")[0] == short}
+        return [
+            (((institute, peer), (name, part.section)), part)
+            for peer in self._members.keys() - {institute}
+            for name, record_id in own.items()
+            for part in (await node.explain(peer, record_id)).parts
+        ]
 
     def _names(self) -> dict[str, str]:
         return {record_id: name for name, record_id in self.ids.items()}
-
-    def _short(self, institute: str) -> str:
-        return self._members[institute].institute.short
 
 
 async def releases_of(node: Node, record_id: str) -> list[audit_service_pb2.Release]:

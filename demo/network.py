@@ -21,15 +21,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from comity.node.home import Home
 from comity.node.node import Node
-from comity.policies.facts import PeerStatus
+from comity.node.peers import add_peer, set_status
+from comity.node.settings import FILE as SETTINGS_FILE
+from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, Unavailable
 from comity.record.spiffe import Role
 from demo import terms
@@ -43,6 +45,8 @@ START_SECONDS: Final = 40.0
 _STOP_SECONDS: Final = 15.0
 """Longer than the grace that a node gives to calls in flight."""
 _POLL_SECONDS: Final = 0.1
+_RETRY: Final = ("retry_max_seconds = 60", "retry_max_seconds = 2")
+"""All nodes start together: whoever finds a peer not yet up should not wait for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,10 @@ def clear(folder: Path) -> None:
     if folder.exists() and not mark.exists():
         raise BadConfig("exists and is not a demo's", field=str(folder), hint="move it away")
     if mark.exists():
-        running = [short for short, _ in _running(folder)]
-        if running:
-            message = f"the network is up ({', '.join(running)})"
-            raise BadConfig(message, field=str(folder), hint="end it with: make demo-stop")
+        if _running(folder):
+            raise BadConfig(
+                "the network is up", field=str(folder), hint="end it with: make demo-stop"
+            )
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700)
     _write_mark(folder, {})
@@ -115,24 +119,27 @@ def make_home(member: Member) -> None:
         address=member.address,
         listen=member.address,
     )
+    settings = member.home / SETTINGS_FILE
+    settings.write_text(settings.read_text().replace(*_RETRY))
     for role, name in PEOPLE.items():
         home.grant(role, name).save(member.profile(role))
 
 
-def introduce(member: Member, others: Sequence[Member]) -> None:
-    """Set a node's policy and pin the others' bundles, on the terms that were agreed."""
+def introduce(member: Member, bundles: Sequence[TrustBundle]) -> Node:
+    """Set a node's policy and pin the others' bundles, on the terms that were agreed.
+
+    Returns the opened node, for the caller to publish with, and to close.
+    """
     node = Node(member.open_home())
-    try:
-        node.set_policy(terms.policy_text(node.institute))
-        for other in others:
-            peer, status = other.institute.id, terms.status(node.institute, other.institute.id)
-            suspended = status is PeerStatus.SUSPENDED
-            begin = PeerStatus.MEMBER if suspended else status
-            node.add_peer(other.open_home().bundle(), begin, terms.purposes(peer))
-            if suspended:
-                node.set_peer_status(peer, status)
-    finally:
-        node.close()
+    node.set_policy(terms.policy_text(node.institute))
+    with node.store.write() as session:
+        for bundle in bundles:
+            if bundle.institute != node.institute:
+                bound = terms.purposes(bundle.institute)
+                own, now = node.institute, node.clock()
+                add_peer(session, bundle, now, own_institute=own, purposes=bound)
+                set_status(session, bundle.institute, terms.status(own, bundle.institute))
+    return node
 
 
 class Processes:
@@ -190,14 +197,12 @@ class Processes:
 
 def stop_network(folder: Path) -> list[str]:
     """End a network that was left up; return the institutes (short) whose nodes were ended."""
-    running = list(_running(folder))
-    for _, pid in running:
-        os.kill(pid, signal.SIGTERM)
+    running = _running(folder)
+    _signal(running, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while any(True for _ in _running(folder)) and time.monotonic() < deadline:
+    while (left := _running(folder)) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    for _, pid in _running(folder):
-        os.kill(pid, signal.SIGKILL)
+    _signal(left, signal.SIGKILL)
     if folder.exists():
         _write_mark(folder, {})
     return [short for short, _ in running]
@@ -216,13 +221,20 @@ async def wait_until(condition: Callable[[], Awaitable[str]], seconds: float) ->
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _running(folder: Path) -> Iterator[tuple[str, int]]:
+def _signal(processes: list[tuple[str, int]], number: signal.Signals) -> None:
+    for _, pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _running(folder: Path) -> list[tuple[str, int]]:
     mark = folder / "network.json"
     pids: dict[str, int] = json.loads(mark.read_text()) if mark.exists() else {}
-    for short, pid in pids.items():
-        home = str((folder / short / "home").absolute())
-        if home in _command_line(pid):
-            yield short, pid
+    return [
+        (short, pid)
+        for short, pid in pids.items()
+        if str((folder / short / "home").absolute()) in _command_line(pid)
+    ]
 
 
 def _command_line(pid: int) -> str:

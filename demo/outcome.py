@@ -27,14 +27,15 @@ class Observed:
     """What the nodes say of themselves.
 
     ``holdings``: parts that each node holds. ``releases``: parts that its ledger says were given,
-    by pair. ``reasons``: rules by which a node withholds a part of its own card, by pair and part.
-    ``unsigned``: parts given that the receiver has not signed for, by pair. ``refused``: records
-    that a node has in quarantine.
+    by pair. ``reasons`` and ``messages``: by which rules a node withholds a part of its own card,
+    and how it puts that, by pair and part. ``unsigned``: parts given that the receiver has not
+    signed for, by pair. ``refused``: records that a node has in quarantine.
     """
 
     holdings: dict[str, set[Piece]]
     releases: dict[Pair, set[Piece]]
     reasons: dict[tuple[Pair, Piece], frozenset[str]]
+    messages: dict[tuple[Pair, Piece], str]
     unsigned: dict[Pair, int]
     refused: dict[str, int]
 

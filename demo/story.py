@@ -6,6 +6,7 @@ Invariant: a screen shows what the nodes answered; nothing is shown that was onl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,34 +14,29 @@ from rich.table import Table
 from rich.text import Text
 
 from comity.client.result import Result
-from comity.client.terminal import out, print_table, table, text
+from comity.client.terminal import out, table, text, visible
 from comity.policies.facts import PeerStatus
 from comity.record.handling import Handling
 from comity.record.spiffe import Role
 from comity.record.times import format_time
 from comity.v1 import audit_service_pb2
 from demo import terms
-from demo.expectation import EMBARGO, HEADER, UNPERMITTED, Expectation, Piece, parts_of
+from demo.expectation import HEADER, Expectation, Pair, Piece, parts_of
 from demo.institutes import INSTITUTES
 from demo.network import Member
 from demo.outcome import Observed, Outcome
 
-_WORDS: Final = {
-    "baseline-green": "TLP:GREEN is for members; the peer is on probation",
-    "baseline-purpose": "the peer is not bound to a purpose that the issuer demands",
-    "baseline-releasable-to": "the issuer's releasable-to list does not name the peer",
-    "baseline-status": "the peer is suspended",
-    EMBARGO: "the embargo has not ended",
-    UNPERMITTED: "the policy has no rule that permits it",
-    "eu-risks-for-testers": "risks go only to those bound to safety testing",
-    "jp-one-for-one": "a card for a card: the peer has given too few",
-}
+_COLUMNS: Final = 100
+
+
+def set_width() -> None:
+    """Use at most 100 columns; into a log or a pipe, which has no width of its own, just these."""
+    out.width = min(out.width, _COLUMNS) if out.is_terminal else _COLUMNS
 
 
 def heading(title: str, note: str = "") -> None:
     """Begin a screen."""
-    out.print()
-    out.print(Text(title, "bold"))
+    out.print(Text(f"\n{title}", "bold"))
     if note:
         out.print(Text(note, "dim"))
     out.print()
@@ -49,17 +45,12 @@ def heading(title: str, note: str = "") -> None:
 def show_members(members: list[Member]) -> None:
     """Show who takes part, where, and on what terms."""
     heading("The network", "Everyone pins everyone's bundle; all links are mTLS on loopback.")
-    rows = table("institute", "name", "policy", "node", "exceptions")
+    rows = table("institute", "name", "node", "policy")
     for member in members:
         institute = member.institute
-        rows.add_row(
-            institute.id,
-            text(institute.names["en"].removeprefix("Sample institute of ")),
-            terms.policy_name(institute.id),
-            member.address,
-            ", ".join(_exceptions(institute.id)),
-        )
-    print_table(rows)
+        policy = [terms.policy_name(institute.id), *_exceptions(institute.id)]
+        rows.add_row(institute.id, institute.names["en"], member.address, "; ".join(policy))
+    out.print(rows)
 
 
 def show_holdings(expected: Expectation, observed: Observed) -> None:
@@ -76,38 +67,34 @@ def show_holdings(expected: Expectation, observed: Observed) -> None:
             for institute in INSTITUTES
         ]
         rows.add_row(name, _handling(card.draft.handling), *cells)
-    print_table(rows)
+    out.print(rows)
 
 
 def show_withheld(expected: Expectation, observed: Observed) -> None:
-    """Show what issuers withheld of their own cards, by rule, with one example of each."""
-    heading("What was withheld, and by which rule", "As each issuer's own node explains it.")
-    found: dict[str, list[tuple[str, Piece]]] = {}
-    for ((issuer, peer), piece), rules in observed.reasons.items():
-        if piece not in observed.releases.get((issuer, peer), ()):
-            for rule in rules:
-                found.setdefault(rule, []).append((peer, piece))
-    rows = table("rule", "parts", "meaning", "for example")
-    for rule, cases in sorted(found.items(), key=lambda item: -len(item[1])):
-        peer, (name, section) = max(cases, key=lambda case: (case[1][1] == "risks", case))
-        example = f"{section or 'header'} of {name} from {peer.partition('.')[0]}"
-        rows.add_row(rule, str(len(cases)), _WORDS.get(rule, ""), example)
-    print_table(rows)
-    nowhere = [
-        name
-        for name, card in expected.cards.items()
-        if all((name, HEADER) not in observed.holdings[i] for i in terms.IDS if i != card.issuer)
-    ]
-    out.print(f"\nHeld by nobody but the issuer: {', '.join(nowhere)}.")
+    """Show what issuers withheld of their own cards, by rule, each with one example."""
+    heading(
+        "What was withheld from whom, and by which rule",
+        "Parts of own cards that an issuer did not give to a peer, as its node explains them.",
+    )
+    rows = table("rule", "parts", "for example")
+    for rule, cases in sorted(_by_rule(observed).items(), key=lambda item: -len(item[1])):
+        pair, (name, section) = case = max(cases, key=partial(_telling, observed))
+        words = f"{section or 'header'} of {name}, not to {_short(pair[1])}: "
+        why = observed.messages[case].removeprefix(f"forbidden by {rule}: ")
+        rows.add_row(rule, f"{len(cases):>5}", Text.assemble(words, (visible(why), "dim")))
+    out.print(rows)
+    given = {name for pieces in observed.releases.values() for name, _ in pieces}
+    kept = ", ".join(name for name in expected.cards if name not in given)
+    out.print(Text(f"\nGiven to nobody at all: {kept}."))
 
 
 def show_releases(institute: str, card: str, releases: list[audit_service_pb2.Release]) -> None:
     """Show an operator who was given a card, when, under which rule, and who signed for it."""
     heading(
         f"The operator of {institute}: who has been given {card}?",
-        f"comity releases --record ID; recorded at {institute}, countersigned by each peer.",
+        "From its node's ledger (comity releases --record ID); the peers signed for what they got.",
     )
-    rows = table("peer", "parts", "under", "released", "signed for")
+    rows = table("peer", "parts", "rule", "released (UTC)", "signed for (UTC)")
     for peer in sorted({release.peer for release in releases}):
         given = [release for release in releases if release.peer == peer]
         names = [release.section or "header" for release in given]
@@ -119,7 +106,7 @@ def show_releases(institute: str, card: str, releases: list[audit_service_pb2.Re
             f"{given[0].release_time.ToDatetime():%H:%M:%S.%f}"[:-3],
             f"{max(receipts):%H:%M:%S.%f}"[:-3] if receipts else "not yet",
         )
-    print_table(rows)
+    out.print(rows)
 
 
 def show_search(institute: str, words: str, results: list[Result]) -> None:
@@ -139,9 +126,9 @@ def show_search(institute: str, words: str, results: list[Result]) -> None:
             text(statement.predicate.title["en"]),
             f"{len(view.sections) - len(withheld)} of {len(view.sections)}",
             text(", ".join(withheld) or "-"),
-            text(f"{gravest['severity']}: {gravest['domain']}" if gravest else "-"),
+            text(gravest["domain"] if gravest else "-"),
         )
-    print_table(rows)
+    out.print(rows)
 
 
 def show_audit(result: Result, folder: Path, steps: Mapping[str, str]) -> None:
@@ -157,29 +144,30 @@ def show_audit(result: Result, folder: Path, steps: Mapping[str, str]) -> None:
     grid.add_row("issued", format_time(predicate.issue_time))
     for step, found in steps.items():
         grid.add_row(step, text(found))
-    print_table(grid)
+    out.print(grid)
 
 
 def show_outcome(outcome: Outcome, seconds: float) -> None:
     """Show whether everything went where it must, and nowhere else."""
     heading("The outcome, against what handling and policies say")
     for difference in outcome.differences:
-        out.print(text(f"DIFFERENCE  {difference}", "red"), soft_wrap=True)
+        out.print(text(f"DIFFERENCE  {difference}", "red"))
     count, found = outcome.checked, len(outcome.differences)
     verdict = f"{found} differences" if found else "no difference"
     style = "bold red" if found else "bold green"
-    out.print(Text(f"{count:,} statements checked in {seconds:.0f} s: {verdict}.", style))
+    out.print(Text(f"{count:,} statements checked, {verdict}; {seconds:.0f} s in all.", style))
 
 
-def show_how_to_talk(members: list[Member]) -> None:
-    """Show how to talk to a network that stays up."""
-    member = next(m for m in members if m.institute.id == "uk.aisi.example")
-    heading("The network stays up. To talk to it:")
+def show_how_to_talk(member: Member, record_id: str) -> None:
+    """Show how to talk to a network that stays up, by the example of one institute."""
+    heading("The network stays up. To talk to it, for example:")
+    analyst, auditor = member.profile(Role.ANALYST), member.profile(Role.AUDITOR)
+    short_id = record_id[:12]
     for line in (
-        f'comity search --profile {member.profile(Role.ANALYST)} --model "Llama 3.1"',
-        f"comity show --profile {member.profile(Role.ANALYST)} ID",
-        f"comity releases --profile {member.profile(Role.AUDITOR)}",
-        f"comity explain --profile {member.profile(Role.OPERATOR)} de.aisi.example ID",
+        f'comity search --profile {analyst} --model "Llama 3.1"',
+        f"comity show --profile {analyst} {short_id}",
+        f"comity releases --profile {auditor} --limit 20",
+        f"comity explain --profile {auditor} --peer de.aisi.example {short_id}",
         f"comity-node --home {member.home} peers list",
     ):
         out.print(text(f"  {line}"), soft_wrap=True)
@@ -188,10 +176,26 @@ def show_how_to_talk(members: list[Member]) -> None:
 
 def _exceptions(institute: str) -> list[str]:
     return [
-        f"{of.partition('.')[0]} {'on probation' if s is PeerStatus.PROBATION else s}"
+        f"{_short(of)} {'on probation' if s is PeerStatus.PROBATION else s}"
         for (at, of), s in terms.STATUSES.items()
         if at == institute
     ]
+
+
+def _by_rule(observed: Observed) -> dict[str, list[tuple[Pair, Piece]]]:
+    found: dict[str, list[tuple[Pair, Piece]]] = {}
+    for (pair, piece), rules in observed.reasons.items():
+        if piece not in observed.releases.get(pair, ()):
+            for rule in rules:
+                found.setdefault(rule, []).append((pair, piece))
+    return found
+
+
+def _telling(observed: Observed, case: tuple[Pair, Piece]) -> tuple[bool, bool, bool, str]:
+    """Rank examples: a section of a card that was given otherwise tells most."""
+    pair, (name, section) = case
+    shared = (name, HEADER) in observed.releases.get(pair, ())
+    return shared, len(observed.reasons[case]) == 1, section in ("risks", HEADER), name
 
 
 def _mark(pieces: set[Piece], held: set[Piece]) -> str:
@@ -203,7 +207,7 @@ def _mark(pieces: set[Piece], held: set[Piece]) -> str:
 def _handling(handling: Handling) -> str:
     words = [str(handling.tlp)]
     if handling.releasable_to is not None:
-        words.append(",".join(i.partition(".")[0] for i in handling.releasable_to) or "nobody")
+        words.append(",".join(map(_short, handling.releasable_to)) or "nobody")
     if handling.embargo:
         words.append(f"from {handling.embargo:%Y}")
     if handling.purposes:
@@ -211,3 +215,7 @@ def _handling(handling: Handling) -> str:
     if handling.onward:
         words.append("onward")
     return " ".join(words)
+
+
+def _short(institute: str) -> str:
+    return institute.partition(".")[0]
