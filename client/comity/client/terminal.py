@@ -103,8 +103,6 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     command line has ``--json``. Any other exception is a defect and ends in a plain traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # gRPC would write about every failed handshake, which we report ourselves
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         command = typer.main.get_command(app)
         code = command.main(args=given or ["--help"], standalone_mode=False)
