@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlmodel import Session, col, func, select
 
 from comity.client.files import naming, read_file
 from comity.client.terminal import err, examples, out, print_json, print_table, table, text
-from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node
-from comity.node.peers import bundle_of, facts_of, get_peer, pinned_peers
-from comity.node.tables import PeerRow, Quarantine
+from comity.node.peers import get_peer, pinned_peers
+from comity.node.status import peer_status
+from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle, spoken
 from comity.record.errors import BadBundle, InvalidInput, NotFound
 from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.times import format_time
+from comity.v1 import admin_service_pb2 as pb
 
 app = typer.Typer(
     help="Pin peers' trust bundles and see how things stand with them.",
@@ -80,11 +81,11 @@ def add(
         _print_peer(node, row, as_json=as_json)
 
 
-@app.command(name="list")
+@app.command(name="list", epilog=examples("comity-node peers list --json"))
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the pinned peers and how replication with each stands."""
     with open_node(context) as node, node.store.read() as session:
-        peers = [_value(session, row) for row in pinned_peers(session)]
+        peers = [peer_value(peer_status(session, row)) for row in pinned_peers(session)]
     if as_json:
         print_json(peers)
         return
@@ -99,7 +100,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         err.print("No peer yet: comity-node peers add FILE pins the first one.")
 
 
-@app.command()
+@app.command(epilog=examples("comity-node peers show ca.aisi.example"))
 def show(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
     """Show one peer: names, fingerprint, terms, and what went to and fro."""
     with open_node(context) as node:
@@ -108,7 +109,7 @@ def show(context: typer.Context, institute: Institute, as_json: Json = False) ->
         _print_peer(node, row, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("comity-node peers suspend ca.aisi.example"))
 def suspend(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
     """Give a peer nothing more, and take nothing from it, until it is resumed.
 
@@ -117,7 +118,12 @@ def suspend(context: typer.Context, institute: Institute, as_json: Json = False)
     _set_status(context, institute, PeerStatus.SUSPENDED, as_json=as_json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "comity-node peers resume ca.aisi.example",
+        "comity-node peers resume ca.aisi.example --status probation",
+    )
+)
 def resume(
     context: typer.Context,
     institute: Institute,
@@ -130,7 +136,7 @@ def resume(
     _set_status(context, institute, status, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("comity-node peers remove ca.aisi.example"))
 def remove(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
     """Drop a peer: its certificates no longer open anything.
 
@@ -195,7 +201,7 @@ def _set_status(
 
 def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
     with node.store.read() as session:
-        value = _value(session, row)
+        value = peer_value(peer_status(session, row))
     if as_json:
         print_json(value)
         return
@@ -207,21 +213,20 @@ def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
         out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
 
 
-def _value(session: Session, row: PeerRow) -> dict[str, Any]:
-    bundle = bundle_of(row)
-    query = select(func.count()).where(col(Quarantine.peer) == row.institute)
-    contact = row.contact_time
+def peer_value(peer: pb.Peer) -> dict[str, Any]:
+    """Return the JSON form of what is known of a peer."""
+    contact = peer.contact_time.ToDatetime(UTC) if peer.HasField("contact_time") else None
     return {
-        "institute": row.institute,
-        "names": bundle.names,
-        "address": bundle.address,
-        "status": row.status,
-        "fingerprint": row.fingerprint,
-        "purposes": json.loads(row.purposes),
-        "released": row.offered,
-        "receipted": row.receipted,
-        "received": sum(facts_of(session, row).standing.received.values()),
-        "quarantined": session.exec(query).one(),
-        "contactTime": None if contact is None else format_time(to_datetime(contact)),
-        "lastError": row.last_error,
+        "institute": peer.institute,
+        "names": dict(sorted(peer.names.items())),
+        "address": peer.address,
+        "status": peer.status,
+        "fingerprint": peer.fingerprint,
+        "purposes": list(peer.purposes),
+        "released": peer.released,
+        "receipted": peer.receipted,
+        "received": peer.received,
+        "quarantined": peer.quarantined,
+        "contactTime": None if contact is None else format_time(contact),
+        "lastError": peer.last_error,
     }

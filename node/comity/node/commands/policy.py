@@ -39,7 +39,7 @@ Preset = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog=examples("comity-node policy show > policy.cedar"))
 def show(context: typer.Context, as_json: Json = False) -> None:
     """Print the policy in force. The baseline, which nobody can undo, is not repeated."""
     with open_node(context) as node, node.store.read() as session:
@@ -51,7 +51,12 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     err.print(text(_sentence(in_force)), soft_wrap=True)
 
 
-@app.command(name="set")
+@app.command(
+    name="set",
+    epilog=examples(
+        "comity-node policy set --preset balanced", "comity-node policy set policy.cedar"
+    ),
+)
 def set_(
     context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
 ) -> None:
@@ -68,7 +73,7 @@ def set_(
         out.print(text(_sentence(in_force)), soft_wrap=True)
 
 
-@app.command()
+@app.command(epilog=examples("comity-node policy check policy.cedar"))
 def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
     """Check a policy against the schema, without putting it in force."""
     policy = _read(file, preset)

@@ -7,16 +7,15 @@ from typing import Any
 
 import typer
 from cryptography import x509
-from sqlmodel import Session, func, select
+from sqlmodel import Session
 
 from comity.client.terminal import examples, out, print_json, text
+from comity.node.commands.peers import peer_value
 from comity.node.commands.workplace import Json, open_home, open_node
 from comity.node.logs import configure_logs
 from comity.node.node import Node
-from comity.node.peers import pinned_peers
-from comity.node.policy import policy_in_force
-from comity.node.tables import LogEntry, RecordRow
-from comity.node.version import VERSION
+from comity.node.server import serve
+from comity.node.status import node_status
 from comity.record.bundle import spoken
 from comity.record.times import format_time
 
@@ -26,8 +25,6 @@ def run(context: typer.Context) -> None:
 
     Logs are JSON lines on stderr, or key=value on a terminal.
     """
-    from comity.node.server import serve
-
     home = open_home(context)
     configure_logs()
     asyncio.run(serve(home))
@@ -41,6 +38,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         print_json(value)
         return
     value["fingerprint"] = spoken(value["fingerprint"])
+    value["peers"] = len(value["peers"])
     for label, item in value.items():
         out.print(text(f"{label:<18} {item}"), soft_wrap=True)
 
@@ -53,21 +51,17 @@ def register(app: typer.Typer) -> None:
 
 def _value(node: Node, session: Session) -> dict[str, Any]:
     certificate = x509.load_pem_x509_certificate(node.home.node_identity()[0])
-    settings = node.home.settings
+    settings, counted = node.home.settings, node_status(session, node.institute)
     return {
         "institute": node.institute,
-        "softwareVersion": VERSION,
+        "softwareVersion": counted.software_version,
         "home": str(node.home.path),
         "address": settings.address,
         "database": settings.database.render_as_string(hide_password=True),
         "fingerprint": node.bundle.fingerprint,
         "certificateExpiry": format_time(certificate.not_valid_after_utc),
-        "records": _count(session, RecordRow),
-        "logSize": _count(session, LogEntry),
-        "policyDigest": policy_in_force(session).policy.digest,
-        "peers": len(pinned_peers(session)),
+        "records": counted.records,
+        "logSize": counted.log_size,
+        "policyDigest": counted.policy_digest,
+        "peers": [peer_value(peer) for peer in counted.peers],
     }
-
-
-def _count(session: Session, table: type[RecordRow] | type[LogEntry]) -> int:
-    return session.exec(select(func.count()).select_from(table)).one()
