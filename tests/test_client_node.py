@@ -13,6 +13,7 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+import comity.client
 from comity.client import Profile, connect, terminal
 from comity.client.cli import app
 from comity.node.authority import Authority
@@ -336,3 +337,7 @@ def test_an_institute_without_authorities_cannot_be_dialled() -> None:
                 pass
 
     run(scenario())
+
+
+def test_everything_that_the_package_exports_is_there_and_documented() -> None:
+    assert all(getattr(comity.client, name).__doc__ for name in comity.client.__all__)

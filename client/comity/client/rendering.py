@@ -91,7 +91,7 @@ def render_results(results: Sequence[Result]) -> Table:
         rows.add_row(
             view.record_id[:SHORT_ID_CHARS],
             str(view.statement.kind),
-            tlp(predicate.handling),
+            Text(predicate.handling.tlp, _TLP_STYLES[predicate.handling.tlp]),
             text(view.statement.issuer.institute),
             f"{predicate.issue_time:%Y-%m-%d}",
             f"{present}/{len(view.sections)}",

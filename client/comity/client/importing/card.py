@@ -106,6 +106,8 @@ class _Import:
         self._identity = identify(path, file.metadata, self._blocks, self._facts)
         self._findings = Findings()
         self._used: list[Passage] = []
+        cut = (block.line for block in self._blocks if len(block.text) == MAX_TEXT_CHARS)
+        self.notes.extend(f"line {line}: cut to {MAX_TEXT_CHARS} characters" for line in cut)
 
     def draft(self, sha256: str, tlp: Tlp) -> Imported:
         evaluations = evaluations_of(self._metadata, self.notes)

@@ -2,7 +2,7 @@
 
 Blocks are found with CommonMark and tables; inline markup is left in the text and taken out by
 ``plain`` only where a text is used, so that a large file costs little. Invariant: a block's line is
-its line in the file.
+its line in the file; text beyond MAX_TEXT_CHARS, which no record could hold, is cut off.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from comity.client.importing.markup import Block, HtmlReader, Kind
+from comity.record.limits import MAX_TEXT_CHARS
 
 MAX_INLINE_CHARS: Final = 16_384
 """Text whose markup is taken out: beyond it, nested brackets take seconds to match."""
@@ -89,6 +90,7 @@ class _Reader:
             self._block(Block(Kind.TABLE, self._table_line, rows=tuple(map(tuple, self._rows))))
 
     def _inline(self, content: str, line: int) -> None:
+        content = content[:MAX_TEXT_CHARS]
         if self._inside == "table":
             self._rows[-1].append(content)
         elif self._inside == "heading":

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from comity.record.limits import MAX_TEXT_CHARS
+
 MAX_SPAN: Final = 64
 """Columns or rows that one table cell may span: score tables have some dozens."""
 
@@ -132,7 +134,7 @@ class HtmlReader:
         self._kind, self._level = kind, level
 
     def _flush(self) -> None:
-        text = " ".join("".join(self._text).split())
+        text = " ".join("".join(self._text).split())[:MAX_TEXT_CHARS]
         self._text.clear()
         if text.strip("* "):
             self.blocks.append(Block(self._kind, self._line, text, self._level))
