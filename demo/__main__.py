@@ -15,7 +15,8 @@ import typer
 
 from comity.client.terminal import out, run
 from demo.acts import play
-from demo.network import FOLDER, stop_network
+from demo.network import FOLDER
+from demo.processes import stop_network
 from demo.story import set_width
 
 app = typer.Typer(

@@ -26,8 +26,9 @@ from demo.audit import verify_export
 from demo.cards import load_cards
 from demo.expectation import Expectation
 from demo.inquiry import Inquiry, releases_of
-from demo.network import Member, Processes, wait_until
+from demo.network import Member
 from demo.outcome import Observed, Outcome, compare
+from demo.processes import START_SECONDS, Processes, clear, wait_until
 
 MODEL: Final = "Llama 3.1"
 ANALYST: Final = "kr.aisi.example"
@@ -47,7 +48,7 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
         Unavailable: a node ended, or something did not come about in time.
     """
     began = time.monotonic()
-    network.clear(folder)
+    clear(folder)
     processes, left_up = Processes(folder), False
     try:
         with _progress() as progress:
@@ -94,7 +95,7 @@ async def _start(members: list[Member], processes: Processes, progress: Progress
     for member in members:
         processes.start(member)
     for member in members:
-        await wait_until(partial(processes.listening, member), network.START_SECONDS)
+        await wait_until(partial(processes.listening, member), START_SECONDS)
         step()
 
 
@@ -118,9 +119,8 @@ async def _deliver(inquiry: Inquiry, progress: Progress) -> tuple[Expectation, O
     async def at_rest() -> str:
         released, signed = _sums(await inquiry.statuses())
         progress.update(task, total=released, completed=signed)
-        return (
-            f"{released - signed} of {released} parts not signed for" if released > signed else ""
-        )
+        waiting = released - signed
+        return f"{waiting} of {released} parts are not signed for" if waiting else ""
 
     while True:
         await wait_until(at_rest, deadline - time.monotonic())

@@ -1,6 +1,6 @@
 """An auditor's offline check: a record as plain files, verified by securesystemslib.
 
-Invariant: after the export, nothing of Comity takes part; only the files in the folder are read.
+Invariant: only the files in the folder are read, and nothing of Comity judges them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
+from comity.record.errors import BadDisclosure, BadSignature
+
 
 def verify_export(folder: Path, keyid: str, record_id: str) -> dict[str, str]:
     """Check an exported record and a forged copy of it; return what was found, step by step.
@@ -23,16 +25,20 @@ def verify_export(folder: Path, keyid: str, record_id: str) -> dict[str, str]:
     names map to words for a person.
 
     Raises:
-        VerificationError: a file does not hold, or the forgery does.
+        BadSignature: the signature is not good, or the forgery's is taken for good.
+        BadDisclosure: a file is not what the header commits to.
     """
     pem = (folder / "public-key.pem").read_bytes()
     key = SSlibKey.from_crypto(load_pem_public_key(pem), keyid=keyid)
     signed = (folder / "envelope.json").read_bytes()
-    accepted = Envelope.from_dict(json.loads(signed)).verify([key], 1)
+    try:
+        accepted = Envelope.from_dict(json.loads(signed)).verify([key], 1)
+    except VerificationError as error:
+        raise BadSignature(f"refused by securesystemslib: {error}", field=str(folder)) from error
     payload = (folder / "payload.json").read_bytes()
     digest = hashlib.sha256(payload).hexdigest()
     if digest != record_id:
-        raise VerificationError(f"expected the record {record_id}, got {digest}")
+        raise BadSignature(f"expected the record {record_id}, got {digest}", field=str(folder))
     return {
         "signature": f"good, by {', '.join(accepted)}",
         "record id": "is the SHA-256 of payload.json",
@@ -47,7 +53,7 @@ def _check_sections(folder: Path, statement: Any) -> str:
     for file in sorted((folder / "disclosures").glob("*.txt")):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if digest not in committed:
-            raise VerificationError(f"expected a digest of the header, got {digest} of {file.name}")
+            raise BadDisclosure(f"expected a digest of the header, got {digest}", field=file.name)
         present.append(committed.pop(digest))
     withheld = ", ".join(sorted(committed.values())) or "none"
     return f"{len(present)} match their digests in the header; withheld: {withheld}"
@@ -60,4 +66,4 @@ def _check_forgery(signed: bytes, key: SSlibKey) -> str:
         envelope.verify([key], 1)
     except VerificationError as error:
         return f"refused: {error}"
-    raise VerificationError("expected the forged copy to be refused, got it accepted")
+    raise BadSignature("expected the forged copy to be refused, got it accepted")
