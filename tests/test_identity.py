@@ -93,11 +93,8 @@ def context(svid: Svid) -> dict[str, list[bytes]]:
 def test_people_and_nodes_are_who_their_certificate_says(
     uk: Home, ca: Home, find_bundle: Find
 ) -> None:
-    for home, who in (
-        (uk, SpiffeId(UK, Role.ANALYST, "ada")),
-        (uk, SpiffeId(UK, Role.NODE)),
-        (ca, SpiffeId(CA, Role.NODE)),
-    ):
+    ada = SpiffeId(UK, Role.ANALYST, "ada")
+    for home, who in ((uk, ada), (uk, uk.node_id), (ca, ca.node_id)):
         assert authenticate(context(home.authority.issue(who)), find_bundle, NOW) == who
 
 
@@ -190,11 +187,8 @@ def test_certificate_below_another_certificate_is_refused(uk: Home, find_bundle:
 
 
 def test_certificate_for_servers_only_is_no_caller(uk: Home, find_bundle: Find) -> None:
-    svid = forge(
-        uk.authority,
-        f"spiffe://{UK}/operator/eve",
-        purpose=ExtendedKeyUsageOID.SERVER_AUTH,
-    )
+    server = ExtendedKeyUsageOID.SERVER_AUTH
+    svid = forge(uk.authority, f"spiffe://{UK}/operator/eve", purpose=server)
     with pytest.raises(Unauthenticated, match=f"by an authority of {UK}"):
         authenticate(context(svid), find_bundle, NOW)
 
