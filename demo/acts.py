@@ -21,7 +21,7 @@ from comity.client.terminal import err
 from comity.node.node import Node
 from comity.record.spiffe import Role
 from comity.v1.admin_service_pb2 import GetStatusResponse
-from demo import network, story
+from demo import network, story, terms
 from demo.audit import verify_export
 from demo.cards import load_cards
 from demo.expectation import Expectation
@@ -36,6 +36,8 @@ OPERATOR: Final = "uk.aisi.example"
 GIVEN: Final = "uk/llama-3.1"
 AUDITOR: Final = "de.aisi.example"
 AUDITED: Final = "sg/deepseek-v2-chat"
+LIVE: Final = "uk/phi-3-mini"
+LIVE_SECONDS: Final = 15.0
 DELIVERY_SECONDS: Final = 45.0
 """How long delivery may take; differences that are left then count as failures."""
 
@@ -55,11 +57,15 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
             members = network.make_members(folder)
             ids = await _set_up(members, processes, progress)
             async with Inquiry(members, ids) as inquiry:
-                expected, observed, outcome = await _deliver(inquiry, progress)
+                deadline = time.monotonic() + DELIVERY_SECONDS
+                await _rest(inquiry, progress, deadline)
+                arrivals = await _publish_live(inquiry, progress)
+                expected, observed, outcome = await _check(inquiry, progress, deadline)
                 progress.stop()
                 story.show_members(members)
                 story.show_holdings(expected, observed)
                 story.show_withheld(expected, observed)
+                story.show_arrivals(LIVE, arrivals)
                 await _show_people(inquiry, folder)
         story.show_outcome(outcome, time.monotonic() - began)
         if keep:
@@ -86,8 +92,9 @@ async def _set_up(
         for member in members:
             opened.append(nodes.enter_context(closing(network.introduce(member, bundles))))
             step()
-        await _start(members, processes, progress)
-        return _publish(opened, progress)
+        ids = _publish(opened, progress)
+    await _start(members, processes, progress)
+    return ids
 
 
 async def _start(members: list[Member], processes: Processes, progress: Progress) -> None:
@@ -100,11 +107,11 @@ async def _start(members: list[Member], processes: Processes, progress: Progress
 
 
 def _publish(nodes: list[Node], progress: Progress) -> dict[str, str]:
-    """Publish as the operator's command does: beside the running node, on its database."""
-    step = _stage(progress, "Sign and publish cards", len(load_cards()))
+    # all but one, which is published once the network is at rest, to see it spread
+    step = _stage(progress, "Sign and publish cards", len(load_cards()) - 1)
     ids = {}
     for node in nodes:
-        cards = [card for card in load_cards() if card.issuer == node.institute]
+        cards = [c for c in load_cards() if c.issuer == node.institute and c.name != LIVE]
         records = [card.draft.sign(node.home.node_id, node.key) for card in cards]
         for card, published in zip(cards, node.publish_all(records), strict=True):
             ids[card.name] = published.record_id
@@ -112,9 +119,8 @@ def _publish(nodes: list[Node], progress: Progress) -> dict[str, str]:
     return ids
 
 
-async def _deliver(inquiry: Inquiry, progress: Progress) -> tuple[Expectation, Observed, Outcome]:
+async def _rest(inquiry: Inquiry, progress: Progress, deadline: float) -> None:
     task = progress.add_task("Replicate: parts that receivers signed for", total=None)
-    deadline = time.monotonic() + DELIVERY_SECONDS
 
     async def at_rest() -> str:
         released, signed = _sums(await inquiry.statuses())
@@ -122,14 +128,42 @@ async def _deliver(inquiry: Inquiry, progress: Progress) -> tuple[Expectation, O
         waiting = released - signed
         return f"{waiting} of {released} parts are not signed for" if waiting else ""
 
+    await wait_until(at_rest, deadline - time.monotonic())
+
+
+async def _publish_live(inquiry: Inquiry, progress: Progress) -> dict[str, float]:
+    """Publish the last card at the running node; return when it was at each peer, in seconds."""
+    card = next(card for card in load_cards() if card.name == LIVE)
+    peers = [institute for institute in terms.IDS if institute != card.issuer]
+    step = _stage(progress, "Publish one more card, and watch it arrive", len(peers))
+    arrivals: dict[str, float] = {}
+    began = time.monotonic()
+    await inquiry.publish(card)
+
+    async def everywhere() -> str:
+        for peer in [peer for peer in peers if peer not in arrivals]:
+            if await inquiry.holds(peer, card):
+                arrivals[peer] = time.monotonic() - began
+                step()
+        missing = [peer for peer in peers if peer not in arrivals]
+        return f"{card.name} is not at {', '.join(missing)}" if missing else ""
+
+    await wait_until(everywhere, LIVE_SECONDS)
+    return arrivals
+
+
+async def _check(
+    inquiry: Inquiry, progress: Progress, deadline: float
+) -> tuple[Expectation, Observed, Outcome]:
+    step = _stage(progress, "Ask every node, and compare", 1)
     while True:
-        await wait_until(at_rest, deadline - time.monotonic())
         before = _sums(await inquiry.statuses())
         observed = await inquiry.observe()
         expected = Expectation(load_cards(), datetime.now(UTC), observed.gifts())
         outcome = compare(expected, observed)
         still = _sums(await inquiry.statuses()) == before
         if (still and not outcome.differences) or time.monotonic() > deadline:
+            step()
             return expected, observed, outcome
 
 

@@ -6,13 +6,15 @@ Invariant: what is observed comes from the nodes' public services and from nowhe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from comity.client.node import Node, connect
 from comity.client.profile import Profile
+from comity.record.errors import NotFound
 from comity.record.spiffe import Role
 from comity.v1 import admin_service_pb2, audit_service_pb2
+from demo.cards import Card
 from demo.expectation import EMBARGO, HEADER, UNPERMITTED, Pair, Piece
 from demo.network import Member
 from demo.outcome import Observed
@@ -26,7 +28,7 @@ class Inquiry:
     ``ids`` are the record ids by card name.
     """
 
-    def __init__(self, members: Sequence[Member], ids: Mapping[str, str]) -> None:
+    def __init__(self, members: Sequence[Member], ids: dict[str, str]) -> None:
         self._members = {member.institute.id: member for member in members}
         self._stack = AsyncExitStack()
         self._nodes: dict[tuple[str, Role], Node] = {}
@@ -45,6 +47,22 @@ class Inquiry:
             profile = Profile.load(self._members[institute].profile(role))
             self._nodes[key] = await self._stack.enter_async_context(connect(profile))
         return self._nodes[key]
+
+    async def publish(self, card: Card) -> None:
+        """Sign a card with its issuer's key and publish it at its node, as the operator does."""
+        home = self._members[card.issuer].open_home()
+        record = card.draft.sign(home.node_id, home.record_key())
+        node = await self.node(card.issuer, Role.OPERATOR)
+        self.ids[card.name] = (await node.publish(record)).record_id
+
+    async def holds(self, institute: str, card: Card) -> bool:
+        """Whether an institute's node has a card that was published."""
+        node = await self.node(institute, Role.AUDITOR)
+        try:
+            await node.get(self.ids[card.name])
+        except NotFound:
+            return False
+        return True
 
     async def statuses(self) -> dict[str, admin_service_pb2.GetStatusResponse]:
         """Return how every node is."""

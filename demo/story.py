@@ -88,6 +88,13 @@ def show_withheld(expected: Expectation, observed: Observed) -> None:
     out.print(Text(f"\nGiven to nobody at all: {kept}."))
 
 
+def show_arrivals(card: str, arrivals: Mapping[str, float]) -> None:
+    """Show how fast a card that was published last spread."""
+    heading(f"{card} was published last, at the running node; it was at the peers after")
+    each = ", ".join(f"{_short(peer)} {seconds:.1f} s" for peer, seconds in arrivals.items())
+    out.print(each)
+
+
 def show_releases(institute: str, card: str, releases: list[audit_service_pb2.Release]) -> None:
     """Show an operator who was given a card, when, under which rule, and who signed for it."""
     heading(
