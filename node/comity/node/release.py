@@ -19,7 +19,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, insert, literal, or_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    update,
+)
 from sqlmodel import Session, col, select
 
 from comity.node.decisions import decide_classes, stamp
@@ -117,7 +127,8 @@ class _Queue:
         """Note what has been considered, and count what was given."""
         row = self._row
         row.considered_part = last_number(self._session, Part.part_id)
-        row.considered_time = max(self._now, row.considered_time)
+        # may go back with the clock: embargoes are then looked at again, and none is missed
+        row.considered_time = self._now
         self._session.add(row)
         done = update(Decision).where(col(Decision.peer) == row.institute, col(Decision.allowed))
         connection = self._session.connection()
@@ -156,7 +167,8 @@ class _Queue:
         return query.join(Decision, decided).where(col(Decision.allowed), *self._candidate())
 
     def _insert(self, *which: ColumnElement[bool]) -> None:
-        number = literal(self._row.offered) + func.row_number().over(order_by=col(Part.part_id))
+        row_number = func.row_number().over(order_by=col(Part.part_id))
+        number = literal(self._row.offered, BigInteger) + row_number
         query = self._joined(
             literal(self._row.institute),
             number,
@@ -166,7 +178,11 @@ class _Queue:
         ).where(*which)
         columns = ["peer", "offer_number", "part_id", "ruling_id", "release_time"]
         statement = insert(Release).from_select(columns, query.order_by(col(Part.part_id)))
-        self._row.offered += self._session.connection().execute(statement).rowcount
+        # psycopg's count is otherwise gone once the statement is done
+        done = self._session.connection().execute(
+            statement, execution_options={"preserve_rowcount": True}
+        )
+        self._row.offered += done.rowcount
 
     def _given(self) -> Counter[tuple[str, str]]:
         query = (
