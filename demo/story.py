@@ -48,7 +48,7 @@ def show_members(members: list[Member]) -> None:
     rows = table("institute", "name", "node", "policy")
     for member in members:
         institute = member.institute
-        policy = [terms.policy_name(institute.id), *_exceptions(institute.id)]
+        policy = [_policy(institute.id), *_exceptions(institute.id)]
         rows.add_row(institute.id, institute.names["en"], member.address, "; ".join(policy))
     out.print(rows)
 
@@ -179,6 +179,11 @@ def show_how_to_talk(member: Member, record_id: str) -> None:
     ):
         out.print(text(f"  {line}"), soft_wrap=True)
     out.print("\nTo end it: make demo-stop")
+
+
+def _policy(institute: str) -> str:
+    name = terms.policy_name(institute)
+    return f"its own ({name}.cedar)" if name == _short(institute) else name
 
 
 def _exceptions(institute: str) -> list[str]:
