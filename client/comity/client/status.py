@@ -1,22 +1,28 @@
 """The one mapping between Comity's errors and gRPC statuses with ``ErrorInfo`` (AIP-193).
 
 Invariants: every class of the error tree has a status, its own or that of its nearest ancestor
-here; what ``to_status`` writes, ``from_rpc`` reads back as the same class with the same message.
+here; what ``to_status`` writes, ``from_rpc`` reads back as the same class with the same message;
+``from_rpc`` returns an error whatever the other side wrote, which may be malice.
 ``ErrorInfo.metadata`` carries ``field`` and ``hint``, and for a limit its name, maximum and unit.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from comity.record import errors
 
 DOMAIN: Final = "comity.v1"
+
+_TOO_LARGE: Final = re.compile(r"message larger than max \((\d{1,18}) vs\. (\d{1,18})\)")
+"""What gRPC says where a message exceeds MAX_MESSAGE_BYTES, on either side."""
 
 _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
     errors.ComityError: grpc.StatusCode.INTERNAL,
@@ -60,15 +66,27 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
     """Return the Comity error that a failed call carries.
 
     A failure without ``ErrorInfo`` of this domain comes from gRPC itself: a connection that cannot
-    be made is Unavailable, anything else the root of the tree with gRPC's words.
+    be made is Unavailable, a message that is too large LimitExceeded, anything else the root of the
+    tree with gRPC's words.
     """
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    for detail in status.details if status else ():
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN:
-            return _rebuild(info, status.message if status else "")
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        for detail in status.details if status else ():
+            info = error_details_pb2.ErrorInfo()
+            if detail.Unpack(info) and info.domain == DOMAIN:
+                return _rebuild(info, status.message if status else "")
+    except (ValueError, DecodeError) as malformed:
+        return errors.ComityError(f"expected a status with ErrorInfo: {malformed}")
+    return _of_grpc(error)
+
+
+def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     code: grpc.StatusCode = error.code()
     message = f"{code.name}: {error.details()}"
+    too_large = _TOO_LARGE.search(message)
+    if too_large:
+        got, maximum = int(too_large[1]), int(too_large[2])
+        return errors.LimitExceeded("MAX_MESSAGE_BYTES", maximum, got, "bytes", field="message")
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return errors.Unavailable(message)
     return errors.ComityError(message)

@@ -1,28 +1,34 @@
 """The guard: stands before every method, knows the caller, and turns errors into statuses.
 
-Invariant 9 (DESIGN section 10): no handler runs for a caller that ``identity`` does not
-authenticate and authorise. What a handler raises of Comity's tree becomes its status with
-``ErrorInfo``; anything else is logged with its traceback and answered as INTERNAL without details.
+Invariants 9 and 10 (DESIGN section 10): no handler runs, and no request is parsed, for a caller
+that ``identity`` does not authenticate and authorise; one peer cannot take up all calls that a node
+can hold. What is raised of Comity's tree becomes its status with ``ErrorInfo``; anything else is
+logged with its traceback and answered as INTERNAL without details.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from comity.client.status import to_status
 from comity.node.clock import to_datetime
 from comity.node.identity import authenticate, authorise
 from comity.node.node import Node
-from comity.record.errors import ComityError
+from comity.record.errors import ComityError, InvalidInput, LimitExceeded
 from comity.record.spiffe import SpiffeId
+
+MAX_PEER_CALLS: Final = 32
+"""Calls of one peer at a time. It needs one stream; the rest is for reconnecting over bad lines."""
 
 log = structlog.get_logger()
 
@@ -37,6 +43,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._in_flight = Counter[str]()
 
     async def intercept_service(
         self,
@@ -50,16 +57,18 @@ class Guard(grpc.aio.ServerInterceptor):
         return self._wrap(handler, details.method)
 
     def _wrap(self, handler: Any, method: str) -> Handler:
-        codec = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        # requests stay bytes until the caller is known; gRPC itself would answer without ErrorInfo
+        parse = _parser(handler.request_deserializer)
+        codec = {"response_serializer": handler.response_serializer}
         if handler.response_streaming:
             behaviour = handler.stream_stream or handler.unary_stream
 
             async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
                 async with self._guarded(method, context):
-                    async for response in behaviour(request, context):
+                    parsed = _each(parse, request) if handler.request_streaming else parse(request)
+                    async for response in behaviour(parsed, context):
+                        # a stream may outlive a certificate, or a peer's membership
+                        await asyncio.to_thread(self._admit, method, context.auth_context())
                         yield response
 
             make = (
@@ -68,36 +77,65 @@ class Guard(grpc.aio.ServerInterceptor):
                 else grpc.unary_stream_rpc_method_handler
             )
             return make(stream, **codec)
-        behaviour = handler.stream_unary or handler.unary_unary
+        behaviour = handler.unary_unary
 
         async def unary(request: Any, context: Any) -> Any:
             async with self._guarded(method, context):
-                return await behaviour(request, context)
+                return await behaviour(parse(request), context)
 
-        make = (
-            grpc.stream_unary_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_unary_rpc_method_handler
-        )
-        return make(unary, **codec)
+        return grpc.unary_unary_rpc_method_handler(unary, **codec)
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: Any) -> AsyncIterator[None]:
         try:
             caller = await asyncio.to_thread(self._admit, method, context.auth_context())
             CALLER.set(caller)
-            yield
+            with self._counted(caller):
+                yield
         except ComityError as error:
             log.info("refused", method=method, reason=error.reason, error=str(error))
-            await context.abort_with_status(rpc_status.to_status(to_status(error)))
+            await _abort(context, error)
         except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
             raise
         except Exception:
             log.exception("failed", method=method)
-            await context.abort(grpc.StatusCode.INTERNAL, "the node failed; its log says why")
+            await _abort(context, ComityError("the node failed; its log says why"))
+
+    @contextmanager
+    def _counted(self, caller: SpiffeId) -> Iterator[None]:
+        institute = caller.institute
+        count = self._in_flight[institute] + 1
+        if institute != self._node.institute and count > MAX_PEER_CALLS:
+            raise LimitExceeded("MAX_PEER_CALLS", MAX_PEER_CALLS, count, "calls", field="calls")
+        self._in_flight[institute] = count
+        try:
+            yield
+        finally:
+            self._in_flight[institute] -= 1
 
     def _admit(self, method: str, auth_context: Any) -> SpiffeId:
         now = to_datetime(self._node.clock())
         caller = authenticate(auth_context, self._node.find_bundle, now)
         authorise(caller, method, self._node.institute)
         return caller
+
+
+def _parser(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parse(data: bytes) -> Any:
+        try:
+            return deserializer(data)
+        except DecodeError as error:
+            raise InvalidInput(f"expected a protobuf message: {error}", field="message") from error
+
+    return parse
+
+
+async def _each(
+    parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]
+) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield parse(request)
+
+
+async def _abort(context: Any, error: ComityError) -> None:
+    await context.abort_with_status(rpc_status.to_status(to_status(error)))
