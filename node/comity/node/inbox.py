@@ -19,6 +19,7 @@ from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.shelf import last_number
 from comity.node.store import Store
 from comity.node.tables import PeerRow, Quarantine, ReceiptRow
+from comity.record import ijson
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
@@ -59,7 +60,8 @@ class Inbox:
 
         Raises:
             LimitExceeded: more than MAX_BATCH_RECORDS, or a cursor over MAX_CURSOR_CHARS.
-            BadCursor: no offers, or not the batch that follows the last one.
+            BadCursor: no offers, a cursor that is not printable ASCII, or not the batch that
+                follows the last one.
         """
         _check_form(batch)
         arrivals, refusals = self._examine(peer, batch)
@@ -137,15 +139,21 @@ class Inbox:
         return receipt.sign(self._key)
 
 
-def unsent_receipts(session: Session, peer: str, receipted_cursor: str) -> list[Envelope]:
-    """Return our receipts for a peer after the one that it holds last, oldest first."""
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
-    held = session.exec(query.where(ReceiptRow.cursor == receipted_cursor)).all()
-    after = max((row.receipt_id for row in held), default=0)
-    later = query.where(ReceiptRow.receipt_id > after).order_by(col(ReceiptRow.receipt_id))
-    return [
-        Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature) for row in session.exec(later)
-    ]
+def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:
+    """Return our receipts that lead from a peer's last one to where we are, oldest first.
+
+    Receipts from before we had to start anew lead elsewhere: the peer could not place them.
+    """
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, col(ReceiptRow.ours))
+    newest_first = query.order_by(col(ReceiptRow.receipt_id).desc())
+    found: list[Envelope] = []
+    here = peer.cursor
+    for row in session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS)):
+        if row.cursor != here or here == receipted_cursor:
+            break
+        found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
+        here = ijson.loads(row.payload)["previousCursor"]
+    return found[::-1]
 
 
 def keep_own_receipt(session: Session, peer: str, cursor: str, receipt: Envelope, now: int) -> None:
@@ -172,14 +180,18 @@ def _check_form(batch: pb.Batch) -> None:
         )
     if not count:
         raise BadCursor("expected at least one offer in a batch", field="batch.offers")
-    if not 0 < len(batch.cursor) <= MAX_CURSOR_CHARS:
-        raise LimitExceeded(
-            "MAX_CURSOR_CHARS",
-            MAX_CURSOR_CHARS,
-            len(batch.cursor),
-            "characters",
-            field="batch.cursor",
-        )
+    if not batch.cursor:
+        raise BadCursor("expected the cursor after the last offer, got none", field="batch.cursor")
+    _check_cursor(batch.cursor, "batch.cursor")
+    _check_cursor(batch.previous_cursor, "batch.previous_cursor")
+
+
+def _check_cursor(cursor: str, field: str) -> None:
+    size = len(cursor)
+    if size > MAX_CURSOR_CHARS:
+        raise LimitExceeded("MAX_CURSOR_CHARS", MAX_CURSOR_CHARS, size, "characters", field=field)
+    if not (cursor.isascii() and cursor.isprintable()):
+        raise BadCursor(f"expected printable ASCII, got {cursor!r:.80}", field=field)
 
 
 def _check_follows(batch: pb.Batch, row: PeerRow) -> None:

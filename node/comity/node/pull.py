@@ -2,8 +2,9 @@
 
 Invariants: an unreachable or misbehaving peer delays nobody else; reconnection backs off with full
 jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
-dead; a peer that sends MAX_BAD_IN_A_ROW bad records without a good one is cut off and backed off
-from, and since its bad records were receipted, it does not get to send them again.
+dead; a peer that breaks the protocol, or sends MAX_BAD_IN_A_ROW bad records without a new good one,
+is cut off and backed off from, and since its bad records were receipted, it does not get to send
+them again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.node.tables import PeerRow
 from comity.record.envelope import Envelope
-from comity.record.errors import BadCursor, ComityError, CursorRefused, Flooded, Unavailable
+from comity.record.errors import (
+    BadCursor,
+    ComityError,
+    CursorRefused,
+    Flooded,
+    InvalidInput,
+    Unavailable,
+)
 from comity.record.wire import envelope_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
@@ -33,13 +41,16 @@ SILENCE: Final = 3
 """Heartbeats that may be missed before a stream counts as dead."""
 
 MAX_BAD_IN_A_ROW: Final = 1024
-"""Bad records without a good one between them: four full batches of nothing but garbage."""
+"""Bad records without a new good one between them: four full batches of nothing but garbage."""
 
 MAX_HEARTBEAT_SECONDS: Final = 300
 """A peer that claims a longer heartbeat would keep a dead stream alive."""
 
 CONNECT_SECONDS: Final = 20
 """How long the first answer of a peer may take."""
+
+_LONGEST_PAUSE: Final = 16
+"""Failures in a row after which the pause is as long as it gets."""
 
 READ_AHEAD: Final = 2
 """Batches received while one is being taken; each is at most one message."""
@@ -67,19 +78,26 @@ class Pull:
         try:
             await self._pull()
         except grpc.RpcError as error:
-            await self._failed(from_rpc(error))
+            refusal = from_rpc(error)
+            # the stated recovery: start anew; what is held already is stored once
+            anew = isinstance(refusal, CursorRefused | BadCursor)
+            await self._failed(refusal, anew=anew)
+        except (InvalidInput, Flooded) as error:
+            self._failures = _LONGEST_PAUSE
+            await self._failed(error)
         except ComityError as error:
             await self._failed(error)
         except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows
             self._log.exception("pull failed")
 
-    async def _failed(self, error: ComityError) -> None:
+    async def _failed(self, error: ComityError, *, anew: bool = False) -> None:
         self._log.info("pull ended", reason=error.reason, error=str(error))
-        await asyncio.to_thread(self._note, error)
+        await asyncio.to_thread(self._note, error, anew)
 
     def _pause(self) -> float:
         pace = self._node.home.settings.replication
-        longest = min(pace.retry_max_seconds, pace.retry_min_seconds * 2 ** min(self._failures, 16))
+        failures = min(self._failures, _LONGEST_PAUSE)
+        longest = min(pace.retry_max_seconds, pace.retry_min_seconds * 2**failures)
         return random.uniform(0, longest)  # noqa: S311  jitter is no secret
 
     async def _pull(self) -> None:
@@ -101,14 +119,17 @@ class Pull:
         self._log.info("pulling", cursor=row.cursor)
         async with _ReadAhead(call, silence) as messages:
             async for message in messages:
-                self._failures = 0
-                if message.WhichOneof("message") == "batch":
+                kind = message.WhichOneof("message")
+                if kind == "batch":
                     await call.write(_receipt(await self._take(message.batch)))
+                elif kind != "heartbeat":
+                    raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
+                self._failures = 0
 
     async def _accepted(self, call: Any) -> pb.Accepted:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                first = await call.read()
+                first = await _read(call)
         except TimeoutError as error:
             message = f"expected an answer within {CONNECT_SECONDS} s, got none"
             raise Unavailable(message) from error
@@ -123,24 +144,23 @@ class Pull:
         taken: Taken = await asyncio.to_thread(self._node.inbox.take, self._peer, batch)
         self._bell.ring()
         self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
-        whole = taken.rejected == len(batch.offers)
-        self._bad_in_a_row = self._bad_in_a_row + taken.rejected if whole else 0
+        self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected
         if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
             count, self._bad_in_a_row = self._bad_in_a_row, 0
-            self._failures = 16
             raise Flooded(f"{self._peer} sent {count} bad records in a row")
         return taken.receipt
 
     def _unsent(self, receipted_cursor: str) -> list[Envelope]:
         with self._node.store.read() as session:
-            return unsent_receipts(session, self._peer, receipted_cursor)
+            row = get_peer(session, self._peer)
+            return unsent_receipts(session, row, receipted_cursor)
 
-    def _note(self, error: ComityError) -> None:
+    def _note(self, error: ComityError, anew: bool) -> None:
         with self._node.store.write() as session:
             row = get_peer(session, self._peer)
-            row.last_error = f"{error.reason}: {error}"[:1000]
-            if isinstance(error, CursorRefused):
-                row.cursor = ""  # the stated recovery: what is held already is stored once
+            row.last_error = f"{error.reason}: {error}".replace("\x00", "")[:1000]
+            if anew:
+                row.cursor = ""
             session.add(row)
             session.flush()
 
@@ -166,7 +186,7 @@ class _ReadAhead:
         try:
             while True:
                 async with asyncio.timeout(self._silence):
-                    message = await self._call.read()
+                    message = await _read(self._call)
                 if message is grpc.aio.EOF:
                     raise Unavailable("the peer ended the stream")
                 await self._read.put(message)
@@ -183,6 +203,13 @@ class _ReadAhead:
             if message is not None:
                 yield message
         await reading
+
+
+async def _read(call: Any) -> Any:
+    message = await call.read()
+    if message is None:  # gRPC's word for bytes that it cannot parse
+        raise InvalidInput("expected a ReplicateResponse, got other bytes", field="message")
+    return message
 
 
 def _receipt(envelope: Envelope) -> pb.ReplicateRequest:
