@@ -17,7 +17,14 @@ from comity.node.clock import Clock, system_clock
 from comity.node.home import Home
 from comity.node.inbox import Inbox
 from comity.node.intake import Intake
-from comity.node.peers import add_peer, bundle_of, get_peer, pinned_peers, set_status
+from comity.node.peers import (
+    add_peer,
+    bundle_of,
+    check_authorities,
+    get_peer,
+    pinned_peers,
+    set_status,
+)
 from comity.node.policy import PolicyInForce, policy_in_force, set_policy
 from comity.node.release import is_due, release_to
 from comity.node.store import Store
@@ -127,8 +134,9 @@ class Node:
     ) -> PeerRow:
         """Pin a peer, take its records that waited for its keys, and release what it may have.
 
-        Raises: as ``peers.add_peer``.
+        Raises: as ``peers.check_authorities`` and ``peers.add_peer``.
         """
+        check_authorities(bundle, self.bundles())
         with self.store.write() as session:
             row = add_peer(
                 session,

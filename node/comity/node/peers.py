@@ -2,15 +2,16 @@
 
 Invariants: bundles are never merged (each is looked up by its institute's own id); a removed peer
 keeps its row, its queue and its receipts, since what it was given must stay on record; this
-institute is never its own peer.
+institute is never its own peer; no two institutes' authorities share a name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from cryptography.x509 import Certificate
 from sqlmodel import Session, col, select
 
 from comity.node.standing import load_standing
@@ -33,7 +34,8 @@ def get_peer(session: Session, institute: str) -> PeerRow:
     Raises:
         NotFound: there never was such a peer.
     """
-    row = session.get(PeerRow, institute)
+    # no name holds U+0000, and PostgreSQL refuses to look for it
+    row = None if "\x00" in institute else session.get(PeerRow, institute)
     if row is None:
         hint = "comity-node peers list shows the peers"
         raise NotFound(f"no peer {institute!r:.100}", field="peer", hint=hint)
@@ -104,6 +106,34 @@ def set_status(session: Session, institute: str, status: PeerStatus) -> PeerRow:
     session.add(row)
     session.flush()
     return row
+
+
+def check_authorities(bundle: TrustBundle, others: Iterable[TrustBundle]) -> None:
+    """Check that no authority of a bundle goes by the name of another institute's.
+
+    TLS looks an authority up by its name and tries one only: a namesake would lock out everyone
+    whom the other has certified.
+
+    Raises:
+        Conflict: one does.
+    """
+    for other in others:
+        if other.institute == bundle.institute:
+            continue
+        taken = {_name_of(authority) for authority in other.authorities}
+        for position, authority in enumerate(bundle.authorities):
+            if _name_of(authority) in taken:
+                name = authority.subject.rfc4514_string()
+                message = f"expected a name of its own, got {name!r:.100} of {other.institute}"
+                raise Conflict(message, field=f"spiffe.keys[{position}].x5c")
+
+
+def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
+    # as TLS compares names: case, and the amount of white space, do not count
+    return tuple(
+        (attribute.oid.dotted_string, " ".join(str(attribute.value).casefold().split()))
+        for attribute in authority.subject
+    )
 
 
 def _check_room(session: Session) -> None:
