@@ -25,6 +25,9 @@ MAX_PAGE: Final = 256
 PAGE_BYTES: Final = 6 << 20
 """Records of one page together, leaving room for one more within a message."""
 
+MAX_FILTER_WORDS: Final = 32
+"""Words of a filter's text: each is a look through the words of all parts."""
+
 NEWEST: Final = 2**62
 """A row number after every record: where the first page begins."""
 
@@ -36,12 +39,13 @@ def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
     """Return what a filter asks of ``RecordRow``.
 
     Raises:
-        LimitExceeded: the filter is over MAX_FILTER_BYTES.
-        InvalidInput: an unknown kind or severity; names the field.
+        LimitExceeded: the filter is over MAX_FILTER_BYTES, its text over MAX_FILTER_WORDS.
+        InvalidInput: an unknown kind or severity, or U+0000; names the field.
     """
     size = wanted.ByteSize()
     if size > MAX_FILTER_BYTES:
         raise LimitExceeded("MAX_FILTER_BYTES", MAX_FILTER_BYTES, size, "bytes", field="filter")
+    _check_storable(wanted)
     _check_known("filter.kinds", wanted.kinds, Kind)
     found: list[ColumnElement[bool]] = []
     if wanted.kinds:
@@ -58,7 +62,7 @@ def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
     if wanted.min_severity:
         _check_known("filter.min_severity", [wanted.min_severity], Severity)
         found.append(_has_part(col(Part.severity) >= Severity(wanted.min_severity).rank))
-    found += [_has_part(_contains(Part.words, word)) for word in wanted.text.split()]
+    found += [_has_part(_contains(Part.words, word)) for word in _words(wanted.text)]
     if not wanted.include_superseded:
         found.append(~col(RecordRow.superseded))
     return found
@@ -133,6 +137,23 @@ def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
         if count and total > PAGE_BYTES:
             return rows[:count]
     return rows
+
+
+def _check_storable(wanted: pb.RecordFilter) -> None:
+    # no text of a record holds U+0000, and PostgreSQL refuses to look for it
+    for field, value in wanted.ListFields():
+        texts = (value,) if isinstance(value, str | bool) else value
+        if any("\x00" in str(text) for text in texts):
+            raise InvalidInput("expected text without U+0000", field=f"filter.{field.name}")
+
+
+def _words(text: str) -> set[str]:
+    words = set(text.split())
+    if len(words) > MAX_FILTER_WORDS:
+        raise LimitExceeded(
+            "MAX_FILTER_WORDS", MAX_FILTER_WORDS, len(words), "words", field="filter.text"
+        )
+    return words
 
 
 def _check_known(field: str, values: Iterable[str], known: type[Kind] | type[Severity]) -> None:
