@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
-from comity.record.errors import BadContent
+from comity.record.errors import BadContent, LimitExceeded
 from comity.record.handling import Name
-from comity.record.limits import MAX_TEXT_CHARS
+from comity.record.limits import MAX_DOMAINS, MAX_TEXT_CHARS
 from comity.record.models import Integer, Model, Number, describe
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
@@ -201,14 +201,20 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
 
     Raises:
         BadContent: names the field by its path and says what was expected.
+        LimitExceeded: it names more than MAX_DOMAINS domains.
     """
     if kind is not Kind.MODEL_CARD or name not in SECTION_MODELS:
         return value
+    field = f"sections.{name}"
     try:
-        return section_adapter(name).validate_python(value, by_alias=True, by_name=False)
+        content = section_adapter(name).validate_python(value, by_alias=True, by_name=False)
     except ValidationError as error:
         path, message = describe(error)
-        raise BadContent(message, field=f"sections.{name}{path}") from error
+        raise BadContent(message, field=f"{field}{path}") from error
+    count = len(domains_and_severity(content)[0])
+    if count > MAX_DOMAINS:
+        raise LimitExceeded("MAX_DOMAINS", MAX_DOMAINS, count, "domains", field=field)
+    return content
 
 
 def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:

@@ -62,7 +62,8 @@ class Handling(Model):
         for institute in self.releasable_to or ():
             check_institute(institute)
         if self.onward and self.tlp in _NEVER_ONWARD:
-            raise BadHandling(f"expected onward: false with TLP:{self.tlp}, got true")
+            message = f"expected false with TLP:{self.tlp}, got true"
+            raise BadHandling(message, field="handling.onward")
         return self
 
     def names(self, institute: str) -> bool:

@@ -28,6 +28,7 @@ def loads(data: bytes, *, field: str = "") -> Any:
     try:
         text = data.decode("utf-8")
         value = _DECODER.decode(text)
+        _check_depth(value, field)  # before anything that goes down into it
         if "\\u" in text:
             _refuse_unstorable(value)
     except json.JSONDecodeError as error:
@@ -40,7 +41,6 @@ def loads(data: bytes, *, field: str = "") -> Any:
         raise _too_deep(field, MAX_JSON_DEPTH + 1) from error
     except MalformedJson as error:
         raise MalformedJson(error.message, field=field) from error
-    _check_depth(value, field)
     return value
 
 

@@ -66,7 +66,8 @@ class RecordKey:
         try:
             self.public.verify(signature, message, _ECDSA)
         except InvalidSignature as error:
-            raise BadSignature(f"does not verify under key {self.keyid}") from error
+            fault = f"does not verify under key {self.keyid}"
+            raise BadSignature(fault, field="signatures[0].sig") from error
 
 
 @dataclass(frozen=True, slots=True)

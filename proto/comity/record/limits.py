@@ -35,6 +35,9 @@ MAX_FILTER_BYTES: Final = 4 << 10
 MAX_TAGS: Final = 64
 """Tags of a record: each becomes a row and a policy attribute."""
 
+MAX_DOMAINS: Final = 256
+"""Domains that one section names: each becomes a row, and all of them a policy attribute."""
+
 MAX_NAME_CHARS: Final = 256
 """Section names, tags, domains, language tags and the like: they are indexed."""
 
