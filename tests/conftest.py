@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from comity.record.keys import SigningKey
-from tests.databases import NewDatabase, postgres_databases, postgres_server, sqlite_databases
+from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,10 @@ def signing_key() -> SigningKey:
 
 
 @pytest.fixture(scope="session")
-def postgres(testrun_uid: str) -> Iterator[Callable[[str], str]]:
-    """Run PostgreSQL; the value turns a database's name into its URL."""
-    with postgres_server(testrun_uid) as url:
-        yield url
+def postgres(testrun_uid: str) -> Iterator[PostgresServer]:
+    """Run PostgreSQL."""
+    with postgres_server(testrun_uid) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -30,14 +30,15 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[New
     if request.param == "sqlite":
         yield sqlite_databases(tmp_path)
         return
-    with postgres_databases(request.getfixturevalue("postgres")) as new:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.databases() as new:
         yield new
 
 
 @pytest.fixture
-def new_postgres_database(postgres: Callable[[str], str]) -> Iterator[NewDatabase]:
+def new_postgres_database(postgres: PostgresServer) -> Iterator[NewDatabase]:
     """Return what makes databases, where only PostgreSQL has what is tested."""
-    with postgres_databases(postgres) as new:
+    with postgres.databases() as new:
         yield new
 
 
