@@ -1,0 +1,74 @@
+"""The documents and the layout agree with the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer.testing
+
+from comity.client.cli import app as comity_app
+from comity.node.cli import app as node_app
+
+ROOT = Path(__file__).parent.parent
+APPS = {"comity": comity_app, "comity-node": node_app}
+
+
+def command_lines() -> Iterator[str]:
+    """Yield every command line of ours in the documents, without redirection and comment."""
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for line in (ROOT / name).read_text().splitlines():
+            if re.match(r"(comity|comity-node) ", line):
+                yield re.split(r"\s+#|\s>", line)[0]
+
+
+@cache
+def help_of(program: str, *path: str) -> str:
+    result = typer.testing.CliRunner().invoke(APPS[program], [*path, "--help"])
+    assert result.exit_code == 0, f"{program} {' '.join(path)} --help"
+    return result.output
+
+
+@pytest.mark.parametrize("line", sorted(set(command_lines())))
+def test_a_command_of_the_documents_exists_with_its_options(line: str) -> None:
+    program, *words = shlex.split(line)
+    while words and words[0].startswith("--"):
+        assert words[0] in help_of(program)
+        words = words[2:]
+    path = words[:1]
+    group = program == "comity-node" and path in (["peers"], ["policy"])
+    if group or (program == "comity" and path == ["new"]):
+        path = words[:2]
+    text = help_of(program, *path)
+    for word in words:
+        if word.startswith("--"):
+            assert word.partition("=")[0] in text, f"{word} is not an option of {program} {path}"
+
+
+def test_the_readme_shows_the_two_commands_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.M)
+    readme = (ROOT / "README.md").read_text()
+    assert {"demo", "test"} <= set(targets)
+    for target in re.findall(r"\bmake ([a-z-]+)", readme):
+        assert target in targets
+
+
+@pytest.mark.parametrize("folder", ["proto", "policies", "client", "node"])
+def test_the_namespace_package_has_no_init_file(folder: str) -> None:
+    assert not (ROOT / folder / "comity" / "__init__.py").exists()
+
+
+def test_every_dependency_carries_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    block = text.split("dependencies = [", 1)[1].split("\n]", 1)[0]
+    heading = ""
+    for line in block.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            heading = stripped
+        elif stripped:
+            assert "#" in stripped or heading, f"no reason for {stripped}"
