@@ -155,11 +155,11 @@ def test_the_end_of_an_embargo_releases(trio: list[Institute], clock: HandClock)
     uk, ca, _ = trio
     record = uk.publish(card(handling={"embargo": clock.in_seconds(3600)}))
     clock.turn(3598)
-    assert uk.node.release_due() == 0
+    assert uk.node.release() == 0
     clock.turn(2)
-    assert uk.node.release_due() == 6
+    assert uk.node.release() == 6
     assert sections(uk, ca, record.record_id) == WHOLE
-    assert uk.node.release_due() == 0
+    assert uk.node.release() == 0
 
 
 def test_a_sections_embargo_holds_back_the_section_alone(
@@ -170,7 +170,7 @@ def test_a_sections_embargo_holds_back_the_section_alone(
     record = uk.publish(card(section_handling=embargo))
     assert sections(uk, ca, record.record_id) == {"", "limitations"}
     clock.turn(60)
-    uk.node.release_due()
+    uk.node.release()
     assert sections(uk, ca, record.record_id) == WHOLE
 
 
@@ -198,7 +198,7 @@ def test_a_clock_that_was_set_back_loses_no_embargo(
     uk.publish(card(handling={"embargo": clock.in_seconds(50)}))
     assert uk.released(ca) == []
     clock.turn(51)
-    uk.node.release_due()
+    uk.node.release()
     assert headers(uk, ca) == 1
 
 
@@ -286,11 +286,11 @@ def test_balanced_gives_its_allowance_and_more_after_receiving(pair: list[Instit
     for _ in range(4):
         ca.publish(card())
     uk.pull(ca)
-    uk.node.release_due()
+    uk.node.release()
     assert headers(uk, ca) == 25
     [standing] = uk.rows(Standing, peer=CA)
     assert (standing.received, standing.given) == (4, 25)
-    assert uk.node.release_due() == 0
+    assert uk.node.release() == 0
 
 
 def test_balanced_counts_across_classes_and_not_across_kinds(pair: list[Institute]) -> None:

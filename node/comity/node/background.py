@@ -60,7 +60,7 @@ class Background:
         while True:
             heard = self._bell.rings
             try:
-                if await asyncio.to_thread(self._node.release_due):
+                if await asyncio.to_thread(self._node.release):
                     self._bell.ring()
             except Exception:
                 log.exception("cannot release")

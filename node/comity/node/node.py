@@ -103,17 +103,20 @@ class Node:
         return [Published(i, after[i], i in before) for i in ids]
 
     def release(self) -> int:
-        """Append to every peer's queue what it may have now; return how many parts that was."""
-        with self.store.write() as session:
-            policy, now = policy_in_force(session).policy, self.clock()
-            return sum(release_to(session, row, policy, now) for row in pinned_peers(session))
+        """Append to every peer's queue what it may have now; return how many parts that was.
 
-    def release_due(self) -> int:
-        """As ``release``, without taking the write lock where nothing can have become due."""
+        The write lock is taken only for peers for which something has become due.
+        """
         with self.store.read() as session:
             policy, now = policy_in_force(session).policy, self.clock()
-            due = any(is_due(session, row, policy, now) for row in pinned_peers(session))
-        return self.release() if due else 0
+            peers = pinned_peers(session)
+            due = [row.institute for row in peers if is_due(session, row, policy, now)]
+        if not due:
+            return 0
+        with self.store.write() as session:
+            policy, now = policy_in_force(session).policy, self.clock()
+            rows = (session.get_one(PeerRow, institute) for institute in due)
+            return sum(release_to(session, row, policy, now) for row in rows)
 
     def set_policy(self, text: str) -> PolicyInForce:
         """Put a policy in force and release what it newly allows.
