@@ -8,6 +8,7 @@ told in the receipt, and never stalls the stream.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from sqlalchemy import insert
@@ -148,11 +149,13 @@ def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> l
     newest_first = query.order_by(col(ReceiptRow.receipt_id).desc())
     found: list[Envelope] = []
     here = peer.cursor
-    for row in session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS)):
-        if row.cursor != here or here == receipted_cursor:
-            break
-        found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
-        here = ijson.loads(row.payload)["previousCursor"]
+    # PostgreSQL keeps a cursor open until it is read to its end or closed
+    with closing(session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS))) as rows:
+        for row in rows:
+            if row.cursor != here or here == receipted_cursor:
+                break
+            found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
+            here = ijson.loads(row.payload)["previousCursor"]
     return found[::-1]
 
 
