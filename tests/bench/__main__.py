@@ -23,6 +23,7 @@ from sqlmodel import select
 
 from comity.node.home import Home
 from comity.node.node import Node
+from comity.node.server import settle
 from comity.node.tables import PeerRow, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
@@ -48,6 +49,7 @@ def main() -> None:
         console.print(f"signing {CARDS} cards…")
         records = list(signed(CARDS, sender.home.node_id, sender.key))
         console.print(f"a card is {sum(map(size, records)) // len(records)} bytes")
+        settle()
         floor = _floor(sender, records)
         _report("floor: bare P-256 verification", floor, floor)
         _report("intake, one core", _intake(root, sender, records), floor)
