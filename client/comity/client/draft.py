@@ -21,13 +21,16 @@ a typing error in a section's name does not become a new section.
 from __future__ import annotations
 
 import io
+import re
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from comity.record.content import SECTION_MODELS, Kind, Line, Sha256, check_content
 from comity.record.envelope import STATEMENT_TYPE, Envelope
@@ -49,6 +52,11 @@ from comity.record.statement import (
     Section,
     Statement,
     Subject,
+)
+
+_MUST_ESCAPE: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\A\s|\s\Z|^(---|\.\.\.)",
+    re.MULTILINE,
 )
 
 
@@ -194,9 +202,26 @@ def load_yaml(data: bytes) -> Any:
         raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
 
 
+class _Emitter(RoundTripEmitter):
+    def write_double_quoted(self, text: Any, split: Any = True) -> None:
+        # ruamel.yaml loses or adds spaces where it folds a text with backslashes in it
+        super().write_double_quoted(text, split=False)
+
+
+class _Representer(RoundTripRepresenter):
+    def represent_text(self, text: str) -> Any:
+        # several lines stay lines, unless YAML would read them otherwise than they were
+        style = '"' if _MUST_ESCAPE.search(text) else "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_text)
+
+
 def dump_yaml(value: Any) -> bytes:
-    """Write block-style YAML in the order given, with long text folded."""
+    """Write block-style YAML in the order given, with long text folded and its lines kept."""
     yaml = YAML()
+    yaml.Emitter, yaml.Representer = _Emitter, _Representer
     yaml.default_flow_style = False
     yaml.width = 96
     yaml.indent(mapping=2, sequence=4, offset=2)
