@@ -89,7 +89,7 @@ def import_text(data: bytes, path: PurePath, tlp: Tlp = Tlp.GREEN) -> Imported:
 
     """
     file = read_card_file(data)
-    lines = file.body.split("\n")
+    lines = [line[:MAX_TEXT_CHARS] for line in file.body.split("\n")]
     if len(lines) > MAX_LINES:
         raise LimitExceeded("MAX_LINES", MAX_LINES, len(lines), "lines")
     return _Import(file, lines, path).draft(hashlib.sha256(data).hexdigest(), tlp)
@@ -100,14 +100,15 @@ class _Import:
         self.notes: list[str] = []
         self._file, self._lines, self._path = file, lines, path
         self._metadata = file.metadata or {}
-        self._blocks = read_blocks(file.body, file.first_line)
+        self._blocks = read_blocks("\n".join(lines), file.first_line)
         self._passages = passages(self._blocks, file.first_line + len(lines) - 1)
         self._facts = facts(self._passages)
         self._identity = identify(path, file.metadata, self._blocks, self._facts)
         self._findings = Findings()
         self._used: list[Passage] = []
-        cut = (block.line for block in self._blocks if len(block.text) == MAX_TEXT_CHARS)
-        self.notes.extend(f"line {line}: cut to {MAX_TEXT_CHARS} characters" for line in cut)
+        cut = {block.line for block in self._blocks if len(block.text) == MAX_TEXT_CHARS}
+        cut |= {n for n, line in enumerate(lines, file.first_line) if len(line) == MAX_TEXT_CHARS}
+        self.notes.extend(f"line {n}: cut to {MAX_TEXT_CHARS} characters" for n in sorted(cut))
 
     def draft(self, sha256: str, tlp: Tlp) -> Imported:
         evaluations = evaluations_of(self._metadata, self.notes)

@@ -46,6 +46,7 @@ _SUBJECT: Final = re.compile(
     r" (?:is an?|are an?|family|collection|models? (?:is|are)|multilingual|\(?[A-Z]{2,}\)? is)"
 )
 _TITLE_CHARS: Final = 200
+_PURL_CHARS: Final = 1024
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("ko", re.compile(r"[\uac00-\ud7af]")),
@@ -73,7 +74,12 @@ class Identity:
         if self.repository:
             owner, _, name = self.repository.rpartition("/")
             return PackageURL("huggingface", owner, name, self.revision or None).to_string()
-        return PackageURL("generic", self.provider, self.model, self.version).to_string()
+        parts = (self.provider, self.model, self.version)
+        whole = PackageURL("generic", *parts).to_string()
+        if len(whole) <= _PURL_CHARS:
+            return whole
+        # percent-encoding makes up to twelve characters of one
+        return PackageURL("generic", *(part[: _PURL_CHARS // 40] for part in parts)).to_string()
 
 
 def identify(
