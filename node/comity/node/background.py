@@ -102,5 +102,5 @@ class Background:
                     give_up(session, f"pull/{peer}", self._holder)
 
 
-_GATHER_SECONDS: Final = 0.05
+_GATHER_SECONDS: Final = 0.25
 """Changes that come together are released together."""
