@@ -111,17 +111,17 @@ class Pull:
                 call.cancel()
 
     async def _converse(self, call: Any, row: PeerRow) -> None:
-        await call.write(pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
+        await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
         for receipt in await asyncio.to_thread(self._unsent, accepted.receipted_cursor):
-            await call.write(_receipt(receipt))
+            await _write(call, _receipt(receipt))
         silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         self._log.info("pulling", cursor=row.cursor)
         async with _ReadAhead(call, silence) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
                 if kind == "batch":
-                    await call.write(_receipt(await self._take(message.batch)))
+                    await _write(call, _receipt(await self._take(message.batch)))
                 elif kind != "heartbeat":
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
                 self._failures = 0
@@ -210,6 +210,19 @@ async def _read(call: Any) -> Any:
     if message is None:  # gRPC's word for bytes that it cannot parse
         raise InvalidInput("expected a ReplicateResponse, got other bytes", field="message")
     return message
+
+
+async def _write(call: Any, request: pb.ReplicateRequest) -> None:
+    try:
+        await call.write(request)
+    except asyncio.InvalidStateError as error:
+        await call.read()  # raises what the peer ended the stream with, unless it was nothing
+        raise Unavailable("the peer ended the stream") from error
+    except grpc.aio.AioRpcError as error:
+        # gRPC's word for a stream that ended while it was written to
+        if error.code() is grpc.StatusCode.INTERNAL:
+            raise Unavailable("the peer ended the stream") from error
+        raise
 
 
 def _receipt(envelope: Envelope) -> pb.ReplicateRequest:
