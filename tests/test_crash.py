@@ -1,0 +1,180 @@
+"""Crashes: real node processes, killed at any moment, keep what they said and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from comity.client.node import Node as Client
+from comity.client.node import connect
+from comity.client.profile import Profile
+from comity.node.home import Home
+from comity.node.node import Node
+from comity.node.server import GRACE_SECONDS
+from comity.node.tables import LogEntry, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.policies.preset import load_preset
+from comity.record.errors import ComityError, Unavailable
+from comity.record.spiffe import Role
+from tests.exchange import Institute, befriend
+from tests.network import card, make_home, run, until
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+ROUNDS = 3
+PUBLISHERS = 4
+CARDS = 400
+
+RUN = "from comity.node.cli import main; main()"
+SMALL_BATCHES = f"from comity.node import outbox; outbox.MAX_BATCH_RECORDS = 4; {RUN}"
+
+
+@contextmanager
+def process(home: Home, code: str = RUN) -> Iterator[subprocess.Popen[str]]:
+    """Run a home's node as a process of its own; killed at the end if it still runs."""
+    command = [sys.executable, "-W", "error", "-c", code, "--home", str(home.path), "run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            wait_for_line(started, "serving")
+            yield started
+        finally:
+            started.kill()
+
+
+def wait_for_line(started: subprocess.Popen[str], event: str) -> None:
+    """Read the log of a process up to an event."""
+    assert started.stderr is not None
+    lines = iter(started.stderr.readline, "")
+    seen = next((line for line in lines if f'"event": "{event}"' in line), None)
+    assert seen, f"the process ended without {event}"
+
+
+async def publish_until_cut(client: Client, one: Institute, acknowledged: set[str]) -> None:
+    """Publish card after card; note those that the node said are on disk and in the log."""
+    try:
+        while True:
+            answer = await client.publish(one.sign(card()))
+            acknowledged.add(answer.record_id)
+    except Unavailable:
+        return
+
+
+async def publish_and_kill(profile: Profile, uk: Institute, seconds: float) -> set[str]:
+    """Let several publishers work on a node that is killed meanwhile; return what it acknowledged.
+
+    ``seconds`` count from the first acknowledgement.
+    """
+    acknowledged: set[str] = set()
+    with process(uk.node.home) as node:
+        async with connect(profile) as client:
+            work = asyncio.gather(
+                *(publish_until_cut(client, uk, acknowledged) for _ in range(PUBLISHERS))
+            )
+            await until(lambda: acknowledged, "an acknowledgement")
+            await asyncio.sleep(seconds)
+            node.kill()
+            await work
+    return acknowledged
+
+
+def test_what_a_killed_node_acknowledged_is_in_its_store_and_its_log(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        home = make_home(tmp_path, UK)
+        uk = Institute(Node(home))
+        profile = home.grant(Role.OPERATOR, "ada")
+        moments = random.Random(20240521)
+        acknowledged: set[str] = set()
+        for _ in range(ROUNDS):
+            acknowledged |= await publish_and_kill(profile, uk, moments.uniform(0, 0.5))
+        entries = sorted(uk.rows(LogEntry), key=lambda entry: entry.log_index)
+        stored = {row.record_id for row in uk.rows(RecordRow)}
+        assert len(acknowledged) >= ROUNDS
+        assert acknowledged <= stored
+        assert {entry.record_id for entry in entries} == stored
+        assert [entry.log_index for entry in entries] == list(range(len(stored)))
+        assert len(uk.rows(Part)) == 3 * len(stored)
+        uk.node.close()
+
+    run(scenario())
+
+
+def test_whichever_side_is_killed_everything_arrives_once_and_the_ledgers_agree(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        uk, ca = (Institute(Node(make_home(tmp_path, name))) for name in (UK, CA))
+        befriend(uk, ca)
+        befriend(ca, uk)
+        uk.node.set_policy(load_preset("open"))
+        published = uk.node.publish_all([uk.sign(card(sections={})) for _ in range(CARDS)])
+        await replicate_until(uk, ca, CARDS // 10, victim=ca)
+        await replicate_until(uk, ca, CARDS // 3, victim=uk)
+        await replicate_until(uk, ca, CARDS, victim=None)
+        assert sorted(row.record_id for row in ca.rows(RecordRow)) == sorted(
+            item.record_id for item in published
+        )
+        assert ca.rows(Quarantine) == []
+        ours = [row.payload + row.signature for row in ca.rows(ReceiptRow)]
+        assert ours == [row.payload + row.signature for row in uk.rows(ReceiptRow)]
+        [sender], [receiver] = uk.rows(PeerRow), ca.rows(PeerRow)
+        assert sender.receipted == sender.offered == CARDS
+        assert receiver.cursor == uk.rows(ReceiptRow)[-1].cursor
+        for one in (uk, ca):
+            one.node.close()
+
+    run(scenario())
+
+
+async def replicate_until(
+    uk: Institute, ca: Institute, receipted: int, victim: Institute | None
+) -> None:
+    """Run both nodes until ca has signed for so many offers; then kill the victim first."""
+    with process(uk.node.home, SMALL_BATCHES) as sender, process(ca.node.home) as receiver:
+        processes = {uk.name: sender, ca.name: receiver}
+        await until(lambda: uk.rows(PeerRow)[0].receipted >= receipted, f"{receipted} receipts")
+        if victim is not None:
+            processes[victim.name].kill()
+
+
+def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        home = make_home(tmp_path, UK)
+        uk = Institute(Node(home))
+        record = uk.sign(card())
+        with process(home) as node:
+            async with connect(home.grant(Role.OPERATOR, "ada")) as client:
+                with uk.node.store.write():  # the publish cannot go on before this is left
+                    publishing = asyncio.create_task(client.publish(record))
+                    await client.status()  # asked later on the same connection
+                    node.send_signal(signal.SIGTERM)
+                    await asyncio.to_thread(wait_for_line, node, "stopping")
+                    assert not publishing.done()
+                answer = await publishing
+                assert answer.record_id == record.record_id
+            assert await asyncio.to_thread(node.wait, GRACE_SECONDS) == 0
+        assert [entry.record_id for entry in uk.rows(LogEntry)] == [record.record_id]
+        uk.node.close()
+
+    run(scenario())
+
+
+def test_an_open_watch_does_not_hold_a_node_up(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        home = make_home(tmp_path, UK)
+        with process(home) as node:
+            async with connect(home.grant(Role.ANALYST, "ada")) as client:
+                watching = asyncio.create_task(anext(client.watch()))
+                await client.search_page()
+                node.terminate()
+                assert await asyncio.to_thread(node.wait, GRACE_SECONDS / 2) == 0
+                try:
+                    await watching
+                except (StopAsyncIteration, ComityError):
+                    return
+                raise AssertionError("expected the stream to end")
+
+    run(scenario())
