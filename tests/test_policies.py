@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from comity.policies import engine
 from comity.policies.evaluator import Policy
-from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
+from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing, earned
 from comity.policies.preset import load_preset, preset_names
 from comity.policies.source import MAX_NESTING, MAX_RULE_TOKENS
 from comity.record.content import Kind
@@ -23,6 +23,7 @@ from comity.record.limits import MAX_POLICY_BYTES
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 EVERYTHING = Policy.parse('@id("everything") permit (principal, action, resource);')
 PRESETS = {name: Policy.parse(load_preset(name)) for name in preset_names()}
+HEAD = '@id("a") permit (principal, action, resource)'
 GIVING = (Action.REPLICATE, Action.QUERY)
 
 PEER = PeerFacts(CA, PeerStatus.MEMBER)
@@ -208,6 +209,43 @@ def test_giving_a_record_uses_up_the_balance_of_its_kind_alone() -> None:
     assert allowed == [False, True]
 
 
+def test_credit_is_what_records_of_other_kinds_are_worth() -> None:
+    weights = {Kind.INCIDENT: 5, Kind.DATASET: 2}
+    received = {Kind.INCIDENT: 3, Kind.DATASET: 1, Kind.EVALUATION: 7}
+    credit = earned(received, weights)
+    assert credit[Kind.EVALUATION] == credit[Kind.MODEL_CARD] == 3 * 5 + 2
+    assert (credit[Kind.INCIDENT], credit[Kind.DATASET]) == (2, 15)
+
+
+@given(counts, counts, st.sampled_from(Kind), st.integers(0, 1000))
+def test_receiving_a_record_earns_credit_as_if_counted_anew(
+    received: dict[Kind, int], weights: dict[Kind, int], kind: Kind, n: int
+) -> None:
+    standing = Standing(received=received, credit=earned(received, weights), weights=weights)
+    after = standing.after_receiving(kind, n)
+    assert after.received == {**received, kind: received.get(kind, 0) + n}
+    assert after.credit == earned(after.received, weights)
+
+
+def test_a_policy_may_ask_for_all_that_was_ever_given_or_received() -> None:
+    policy = Policy.parse(
+        f"{HEAD} when {{ context.receivedEver >= 3 }}\n"
+        'unless { principal.standing.givenEver["model-card"] > 9 };'
+    )
+    once = Standing(received={Kind.MODEL_CARD: 1}, received_ever={Kind.MODEL_CARD: 2})
+    assert not policy.decide(replace(PEER, standing=once), CARD).allowed
+    again = once.after_receiving(Kind.MODEL_CARD)
+    assert policy.decide(replace(PEER, standing=again), CARD).allowed
+    spent = again.after_giving(Kind.MODEL_CARD, 10)
+    assert not policy.decide(replace(PEER, standing=spent), CARD).allowed
+
+
+def test_what_counts_in_the_window_counts_for_ever() -> None:
+    policy = Policy.parse(f"{HEAD} when {{ context.receivedEver == 4 }};")
+    standing = Standing(received={Kind.MODEL_CARD: 4})
+    assert policy.decide(replace(PEER, standing=standing), CARD).allowed
+
+
 @pytest.mark.parametrize(
     ("condition", "depends"),
     [
@@ -221,9 +259,6 @@ def test_giving_a_record_uses_up_the_balance_of_its_kind_alone() -> None:
 def test_a_policy_knows_whether_it_reads_standing(condition: str, depends: bool) -> None:
     text = f'@id("a") permit (principal, action, resource) when {{ {condition}\n}};'
     assert Policy.parse(text).depends_on_standing is depends
-
-
-HEAD = '@id("a") permit (principal, action, resource)'
 
 
 @pytest.mark.parametrize(
@@ -244,7 +279,11 @@ HEAD = '@id("a") permit (principal, action, resource)'
         (f"{HEAD};\n\n {HEAD};", "line 3, column 2", "each @id once"),
         (HEAD.replace('"a"', '"baseline-a"') + ";", "line 1", "baseline-"),
         (HEAD.replace("permit", '@reason("{who}") permit') + ";", "column 11", "{who}"),
-        (HEAD.replace("principal", "principal == ?principal") + ";", "column 31", "template"),
+        (
+            HEAD.replace("principal", "principal == ?principal") + ";",
+            "column 51",
+            "resource in ?resource",
+        ),
         (HEAD.replace("action", 'action == Action::"recall"') + ";", "line 1", "recall"),
         (f"{HEAD} when {{ {'(' * 1_000}", "line 1", f"at most {MAX_NESTING} brackets"),
         (f"{HEAD} when {{ {'true || ' * 9_000} true }};", "line 1", f"at most {MAX_RULE_TOKENS}"),
@@ -274,5 +313,5 @@ def test_equal_texts_have_equal_digests_and_are_equal_policies() -> None:
 
 
 def test_an_unknown_preset_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(NotFound, match="balanced, open"):
+    with pytest.raises(NotFound, match="balanced, graduated, like-for-like, open, treaty"):
         load_preset("secretive")

@@ -2,9 +2,9 @@
 
 A policy's folder holds ``policy.cedar``, ``allow/*.json`` and ``deny/*.json``; a case's file name
 is a sentence, words joined by hyphens. A case names the peer, the part, the action (replicate
-unless it says otherwise) and the ids of the rules that must decide. Invariants: a case that cannot
-be read is an error, never skipped; a case passes only if the decision and the deciding rules are
-those that it names.
+unless it says otherwise), the treaties in force (none unless it says so) and the ids of the rules
+that must decide. Invariants: a case that cannot be read is an error, never skipped; a case passes
+only if the decision and the deciding rules are those that it names.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import ValidationError, field_validator
 
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import Action, PartFacts, PeerFacts
+from comity.policies.treaty import Treaty
 from comity.record import ijson
 from comity.record.errors import BadPolicy, InvalidInput, NotFound
 from comity.record.models import Model, describe
@@ -40,6 +41,7 @@ class _CaseFile(Model):
     peer: PeerFacts
     part: PartFacts
     action: Action = Action.REPLICATE
+    treaties: tuple[Treaty, ...] = ()
     rules: tuple[str, ...]
 
     @field_validator("part", mode="before")
@@ -57,11 +59,13 @@ class Case:
     peer: PeerFacts
     part: PartFacts
     action: Action
+    treaties: tuple[Treaty, ...]
     rules: tuple[str, ...]
 
     def run(self, policy: Policy) -> Outcome:
-        """Put the case to a policy."""
-        return Outcome(self, policy.decide(self.peer, self.part, self.action))
+        """Put the case to a policy, linked for the case's treaties and no others."""
+        linked = policy.with_treaties(self.treaties)
+        return Outcome(self, linked.decide(self.peer, self.part, self.action))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +135,7 @@ def _read_case(file: Traversable, path: str, allowed: bool) -> Case:
     except ValidationError as error:
         where, message = describe(error)
         raise InvalidInput(message, field=path + where) from error
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field=f"{path}.{error.field}") from error
     name = stem.replace("-", " ")
-    return Case(name, allowed, found.peer, found.part, found.action, found.rules)
+    return Case(name, allowed, found.peer, found.part, found.action, found.treaties, found.rules)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import cedarpy
 
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts
+from comity.policies.treaty import Treaty
 from comity.record.content import Kind
 
 CACHED_SETS: Final = 8
@@ -33,10 +34,15 @@ def read_resource(path: str) -> str:
     return resources.files("comity.policies").joinpath(path).read_text(encoding="utf-8")
 
 
-def entities(peer: PeerFacts, parts: Sequence[PartFacts]) -> cedarpy.Entities:
-    """Return the peer and the parts; a part's id is its position."""
+def entities(
+    peer: PeerFacts, parts: Sequence[PartFacts], treaties: tuple[Treaty, ...] = ()
+) -> cedarpy.Entities:
+    """Return the peer and the parts; a part's id is its position.
+
+    Each part is in those of ``treaties``, the ones with this peer, that cover it.
+    """
     principal = _entity("Peer", peer.institute, _peer(peer))
-    return _parts(tuple(parts)).with_added_json_str(f"[{principal}]")
+    return _parts(tuple(parts), treaties).with_added_json_str(f"[{principal}]")
 
 
 def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> list[dict[str, Any]]:
@@ -57,22 +63,30 @@ def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> lis
 
 def reciprocity(peer: PeerFacts, kind: Kind) -> dict[str, int]:
     """Return the peer's standing for one kind."""
+    return {column: counts.get(kind, 0) for column, counts in _columns(peer).items()}
+
+
+def _columns(peer: PeerFacts) -> dict[str, Counts]:
     standing = peer.standing
     return {
-        "received": standing.received.get(kind, 0),
-        "given": standing.given.get(kind, 0),
-        "credit": standing.credit.get(kind, 0),
-        "rejected": standing.rejected.get(kind, 0),
+        "received": standing.received,
+        "given": standing.given,
+        "credit": standing.credit,
+        "rejected": standing.rejected,
+        "receivedEver": standing.ever(standing.received, standing.received_ever),
+        "givenEver": standing.ever(standing.given, standing.given_ever),
     }
 
 
-def _entity(entity_type: str, entity_id: str, attributes: str) -> str:
+def _entity(
+    entity_type: str, entity_id: str, attributes: str, treaties: Iterable[Treaty] = ()
+) -> str:
     uid = json.dumps({"type": entity_type, "id": entity_id})
-    return f'{{"uid":{uid},"attrs":{attributes},"parents":[]}}'
+    parents = json.dumps([{"type": "Treaty", "id": treaty.treaty_id} for treaty in treaties])
+    return f'{{"uid":{uid},"attrs":{attributes},"parents":{parents}}}'
 
 
 def _peer(peer: PeerFacts) -> str:
-    standing = peer.standing
     return json.dumps(
         {
             "institute": peer.institute,
@@ -80,19 +94,17 @@ def _peer(peer: PeerFacts) -> str:
             "groups": _set(peer.groups),
             "clearances": _set(peer.clearances),
             "purposes": _set(peer.purposes),
-            "standing": {
-                "received": _counts(standing.received),
-                "given": _counts(standing.given),
-                "credit": _counts(standing.credit),
-                "rejected": _counts(standing.rejected),
-            },
+            "standing": {name: _counts(counts) for name, counts in _columns(peer).items()},
         }
     )
 
 
 @lru_cache(maxsize=CACHED_SETS)
-def _parts(parts: tuple[PartFacts, ...]) -> cedarpy.Entities:
-    items = (_entity("Part", str(i), _part(part)) for i, part in enumerate(parts))
+def _parts(parts: tuple[PartFacts, ...], treaties: tuple[Treaty, ...]) -> cedarpy.Entities:
+    items = (
+        _entity("Part", str(i), _part(part), (t for t in treaties if t.covers(part)))
+        for i, part in enumerate(parts)
+    )
     return cedarpy.Entities.from_json_str(f"[{','.join(items)}]")
 
 

@@ -3,33 +3,33 @@
 Release, preview, explanation, query and simulation all ask ``Policy.decide_many``, so that they
 cannot disagree. Invariants: the baseline takes part in every decision and no policy can undo it;
 what no rule permits is denied; a rule that fails while it is evaluated denies, whatever the others
-say; recall is decided by the baseline alone; equal facts give equal verdicts.
+say; recall is decided by the baseline alone; equal facts give equal verdicts; a treaty bears on
+decisions about its own party alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Final
+from itertools import groupby
+from types import MappingProxyType
+from typing import Final
 
 import cedarpy
 
 from comity.policies import engine, wording
 from comity.policies.facts import Action, PartFacts, PeerFacts
-from comity.policies.source import Rule, read_rules, refuse
+from comity.policies.rules import Rule, check_rules, parse_rules
+from comity.policies.treaty import Treaty, check_treaties
+from comity.record import ijson
 from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_POLICY_BYTES
 
-BASELINE_PREFIX: Final = "baseline-"
-
-_RULE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_NUMBER: Final = re.compile(r"`policy(\d+)`")
-_ENGINE_PREFIX: Final = re.compile(r"^for policy `policy\d+`[,:] ")
-_QUOTED: Final = re.compile(r"`([^`]+)`")
+# The engine's name of a rule: its number in the text and, linked, the treaty's id after a slash.
+_ENGINE_ID: Final = re.compile(r"`policy(\d+)(?:/([A-Za-z0-9._-]+))?`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,9 @@ class Verdict:
 
     ``rules`` are the ids of the rules that decided, in the order of the text with the baseline
     first: the permits when allowed, the forbids when one of them decided, none when no rule permits
-    or a rule failed. ``message`` is a sentence for the operator; it names lists and standing and is
-    not for the peer.
+    or a rule failed. A rule that was linked for a treaty is named with it, as
+    ``treaty-exchange[uk-ca-2026]``. ``message`` is a sentence for the operator; it names lists and
+    standing and is not for the peer.
     """
 
     allowed: bool
@@ -48,26 +49,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _RuleText:
-    """What a rule calls itself and says of itself."""
-
-    rule_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """An institute's policy together with the baseline, parsed once and reused.
 
     ``digest`` is the SHA-256 of ``text`` in UTF-8, lower-case hex. ``depends_on_standing`` says
     whether any rule reads a peer's standing, so that decisions must be made again when it changes.
+    ``treaties`` are those that are linked, by id. ``rules`` are the institute's own, in the order
+    of the text.
     """
 
     text: str
     digest: str
     depends_on_standing: bool
-    _rules: tuple[_RuleText, ...] = field(repr=False, compare=False)
+    treaties: tuple[Treaty, ...]
+    rules: tuple[Rule, ...] = field(repr=False, compare=False)
     _handle: cedarpy.PolicySet = field(repr=False, compare=False)
+    _linked: Mapping[str, cedarpy.PolicySet] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Policy:
@@ -77,7 +74,9 @@ class Policy:
             LimitExceeded: over MAX_POLICY_BYTES.
             BadPolicy: names line, column and reason: not Cedar; does not fit the schema; a rule
                 without ``@id``, with one of another rule, or with one of the baseline's; a
-                ``@reason`` with an unknown placeholder; a template; a rule about recall.
+                ``@reason`` with an unknown placeholder; a rule about recall, or one that names a
+                part or a treaty by id; a template that is no permit of the form
+                ``principal == ?principal, resource in ?resource``, or more than MAX_TEMPLATES.
 
         """
         data = text.encode()
@@ -85,16 +84,44 @@ class Policy:
             raise LimitExceeded(
                 "MAX_POLICY_BYTES", MAX_POLICY_BYTES, len(data), "bytes", field="policy"
             )
-        rules = read_rules(text)
-        parsed = [_parsed(rule) for rule in rules]
-        _check_schema(text, rules)
-        texts = tuple(_check_rule(*pair) for pair in zip(rules, parsed, strict=True))
-        _check_unique(rules, texts)
-        baseline = _baseline()
+        rules = check_rules(text)
         # Concatenated, so that the engine numbers the rules in the order of the text.
-        handle = cedarpy.PolicySet.from_str(f"{baseline.text}\n{text}")
+        handle = cedarpy.PolicySet.from_str(f"{_baseline().text}\n{text}")
+        reads = any(rule.reads_standing for rule in rules)
         digest = hashlib.sha256(data).hexdigest()
-        return cls(text, digest, _reads_standing(parsed), baseline.rules + texts, handle)
+        return cls(text, digest, reads, (), rules, handle, MappingProxyType({}))
+
+    @property
+    def has_templates(self) -> bool:
+        """Whether treaties make a difference to it."""
+        return any(rule.is_template for rule in self.rules)
+
+    def with_treaties(self, treaties: Sequence[Treaty]) -> Policy:
+        """Return this policy with its templates linked for these treaties and for no others.
+
+        All of them count, whatever their time: the caller hands in those that are active.
+
+        Raises:
+            LimitExceeded: more than MAX_TREATIES.
+            Conflict: two of one id.
+
+        """
+        ordered = check_treaties(treaties)
+        by_party = groupby(sorted(ordered, key=_party), key=_party)
+        # A handle for each party: the cost of a decision grows with the treaties of one peer only.
+        linked = {party: self._link(tuple(some)) for party, some in by_party}
+        return replace(self, treaties=ordered, _linked=MappingProxyType(linked))
+
+    def terms_digest(self, peer: str) -> str:
+        """Return the SHA-256, in hex, of all of this policy that bears on one institute.
+
+        It is ``digest`` without treaties, or where there is no template to link them to.
+        """
+        terms = [treaty.terms() for treaty in self._treaties_with(peer)]
+        if not terms:
+            return self.digest
+        value = {"policy": self.digest, "treaties": terms}
+        return hashlib.sha256(ijson.canonical(value)).hexdigest()
 
     def decide(
         self, peer: PeerFacts, part: PartFacts, action: Action = Action.REPLICATE
@@ -110,14 +137,40 @@ class Policy:
         The standing is taken as it is before any of the parts is given. A section is decided
         without regard to its header: that it only goes where its header goes is the caller's part.
         """
-        handle = _baseline().handle if action is Action.RECALL else self._handle
+        handle = self._linked.get(peer.institute, self._handle)
+        if action is Action.RECALL:
+            handle = _baseline().handle
         results = cedarpy.is_authorized_batch(
-            engine.requests(peer, parts, action), handle, engine.entities(peer, parts)
+            engine.requests(peer, parts, action),
+            handle,
+            engine.entities(peer, parts, self._treaties_with(peer.institute)),
         )
         return [
             self._verdict(result, peer, part, action)
             for result, part in zip(results, parts, strict=True)
         ]
+
+    def _treaties_with(self, peer: str) -> tuple[Treaty, ...]:
+        if not self.has_templates:
+            return ()
+        return tuple(treaty for treaty in self.treaties if treaty.party == peer)
+
+    def _link(self, treaties: tuple[Treaty, ...]) -> cedarpy.PolicySet:
+        first = len(_baseline().rules)
+        links = [
+            {
+                "template_id": f"policy{number}",
+                "new_id": f"policy{number}/{treaty.treaty_id}",
+                "values": {
+                    "?principal": {"type": "Peer", "id": treaty.party},
+                    "?resource": {"type": "Treaty", "id": treaty.treaty_id},
+                },
+            }
+            for number, rule in enumerate(self.rules, first)
+            for treaty in treaties
+            if rule.is_template
+        ]
+        return self._handle.with_linked_batch(links)
 
     def _verdict(
         self, result: cedarpy.AuthzResult, peer: PeerFacts, part: PartFacts, action: Action
@@ -125,110 +178,55 @@ class Policy:
         if result.diagnostics.errors:
             errors = "; ".join(self._named(error) for error in result.diagnostics.errors)
             return Verdict(False, (), f"denied, because a rule failed: {errors}")
-        numbers = sorted(int(r.removeprefix("policy")) for r in result.diagnostics.reasons)
-        rules = [self._rules[number] for number in numbers]
-        if not rules:
+        deciding = sorted(_place(engine_id) for engine_id in result.diagnostics.reasons)
+        if not deciding:
             return Verdict(False, (), wording.not_permitted(peer, part, action))
         verb = "permitted" if result.allowed else "forbidden"
-        because = "; ".join(
-            f"by {rule.rule_id}: {wording.fill(rule.reason, peer, part, action)}".rstrip(": ")
-            for rule in rules
+        names = tuple(self._name(*place) for place in deciding)
+        reasons = (
+            wording.fill(self._rule(number).reason, peer, part, action, treaty)
+            for number, treaty in deciding
         )
-        ids = tuple(rule.rule_id for rule in rules)
-        return Verdict(result.allowed, ids, f"{verb} {because}")
+        because = "; ".join(
+            f"by {name}: {reason}".rstrip(": ") for name, reason in zip(names, reasons, strict=True)
+        )
+        return Verdict(result.allowed, names, f"{verb} {because}")
+
+    def _rule(self, number: int) -> Rule:
+        baseline = _baseline().rules
+        own = number - len(baseline)
+        return self.rules[own] if own >= 0 else baseline[number]
+
+    def _name(self, number: int, treaty: str) -> str:
+        rule_id = self._rule(number).rule_id
+        return f"{rule_id}[{treaty}]" if treaty else rule_id
 
     def _named(self, error: str) -> str:
-        return _NUMBER.sub(lambda match: self._rules[int(match[1])].rule_id, error)
+        return _ENGINE_ID.sub(lambda match: self._name(int(match[1]), match[2] or ""), error)
+
+
+def _party(treaty: Treaty) -> str:
+    return treaty.party
+
+
+def _place(engine_id: str) -> tuple[int, str]:
+    number, _, treaty = engine_id.removeprefix("policy").partition("/")
+    return int(number), treaty
 
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
     text: str
-    rules: tuple[_RuleText, ...]
+    rules: tuple[Rule, ...]
     handle: cedarpy.PolicySet
 
 
 @cache
 def _baseline() -> _Baseline:
     text = engine.read_resource("baseline.cedar")
-    rules = tuple(_rule_text(_parsed(rule)) for rule in read_rules(text))
-    return _Baseline(text, rules, cedarpy.PolicySet.from_str(text))
+    return _Baseline(text, parse_rules(text), cedarpy.PolicySet.from_str(text))
 
 
-def _parsed(rule: Rule) -> dict[str, Any]:
-    """Return a rule in Cedar's JSON form."""
-    try:
-        found = json.loads(cedarpy.policies_to_json_str(rule.prefix(len(rule.tokens))))
-    except RecursionError as error:
-        message = "expected a shorter chain of operators"
-        raise refuse(rule.text, rule.start, message, "split the rule, or use a set") from error
-    if found["templates"]:
-        message = "expected a rule without ?principal and ?resource, got a template"
-        hint = "a template decides nothing until it is linked"
-        raise refuse(rule.text, rule.find("?"), message, hint)
-    item: dict[str, Any] = found["staticPolicies"]["policy0"]
-    return item
-
-
-def _check_schema(text: str, rules: list[Rule]) -> None:
-    errors = cedarpy.validate_policies(text, engine.schema()).errors
-    for error in sorted(errors, key=lambda e: int(e.policy_id.removeprefix("policy"))):
-        rule = rules[int(error.policy_id.removeprefix("policy"))]
-        reason = _ENGINE_PREFIX.sub("", error.error)
-        quoted = _QUOTED.search(reason)
-        offset = rule.find(quoted[1]) if quoted else rule.start
-        raise refuse(text, offset, f"expected what the schema allows, got: {reason}")
-
-
-def _check_rule(rule: Rule, parsed: dict[str, Any]) -> _RuleText:
-    found = _rule_text(parsed)
-    if not _RULE_ID.fullmatch(found.rule_id):
-        message = (
-            'expected @id("...") of 1 to 128 letters, digits, "-", "_" and "." before the rule, '
-            f"got {found.rule_id!r:.80}"
-        )
-        raise refuse(rule.text, rule.start, message)
-    if found.rule_id.startswith(BASELINE_PREFIX):
-        message = f'expected an @id that does not begin with "{BASELINE_PREFIX}"'
-        raise refuse(rule.text, rule.start, f"{message}, got {found.rule_id!r}")
-    for name in wording.unknown_placeholders(found.reason):
-        known = ", ".join(sorted(wording.PLACEHOLDERS))
-        raise refuse(rule.text, rule.find("reason"), f"expected one of {known}, got {{{name}}}")
-    if '"recall"' in json.dumps(parsed["action"]):
-        hint = "a recall goes to everyone that was given the record; the baseline decides it"
-        raise refuse(rule.text, rule.find('"recall"'), "expected no rule about recall", hint)
-    return found
-
-
-def _check_unique(rules: list[Rule], texts: tuple[_RuleText, ...]) -> None:
-    seen: set[str] = set()
-    for rule, found in zip(rules, texts, strict=True):
-        if found.rule_id in seen:
-            message = f"expected each @id once, got {found.rule_id!r} again"
-            raise refuse(rule.text, rule.start, message)
-        seen.add(found.rule_id)
-
-
-def _rule_text(parsed: dict[str, Any]) -> _RuleText:
-    annotations = parsed.get("annotations", {})
-    return _RuleText(annotations.get("id") or "", annotations.get("reason") or "")
-
-
-def _reads_standing(parsed: list[dict[str, Any]]) -> bool:
-    # The request's context holds nothing but standing.
-    return any(
-        pair in (("Var", "context"), ("attr", "standing"))
-        for rule in parsed
-        for pair in _pairs(rule)
-    )
-
-
-def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield from item.items()
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+def baseline_rules() -> tuple[Rule, ...]:
+    """Return the baseline's rules, in the order of its text."""
+    return _baseline().rules

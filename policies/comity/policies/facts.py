@@ -22,9 +22,10 @@ from comity.record.errors import InvalidInput
 from comity.record.handling import Tlp
 from comity.record.models import Flag, Integer, describe
 
-_JSON: Final = ConfigDict(
+JSON_CONFIG: Final = ConfigDict(
     alias_generator=to_camel, extra="forbid", validate_by_name=False, validate_by_alias=True
 )
+"""How facts and treaties are spelt in JSON: as camelCase and not otherwise."""
 
 
 class PeerStatus(StrEnum):
@@ -58,20 +59,56 @@ class Standing:
 
     ``received`` counts what the peer issued itself and gave us, ``given`` what we issued ourselves
     and gave the peer: records of third institutes, relayed, count on neither side. ``credit`` is
-    what the operator counts in the peer's favour beyond that; ``rejected`` is what the peer sent
-    and intake refused.
+    what the peer's records of other kinds are worth towards a kind, see ``earned``; ``rejected`` is
+    what the peer sent and intake refused. All four count within the operator's window;
+    ``received_ever`` and ``given_ever`` count since the beginning, and a kind that counts more in
+    the window counts that much here too. ``weights`` is what ``credit`` was weighted with.
     """
 
-    __pydantic_config__ = _JSON
+    __pydantic_config__ = JSON_CONFIG
 
     received: Counts = field(default_factory=dict)
     given: Counts = field(default_factory=dict)
     credit: Counts = field(default_factory=dict)
     rejected: Counts = field(default_factory=dict)
+    received_ever: Counts = field(default_factory=dict)
+    given_ever: Counts = field(default_factory=dict)
+    weights: Counts = field(default_factory=dict)
 
     def after_giving(self, kind: Kind, n: int = 1) -> Standing:
         """Return the standing as it will be once ``n`` more records of that kind are given."""
-        return replace(self, given={**self.given, kind: self.given.get(kind, 0) + n})
+        ever = self.ever(self.given, self.given_ever)
+        return replace(self, given=_added(self.given, kind, n), given_ever=_added(ever, kind, n))
+
+    def after_receiving(self, kind: Kind, n: int = 1) -> Standing:
+        """Return the standing as it will be once ``n`` more of that kind are received."""
+        ever = self.ever(self.received, self.received_ever)
+        worth = earned({kind: n}, self.weights)
+        return replace(
+            self,
+            received=_added(self.received, kind, n),
+            received_ever=_added(ever, kind, n),
+            credit={other: self.credit.get(other, 0) + worth[other] for other in Kind},
+        )
+
+    @staticmethod
+    def ever(within: Counts, since_ever: Counts) -> Counts:
+        """Return the counts since the beginning, which are never below those in the window."""
+        return {k: max(within.get(k, 0), since_ever.get(k, 0)) for k in {*within, *since_ever}}
+
+
+def earned(received: Counts, weights: Counts) -> Counts:
+    """Return the credit for each kind: the weighted sum of what was received of all others.
+
+    A weight is what one record of its kind is worth towards every other kind; none is worth 0.
+    """
+    worth = {kind: weights.get(kind, 0) * count for kind, count in received.items()}
+    total = sum(worth.values())
+    return {kind: total - worth.get(kind, 0) for kind in Kind}
+
+
+def _added(counts: Counts, kind: Kind, n: int) -> Counts:
+    return {**counts, kind: counts.get(kind, 0) + n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +119,7 @@ class PeerFacts:
     peer is bound to.
     """
 
-    __pydantic_config__ = _JSON
+    __pydantic_config__ = JSON_CONFIG
 
     institute: str
     status: PeerStatus
@@ -102,7 +139,7 @@ class PartFacts:
     that this institute is the issuer; otherwise the record would be relayed.
     """
 
-    __pydantic_config__ = _JSON
+    __pydantic_config__ = JSON_CONFIG
 
     kind: Kind
     issuer: str

@@ -30,7 +30,7 @@ _BLAMED_ON_END: Final = (None, _UNFINISHED, "unexpected token `;`")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleText:
     """One rule's tokens, each a (start, end) pair of offsets into the policy's text."""
 
     text: str
@@ -52,24 +52,24 @@ class Rule:
         return next(matches, self.start)
 
 
-def read_rules(text: str) -> list[Rule]:
+def read_rules(text: str) -> list[RuleText]:
     """Cut a policy into its rules, in order; comments and white space belong to none.
 
     Raises:
         BadPolicy: not Cedar, nested too deeply, or a rule too long; says where.
 
     """
-    rules: list[Rule] = []
+    rules: list[RuleText] = []
     tokens: list[tuple[int, int]] = []
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "gap":
             continue
         tokens.append(match.span())
         if match.group() == ";":
-            rules.append(Rule(text, tuple(tokens)))
+            rules.append(RuleText(text, tuple(tokens)))
             tokens = []
     if tokens:
-        rules.append(Rule(text, tuple(tokens)))
+        rules.append(RuleText(text, tuple(tokens)))
     for rule in rules:
         _check_size(rule)
         _check_syntax(rule)
@@ -83,7 +83,7 @@ def refuse(text: str, offset: int, message: str, hint: str = "") -> BadPolicy:
     return BadPolicy(f"line {line}, column {column}: {message}", field="policy", hint=hint)
 
 
-def _check_size(rule: Rule) -> None:
+def _check_size(rule: RuleText) -> None:
     if len(rule.tokens) > MAX_RULE_TOKENS:
         count = len(rule.tokens)
         message = f"expected a rule of at most {MAX_RULE_TOKENS} words and signs, got {count}"
@@ -97,7 +97,7 @@ def _check_size(rule: Rule) -> None:
             raise refuse(rule.text, start, message)
 
 
-def _check_syntax(rule: Rule) -> None:
+def _check_syntax(rule: RuleText) -> None:
     reason = _syntax_error(rule.prefix(len(rule.tokens)))
     if reason is None:
         return

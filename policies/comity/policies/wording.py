@@ -16,11 +16,12 @@ from comity.policies.facts import Action, PartFacts, PeerFacts
 
 PLACEHOLDERS: Final = (
     *("action", "peer", "status", "groups", "clearances", "peerPurposes"),
-    *("received", "given", "credit", "rejected"),
+    *("received", "given", "credit", "rejected", "receivedEver", "givenEver"),
     *("kind", "issuer", "part", "tlp", "releasableTo", "onward", "purposes"),
-    *("tags", "domains", "severity"),
+    *("tags", "domains", "severity", "treaty"),
 )
-"""Names that a reason may hold in braces; those of attributes are spelt as in the schema."""
+"""Names that a reason may hold in braces; those of attributes are spelt as in the schema. The
+treaty is "none" except in the rule that is linked for one."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _SHOWN: Final = 5
@@ -31,9 +32,9 @@ def unknown_placeholders(reason: str) -> list[str]:
     return [name for name in _PLACEHOLDER.findall(reason) if name not in PLACEHOLDERS]
 
 
-def fill(reason: str, peer: PeerFacts, part: PartFacts, action: Action) -> str:
-    """Return the reason with every placeholder replaced, on one line."""
-    words = _words(peer, part, action)
+def fill(reason: str, peer: PeerFacts, part: PartFacts, action: Action, treaty: str = "") -> str:
+    """Return the reason with every placeholder replaced, on one line; ``treaty`` is an id."""
+    words = _words(peer, part, action) | {"treaty": treaty or "none"}
     return " ".join(_PLACEHOLDER.sub(lambda match: words[match[1]], reason).split())
 
 

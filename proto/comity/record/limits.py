@@ -50,6 +50,12 @@ MAX_PEERS: Final = 256
 MAX_POLICY_BYTES: Final = 256 << 10
 """A Cedar policy: hundreds of rules with comments."""
 
+MAX_TREATIES: Final = 256
+"""Treaties linked into a policy: one for each of MAX_PEERS, each a rule more to evaluate."""
+
+MAX_TEMPLATES: Final = 8
+"""Templates in a policy: each is linked for each treaty, so links stay in the thousands."""
+
 MAX_BUNDLE_BYTES: Final = 256 << 10
 """A trust bundle: some dozens of certificates and keys."""
 

@@ -53,7 +53,7 @@ def describe(error: ValidationError) -> tuple[str, str]:
     steps = [step for step in first["loc"] if step != "[key]"]
     path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in steps)
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         message = "unknown field"
     elif first["type"] == "missing":
         message = "required field is missing"

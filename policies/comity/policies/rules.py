@@ -1,0 +1,171 @@
+"""The rules of a policy: parsed, and checked one by one for what this system asks of them.
+
+Invariants: a rule that exists has an id of its own, fits the schema, says nothing of recalls and
+names no part or treaty by id; a template has the one form that a treaty can be linked to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import cedarpy
+
+from comity.policies import engine, wording
+from comity.policies.source import RuleText, read_rules, refuse
+from comity.record.errors import BadPolicy
+from comity.record.limits import MAX_TEMPLATES
+
+BASELINE_PREFIX: Final = "baseline-"
+
+_RULE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ENGINE_PREFIX: Final = re.compile(r"^for policy `policy\d+`[,:] ")
+_QUOTED: Final = re.compile(r"`([^`]+)`")
+_STANDING: Final = (("Var", "context"), ("attr", "standing"))
+_UNNAMED: Final = ("Part", "Treaty")
+_SLOTS: Final = (
+    {"op": "==", "slot": "?principal"},
+    {"op": "in", "slot": "?resource"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: ``source`` is its text and place, ``parsed`` is Cedar's JSON form of it.
+
+    ``rule_id`` and ``reason`` are its annotations, the reason empty where it has none.
+    ``is_template`` says that it decides nothing until it is linked for a treaty.
+    """
+
+    rule_id: str
+    reason: str
+    is_template: bool
+    source: RuleText = field(repr=False)
+    parsed: dict[str, Any] = field(repr=False)
+
+    @property
+    def is_permit(self) -> bool:
+        """Whether it permits; otherwise it forbids."""
+        return bool(self.parsed["effect"] == "permit")
+
+    @property
+    def reads_standing(self) -> bool:
+        """Whether it reads a peer's standing; the request's context holds nothing else."""
+        return any(pair in _STANDING for pair in pairs(self.parsed))
+
+
+def parse_rules(text: str) -> tuple[Rule, ...]:
+    """Parse a text without asking anything of it but Cedar's grammar; see ``read_rules``."""
+    return tuple(_parsed(source) for source in read_rules(text))
+
+
+def check_rules(text: str) -> tuple[Rule, ...]:
+    """Parse an institute's policy and check every rule of it.
+
+    Raises:
+        BadPolicy: see ``Policy.parse``.
+
+    """
+    rules = parse_rules(text)
+    _check_schema(text, rules)
+    seen: set[str] = set()
+    for rule in rules:
+        _check_id(rule)
+        _check_reason(rule)
+        _check_named(rule)
+        if rule.is_template:
+            _check_template(rule)
+        if rule.rule_id in seen:
+            raise _refuse(rule, f"expected each @id once, got {rule.rule_id!r} again")
+        seen.add(rule.rule_id)
+    templates = [rule for rule in rules if rule.is_template]
+    if len(templates) > MAX_TEMPLATES:
+        message = f"expected at most {MAX_TEMPLATES} rules with ?principal (MAX_TEMPLATES)"
+        raise _refuse(templates[MAX_TEMPLATES], f"{message}, got {len(templates)}")
+    return rules
+
+
+def pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    """Return every key and value of a JSON value, however deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield from item.items()
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _parsed(source: RuleText) -> Rule:
+    try:
+        found = json.loads(cedarpy.policies_to_json_str(source.prefix(len(source.tokens))))
+    except RecursionError as error:
+        message = "expected a shorter chain of operators"
+        raise refuse(source.text, source.start, message, "split the rule, or use a set") from error
+    is_template = bool(found["templates"])
+    parsed = found["templates" if is_template else "staticPolicies"]["policy0"]
+    notes = parsed.get("annotations", {})
+    return Rule(notes.get("id") or "", notes.get("reason") or "", is_template, source, parsed)
+
+
+def _refuse(rule: Rule, message: str, word: str = "", hint: str = "") -> BadPolicy:
+    offset = rule.source.find(word) if word else rule.source.start
+    return refuse(rule.source.text, offset, message, hint)
+
+
+def _check_schema(text: str, rules: tuple[Rule, ...]) -> None:
+    errors = cedarpy.validate_policies(text, engine.schema()).errors
+    for error in sorted(errors, key=lambda e: int(e.policy_id.removeprefix("policy"))):
+        rule = rules[int(error.policy_id.removeprefix("policy"))]
+        reason = _ENGINE_PREFIX.sub("", error.error)
+        quoted = _QUOTED.search(reason)
+        message = f"expected what the schema allows, got: {reason}"
+        raise _refuse(rule, message, quoted[1] if quoted else "")
+
+
+def _check_id(rule: Rule) -> None:
+    if not _RULE_ID.fullmatch(rule.rule_id):
+        message = (
+            'expected @id("...") of 1 to 128 letters, digits, "-", "_" and "." before the rule, '
+            f"got {rule.rule_id!r:.80}"
+        )
+        raise _refuse(rule, message)
+    if rule.rule_id.startswith(BASELINE_PREFIX):
+        message = f'expected an @id that does not begin with "{BASELINE_PREFIX}"'
+        raise _refuse(rule, f"{message}, got {rule.rule_id!r}")
+
+
+def _check_reason(rule: Rule) -> None:
+    for name in wording.unknown_placeholders(rule.reason):
+        known = ", ".join(sorted(wording.PLACEHOLDERS))
+        raise _refuse(rule, f"expected one of {known}, got {{{name}}}", "reason")
+
+
+def _check_named(rule: Rule) -> None:
+    if '"recall"' in json.dumps(rule.parsed["action"]):
+        hint = "a recall goes to everyone that was given the record; the baseline decides it"
+        raise _refuse(rule, "expected no rule about recall", '"recall"', hint)
+    for key, value in pairs(rule.parsed):
+        if key in ("entity", "__entity") and value["type"] in _UNNAMED:
+            kind = value["type"]
+            hint = "say what the part must be like, in a when clause"
+            if kind == "Treaty":
+                hint = "write a rule with ?principal and ?resource: it is linked for each treaty"
+            message = f"expected no {kind} by name, got {kind}::{json.dumps(value['id']):.80}"
+            raise _refuse(rule, message, kind, hint)
+
+
+def _check_template(rule: Rule) -> None:
+    if not rule.is_permit:
+        message = "expected a permit with ?principal and ?resource, got a forbid"
+        raise _refuse(rule, message, "forbid", "a treaty gives; what forbids needs no treaty")
+    for name, form in zip(("principal", "resource"), _SLOTS, strict=True):
+        if rule.parsed[name] != form:
+            expected = f"{name} {form['op']} {form['slot']}"
+            hint = "permit (principal == ?principal, action ..., resource in ?resource)"
+            message = f"expected a template's scope to say {expected}, got something else"
+            raise _refuse(rule, message, name, hint)
