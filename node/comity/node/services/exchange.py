@@ -117,14 +117,16 @@ class _Outgoing:
 
     async def read_receipts(self, requests: AsyncIterator[pb.ReplicateRequest]) -> None:
         """Keep each receipt that comes, until the peer ends its side."""
-        async for request in requests:
-            if request.WhichOneof("message") != "receipt":
-                raise BadReceipt("expected a receipt", field="message")
-            envelope = envelope_from_proto(request.receipt.envelope)
-            last = await asyncio.to_thread(self._keep, envelope)
-            self._open_batches = [number for number in self._open_batches if number > last]
-            self._progress.ring()
-        self._progress.ring()
+        try:
+            async for request in requests:
+                if request.WhichOneof("message") != "receipt":
+                    raise BadReceipt("expected a receipt", field="message")
+                envelope = envelope_from_proto(request.receipt.envelope)
+                last = await asyncio.to_thread(self._keep, envelope)
+                self._open_batches = [number for number in self._open_batches if number > last]
+                self._progress.ring()
+        finally:
+            self._progress.ring()  # whatever ended it is told at once
 
     def _next_batch(self) -> pb.Batch | None:
         with self._node.store.read() as session:
