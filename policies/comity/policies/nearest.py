@@ -1,0 +1,208 @@
+"""The nearest change that would release what is withheld, found by asking the evaluator.
+
+Candidates are read off the policy (the counts that it looks at, the groups and clearances that it
+names) and off the parts (their purposes, their kind); each is tried on the facts. Invariants: what
+is proposed has been decided by the evaluator and allowed; of every count proposed, one less has
+been decided and denied; no way is proposed while one of fewer changes is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Final
+
+from comity.policies.change import BY_ISSUER, COUNTED, Change, Situation, What
+from comity.policies.facts import PartFacts, PeerStatus
+from comity.policies.vocabulary import paths_read, words_named
+from comity.record.content import Kind
+from comity.record.handling import Tlp
+from comity.record.limits import MAX_TREATIES
+
+MAX_AMOUNT: Final = 10_000
+"""Records of a kind that anyone would be asked for: beyond it, a count is no way to a release."""
+
+MAX_CANDIDATES: Final = 40
+"""Changes tried, and in twos: some 800 decisions, a fraction of a second."""
+
+MAX_TOGETHER: Final = 2
+"""Changes proposed together to the peer and the operator."""
+
+MAX_ISSUER_TOGETHER: Final = 3
+"""Changes proposed together where the issuer's handling is in the way: handling has four bars."""
+
+_COLUMNS: Final = {
+    "received": What.RECEIVED,
+    "receivedEver": What.RECEIVED,
+    "given": What.GIVEN,
+    "givenEver": What.GIVEN,
+    "credit": What.CREDIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a release: all of ``changes`` together, and a sentence that says so."""
+
+    changes: tuple[Change, ...]
+    sentence: str
+
+    @property
+    def needs_issuer(self) -> bool:
+        """Whether the issuer would have to change the record's handling."""
+        return any(change.what in BY_ISSUER for change in self.changes)
+
+
+def nearest(situation: Situation) -> list[Way]:
+    """Return the ways of fewest changes to a release, the most obvious first.
+
+    Ways that need the issuer are looked for only if there is no other. The list is empty if all is
+    released already, and if nothing that anyone could change would release it: the record is
+    withdrawn, the peer issued it, or the policy forbids it whatever is done.
+    """
+    if situation.is_released():
+        return []
+    own = _candidates(situation)
+    for size in range(1, MAX_TOGETHER + 1):
+        ways = _ways(situation, combinations(own, size))
+        if ways:
+            return ways
+    issuer = _issuer_candidates(situation)
+    for size in range(1, MAX_ISSUER_TOGETHER + 1):
+        ways = _ways(situation, _mixed(issuer, own, size))
+        if ways:
+            return ways
+    return []
+
+
+def _mixed(
+    issuer: Sequence[Change], own: Sequence[Change], size: int
+) -> Iterator[tuple[Change, ...]]:
+    yield from combinations(issuer, size)
+    for change in own:
+        for some in combinations(issuer, size - 1):
+            if some:
+                yield (change, *some)
+
+
+def _ways(situation: Situation, tried: Iterator[tuple[Change, ...]]) -> list[Way]:
+    found = (_reduced(situation, changes) for changes in tried)
+    return [Way(changes, _sentence(situation, changes)) for changes in found if changes is not None]
+
+
+def _sentence(situation: Situation, changes: Sequence[Change]) -> str:
+    return "would be released " + ", and ".join(c.phrase(situation) for c in changes)
+
+
+def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change, ...] | None:
+    """Return the changes with the least amounts that release, or None if none do."""
+    # two together are tried at the most that each may be; a count alone also at what lies between
+    if len(changes) > 1 and not _applied(situation, changes).is_released():
+        return None
+    for i, change in enumerate(changes):
+        if change.what in COUNTED:
+            least = _least(_with_amount(situation, changes, i))
+            if least is None:
+                return None
+            changes = (*changes[:i], replace(change, amount=least), *changes[i + 1 :])
+    if not _applied(situation, changes).is_released():
+        return None
+    # where more of one count makes up for less of another, lowering the later may undo the earlier
+    counted = [i for i, change in enumerate(changes) if change.what in COUNTED]
+    if any(_with_amount(situation, changes, i)(changes[i].amount - 1) for i in counted):
+        return None
+    return changes
+
+
+def _with_amount(
+    situation: Situation, changes: tuple[Change, ...], i: int
+) -> Callable[[int], bool]:
+    def released(amount: int) -> bool:
+        changed = replace(changes[i], amount=amount)
+        return _applied(situation, (*changes[:i], changed, *changes[i + 1 :])).is_released()
+
+    return released
+
+
+def _applied(situation: Situation, changes: Sequence[Change]) -> Situation:
+    for change in changes:
+        situation = change.apply(situation)
+    return situation
+
+
+def _least(released: Callable[[int], bool]) -> int | None:
+    """Return an amount from 1 to MAX_AMOUNT that releases while one less does not, if any."""
+    low, high = 0, 1
+    while not released(high):
+        if high == MAX_AMOUNT:
+            return None
+        low, high = high, min(2 * high, MAX_AMOUNT)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if released(middle) else (middle, high)
+    return high
+
+
+def _candidates(situation: Situation) -> list[Change]:
+    """Return what the peer and the operator could change, counts at the most."""
+    peer, parts, policy = situation.peer, situation.parts, situation.policy
+    found = _counts(situation)
+    if peer.status is not PeerStatus.MEMBER:
+        found.append(Change(What.STATUS, PeerStatus.MEMBER.value))
+    paths = paths_read(policy.rules)
+    words = words_named(policy.rules).union(*(_words_of(part) for part in parts))
+    for what, attribute, held in (
+        (What.GROUP, "groups", peer.groups),
+        (What.CLEARANCE, "clearances", peer.clearances),
+    ):
+        if ("principal", attribute) in paths:
+            found += [Change(what, word) for word in sorted(words - held)]
+    allowed = frozenset[str]().union(*(part.purposes for part in parts))
+    if ("principal", "purposes") in paths:
+        allowed |= words
+    found += [Change(What.PURPOSE, word) for word in sorted(allowed - peer.purposes)]
+    if policy.has_templates and len(policy.treaties) < MAX_TREATIES:
+        found.append(Change(What.TREATY, parts[0].section))
+    return found[:MAX_CANDIDATES]
+
+
+def _words_of(part: PartFacts) -> set[str]:
+    return {part.section, *part.tags, *part.domains, *part.purposes} - {""}
+
+
+def _counts(situation: Situation) -> list[Change]:
+    wanted: set[tuple[What, Kind]] = set()
+    weights = situation.peer.standing.weights
+    for path in paths_read(situation.policy.rules):
+        for what, kind in _counts_read(path, situation.parts[0].kind):
+            wanted.add((what, kind))
+            if what is What.CREDIT:
+                earning = (other for other in weights if other is not kind and weights[other])
+                wanted.update((What.RECEIVED, other) for other in earning)
+    order, kinds = list(What), list(Kind)
+    ordered = sorted(wanted, key=lambda pair: (order.index(pair[0]), kinds.index(pair[1])))
+    return [Change(what, kind.value, MAX_AMOUNT) for what, kind in ordered]
+
+
+def _counts_read(path: tuple[str, ...], kind: Kind) -> list[tuple[What, Kind]]:
+    match path:
+        case ("context", column) if column in _COLUMNS:
+            return [(_COLUMNS[column], kind)]
+        case ("principal", "standing", column, named) if column in _COLUMNS:
+            return [(_COLUMNS[column], Kind(named))]
+    return []
+
+
+def _issuer_candidates(situation: Situation) -> list[Change]:
+    """Return what the issuer could change in the record's handling."""
+    parts = situation.parts
+    found = [Change(What.LISTED, situation.peer.institute)]
+    strictest = max(part.tlp.strictness for part in parts)
+    looser = [tlp for tlp in (Tlp.GREEN, Tlp.CLEAR) if tlp.strictness < strictest]
+    found += [Change(What.LABEL, tlp.value) for tlp in looser]
+    if not all(part.onward for part in parts):
+        found.append(Change(What.ONWARD, ""))
+    if any(part.purposes for part in parts):
+        found.append(Change(What.ANY_PURPOSE, ""))
+    return found
