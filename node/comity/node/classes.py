@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import event, func, insert
 from sqlmodel import Session, col, select
@@ -20,6 +21,9 @@ from comity.record.record import OpenedRecord
 
 UNNAMED = "?"
 """What policy sees as the name of a section that its header does not name."""
+
+MAX_KNOWN: Final = 4096
+"""Classes that are remembered: institutes use dozens, but a peer may make up any number."""
 
 ClassKey = tuple[PartFacts, PartFacts | None]
 """Facts of a part, and for a section those of its header."""
@@ -86,8 +90,13 @@ class ClassIndex:
             found |= self._load(session, list(missing))
             fresh = [key for key in missing if key not in found]
             found |= self._make(session, sorted(fresh, key=lambda k: k[1] is not None), found)
-            event.listen(session, "after_commit", lambda _: self._known.update(found), once=True)
+            event.listen(session, "after_commit", lambda _: self._remember(found), once=True)
         return found
+
+    def _remember(self, committed: dict[ClassKey, int]) -> None:
+        if len(self._known) + len(committed) > MAX_KNOWN:
+            self._known.clear()
+        self._known.update(committed)
 
     def _load(self, session: Session, keys: list[ClassKey]) -> dict[ClassKey, int]:
         by_digest = {_digest(key): key for key in keys}
@@ -100,17 +109,18 @@ class ClassIndex:
         self, session: Session, keys: list[ClassKey], found: dict[ClassKey, int]
     ) -> dict[ClassKey, int]:
         made: dict[ClassKey, int] = {}
+        known = dict(found)
         last = session.exec(select(func.max(HandlingClass.class_id))).one() or 0
         rows = []
         for class_id, key in enumerate(keys, start=last + 1):
-            made[key] = class_id
+            made[key] = known[key] = class_id
             header = None if key[1] is None else (key[1], None)
             rows.append(
                 {
                     "class_id": class_id,
                     "digest": _digest(key),
                     "facts": key[0].to_json().decode(),
-                    "header_class_id": None if header is None else (found | made)[header],
+                    "header_class_id": None if header is None else known[header],
                 }
             )
         if rows:
