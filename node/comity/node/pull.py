@@ -52,6 +52,9 @@ CONNECT_SECONDS: Final = 20
 _LONGEST_PAUSE: Final = 16
 """Failures in a row after which the pause is as long as it gets."""
 
+WRITE_SECONDS: Final = 60
+"""How long a peer may leave what we send unread."""
+
 READ_AHEAD: Final = 2
 """Batches received while one is being taken; each is at most one message."""
 
@@ -214,7 +217,10 @@ async def _read(call: Any) -> Any:
 
 async def _write(call: Any, request: pb.ReplicateRequest) -> None:
     try:
-        await call.write(request)
+        async with asyncio.timeout(WRITE_SECONDS):
+            await call.write(request)
+    except TimeoutError as error:
+        raise Unavailable(f"expected the peer to read, it did not for {WRITE_SECONDS} s") from error
     except asyncio.InvalidStateError as error:
         await call.read()  # raises what the peer ended the stream with, unless it was nothing
         raise Unavailable("the peer ended the stream") from error
