@@ -20,7 +20,7 @@ from typing import Final
 
 from comity.node.home import Home
 from comity.node.node import Node
-from comity.node.peers import add_peer, set_status
+from comity.node.peers import Terms, add_peer, change_peer
 from comity.node.settings import FILE as SETTINGS_FILE
 from comity.record.bundle import TrustBundle
 from comity.record.spiffe import Role
@@ -102,6 +102,6 @@ def introduce(member: Member, bundles: Sequence[TrustBundle]) -> Node:
             if bundle.institute != node.institute:
                 bound = terms.purposes(bundle.institute)
                 own, now = node.institute, node.clock()
-                add_peer(session, bundle, now, own_institute=own, purposes=bound)
-                set_status(session, bundle.institute, terms.status(own, bundle.institute))
+                add_peer(session, bundle, now, own_institute=own, terms=Terms(bound))
+                change_peer(session, bundle.institute, terms.status(own, bundle.institute), Terms())
     return node

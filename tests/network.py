@@ -26,6 +26,10 @@ from comity.record.record import Record
 
 PATIENCE_SECONDS = 30
 
+FORGETS = """Forgets. In conversations of more than some forty turns the model no longer takes into
+account what was said in the first ones, and repeats advice that the user has already rejected; it
+does so without any sign that something was lost."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -143,7 +147,7 @@ def card(
             "summary": {"en": "A sample."},
             "handling": handling,
             "sections": {
-                "limitations": [{"statement": "Forgets.", "severity": "moderate"}],
+                "limitations": [{"statement": FORGETS, "severity": "moderate"}],
                 "risks": [
                     {"domain": "nist-ai-600-1:cbrn", "scenario": "Uplift.", "severity": "high"}
                 ],

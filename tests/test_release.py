@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.draft import Draft
-from comity.node.tables import PeerRow, Release, Ruling, Standing
+from comity.node.tables import PeerRow, Release, Ruling
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase
@@ -280,23 +280,21 @@ def test_balanced_gives_its_allowance_and_more_after_receiving(pair: list[Instit
     uk, ca = pair
     uk.node.set_policy(BALANCED)
     ca.node.set_policy(OPEN)
-    uk.node.publish_all([uk.sign(card()) for _ in range(30)])
+    uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(30)])
     assert headers(uk, ca) == 20
     assert len(uk.released(ca)) == 60
-    for _ in range(4):
-        ca.publish(card())
+    for number in range(4):
+        ca.publish(card(f"another-{number}"))
     uk.pull(ca)
     uk.node.release()
     assert headers(uk, ca) == 25
-    [standing] = uk.rows(Standing, peer=CA)
-    assert (standing.received, standing.given) == (4, 25)
     assert uk.node.release() == 0
 
 
 def test_balanced_counts_across_classes_and_not_across_kinds(pair: list[Institute]) -> None:
     uk, ca = pair
     uk.node.set_policy(BALANCED)
-    tagged = [uk.sign(card(tags=[f"tag-{number % 7}"])) for number in range(28)]
+    tagged = [uk.sign(card(f"model-{n}", tags=[f"tag-{n % 7}"])) for n in range(28)]
     uk.node.publish_all(tagged)
     uk.publish(guidance())
     assert headers(uk, ca) == 21
@@ -307,8 +305,8 @@ def test_balanced_gives_the_same_whether_records_come_at_once_or_one_by_one(
 ) -> None:
     uk, ca = pair
     uk.node.set_policy(BALANCED)
-    for _ in range(22):
-        uk.publish(card())
+    for number in range(22):
+        uk.publish(card(f"model-{number}"))
     assert headers(uk, ca) == 20
     assert len(uk.released(ca)) == 60
 

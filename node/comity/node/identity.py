@@ -56,6 +56,7 @@ CALLERS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/comity.v1.AdminService/AddPeer": _OPERATOR,
         "/comity.v1.AdminService/ListPeers": _OPERATOR,
         "/comity.v1.AdminService/SetPeerStatus": _OPERATOR,
+        "/comity.v1.AdminService/SetPeerTerms": _OPERATOR,
         "/comity.v1.AdminService/RemovePeer": _OPERATOR,
         "/comity.v1.AdminService/GetPolicy": _OPERATOR,
         "/comity.v1.AdminService/SetPolicy": _OPERATOR,

@@ -18,15 +18,17 @@ from comity.node.home import Home
 from comity.node.inbox import Inbox
 from comity.node.intake import Intake
 from comity.node.peers import (
+    Terms,
     add_peer,
     bundle_of,
+    change_peer,
     check_authorities,
     get_peer,
     pinned_peers,
-    set_status,
 )
 from comity.node.policy import PolicyInForce, policy_in_force, set_policy
 from comity.node.release import is_due, release_to
+from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
 from comity.node.tables import LogEntry, PeerRow
 from comity.policies.facts import PeerStatus
@@ -55,9 +57,18 @@ class Node:
         self.store = Store(home.settings.database_url)
         self.store.upgrade()
         self.store.claim(self.institute)
+        self._keep_terms()
         self.key = home.record_key()
         self.intake = Intake(self.institute, clock)
         self.inbox = Inbox(self.store, self.intake, self.key, self.keyring, clock)
+
+    def _keep_terms(self) -> None:
+        standing = self.home.settings.standing
+        with self.store.read() as session:
+            kept = window_of(session), weights_of(session)
+        if kept != (standing.window_days * DAY_MS, standing.weights):
+            with self.store.write() as session:
+                set_terms(session, standing.window_days, standing.weights)
 
     def close(self) -> None:
         """Close the database."""
@@ -133,9 +144,13 @@ class Node:
         self,
         bundle: TrustBundle,
         status: PeerStatus = PeerStatus.MEMBER,
-        purposes: Sequence[str] = (),
+        purposes: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
+        clearances: Sequence[str] | None = None,
     ) -> PeerRow:
         """Pin a peer, take its records that waited for its keys, and release what it may have.
+
+        Of a peer that was pinned before, None leaves the words as they are.
 
         Raises: as ``peers.check_authorities`` and ``peers.add_peer``.
         """
@@ -147,16 +162,20 @@ class Node:
                 self.clock(),
                 own_institute=self.institute,
                 status=status,
-                purposes=purposes,
+                terms=Terms(purposes, groups, clearances),
             )
         self.inbox.retry()
         self.release()
         return row
 
     def set_peer_status(self, institute: str, status: PeerStatus) -> PeerRow:
-        """Change a peer's status; see ``peers.set_status``."""
+        """Change a peer's status; see ``peers.change_peer``."""
+        return self.change_peer(institute, status, Terms())
+
+    def change_peer(self, institute: str, status: PeerStatus | None, terms: Terms) -> PeerRow:
+        """Change a peer's status and terms, and release what follows; see ``peers.change_peer``."""
         with self.store.write() as session:
-            row = set_status(session, institute, status)
+            row = change_peer(session, institute, status, terms)
         self.release()
         return row
 

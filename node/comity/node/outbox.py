@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from comity.node.cursor import make_cursor, read_cursor
 from comity.node.peers import bundle_of
+from comity.node.reckoning import reckon_receipt
 from comity.node.shelf import last_number
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, ReceiptRow, RecordRow, Release
 from comity.record.bundle import Keyring
@@ -145,6 +146,7 @@ def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> i
             }
         ],
     )
+    reckon_receipt(session, peer, row.receipted, last)
     row.receipted, row.contact_time = last, now
     session.add(row)
     session.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.x509 import Certificate
@@ -20,6 +21,32 @@ from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed with a peer, and how the operator has filed it, in words.
+
+    ``purposes`` are the uses that the peer is bound to; ``groups`` and ``clearances`` are the
+    operator's own words, for policies to speak of. None leaves what was there as it is.
+    """
+
+    purposes: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    clearances: Sequence[str] | None = None
+
+    def apply(self, row: PeerRow) -> None:
+        """Write them into a peer's row, each list sorted and without repetition.
+
+        Raises:
+            LimitExceeded: more than MAX_TAGS words in a list.
+            InvalidInput: a word of 0 or more than MAX_NAME_CHARS characters, or one that cannot
+                be stored.
+        """
+        for name in ("purposes", "groups", "clearances"):
+            words = getattr(self, name)
+            if words is not None:
+                setattr(row, name, _words(words, name))
 
 
 def pinned_peers(session: Session) -> list[PeerRow]:
@@ -52,6 +79,8 @@ def facts_of(session: Session, row: PeerRow) -> PeerFacts:
     return PeerFacts(
         institute=row.institute,
         status=PeerStatus(row.status),
+        groups=frozenset(json.loads(row.groups)),
+        clearances=frozenset(json.loads(row.clearances)),
         purposes=frozenset(json.loads(row.purposes)),
         standing=load_standing(session, row.institute),
     )
@@ -64,16 +93,16 @@ def add_peer(
     *,
     own_institute: str,
     status: PeerStatus = PeerStatus.MEMBER,
-    purposes: Sequence[str] = (),
+    terms: Terms = Terms(),
 ) -> PeerRow:
-    """Pin a peer's bundle in ``Store.write``, or replace the pinned one and its terms.
+    """Pin a peer's bundle in ``Store.write``, or replace the pinned one.
 
     The caller has compared the fingerprint out of band.
 
     Raises:
         Conflict: the bundle is this institute's own.
         LimitExceeded: more than MAX_PEERS.
-        InvalidInput: status is not probation or member, or a purpose is not a short text.
+        InvalidInput: status is not probation or member, or a word of the terms is not acceptable.
     """
     if bundle.institute == own_institute:
         raise Conflict(f"{own_institute} is this institute itself", field="bundle.institute")
@@ -86,23 +115,29 @@ def add_peer(
             institute=bundle.institute, bundle="", fingerprint="", status="", added_time=now
         )
     row.bundle, row.fingerprint = bundle.to_json().decode(), bundle.fingerprint
-    row.status, row.purposes = str(status), _purposes(purposes)
+    row.status = str(status)
+    terms.apply(row)
     session.add(row)
     session.flush()
     return row
 
 
-def set_status(session: Session, institute: str, status: PeerStatus) -> PeerRow:
-    """Change a peer's status in ``Store.write``; REMOVED drops it.
+def change_peer(
+    session: Session, institute: str, status: PeerStatus | None, terms: Terms
+) -> PeerRow:
+    """Change a peer's status or terms in ``Store.write``; REMOVED drops it.
 
     Raises:
         NotFound: no such peer, or a removed one (add it again).
+        LimitExceeded, InvalidInput: as ``Terms.apply``.
     """
     row = get_peer(session, institute)
     if row.status == PeerStatus.REMOVED:
         hint = "pin its bundle again with comity-node peers add"
         raise NotFound(f"{institute} was removed", field="peer", hint=hint)
-    row.status = str(status)
+    if status is not None:
+        row.status = str(status)
+    terms.apply(row)
     session.add(row)
     session.flush()
     return row
@@ -142,14 +177,16 @@ def _check_room(session: Session) -> None:
         raise LimitExceeded("MAX_PEERS", MAX_PEERS, count + 1, "peers", field="peers")
 
 
-def _purposes(purposes: Sequence[str]) -> str:
-    if len(purposes) > MAX_TAGS:
-        raise LimitExceeded("MAX_TAGS", MAX_TAGS, len(purposes), "purposes", field="purposes")
-    for purpose in purposes:
-        if not 0 < len(purpose) <= MAX_NAME_CHARS:
-            message = f"expected 1 to {MAX_NAME_CHARS} characters, got {len(purpose)}"
-            raise InvalidInput(message, field="purposes")
-    return json.dumps(sorted(set(purposes)), ensure_ascii=False)
+def _words(words: Sequence[str], field: str) -> str:
+    if len(words) > MAX_TAGS:
+        raise LimitExceeded("MAX_TAGS", MAX_TAGS, len(words), field, field=field)
+    for word in words:
+        if not 0 < len(word) <= MAX_NAME_CHARS:
+            message = f"expected 1 to {MAX_NAME_CHARS} characters, got {len(word)}"
+            raise InvalidInput(message, field=field)
+        if not word.isprintable():
+            raise InvalidInput(f"expected printable text, got {word!r:.100}", field=field)
+    return json.dumps(sorted(set(words)), ensure_ascii=False)
 
 
 @lru_cache(maxsize=MAX_PEERS)

@@ -7,14 +7,18 @@ where something that may change later (a peer that is pinned) can make the recor
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from comity.node.reckoning import reckon
 from comity.node.tables import Quarantine
+from comity.record.content import Kind
 from comity.record.errors import InvalidInput, UnknownKey
+from comity.record.limits import MAX_PAYLOAD_BYTES
 from comity.record.record import Record
 from comity.record.wire import record_to_proto
 
@@ -25,6 +29,7 @@ MAX_KEPT_BYTES: Final = 64 << 10
 """A larger record of an unknown key is not kept: its issuer's peers will have it."""
 
 _MAX_MESSAGE_CHARS: Final = 1000
+_PREDICATE_TYPE: Final = re.compile(rb'"predicateType"\s*:\s*"urn:comity:([a-z-]{1,32}):v1"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
             row = Quarantine(
                 peer=peer, record_id=record_id, reason="", message="", quarantine_time=now, count=0
             )
+        row.kind = claimed_kind(refusal.record.envelope.payload)
         row.reason = refusal.error.reason
         row.message = str(refusal.error).replace("\x00", "")[:_MAX_MESSAGE_CHARS]
         row.quarantine_time, row.count = now, row.count + 1
@@ -51,7 +57,9 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
         session.add(row)
         session.flush()
     if refusals:
-        _make_room(session, peer)
+        gone = _make_room(session, peer)
+        named = {refusal.record.record_id for refusal in refusals}
+        reckon(session, "rejected", peer, gone | named, now)
 
 
 def waiting_records(session: Session) -> list[tuple[str, str]]:
@@ -68,17 +76,25 @@ def _kept(refusal: Refusal) -> bytes | None:
     return data if len(data) <= MAX_KEPT_BYTES else None
 
 
-def _make_room(session: Session, peer: str) -> None:
+def claimed_kind(payload: bytes) -> str:
+    """Return the kind that a payload names, good or not; empty where none can be read."""
+    match = _PREDICATE_TYPE.search(payload, 0, MAX_PAYLOAD_BYTES)
+    kind = match[1].decode() if match else ""
+    return kind if kind in set(Kind) else ""
+
+
+def _make_room(session: Session, peer: str) -> set[str]:
     query = (
         select(Quarantine.quarantine_time, Quarantine.record_id)
         .where(Quarantine.peer == peer)
         .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
         .offset(MAX_ENTRIES)
     )
-    surplus = [record_id for _, record_id in session.exec(query)]
+    surplus = {record_id for _, record_id in session.exec(query)}
     if surplus:
         session.connection().execute(
             delete(Quarantine).where(
                 col(Quarantine.peer) == peer, col(Quarantine.record_id).in_(surplus)
             )
         )
+    return surplus

@@ -6,7 +6,9 @@ tail), those whose embargo has ended since, and those whose class was denied and
 
 Where the policy asks for standing, giving uses standing up: of the records issued here, only as
 many are released at once as the policy still allows after each of them, found by search over
-``given`` (it is taken to allow less, not more, as ``given`` grows).
+``given`` (it is taken to allow less, not more, as ``given`` grows). A record is taken to use it up
+if it is the first with substance about its subject; where less was used up than that, because
+sections stayed here, release runs again.
 
 Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
 everything allowed is appended in the end (2); offer numbers have no gaps; what was appended stays.
@@ -14,7 +16,6 @@ everything allowed is appended in the end (2); offer numbers have no gaps; what 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    case,
     exists,
     func,
     insert,
@@ -30,13 +32,23 @@ from sqlalchemy import (
     or_,
     update,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from comity.node.decisions import decide_classes, stamp
 from comity.node.peers import facts_of
+from comity.node.reckoning import move_window, reckon_released, window_has_moved
 from comity.node.shelf import last_number
-from comity.node.standing import add_standing
-from comity.node.tables import Decision, HandlingClass, Part, PeerRow, Release
+from comity.node.standing import SUBSTANCE_CHARS
+from comity.node.tables import (
+    Decision,
+    HandlingClass,
+    Part,
+    PeerRow,
+    RecordRow,
+    Release,
+    StandingEntry,
+)
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
 
@@ -45,6 +57,7 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
     if row.status == PeerStatus.REMOVED:
         return 0
+    move_window(session, row.institute, now)
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
     queue = _Queue(session, row, now)
@@ -54,11 +67,15 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     for class_id, count in limits.items():
         queue.append_first(class_id, count)
     queue.close(held_back)
+    if limits and queue.appended:
+        row.decided = ""
     return queue.appended
 
 
 def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
     """Whether anything that release depends on has changed since it last ran for a peer."""
+    if window_has_moved(session, row.institute, now):
+        return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True
     ended = col(Part.embargo_time).between(row.considered_time + 1, now)
@@ -88,22 +105,22 @@ class _Queue:
             self._insert(source, *which)
 
     def append_first(self, class_id: int, count: int) -> None:
-        """Append the first ``count`` headers of a class, and their sections."""
-        header = col(Part.class_id) == class_id
-        seqs = select(Part.record_seq).where(or_(*self._sources()), header, *self._candidate())
-        chosen = list(self._session.exec(seqs.order_by(col(Part.part_id)).limit(count)))
-        if chosen:
-            classes = col(Part.class_id).in_(self.with_sections([class_id]))
-            self.append(classes, col(Part.record_seq) <= chosen[-1])
+        """Append the records of a class, up to the ``count``th that uses standing up."""
+        if not count:
+            return
+        first = func.min(Part.record_seq)
+        counting = self._headers([class_id], first).where(self._uses_standing())
+        nth = counting.group_by(col(RecordRow.subject)).order_by(first).offset(count - 1).limit(1)
+        last = self._session.connection().execute(nth).scalar_one()
+        classes = col(Part.class_id).in_(self.with_sections([class_id]))
+        self.append(classes, col(Part.record_seq) <= last)
 
     def waiting(self, class_ids: Iterable[int]) -> dict[int, int]:
-        """Count the candidates of some classes."""
-        query = (
-            self._joined(col(Part.class_id), func.count())
-            .where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
-            .group_by(col(Part.class_id))
-        )
-        return dict(self._session.connection().execute(query).all())
+        """Return the classes, of those given, with headers that wait, and how many use standing."""
+        subject = case((self._uses_standing(), col(RecordRow.subject)))
+        query = self._headers(class_ids, col(Part.class_id), func.count(subject.distinct()))
+        counts = self._session.connection().execute(query.group_by(col(Part.class_id)))
+        return dict(counts.all())
 
     def allowed_headers(self) -> list[HandlingClass]:
         """Return the allowed classes of headers, in order."""
@@ -141,8 +158,9 @@ class _Queue:
             connection.execute(
                 done.values(backlog=True).where(col(Decision.class_id).in_(held_back))
             )
-        add_standing(self._session, "given", self._given())
         self._session.flush()
+        if self.appended:
+            reckon_released(self._session, row.institute, self._first, self._now)
 
     def _sources(self) -> list[ColumnElement[bool]]:
         row = self._row
@@ -158,6 +176,24 @@ class _Queue:
         )
         due = or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= self._now)
         return [due, col(Part.origin) != self._row.institute, ~released]
+
+    def _headers(self, class_ids: Iterable[int], *columns: Any) -> Select[Any]:
+        query = self._joined(*columns).join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
+        return query.where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
+
+    def _uses_standing(self) -> ColumnElement[bool]:
+        whole = aliased(Part)
+        content = select(func.sum(whole.content)).where(
+            col(whole.record_seq) == RecordRow.record_seq
+        )
+        substance = content.scalar_subquery() >= SUBSTANCE_CHARS
+        counted = exists().where(
+            col(StandingEntry.peer) == self._row.institute,
+            col(StandingEntry.side) == "given",
+            col(StandingEntry.kind) == RecordRow.kind,
+            col(StandingEntry.subject) == RecordRow.subject,
+        )
+        return substance & ~counted
 
     def _joined(self, *columns: Any) -> Select[Any]:
         query: Select[Any] = select(*columns).select_from(Part)
@@ -184,22 +220,6 @@ class _Queue:
         )
         self._row.offered += done.rowcount
 
-    def _given(self) -> Counter[tuple[str, str]]:
-        query = (
-            select(HandlingClass.class_id, HandlingClass.facts, func.count())
-            .join(Part, col(Part.class_id) == HandlingClass.class_id)
-            .join(Release, col(Release.part_id) == Part.part_id)
-            .where(Release.peer == self._row.institute, Release.offer_number > self._first)
-            .where(col(HandlingClass.header_class_id).is_(None))
-            .group_by(col(HandlingClass.class_id), col(HandlingClass.facts))
-        )
-        given = Counter[tuple[str, str]]()
-        for _, facts, count in self._session.exec(query):
-            part = PartFacts.from_json(facts.encode())
-            if part.own:
-                given[self._row.institute, str(part.kind)] += count
-        return given
-
 
 def _limits(queue: _Queue, peer: PeerFacts, policy: Policy) -> dict[int, int]:
     """Return, for classes of own headers of which not all may be released, how many may."""
@@ -210,25 +230,29 @@ def _limits(queue: _Queue, peer: PeerFacts, policy: Policy) -> dict[int, int]:
     for class_id, count in sorted(waiting.items()):
         part = headers[class_id]
         allowance = _allowance(policy, peer, part, count)
-        if allowance < count:
+        if allowance is not None:
             limits[class_id] = allowance
-        standing = peer.standing.after_giving(part.kind, allowance)
+        given = count if allowance is None else allowance
+        standing = peer.standing.after_giving(part.kind, given)
         peer = replace(peer, standing=standing)
     return limits
 
 
-def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) -> int:
-    """Return how many of ``wanted`` records may be given one after the other."""
+def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) -> int | None:
+    """Return how many of ``wanted`` may be given one after the other; None if all, and more.
+
+    What uses no standing up goes along as long as the policy allows the next one.
+    """
 
     def allowed_after(given: int) -> bool:
         standing = peer.standing.after_giving(part.kind, given)
         return policy.decide(replace(peer, standing=standing), part).allowed
 
-    if allowed_after(wanted - 1):
-        return wanted
-    # invariant of the search: the first `low` records may be given, record `high` (from 1) not
+    if allowed_after(wanted):
+        return None
+    # invariant of the search: after `low` - 1 the next may be given, after `high` not
     low, high = 0, wanted
-    while high - low > 1:
+    while high > low:
         middle = (low + high) // 2
-        low, high = (middle, high) if allowed_after(middle - 1) else (low, middle)
+        low, high = (middle + 1, high) if allowed_after(middle) else (low, middle)
     return low

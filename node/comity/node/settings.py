@@ -8,6 +8,10 @@
     en = "AI Security Institute"
     [replication]
     heartbeat_seconds = 10
+    [standing]
+    window_days = 365
+    [standing.weights]
+    evaluation = 1
 
 Invariants: an unknown key is an error, since a misspelt one would be a setting that is silently
 not in force; a database password is shown by no repr, error or log.
@@ -33,6 +37,7 @@ from pydantic import (
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from comity.record.content import Kind
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
 from comity.record.models import Integer, describe
@@ -71,6 +76,15 @@ heartbeat_seconds = 10
 # Seconds before a lost peer is called again: doubles from the least to the most.
 retry_min_seconds = 1
 retry_max_seconds = 60
+
+[standing]
+# Days for which what was received and given counts as recent.
+window_days = 365
+
+# What a record of a kind, received from a peer, is worth towards every other kind. A kind that is
+# not named earns only its own kind.
+[standing.weights]
+# evaluation = 1
 """
 
 
@@ -139,6 +153,16 @@ class Replication(_Table):
         return self
 
 
+class Standing(_Table):
+    """How standing is counted; ``comity.node.standing`` has the rule.
+
+    ``window_days`` is 1 to 36500, a weight 0 to 1000.
+    """
+
+    window_days: Annotated[Integer, Field(ge=1, le=36_500)] = 365
+    weights: dict[Kind, Annotated[Integer, Field(ge=0, le=1000)]] = {}
+
+
 class Settings(_Table):
     """All settings of a node. ``address`` and ``listen`` are ``host:port``.
 
@@ -151,6 +175,7 @@ class Settings(_Table):
     listen: _Address = ""
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
     replication: Replication = Replication()
+    standing: Standing = Standing()
 
     @property
     def database_url(self) -> str:
@@ -232,7 +257,8 @@ def _read(file: Path) -> str:
 def _refusal(error: ValidationError, file: Path) -> BadConfig:
     path, message = describe(error)
     if message == "unknown field":
-        table = Replication if path.startswith(".replication.") else Settings
+        tables: dict[str, type[_Table]] = {"replication": Replication, "standing": Standing}
+        table = tables.get(path.split(".")[1], Settings)
         message = f"unknown key; expected one of {', '.join(table.model_fields)}"
     return BadConfig(message, field=f"{file}: {path.lstrip('.')}".removesuffix(": "))
 

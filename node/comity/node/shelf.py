@@ -6,7 +6,6 @@ header's part comes before its sections' parts; standing and the log change with
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.classes import ClassKey
 from comity.node.clock import to_milliseconds
-from comity.node.standing import add_standing
+from comity.node.reckoning import reckon_records
 from comity.node.tables import HEADER, LogEntry, Part, PartDomain, RecordRow, RecordTag
 from comity.node.words import header_words, model_words, section_words
 from comity.record.log import leaf
@@ -36,7 +35,7 @@ class Shelf:
         self._rows: dict[type[SQLModel], list[dict[str, Any]]] = {
             table: [] for table in (RecordRow, RecordTag, Part, PartDomain, LogEntry)
         }
-        self._received = Counter[tuple[str, str]]()
+        self._touched: set[tuple[str, str]] = set()
         self._record_seq: int = last_number(session, RecordRow.record_seq)
         self._part_id: int = last_number(session, Part.part_id)
 
@@ -52,6 +51,7 @@ class Shelf:
                 "kind": str(kind),
                 "issuer": issuer,
                 "issue_time": to_milliseconds(predicate.issue_time),
+                "subject": _subject(arrival),
                 "model": model_words(arrival.opened),
                 "supersedes": predicate.supersedes,
                 "superseded": False,
@@ -66,12 +66,13 @@ class Shelf:
             self._rows[RecordTag].append({"tag": tag, "record_seq": self._record_seq})
         if own:
             self._log(arrival)
-        else:
-            self._received[issuer, str(kind)] += 1
         return self._record_seq
 
     def add_parts(self, arrival: Arrival, record_seq: int, sections: set[int]) -> None:
         """Take those parts of a record that are not held; HEADER is its header."""
+        if sections:
+            issuer = arrival.opened.statement.issuer.institute
+            self._touched.add((issuer, _subject(arrival)))
         for section in sorted(sections):
             self._part_id += 1
             described = arrival.parts[section]
@@ -94,8 +95,7 @@ class Shelf:
         for table, rows in self._rows.items():
             if rows:
                 insert_rows(self._session, table, rows)
-        add_standing(self._session, "received", self._received)
-        self._mark_superseded()
+        reckon_records(self._session, self._touched | self._mark_superseded(), self._now)
 
     def _log(self, arrival: Arrival) -> None:
         entries = self._rows[LogEntry]
@@ -106,7 +106,8 @@ class Shelf:
         record_id = arrival.opened.record_id
         entries.append({"log_index": self._log_index, "record_id": record_id, "leaf": body})
 
-    def _mark_superseded(self) -> None:
+    def _mark_superseded(self) -> set[tuple[str, str]]:
+        """Mark records that have been superseded; return their (issuer, subject)."""
         # either end may have arrived first: mark what this batch names, and what was named before
         rows = self._rows[RecordRow]
         ids = {row["supersedes"] for row in rows} - {None} | {row["record_id"] for row in rows}
@@ -114,8 +115,12 @@ class Shelf:
         named = exists().where(
             col(later.supersedes) == RecordRow.record_id, col(later.issuer) == RecordRow.issuer
         )
-        change = update(RecordRow).where(col(RecordRow.record_id).in_(ids), named)
-        self._session.connection().execute(change.values(superseded=True))
+        which = (col(RecordRow.record_id).in_(ids), ~col(RecordRow.superseded), named)
+        found = set(self._session.exec(select(RecordRow.issuer, RecordRow.subject).where(*which)))
+        if found:
+            change = update(RecordRow).where(*which).values(superseded=True)
+            self._session.connection().execute(change)
+        return found
 
 
 def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
@@ -138,19 +143,26 @@ def last_number(session: Session, column: Any, default: int = 0) -> int:
     return default if number is None else number
 
 
+def _subject(arrival: Arrival) -> str:
+    return arrival.opened.statement.subject[0].digest.sha256
+
+
 def _content(opened: OpenedRecord, section: int) -> dict[str, Any]:
     if section == HEADER:
         handling = opened.statement.predicate.handling
         size = len(opened.record.envelope.payload)
-        content = {"name": "", "words": header_words(opened), "size": size, "disclosure": None}
+        words = header_words(opened)
+        columns = {"name": "", "words": words, "content": 0, "size": size, "disclosure": None}
     else:
         handling = opened.statement.section_handling(section)
         disclosure = opened.disclosures[section]
-        content = {
+        words, content = section_words(opened, section)
+        columns = {
             "name": disclosure.name,
-            "words": section_words(opened, section),
+            "words": words,
+            "content": content,
             "size": len(disclosure.encoded),
             "disclosure": disclosure.encoded,
         }
     embargo = handling.embargo
-    return content | {"embargo_time": to_milliseconds(embargo) if embargo else None}
+    return columns | {"embargo_time": to_milliseconds(embargo) if embargo else None}

@@ -42,6 +42,8 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
         status=row.status,
         fingerprint=row.fingerprint,
         purposes=json.loads(row.purposes),
+        groups=json.loads(row.groups),
+        clearances=json.loads(row.clearances),
         released=row.offered,
         receipted=row.receipted,
         received=session.exec(received).one(),

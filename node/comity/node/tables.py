@@ -8,8 +8,13 @@ their order is the order of commits and a watermark never skips a row.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+# only a column of type INTEGER is SQLite's own row number, which saves an index
+RowNumber: Any = BigInteger().with_variant(Integer, "sqlite")
 
 HEADER = -1
 """``Part.section`` of a record's header; sections count from 0 as in the header."""
@@ -23,19 +28,26 @@ class NodeState(SQLModel, table=True):
     institute: str
     epoch: str
     """128 random bits, hex: names this life of the database in cursors."""
+    window: int = Field(default=365 * 86_400_000, sa_type=BigInteger)
+    """How long what was received and given counts towards standing, in milliseconds."""
+    weights: str = Field(default="{}", sa_type=Text)
+    """JSON object: what a record of a kind is worth towards every other kind."""
 
 
 class RecordRow(SQLModel, table=True):
     """A record's header, as signed, and what searches need of it."""
 
     __tablename__ = "record"
+    __table_args__ = (Index("record_by_subject", "issuer", "subject"),)
     record_seq: int = Field(
-        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     record_id: str = Field(max_length=64, unique=True)
     kind: str = Field(max_length=32, index=True)
-    issuer: str = Field(max_length=253, index=True)
+    issuer: str = Field(max_length=253)
     issue_time: int = Field(sa_type=BigInteger)
+    subject: str = Field(max_length=64)
+    """Digest of what the record is about."""
     model: str = Field(sa_type=Text)
     """Lower-case subject name and model descriptor."""
     supersedes: str | None = Field(default=None, max_length=64, index=True)
@@ -52,7 +64,7 @@ class RecordTag(SQLModel, table=True):
 
     __tablename__ = "record_tag"
     tag: str = Field(max_length=256, primary_key=True)
-    record_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
+    record_seq: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq")
 
 
 class HandlingClass(SQLModel, table=True):
@@ -79,7 +91,7 @@ class Part(SQLModel, table=True):
         Index("part_by_embargo", "embargo_time"),
     )
     part_id: int = Field(
-        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     record_seq: int = Field(sa_type=BigInteger, foreign_key="record.record_seq")
     section: int
@@ -89,6 +101,8 @@ class Part(SQLModel, table=True):
     origin: str = Field(max_length=253)
     severity: int = Field(default=0, index=True)
     """Rank of the highest severity in a section; 0 is not stated."""
+    content: int
+    """Characters of text that count towards the record's substance; see ``standing``."""
     words: str = Field(sa_type=Text)
     """Lower-case text that search looks in."""
     size: int
@@ -101,7 +115,7 @@ class PartDomain(SQLModel, table=True):
 
     __tablename__ = "part_domain"
     domain: str = Field(max_length=256, primary_key=True)
-    part_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="part.part_id")
+    part_id: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
 
 
 class PeerRow(SQLModel, table=True):
@@ -113,7 +127,9 @@ class PeerRow(SQLModel, table=True):
     fingerprint: str = Field(max_length=64)
     status: str = Field(max_length=16)
     purposes: str = Field(default="[]", sa_type=Text)
-    """JSON list."""
+    """JSON list, as are ``groups`` and ``clearances``."""
+    groups: str = Field(default="[]", sa_type=Text)
+    clearances: str = Field(default="[]", sa_type=Text)
     added_time: int = Field(sa_type=BigInteger)
     offered: int = Field(default=0, sa_type=BigInteger)
     """Number of the last offer in its queue."""
@@ -132,15 +148,48 @@ class PeerRow(SQLModel, table=True):
 
 
 class Standing(SQLModel, table=True):
-    """Reciprocity with a peer, by kind."""
+    """Reciprocity with a peer, by kind: counts of the entries below.
+
+    A plain column counts within the window, its ``_ever`` since the beginning.
+    """
 
     __tablename__ = "standing"
     peer: str = Field(max_length=253, primary_key=True)
     kind: str = Field(max_length=32, primary_key=True)
+    """Empty for what was rejected and claimed no kind."""
     received: int = Field(default=0, sa_type=BigInteger)
-    """Records that it issued and this node stores."""
+    received_ever: int = Field(default=0, sa_type=BigInteger)
     given: int = Field(default=0, sa_type=BigInteger)
-    """Records issued here that were released to it."""
+    """Given and signed for."""
+    given_ever: int = Field(default=0, sa_type=BigInteger)
+    pending: int = Field(default=0, sa_type=BigInteger)
+    """Released and not yet signed for."""
+    pending_ever: int = Field(default=0, sa_type=BigInteger)
+    rejected: int = Field(default=0, sa_type=BigInteger)
+    rejected_ever: int = Field(default=0, sa_type=BigInteger)
+
+
+class StandingEntry(SQLModel, table=True):
+    """A subject that counts towards standing with a peer; see ``standing`` for the rule."""
+
+    __tablename__ = "standing_entry"
+    __table_args__ = (
+        Index("standing_entry_by_time", "peer", "recent", "counted_time"),
+        Index("standing_entry_by_offer", "peer", "side", "offer_number"),
+        Index("standing_entry_by_subject", "subject"),
+    )
+    peer: str = Field(max_length=253, primary_key=True)
+    side: str = Field(max_length=8, primary_key=True)
+    """received, given or rejected."""
+    kind: str = Field(max_length=32, primary_key=True)
+    subject: str = Field(max_length=64, primary_key=True)
+    """Digest of the subject; of what was rejected, the record's id."""
+    counted_time: int = Field(sa_type=BigInteger)
+    """Since when it counts."""
+    recent: bool
+    """Whether it is counted within the window."""
+    offer_number: int = Field(default=0, sa_type=BigInteger)
+    """Of what was given, the offer that made it count; it is pending until that is signed for."""
 
 
 class PolicyVersion(SQLModel, table=True):
@@ -180,7 +229,7 @@ class Release(SQLModel, table=True):
     """The decision to give a part to a peer, kept for ever, and its place in the queue."""
 
     __tablename__ = "release"
-    __table_args__ = (UniqueConstraint("peer", "part_id"), Index("release_by_part", "part_id"))
+    __table_args__ = (UniqueConstraint("part_id", "peer"), {"sqlite_with_rowid": False})
     peer: str = Field(max_length=253, primary_key=True)
     offer_number: int = Field(sa_type=BigInteger, primary_key=True)
     part_id: int = Field(sa_type=BigInteger, foreign_key="part.part_id")
@@ -194,7 +243,7 @@ class ReceiptRow(SQLModel, table=True):
     __tablename__ = "receipt"
     __table_args__ = (Index("receipt_by_peer", "peer", "ours", "receipt_id"),)
     receipt_id: int = Field(
-        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     peer: str = Field(max_length=253)
     ours: bool
@@ -214,6 +263,8 @@ class Quarantine(SQLModel, table=True):
     __tablename__ = "quarantine"
     peer: str = Field(max_length=253, primary_key=True)
     record_id: str = Field(max_length=64, primary_key=True)
+    kind: str = Field(default="", max_length=32)
+    """What it says it is; empty where that cannot be read."""
     reason: str = Field(max_length=64)
     message: str = Field(sa_type=Text)
     quarantine_time: int = Field(sa_type=BigInteger, index=True)
@@ -227,7 +278,7 @@ class LogEntry(SQLModel, table=True):
 
     __tablename__ = "log_entry"
     log_index: int = Field(
-        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     record_id: str = Field(max_length=64, unique=True)
     leaf: bytes = Field(sa_type=LargeBinary)

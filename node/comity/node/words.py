@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from comity.record.record import OpenedRecord
 
+SOURCES: Final = "sources"
+"""The section that says where a record's content was taken from, and adds none."""
+
 MAX_WORDS_CHARS: Final = 65_536
 """Longer text is cut: search is for finding a record, not for reading it."""
 
@@ -30,9 +33,12 @@ def header_words(opened: OpenedRecord) -> str:
     return _join([*predicate.title.values(), *predicate.summary.values(), *predicate.tags])
 
 
-def section_words(opened: OpenedRecord, index: int) -> str:
-    """Return every text in a disclosed section."""
-    return _join(_texts(opened.disclosures[index].value))
+def section_words(opened: OpenedRecord, index: int) -> tuple[str, int]:
+    """Return every text in a disclosed section, and how many characters of content that is."""
+    disclosure = opened.disclosures[index]
+    texts = _texts(disclosure.value)
+    content = 0 if disclosure.name == SOURCES else min(sum(map(len, texts)), MAX_WORDS_CHARS)
+    return _join(texts), content
 
 
 def _join(texts: Iterable[str]) -> str:

@@ -57,6 +57,8 @@ class Peer(_message.Message):
     QUARANTINED_FIELD_NUMBER: _builtins.int
     CONTACT_TIME_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    CLEARANCES_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Institute id."""
     address: _builtins.str
@@ -87,6 +89,14 @@ class Peer(_message.Message):
     def contact_time(self) -> _timestamp_pb2.Timestamp:
         """When a batch, a heartbeat or a receipt last came from it; unset if never."""
 
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Groups that the operator put it in."""
+
+    @_builtins.property
+    def clearances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Clearances that the operator gave it."""
+
     def __init__(
         self,
         *,
@@ -102,10 +112,12 @@ class Peer(_message.Message):
         quarantined: _builtins.int = ...,
         contact_time: _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+        clearances: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,6 +194,8 @@ class AddPeerRequest(_message.Message):
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     PURPOSES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    CLEARANCES_FIELD_NUMBER: _builtins.int
     bundle: _builtins.bytes
     """Trust bundle as JSON. At most 256 KiB."""
     fingerprint: _builtins.str
@@ -190,7 +204,17 @@ class AddPeerRequest(_message.Message):
     """probation or member. Empty means member."""
     @_builtins.property
     def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Purposes that the peer is bound to. At most 64."""
+        """Purposes that the peer is bound to, at most 64 of 1 to 256 characters. None leaves those of a
+        peer that is pinned already; SetPeerTerms takes them away.
+        """
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Groups that the operator puts it in; as purposes."""
+
+    @_builtins.property
+    def clearances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Clearances that the operator gives it; as purposes."""
 
     def __init__(
         self,
@@ -199,10 +223,12 @@ class AddPeerRequest(_message.Message):
         fingerprint: _builtins.str = ...,
         status: _builtins.str = ...,
         purposes: _abc.Iterable[_builtins.str] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+        clearances: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "fingerprint", b"fingerprint", "purposes", b"purposes", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "clearances", b"clearances", "fingerprint", b"fingerprint", "groups", b"groups", "purposes", b"purposes", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -322,6 +348,94 @@ class SetPeerStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetPeerStatusResponse: _TypeAlias = SetPeerStatusResponse  # noqa: Y015
+
+@_typing.final
+class Words(_message.Message):
+    """A list of words that may be empty, where no list at all means something else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 64, of 1 to 256 characters."""
+
+    def __init__(
+        self,
+        *,
+        words: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Words: _TypeAlias = Words  # noqa: Y015
+
+@_typing.final
+class SetPeerTermsRequest(_message.Message):
+    """Request of SetPeerTerms. A list that is set replaces the former one; one that is unset leaves it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTITUTE_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    CLEARANCES_FIELD_NUMBER: _builtins.int
+    institute: _builtins.str
+    """Institute id."""
+    @_builtins.property
+    def purposes(self) -> Global___Words:
+        """Purposes that the peer is bound to."""
+
+    @_builtins.property
+    def groups(self) -> Global___Words:
+        """Groups that the operator puts it in."""
+
+    @_builtins.property
+    def clearances(self) -> Global___Words:
+        """Clearances that the operator gives it."""
+
+    def __init__(
+        self,
+        *,
+        institute: _builtins.str = ...,
+        purposes: Global___Words | None = ...,
+        groups: Global___Words | None = ...,
+        clearances: Global___Words | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clearances", b"clearances", "groups", b"groups", "purposes", b"purposes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clearances", b"clearances", "groups", b"groups", "institute", b"institute", "purposes", b"purposes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPeerTermsRequest: _TypeAlias = SetPeerTermsRequest  # noqa: Y015
+
+@_typing.final
+class SetPeerTermsResponse(_message.Message):
+    """Answer of SetPeerTerms."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def peer(self) -> Global___Peer:
+        """The peer."""
+
+    def __init__(
+        self,
+        *,
+        peer: Global___Peer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPeerTermsResponse: _TypeAlias = SetPeerTermsResponse  # noqa: Y015
 
 @_typing.final
 class RemovePeerRequest(_message.Message):

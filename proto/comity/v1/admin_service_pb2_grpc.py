@@ -55,6 +55,11 @@ class AdminServiceStub:
                 request_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.FromString,
                 _registered_method=True)
+        self.SetPeerTerms = channel.unary_unary(
+                '/comity.v1.AdminService/SetPeerTerms',
+                request_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.FromString,
+                _registered_method=True)
         self.RemovePeer = channel.unary_unary(
                 '/comity.v1.AdminService/RemovePeer',
                 request_serializer=comity_dot_v1_dot_admin__service__pb2.RemovePeerRequest.SerializeToString,
@@ -104,6 +109,13 @@ class AdminServiceServicer:
 
     def SetPeerStatus(self, request, context):
         """Changes a peer's status.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPeerTerms(self, request, context):
+        """Changes a peer's purposes, groups and clearances, which policies may speak of.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +171,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SetPeerStatus,
                     request_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.FromString,
                     response_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.SerializeToString,
+            ),
+            'SetPeerTerms': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPeerTerms,
+                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.SerializeToString,
             ),
             'RemovePeer': grpc.unary_unary_rpc_method_handler(
                     servicer.RemovePeer,
@@ -290,6 +307,33 @@ class AdminService:
             '/comity.v1.AdminService/SetPeerStatus',
             comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.SerializeToString,
             comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPeerTerms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AdminService/SetPeerTerms',
+            comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.SerializeToString,
+            comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.FromString,
             options,
             channel_credentials,
             insecure,

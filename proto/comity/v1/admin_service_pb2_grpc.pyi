@@ -41,6 +41,8 @@ class AdminServiceStub:
     """Lists the peers and how replication with each stands."""
     SetPeerStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.SetPeerStatusRequest, _admin_service_pb2.SetPeerStatusResponse]
     """Changes a peer's status."""
+    SetPeerTerms: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.SetPeerTermsRequest, _admin_service_pb2.SetPeerTermsResponse]
+    """Changes a peer's purposes, groups and clearances, which policies may speak of."""
     RemovePeer: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RemovePeerRequest, _admin_service_pb2.RemovePeerResponse]
     """Drops a peer: its certificates no longer open anything. What was released stays on record."""
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetPolicyRequest, _admin_service_pb2.GetPolicyResponse]
@@ -63,6 +65,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Lists the peers and how replication with each stands."""
     SetPeerStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.SetPeerStatusRequest, _admin_service_pb2.SetPeerStatusResponse]  # type: ignore[assignment]
     """Changes a peer's status."""
+    SetPeerTerms: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.SetPeerTermsRequest, _admin_service_pb2.SetPeerTermsResponse]  # type: ignore[assignment]
+    """Changes a peer's purposes, groups and clearances, which policies may speak of."""
     RemovePeer: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RemovePeerRequest, _admin_service_pb2.RemovePeerResponse]  # type: ignore[assignment]
     """Drops a peer: its certificates no longer open anything. What was released stays on record."""
     GetPolicy: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetPolicyRequest, _admin_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
@@ -106,6 +110,14 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.SetPeerStatusResponse, _abc.Awaitable[_admin_service_pb2.SetPeerStatusResponse]]:
         """Changes a peer's status."""
+
+    @_abc_1.abstractmethod
+    def SetPeerTerms(
+        self,
+        request: _admin_service_pb2.SetPeerTermsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.SetPeerTermsResponse, _abc.Awaitable[_admin_service_pb2.SetPeerTermsResponse]]:
+        """Changes a peer's purposes, groups and clearances, which policies may speak of."""
 
     @_abc_1.abstractmethod
     def RemovePeer(

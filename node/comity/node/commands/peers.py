@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from comity.client.files import naming, read_file
 from comity.client.terminal import err, examples, out, print_json, print_table, table, text
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node
-from comity.node.peers import get_peer, pinned_peers
+from comity.node.peers import Terms, get_peer, pinned_peers
 from comity.node.status import peer_status
 from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
@@ -35,9 +34,27 @@ app = typer.Typer(
 
 _ADD_EXAMPLES = examples(
     "comity-node peers add ca.aisi.example.bundle.json",
-    "comity-node peers add ca.bundle.json --status probation --purpose research",
+    "comity-node peers add ca.bundle.json --status probation --purpose research --group g7",
     "comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits",
 )
+
+_SET_EXAMPLES = examples(
+    "comity-node peers set ca.aisi.example --group joint-testing --clearance bio",
+    "comity-node peers set ca.aisi.example --no-clearances --status probation",
+)
+
+_Purposes = Annotated[
+    list[str] | None,
+    typer.Option("--purpose", metavar="WORD", help="Use that the peer is bound to; repeatable."),
+]
+_Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="WORD", help="Group that you put the peer in; repeatable."),
+]
+_Clearances = Annotated[
+    list[str] | None,
+    typer.Option("--clearance", metavar="WORD", help="What you clear it for; repeatable."),
+]
 
 Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute id of the peer.")]
 
@@ -57,16 +74,16 @@ def add(
         PeerStatus | None,
         typer.Option(help="probation or member; as it was for a pinned peer, else member."),
     ] = None,
-    purpose: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORD", help="Use that the peer is bound to; repeatable."),
-    ] = None,
+    purposes: _Purposes = None,
+    groups: _Groups = None,
+    clearances: _Clearances = None,
     as_json: Json = False,
 ) -> None:
     """Pin a peer's trust bundle, or replace the pinned one.
 
     Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
-    does not carry the file, such as the telephone.
+    does not carry the file, such as the telephone. Purposes, groups and clearances that were set
+    before stay unless new ones are given.
     """
     data = read_file(file, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
     with naming(file):
@@ -77,7 +94,9 @@ def add(
             _compare(bundle, fingerprint)
         elif not yes:
             _ask(bundle, former)
-        row = node.add_peer(bundle, status or _status(former), _purposes(former, purpose))
+        # an option that is not given is an empty list here
+        words = (given or None for given in (purposes, groups, clearances))
+        row = node.add_peer(bundle, status or _status(former), *words)
         _print_peer(node, row, as_json=as_json)
 
 
@@ -136,6 +155,44 @@ def resume(
     _set_status(context, institute, status, as_json=as_json)
 
 
+@app.command(name="set", epilog=_SET_EXAMPLES)
+def set_(
+    context: typer.Context,
+    institute: Institute,
+    status: Annotated[
+        PeerStatus | None, typer.Option(help="probation, member or suspended.")
+    ] = None,
+    purposes: _Purposes = None,
+    groups: _Groups = None,
+    clearances: _Clearances = None,
+    no_purposes: Annotated[
+        bool, typer.Option("--no-purposes", help="The peer is bound to no use.")
+    ] = False,
+    no_groups: Annotated[bool, typer.Option("--no-groups", help="It is in no group.")] = False,
+    no_clearances: Annotated[
+        bool, typer.Option("--no-clearances", help="It is cleared for nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Change what you agreed with a peer, and how you filed it, for your policy to go by.
+
+    The words of an option replace all former ones of their list; what is not named stays.
+    """
+    if status is PeerStatus.REMOVED:
+        hint = "comity-node peers remove drops a peer"
+        raise InvalidInput("expected probation, member or suspended", field="--status", hint=hint)
+    terms = Terms(
+        _choice(purposes, no_purposes, "purpose"),
+        _choice(groups, no_groups, "group"),
+        _choice(clearances, no_clearances, "clearance"),
+    )
+    if status is None and terms == Terms():
+        message = "expected a status or words to set, got neither"
+        raise InvalidInput(message, hint="add --help to see what can be set")
+    with open_node(context) as node:
+        _print_peer(node, node.change_peer(institute, status, terms), as_json=as_json)
+
+
 @app.command(epilog=examples("comity-node peers remove ca.aisi.example"))
 def remove(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
     """Drop a peer: its certificates no longer open anything.
@@ -185,11 +242,11 @@ def _status(former: PeerRow | None) -> PeerStatus:
     return PeerStatus.PROBATION if kept else PeerStatus.MEMBER
 
 
-def _purposes(former: PeerRow | None, purposes: list[str] | None) -> list[str]:
-    if purposes or former is None:
-        return purposes or []
-    kept: list[str] = json.loads(former.purposes)
-    return kept
+def _choice(words: list[str] | None, none: bool, option: str) -> list[str] | None:
+    if words and none:
+        message = f"expected --{option} or --no-{option}s, got both"
+        raise InvalidInput(message, field=f"--{option}")
+    return [] if none else words or None
 
 
 def _set_status(
@@ -207,7 +264,8 @@ def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
         return
     value["fingerprint"] = spoken(row.fingerprint)
     value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
-    value["purposes"] = ", ".join(value["purposes"]) or "not bound"
+    for name, empty in (("purposes", "not bound"), ("groups", "none"), ("clearances", "none")):
+        value[name] = ", ".join(value[name]) or empty
     for label, item in value.items():
         shown = "-" if item in (None, "") else str(item)
         out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
@@ -223,6 +281,8 @@ def peer_value(peer: pb.Peer) -> dict[str, Any]:
         "status": peer.status,
         "fingerprint": peer.fingerprint,
         "purposes": list(peer.purposes),
+        "groups": list(peer.groups),
+        "clearances": list(peer.clearances),
         "released": peer.released,
         "receipted": peer.receipted,
         "received": peer.received,

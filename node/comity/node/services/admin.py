@@ -9,6 +9,7 @@ from comity.node.bell import Bell
 from comity.node.clock import to_timestamp
 from comity.node.explain import PartExplanation, explain
 from comity.node.node import Node
+from comity.node.peers import Terms
 from comity.node.policy import PolicyInForce, policy_in_force
 from comity.node.search import find_record
 from comity.node.status import node_status, peer_status
@@ -48,7 +49,9 @@ class AdminServicer(rpc.AdminServiceServicer):
             message = f"expected {bundle.fingerprint}, got {request.fingerprint!r:.100}"
             raise BadBundle(message, field="fingerprint")
         status = _status(request.status or PeerStatus.MEMBER)
-        row = await asyncio.to_thread(self._node.add_peer, bundle, status, list(request.purposes))
+        # a repeated field cannot be absent: an empty one leaves what was there
+        words = (list(w) or None for w in (request.purposes, request.groups, request.clearances))
+        row = await asyncio.to_thread(self._node.add_peer, bundle, status, *words)
         self._bell.ring()
         return pb.AddPeerResponse(peer=await asyncio.to_thread(self._peer, row))
 
@@ -62,6 +65,20 @@ class AdminServicer(rpc.AdminServiceServicer):
         row = await asyncio.to_thread(self._node.set_peer_status, request.institute, status)
         self._bell.ring()
         return pb.SetPeerStatusResponse(peer=await asyncio.to_thread(self._peer, row))
+
+    async def SetPeerTerms(  # noqa: N802
+        self, request: pb.SetPeerTermsRequest, context: Any
+    ) -> pb.SetPeerTermsResponse:
+        """Change a peer's purposes, groups and clearances."""
+        terms = Terms(
+            purposes=request.purposes.words if request.HasField("purposes") else None,
+            groups=request.groups.words if request.HasField("groups") else None,
+            clearances=request.clearances.words if request.HasField("clearances") else None,
+        )
+        change = self._node.change_peer
+        row = await asyncio.to_thread(change, request.institute, None, terms)
+        self._bell.ring()
+        return pb.SetPeerTermsResponse(peer=await asyncio.to_thread(self._peer, row))
 
     async def RemovePeer(  # noqa: N802
         self, request: pb.RemovePeerRequest, context: Any

@@ -34,7 +34,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "log_entry",
-        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "log_index",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("record_id", sa.String(length=64), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("log_index"),
@@ -45,6 +50,8 @@ def upgrade() -> None:
         sa.Column("node_id", sa.Integer(), nullable=False),
         sa.Column("institute", sa.String(), nullable=False),
         sa.Column("epoch", sa.String(), nullable=False),
+        sa.Column("window", sa.BigInteger(), nullable=False),
+        sa.Column("weights", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("node_id"),
     )
     op.create_table(
@@ -54,6 +61,8 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("purposes", sa.Text(), nullable=False),
+        sa.Column("groups", sa.Text(), nullable=False),
+        sa.Column("clearances", sa.Text(), nullable=False),
         sa.Column("added_time", sa.BigInteger(), nullable=False),
         sa.Column("offered", sa.BigInteger(), nullable=False),
         sa.Column("receipted", sa.BigInteger(), nullable=False),
@@ -77,6 +86,7 @@ def upgrade() -> None:
         "quarantine",
         sa.Column("peer", sa.String(length=253), nullable=False),
         sa.Column("record_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("quarantine_time", sa.BigInteger(), nullable=False),
@@ -91,7 +101,12 @@ def upgrade() -> None:
 
     op.create_table(
         "receipt",
-        sa.Column("receipt_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "receipt_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("peer", sa.String(length=253), nullable=False),
         sa.Column("ours", sa.Boolean(), nullable=False),
         sa.Column("cursor", sa.String(length=256), nullable=False),
@@ -107,11 +122,17 @@ def upgrade() -> None:
 
     op.create_table(
         "record",
-        sa.Column("record_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "record_seq",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("record_id", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("issuer", sa.String(length=253), nullable=False),
         sa.Column("issue_time", sa.BigInteger(), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("supersedes", sa.String(length=64), nullable=True),
         sa.Column("superseded", sa.Boolean(), nullable=False),
@@ -124,9 +145,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("record_id"),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_record_issuer"), ["issuer"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_kind"), ["kind"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_supersedes"), ["supersedes"], unique=False)
+        batch_op.create_index("record_by_subject", ["issuer", "subject"], unique=False)
 
     op.create_table(
         "ruling",
@@ -142,9 +163,35 @@ def upgrade() -> None:
         sa.Column("peer", sa.String(length=253), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("received_ever", sa.BigInteger(), nullable=False),
         sa.Column("given", sa.BigInteger(), nullable=False),
+        sa.Column("given_ever", sa.BigInteger(), nullable=False),
+        sa.Column("pending", sa.BigInteger(), nullable=False),
+        sa.Column("pending_ever", sa.BigInteger(), nullable=False),
+        sa.Column("rejected", sa.BigInteger(), nullable=False),
+        sa.Column("rejected_ever", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("peer", "kind"),
     )
+    op.create_table(
+        "standing_entry",
+        sa.Column("peer", sa.String(length=253), nullable=False),
+        sa.Column("side", sa.String(length=8), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("counted_time", sa.BigInteger(), nullable=False),
+        sa.Column("recent", sa.Boolean(), nullable=False),
+        sa.Column("offer_number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("peer", "side", "kind", "subject"),
+    )
+    with op.batch_alter_table("standing_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            "standing_entry_by_offer", ["peer", "side", "offer_number"], unique=False
+        )
+        batch_op.create_index("standing_entry_by_subject", ["subject"], unique=False)
+        batch_op.create_index(
+            "standing_entry_by_time", ["peer", "recent", "counted_time"], unique=False
+        )
+
     op.create_table(
         "decision",
         sa.Column("peer", sa.String(length=253), nullable=False),
@@ -164,7 +211,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "part",
-        sa.Column("part_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "part_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("record_seq", sa.BigInteger(), nullable=False),
         sa.Column("section", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=256), nullable=False),
@@ -172,6 +224,7 @@ def upgrade() -> None:
         sa.Column("embargo_time", sa.BigInteger(), nullable=True),
         sa.Column("origin", sa.String(length=253), nullable=False),
         sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("content", sa.Integer(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("disclosure", sa.LargeBinary(), nullable=True),
@@ -194,7 +247,9 @@ def upgrade() -> None:
     op.create_table(
         "record_tag",
         sa.Column("tag", sa.String(length=256), nullable=False),
-        sa.Column("record_seq", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "record_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.ForeignKeyConstraint(
             ["record_seq"],
             ["record.record_seq"],
@@ -204,7 +259,7 @@ def upgrade() -> None:
     op.create_table(
         "part_domain",
         sa.Column("domain", sa.String(length=256), nullable=False),
-        sa.Column("part_id", sa.BigInteger(), nullable=False),
+        sa.Column("part_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
             ["part_id"],
             ["part.part_id"],
@@ -227,10 +282,9 @@ def upgrade() -> None:
             ["ruling.ruling_id"],
         ),
         sa.PrimaryKeyConstraint("peer", "offer_number"),
-        sa.UniqueConstraint("peer", "part_id"),
+        sa.UniqueConstraint("part_id", "peer"),
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("release", schema=None) as batch_op:
-        batch_op.create_index("release_by_part", ["part_id"], unique=False)
 
 
 def downgrade() -> None:
@@ -241,6 +295,7 @@ def downgrade() -> None:
         "record_tag",
         "part",
         "decision",
+        "standing_entry",
         "standing",
         "ruling",
         "record",
