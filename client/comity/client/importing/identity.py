@@ -74,12 +74,13 @@ class Identity:
         if self.repository:
             owner, _, name = self.repository.rpartition("/")
             return PackageURL("huggingface", owner, name, self.revision or None).to_string()
-        parts = (self.provider, self.model, self.version)
-        whole = PackageURL("generic", *parts).to_string()
-        if len(whole) <= _PURL_CHARS:
-            return whole
+        whole = self._generic_purl(_TITLE_CHARS)
         # percent-encoding makes up to twelve characters of one
-        return PackageURL("generic", *(part[: _PURL_CHARS // 40] for part in parts)).to_string()
+        return whole if len(whole) <= _PURL_CHARS else self._generic_purl(_PURL_CHARS // 40)
+
+    def _generic_purl(self, chars: int) -> str:
+        provider, model, version = (t[:chars] for t in (self.provider, self.model, self.version))
+        return PackageURL("generic", provider, model, version).to_string()
 
 
 def identify(

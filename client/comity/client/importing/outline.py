@@ -126,6 +126,8 @@ def _is_title(text: str) -> bool:
 def _is_known(line: str) -> bool:
     # "Limitations" alone is a heading; a sentence that speaks of limitations is not
     words = plain(line).split()
+    if line.endswith((":", "：")) and len(words) <= 2 and Topic.CAUTION in topics_of(line):
+        return True
     firm = {Topic.LIMITATION, Topic.RISK, Topic.OUT_OF_SCOPE, Topic.INTENDED, Topic.CAPABILITY}
     return len(words) <= 5 and _is_title(line) and bool(topics_of(line) & firm)
 

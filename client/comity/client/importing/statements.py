@@ -17,6 +17,7 @@ from comity.client.importing.markdown import plain
 from comity.client.importing.markup import Block, Kind
 from comity.client.importing.outline import Passage
 from comity.client.importing.wording import (
+    CAPABLE,
     FILLER,
     HARMS,
     LIMITING,
@@ -59,25 +60,31 @@ class Findings:
     def read(self, passage: Passage) -> bool:
         """Add what a passage states; tells whether it stated anything."""
         before = self._count()
+        stated = len(self.limitations) + len(self.risks)
         about = harm_in(passage.heading) or UNSPECIFIED
         said = list(statements(passage.blocks))
         for statement in said:
             self._sort(statement, passage.topics, about)
-        if self._count() == before:
+        if len(self.limitations) + len(self.risks) == stated:
             # no statement bears known words; the heading still says what they are
             self._trust_heading(said, passage.topics, about)
         return self._count() > before
 
     def read_stray(self, passage: Passage) -> bool:
-        """Add the sentences that state a limitation under a heading that names no such topic."""
+        """Add sentences that state a limitation or a capability under a heading that names none."""
         before = self._count()
         for block in passage.blocks if not passage.topics & _HEEDED else ():
-            if block.kind in (Kind.PARAGRAPH, Kind.ITEM) and STRAY.search(block.text):
+            if block.kind in (Kind.PARAGRAPH, Kind.ITEM):
                 for sentence in map(str.strip, _SENTENCE.split(plain(block.text))):
-                    told = STRAY.search(sentence) and SUBJECT.search(sentence)
-                    if told and not any(sentence in known for known in self.limitations):
-                        self._limit(sentence)
+                    self._sort_stray(sentence, passage.topics)
         return self._count() > before
+
+    def _sort_stray(self, sentence: str, topics: frozenset[Topic]) -> None:
+        if STRAY.search(sentence):
+            if SUBJECT.search(sentence) and not any(sentence in t for t in self.limitations):
+                self._limit(sentence)
+        elif not topics and CAPABLE.search(sentence) and not sentence.endswith((":", "：", "?")):
+            self.capabilities.setdefault(sentence, "")
 
     def _sort(self, statement: Statement, topics: frozenset[Topic], about: str) -> None:
         text, harm = statement.text, harm_in(statement.text)
@@ -87,8 +94,10 @@ class Findings:
             self.out_of_scope.setdefault(text, "")
             if harm and (limiting or POSSIBLE.search(text)):
                 self.risks.setdefault(text, harm)
-        if Topic.RISK in firm and (harm is not None or about != UNSPECIFIED):
+        if Topic.RISK in firm and harm is not None:
             self.risks.setdefault(text, harm or about)
+        elif firm == {Topic.RISK} and about != UNSPECIFIED:
+            self.risks.setdefault(text, about)
         elif firm == {Topic.RISK} and limiting:
             self._limit(text)
         elif firm == {Topic.RISK} and statement.bullet:
@@ -121,6 +130,8 @@ class Findings:
             self._limit(text)
         elif harm is not None and POSSIBLE.search(text):
             self.risks.setdefault(text, harm or UNSPECIFIED)
+        elif statement.bullet and CAPABLE.search(text):
+            self.capabilities.setdefault(text, "")
 
     def _trust_heading(self, said: list[Statement], topics: frozenset[Topic], about: str) -> None:
         for statement in said:

@@ -23,7 +23,7 @@ from comity.client.importing.measures import (
 from comity.client.importing.naming import SIZE, Names
 
 _NUMBER: Final = re.compile(
-    r"[~≈]?(?P<n>-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d{0,9}\.?\d{1,9}(?:[eE][+-]?\d{1,3})?"
+    r"[~≈]?(?P<n>-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d{0,9}\.?\d{1,9}(?:[eE][+-]?\d\d?)?"
     r"|-?\d{1,3},\d{1,2})\s?(?P<p>%?)(?:\s?(?:±|\+/-)\s?[\d.]+\s?%?)?"
 )
 _DECIMAL_COMMA: Final = re.compile(r"-?\d{1,3},\d{1,2}")
@@ -86,7 +86,7 @@ def readings(
     table = _Table.of(cells, heading)
     if not table.numbers or not (under_results or table.speaks_of_scores()):
         return []
-    if columns := _best({i: names.match(table.header[i]) for i in range(1, width)}):
+    if columns := _best({i: table.match_column(i, names) for i in range(1, width)}):
         return table.by_column(columns)
     if lines := _best({i: names.match(_label(row)) for i, row in enumerate(table.body)}):
         return table.by_row(lines)
@@ -96,6 +96,8 @@ def readings(
 @dataclass(frozen=True, slots=True)
 class _Table:
     header: Row
+    above: Row
+    """What spans the header's columns, where it has a second line; else empty texts."""
     body: list[Row]
     heading: str
     numbers: list[int]
@@ -103,10 +105,10 @@ class _Table:
 
     @classmethod
     def of(cls, cells: list[Row], heading: str) -> _Table:
-        header, body = _header(cells)
+        (header, above), body = _header(cells)
         scored = [i for i in range(1, len(header)) if not NOT_SCORES.search(header[i])]
         numbers = [i for i in scored if any(number_in(row[i]) for row in body)]
-        return cls(header, body, heading, numbers)
+        return cls(header, above, body, heading, numbers)
 
     @property
     def labels(self) -> list[int]:
@@ -116,6 +118,10 @@ class _Table:
     def speaks_of_scores(self) -> bool:
         words = [*self.header, *(row[i] for row in self.body for i in self.labels)]
         return any(METRICS.search(w) or PROPORTIONS.search(w) for w in words)
+
+    def match_column(self, column: int, names: Names) -> int:
+        above, header = self.above[column], self.header[column]
+        return max(names.match(text) for text in (header, above, header.removeprefix(above)))
 
     def by_column(self, columns: dict[int, int]) -> list[Reading]:
         """Read the columns of this model: each row is a benchmark."""
@@ -127,15 +133,24 @@ class _Table:
         if benchmark is None:
             benchmark, metric = (metric, None) if metric is not None else (self.labels[-1], None)
         found = []
-        for column in columns.keys() & set(self.numbers):
+        for column in sorted(columns.keys() & set(self.numbers)):
             label = "" if columns[column] == 2 else self.header[column]
-            values = [n[0] for row in self.body if (n := number_in(row[column]))]
+            cells: list[tuple[str, str, tuple[float, bool]]] = []
             for row in self.body:
                 name, number = row[benchmark] or row[self.labels[-1]], number_in(row[column])
                 if number and name and not NOT_SCORES.search(name):
                     stated = (row[metric] if metric is not None else "") or _metric_in(name)
+                    if METRICS.search(self.above[column]):
+                        stated = self.above[column]
                     stated += f" ({row[shots]}-shot)" if shots is not None and row[shots] else ""
-                    found.append(_reading(name, stated, number, values, label))
+                    cells.append((name, stated, number))
+            shares = [bool(PROPORTIONS.search(f"{name} {stated}")) for name, stated, _ in cells]
+            alike = {
+                kind: [c[2][0] for c, s in zip(cells, shares, strict=True) if s is kind]
+                for kind in (True, False)
+            }
+            for (name, stated, number), kind in zip(cells, shares, strict=True):
+                found.append(_reading(name, stated, number, alike[kind], label))
         return found
 
     def by_row(self, lines: dict[int, int]) -> list[Reading]:
@@ -173,15 +188,16 @@ class _Table:
             return self.by_column(dict.fromkeys(self.numbers, 1))
         if len(self.body) == 2 and _is_second_header(self.body[0]):
             return self.by_row({1: 2})
-        return [reading for row in self.body for reading in self._cells(row)]
+        columns = {i: [n[0] for row in self.body if (n := number_in(row[i]))] for i in self.numbers}
+        return [reading for row in self.body for reading in self._cells(row, columns)]
 
-    def _cells(self, row: Row) -> list[Reading]:
+    def _cells(self, row: Row, columns: dict[int, list[float]]) -> list[Reading]:
         name = " / ".join(row[i] for i in self.labels if row[i])
         found = []
         for column in self.numbers:
             number, pair = number_in(row[column]), _measured(name, self.header[column])
             if number and pair:
-                alike = [n[0] for r in self.body if (n := number_in(r[column]))]
+                alike = columns[column]
                 if pair[1] == name:
                     alike = [n[0] for c in row if (n := number_in(c))]
                 found.append(_reading(pair[0] or self.heading, pair[1], number, alike, ""))
@@ -221,7 +237,7 @@ def _alike(one: str, other: str) -> bool:
     return bool(PROPORTIONS.search(one)) == bool(PROPORTIONS.search(other))
 
 
-def _header(cells: list[Row]) -> tuple[Row, list[Row]]:
+def _header(cells: list[Row]) -> tuple[tuple[Row, Row], list[Row]]:
     # titles that span the table, and a second line of headings, stand above the numbers
     start = 0
     while start + 2 < len(cells) and len(set(cells[start])) == 1:
@@ -229,9 +245,10 @@ def _header(cells: list[Row]) -> tuple[Row, list[Row]]:
     header, body = cells[start], cells[start + 1 :]
     repeated = len(set(header)) < len(header)
     if len(body) > 1 and repeated and not any(map(number_in, body[0])) and _opens(header, body[0]):
-        joined = zip(header, body[0], strict=True)
-        return [a if a == b else f"{a} {b}".strip() for a, b in joined], body[1:]
-    return header, body
+        pairs = zip(header, body[0], strict=True)
+        joined = [a if a == b else f"{a} {b}".strip() for a, b in pairs]
+        return (joined, header), body[1:]
+    return (header, [""] * len(header)), body
 
 
 def _opens(header: Row, row: Row) -> bool:

@@ -45,6 +45,17 @@ SUBJECT: Final = any_of(
     r"\bcontent\b|\bmodels?\b|模型|モデル|모델|\bmodèle|\bmodell|\bmodelo",
 )
 
+CAPABLE: Final = any_of(
+    r"\b(is|are) (also )?(highly |fully )?(capable of|able to|optimi[sz]ed for|well[- ]suited)\b",
+    r"\b(models?|it) can (also )?(be used|generate|perform|produce|understand|process|answer)\b",
+    r"\bexcels? (at|in)\b|\b(models?|it) (supports?|handles?|understands?)\b|^optimi[sz]ed for",
+    r"\bsupports? (over |more than |up to )?\d+\+? (\w+ )?languages|can be used (for|to)\b",
+    r"^(strong|supports)\b.{0,60}capabilit|state[- ]of[- ]the[- ]art (performance|results|accuracy)",
+    r"robustness to|\b(est|sont) capables? de|\bist in der Lage|\bes capaz de|ことができます",
+    r"模型能够|할 수 있습니다",
+)
+"""Sentences that state a capability wherever they stand."""
+
 POSSIBLE: Final = any_of(
     r"\b(may|might|can|could|potential(ly)?|likely|possible|possibly|remain|susceptible|prone)\b",
     r"\breflect|\binherent|\bexhibit|peut|pourrait|kann|könn|puede|podría|pode\b|può|может|могут",
@@ -82,7 +93,7 @@ HARMS: Final = (
     ),
     (
         r"privacy|personal (data|information)|surveillance|facial recognition|personally identif|"
-        r"without (their|his|her) consent|re-?identif|vie privée|datenschutz|privacidad|"
+        r"without (the |their |his |her )?consent|re-?identif|vie privée|datenschutz|privacidad|"
         r"隐私|個人情報|"
         r"개인 ?정보",
         "nist-ai-600-1:data-privacy",

@@ -1,0 +1,391 @@
+"""Import of model cards: what is taken from them, what is refused and where, and at what cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from comity.client.commands.importing import import_cards
+from comity.client.draft import Draft, dump_yaml, load_yaml
+from comity.client.importing import Imported, import_card, import_text
+from comity.client.importing.card import MAX_LINES, MAX_SECTION_BYTES
+from comity.client.importing.naming import Names
+from comity.record.errors import BadConfig, ComityError, InvalidInput, LimitExceeded
+from comity.record.keys import SigningKey
+from comity.record.limits import MAX_IMPORT_BYTES, MAX_TEXT_CHARS
+from comity.record.spiffe import SpiffeId
+
+SAMPLES = Path(__file__).parent / "samples"
+AUTHOR = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
+PLACE = PurePath("/cards/example__fjord-7b-chat.md")
+
+
+def sections(name: str) -> dict[str, Any]:
+    return import_card(SAMPLES / name).draft.sections
+
+
+def read(text: str, place: str = "/cards/pebble.md") -> Imported:
+    return import_text(text.encode(), PurePath(place))
+
+
+def statements(card: Imported, section: str) -> list[str]:
+    key = "scenario" if section == "risks" else "statement"
+    return [entry[key] for entry in card.draft.sections.get(section, [])]
+
+
+def scores(card: Imported) -> dict[str, list[tuple[str, float, str]]]:
+    return {
+        e["name"]: [(s["metric"], s["value"], s["unit"]) for s in e["scores"]]
+        for e in card.draft.sections.get("evaluations", [])
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [p.name for p in sorted(SAMPLES.iterdir()) if "Card for {{" not in p.read_text()]
+)
+def test_a_sample_becomes_a_draft_that_can_be_signed_or_is_refused_with_its_place(
+    name: str, signing_key: SigningKey
+) -> None:
+    try:
+        card = import_card(SAMPLES / name)
+    except InvalidInput as error:
+        assert error.field.startswith(str(SAMPLES / name) + ": ")  # noqa: PT017
+        return
+    assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
+    card.draft.sign(AUTHOR, signing_key)
+
+
+def test_facts_of_the_front_matter_and_of_the_text_are_kept() -> None:
+    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    assert card.draft.subject.name == "pkg:huggingface/example/fjord-7b-chat"
+    assert card.draft.title == {"en": "Fjord 7B Chat"}
+    assert card.draft.tags == ("fjord", "chat")
+    assert card.draft.sections["details"] == {
+        "developer": "Example Institute",
+        "licence": "fjord-community",
+        "parameters": 7_000_000_000,
+        "modalities": ["text"],
+        "languages": ["en", "no"],
+        "baseModels": ["./checkpoints/fjord-base"],
+        "datasets": ["example/fjord-corpus"],
+        "released": "2025-02-01",
+    }
+    assert "language: not a BCP 47 tag, left out: multilingual" in card.notes
+
+
+def test_statements_are_the_sources_own_words_sorted_by_what_they_say() -> None:
+    found = sections("hub_card.md")
+    assert found["uses"] == {
+        "intended": ["Answering questions in English and Norwegian."],
+        "outOfScope": ["Medical, legal or financial advice."],
+    }
+    assert found["capabilities"] == [
+        {"domain": "text-generation", "statement": "pipeline_tag: text-generation"}
+    ]
+    assert found["limitations"] == [
+        {"statement": "The model may: Invent sources that do not exist"},
+        {"statement": "Answers in Nynorsk are worse than in Bokmål."},
+    ]
+    assert found["risks"] == [
+        {
+            "domain": "nist-ai-600-1:harmful-bias",
+            "scenario": "The model may: Reproduce stereotypes found in its training data",
+        },
+        {
+            "domain": "nist-ai-600-1:information-security",
+            "scenario": "The model may: Help to write phishing messages",
+        },
+    ]
+
+
+def test_a_source_is_quoted_with_its_digest_and_lines() -> None:
+    data = (SAMPLES / "hub_card.md").read_bytes()
+    (source,) = import_text(data, PLACE).draft.sections["sources"]
+    assert source["sha256"] == hashlib.sha256(data).hexdigest()
+    assert source["format"] == "huggingface-model-card"
+    assert source["url"] == "https://huggingface.co/example/fjord-7b-chat"
+    lines = data.decode().split("\n")
+    risks = next(e for e in source["excerpts"] if e["heading"].startswith("Bias"))
+    assert lines[risks["line"] - 1] == "## Bias, Risks, and Limitations"
+    assert risks["text"] == "\n".join(lines[risks["line"] : risks["line"] + 10]).strip("\n")
+
+
+def test_results_of_the_front_matter_keep_value_and_unit() -> None:
+    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    quiz, unnamed, *_ = card.draft.sections["evaluations"]
+    assert quiz["dataset"] == "Example Quiz (split test)"
+    assert [(s["value"], s["unit"]) for s in quiz["scores"]] == [
+        (0.713, "fraction"),
+        (71.3, "percent"),
+    ]
+    assert unnamed["scores"] == [{"metric": "wer", "value": 33.36, "unit": "percent"}]
+    assert "model-index.results[1].dataset: missing" in card.notes
+    assert any("metrics[2]: expected a name and a number" in note for note in card.notes)
+
+
+def test_only_this_models_column_of_a_comparison_is_taken() -> None:
+    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    found = scores(card)
+    assert found["MMLU"] == [("acc", 61.2, "percent")]
+    assert found["Toy Elo"] == [("score", 1021.0, "unspecified")]
+
+
+def test_a_comparison_of_other_models_yields_no_score_and_a_note() -> None:
+    card = read("# Pebble\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| GPT-4 | 86.4 |\n")
+    assert "evaluations" not in card.draft.sections
+    assert "line 5: table names no row or column of this model" in card.notes
+
+
+def test_scores_of_another_size_are_kept_with_its_name() -> None:
+    card = read("# Fjord\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| Fjord 70B | 70.4 |\n")
+    assert scores(card) == {"MMLU": [("score [Fjord 70B]", 70.4, "percent")]}
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "fit"),
+    [
+        ("open_llama_13b", "OpenLLaMA 13B", 2),
+        ("open_llama_13b", "LLaMA 13B", 0),
+        ("Llama Guard 2", "Llama Guard", 0),
+        ("Llama Guard", "Llama Guard 2", 0),
+        ("Llama-2-7b-chat-hf", "Llama 2 13B", 0),
+        ("Llama-2-7b-chat-hf", "Llama 2 7B", 1),
+        ("Llama 3", "Llama 3 70B", 1),
+        ("Phi-3-mini-128k-instruct", "Phi-3-Mini-128K-Ins", 2),
+        ("Jamba-1.5-Mini", "Jamba 1.5 Large", 0),
+        ("Fjord", "GPT-4", 0),
+    ],
+)
+def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) -> None:
+    assert Names([name]).match(label) == fit
+
+
+def test_html_headings_lists_and_spanning_tables_are_read() -> None:
+    card = import_card(SAMPLES / "html.md")
+    assert statements(card, "limitations") == [
+        "Names are often misspelt.",
+        "Overlapping speech is not separated.",
+    ]
+    (risk,) = card.draft.sections["risks"]
+    assert risk["domain"] == "nist-ai-600-1:data-privacy"
+    assert scores(card) == {
+        "Calls, English": [("WER (%)", 12.5, "percent")],
+        "Calls, Welsh": [("WER (%)", 31.25, "percent")],
+    }
+
+
+def test_bold_lines_and_lead_ins_are_headings_too() -> None:
+    card = import_card(SAMPLES / "no_metadata.md")
+    assert card.draft.subject.name == "pkg:generic/unknown/Pebble@unversioned"
+    assert statements(card, "limitations") == [
+        "Pebble was trained on studio light only. It often fails outdoors.",
+        "It needs an image of at least 224 by 224 pixels; smaller ones cannot be read.",
+    ]
+    assert card.draft.sections["uses"]["outOfScope"] == ["Deciding what a stone is worth."]
+    assert card.notes[0] == "not stated: licence, version, risk, score"
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("french.md", "fr"),
+        ("german.md", "de"),
+        ("spanish.md", "es"),
+        ("japanese.md", "ja"),
+        ("chinese.md", "zh"),
+        ("korean.md", "ko"),
+    ],
+)
+def test_headings_are_known_in_other_languages(name: str, language: str) -> None:
+    card = import_card(SAMPLES / name)
+    assert list(card.draft.title) == [language]
+    assert card.draft.sections["uses"]["intended"]
+    assert card.count("limitations") == 1
+    assert [r["domain"] for r in card.draft.sections["risks"]] == ["nist-ai-600-1:harmful-bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "reason"),
+    [
+        ("list_front_matter.md", "line 2", "expected a mapping as front matter, got a list"),
+        ("broken_yaml.md", "front matter", "expected YAML: line 4"),
+        ("template.md", "line 2", "unrendered"),
+        ("data_set.md", "size_categories", "expected a model card, got a data-set card"),
+    ],
+)
+def test_what_is_not_a_model_card_is_refused_with_its_place(
+    name: str, place: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        import_card(SAMPLES / name)
+    assert caught.value.field == f"{SAMPLES / name}: {place}"
+    assert reason in caught.value.message or "template placeholder" in caught.value.message
+
+
+def test_line_endings_and_a_byte_order_mark_make_no_difference() -> None:
+    unix = (SAMPLES / "hub_card.md").read_bytes()
+    dos = b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n")
+    one, two = (import_text(data, PLACE).draft.sections for data in (unix, dos))
+    assert one["sources"][0].pop("sha256") != two["sources"][0].pop("sha256")
+    assert one == two
+
+
+def test_characters_that_no_record_may_hold_are_replaced() -> None:
+    text = (
+        '---\nlicense: "a\\0b\\ud800"\ntags: ["x\v"]\n---\n# P\0\n\n## Limitations\n\nNot\0 all.\n'
+    )
+    card = read(text)
+    assert card.draft.sections["details"]["licence"] == "a\ufffdb\ufffd"
+    assert statements(card, "limitations") == ["Not\ufffd all."]
+    assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
+
+
+def test_text_that_is_not_utf_8_is_refused_with_its_line() -> None:
+    with pytest.raises(InvalidInput, match=r"line 3: expected UTF-8, got byte 0xff"):
+        import_text(b"# A\n\n\xff", PLACE)
+
+
+def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="cannot be read"):
+        import_card(tmp_path / "none.md")
+
+
+def test_a_file_of_a_download_cache_names_repository_and_revision() -> None:
+    place = f"/hub/models--example--fjord/snapshots/{'a1' * 20}/README.md"
+    card = read("---\nlicense: mit\n---\n# Fjord\n", place)
+    assert card.draft.subject.name == f"pkg:huggingface/example/fjord@{'a1' * 20}"
+
+
+def test_a_title_of_any_length_and_script_gives_a_name_that_fits() -> None:
+    card = read(f"# {'魚' * 190}\n\n- **Developer:** {'鳥' * 150}\n")
+    assert len(card.draft.subject.name) <= 1024
+
+
+def test_sections_are_kept_within_what_a_record_holds(signing_key: SigningKey) -> None:
+    items = "".join(f'- It does "not" do thing {n} at all.\n' for n in range(12_000))
+    card = read(f"# Pebble\n\n## Limitations\n\n{items}")
+    assert len(json.dumps(card.draft.sections["limitations"])) < 2 * MAX_SECTION_BYTES
+    assert any(note.startswith("limitations: more than fits") for note in card.notes)
+    card.draft.sign(AUTHOR, signing_key)
+
+
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [
+        (b"a" * (MAX_IMPORT_BYTES + 1), "MAX_IMPORT_BYTES"),
+        (b"# a\n" * (MAX_LINES + 1), "MAX_LINES"),
+        (b"---\nk: " + b"a" * (1 << 19) + b"\n---\n", "MAX_FRONT_MATTER_BYTES"),
+    ],
+)
+def test_a_file_beyond_a_limit_is_refused_by_name(data: bytes, limit: str) -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        import_text(data, PLACE)
+    assert caught.value.limit == limit
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"# Risks\n" + b"[" * (1 << 22),
+        b"# Limitations\n" + b"not " * (1 << 20),
+        b">" * (1 << 20),
+        b"- " * (1 << 20),
+        b"# Results\n" + b"|a" * (1 << 20) + b"|\n" + b"|-" * (1 << 20) + b"|\n",
+        b"<table>" + b"<tr><td rowspan=999 colspan=999>1" * (1 << 16),
+        b"<!--" * (1 << 20),
+        b"---\na: " + b"[" * (1 << 17) + b"\n---\n",
+        b"**" + b"a " * (1 << 20),
+    ],
+    ids=["brackets", "words", "quotes", "lists", "columns", "spans", "comments", "flow", "bold"],
+)
+def test_a_hostile_file_ends_in_a_draft_or_a_typed_error(data: bytes) -> None:
+    try:
+        card = import_text(data, PLACE)
+    except ComityError:
+        return
+    longest = max((len(e["text"]) for e in _excerpts(card)), default=0)
+    assert longest <= MAX_TEXT_CHARS
+
+
+def _excerpts(card: Imported) -> list[dict[str, Any]]:
+    excerpts: list[dict[str, Any]] = card.draft.sections["sources"][0].get("excerpts", [])
+    return excerpts
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_text_survives_being_written_as_yaml(text: str) -> None:
+    assert load_yaml(dump_yaml({"text": text, "list": [{"text": f"{text}\n{text}"}]})) == {
+        "text": text,
+        "list": [{"text": f"{text}\n{text}"}],
+    }
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_end_in_a_draft_or_a_typed_error(data: bytes) -> None:
+    for source in (data, b"---\n" + data + b"\n---\n# A\n", b"# Limitations\n" + data):
+        try:
+            card = import_text(source, PLACE)
+        except ComityError:
+            continue
+        assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
+
+
+@pytest.fixture
+def cli() -> typer.Typer:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command("import")(import_cards)
+    return app
+
+
+def test_import_writes_a_draft_for_each_card_below_a_folder(
+    cli: typer.Typer, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "README.md").write_bytes((SAMPLES / "french.md").read_bytes())
+    arguments = [str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--tlp", "AMBER"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    for name in ("a", "b"):
+        draft = Draft.from_yaml((tmp_path / "out" / name / "README.draft.yaml").read_bytes())
+        assert draft.handling.tlp == "AMBER"
+
+
+def test_import_tells_what_it_refused_and_writes_the_rest(cli: typer.Typer, tmp_path: Path) -> None:
+    files = [str(SAMPLES / "template.md"), str(SAMPLES / "html.md")]
+    result = CliRunner().invoke(cli, [*files, "--output", str(tmp_path), "--json"])
+    assert result.exit_code == 1
+    value = json.loads(result.stdout)
+    (imported,), (refused,) = value["imported"], value["refused"]
+    assert (imported["limitations"], imported["risks"], imported["evaluations"]) == (2, 1, 2)
+    assert refused["field"].endswith("template.md: line 2")
+    assert [p.name for p in tmp_path.iterdir()] == ["html.draft.yaml"]
+
+
+def test_import_overwrites_only_when_it_is_told_to(cli: typer.Typer, tmp_path: Path) -> None:
+    arguments = [str(SAMPLES / "html.md"), "--output", str(tmp_path)]
+    draft = tmp_path / "html.draft.yaml"
+    draft.write_text("mine")
+    assert CliRunner().invoke(cli, arguments).exit_code == 1
+    assert draft.read_text() == "mine"
+    assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
+    assert draft.read_text() != "mine"
+
+
+def test_two_cards_of_one_name_never_overwrite_each_other(cli: typer.Typer, tmp_path: Path) -> None:
+    files = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        files.append(tmp_path / name / "README.md")
+        files[-1].write_text(f"# {name}\n")
+    arguments = [*map(str, files), "--output", str(tmp_path), "--force"]
+    assert CliRunner().invoke(cli, arguments).exit_code == 1
+    assert Draft.from_yaml((tmp_path / "README.draft.yaml").read_bytes()).title == {"en": "a"}
