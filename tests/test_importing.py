@@ -149,6 +149,14 @@ def test_scores_of_another_size_are_kept_with_its_name() -> None:
     assert scores(card) == {"MMLU": [("score [Fjord 70B]", 70.4, "percent")]}
 
 
+def test_scores_in_a_list_are_read_where_results_are_told() -> None:
+    told = "It achieves the following results on the evaluation set:\n\n- Loss: 1.25\n- F1: 66.5%\n"
+    assert scores(read(f"# Pebble\n\n{told}")) == {
+        "Pebble": [("Loss", 1.25, "unspecified"), ("F1", 66.5, "percent")]
+    }
+    assert not scores(read("# Pebble\n\n## Training hyperparameters\n\n- loss weight: 0.5\n"))
+
+
 @pytest.mark.parametrize(
     ("name", "label", "fit"),
     [

@@ -32,7 +32,7 @@ from comity.client.importing.metadata import details_of, evaluations_of
 from comity.client.importing.naming import Names
 from comity.client.importing.outline import Passage, passages
 from comity.client.importing.statements import UNSPECIFIED, Findings
-from comity.client.importing.tables import Reading, readings
+from comity.client.importing.tables import Reading, listed, readings
 from comity.client.importing.wording import CAPABILITIES
 from comity.record import content
 from comity.record.errors import LimitExceeded
@@ -47,6 +47,7 @@ MAX_SECTION_BYTES: Final = 256 << 10
 MAX_LINES: Final = 50_000
 """Lines of a card: thirty times the longest seen; each may become several blocks."""
 
+_RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
 _SUMMARY_CHARS: Final = 1000
 _LINE_CHARS: Final = 1024
 _CAPABILITIES: Final = tuple((re.compile(w, re.IGNORECASE), domain) for w, domain in CAPABILITIES)
@@ -147,16 +148,22 @@ class _Import:
         return evaluations
 
     def _scores(self, passage: Passage, names: Names) -> Iterator[content.Evaluation]:
+        if Topic.OTHER in passage.topics:
+            return
         heading = passage.section or self._identity.title
         results = Topic.EVALUATION in passage.topics
-        for block in passage.blocks:
-            if block.kind is Kind.TABLE and Topic.OTHER not in passage.topics:
-                found = readings(block.rows, heading, names, under_results=results)
-                if found is None:
-                    self.notes.append(
-                        f"line {block.line}: table names no row or column of this model"
-                    )
-                yield from _evaluations(found or [], f"{self._path.name}, line {block.line}")
+        listing = results or any(_RESULTS_FOLLOW.search(b.text) for b in passage.blocks)
+        items = [b for b in passage.blocks if b.kind is Kind.ITEM and listing]
+        if found := [r for b in items if (r := listed(b.text, heading))]:
+            yield from _evaluations(found, self._place(passage.line))
+        for block in (b for b in passage.blocks if b.kind is Kind.TABLE):
+            read = readings(block.rows, heading, names, under_results=results)
+            if read is None:
+                self.notes.append(f"line {block.line}: table names no row or column of this model")
+            yield from _evaluations(read or [], self._place(block.line))
+
+    def _place(self, line: int) -> str:
+        return f"{self._path.name[-_LINE_CHARS // 2 :]}, line {line}"
 
     def _sections(
         self, evaluations: list[content.Evaluation], sha256: str

@@ -35,7 +35,7 @@ def any_of(*alternatives: str) -> re.Pattern[str]:
 NOT_ABOUT_THE_MODEL: Final = any_of(
     r"licen[cs]|\bterms\b|taxonom|\bpolic(y|ies)\b|guideline|citation|contact|acknowledg",
     r"install|requirement|quick ?start|get started|getting started|\bhow to\b|\bhow do\b",
-    r"training (data|specs|details|config)|datasets?$|training procedure|hyperparameter",
+    r"training (data|specs|details|config)|^(the )?datasets?$|training procedure|hyperparameter",
     r"framework versions|\bnews\b|changelog|updates?$",
     r"nouvelles|mises à jour|neuigkeiten|novedades|新闻|更新|ニュース|소식|hardware",
     r"community|contribut|faq|table of contents|^contents|glossary|references?$|resources?$",

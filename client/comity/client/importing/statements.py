@@ -94,6 +94,8 @@ class Findings:
             self.out_of_scope.setdefault(text, "")
             if harm and (limiting or POSSIBLE.search(text)):
                 self.risks.setdefault(text, harm)
+            if STRAY.search(text):
+                self.limitations.setdefault(text, "")
         if Topic.RISK in firm and harm is not None:
             self.risks.setdefault(text, harm or about)
         elif firm == {Topic.RISK} and about != UNSPECIFIED:

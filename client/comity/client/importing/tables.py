@@ -36,6 +36,7 @@ _SHOTS: Final = re.compile(r"shots?\b", re.I)
 _MODEL: Final = re.compile(r"^models?$|model name|method|system|モデル|模型|modèle|modell", re.I)
 _TAIL: Final = re.compile(r".+/([\w@.-]+)")
 _LINE_CHARS: Final = 1024
+_NAME_CHARS: Final = 60
 
 Row = list[str]
 
@@ -58,6 +59,15 @@ def number_in(text: str) -> tuple[float, bool] | None:
     digits = match["n"]
     comma = "." if _DECIMAL_COMMA.fullmatch(digits) else ""
     return float(digits.replace(",", comma)), bool(match["p"])
+
+
+def listed(text: str, heading: str) -> Reading | None:
+    """Read a list item such as "Accuracy: 0.474"; None where it is no score."""
+    name, _, value = plain(text).partition(":")
+    number = number_in(value)
+    if not number or not METRICS.search(name) or len(name) > _NAME_CHARS:
+        return None
+    return _reading(heading, name.strip(), number, [number[0]], "")
 
 
 def unit_of(benchmark: str, metric: str, values: list[float], percent: bool) -> str:

@@ -28,7 +28,11 @@ STRAY: Final = any_of(
     r"\b(is|are|was|were|has|have) not (been )?(trained|evaluated|tested|filtered|recommended)\b",
     r"should (not|never) be (used|relied|deployed|considered|trusted)|not immune|not perfect",
     r"(known|some|several|main|major) limitations?\b|(has|have|with) limitations",
-    r"potentially (inaccurate|harmful|biased|incorrect)|hallucinat|may (not|be inaccurate)",
+    r"potentially (inaccurate|harmful|biased|incorrect)|hallucinat|may be inaccurate",
+    r"\b(may|might|will|does|do|can) ?not (always |yet )?(perform|work|generali[sz]e|handle)",
+    r"perform(s|ed)? (\w+ )?(poorly|worse|unevenly|badly)|degrades? (its|the) (perform|qual)",
+    r"(scores?|performance|quality|accuracy) (may|can|might|will) (degrade|drop|suffer)",
+    r"\bis sensitive to",
     r"(may|might|can|could|sometimes|often) (still |also )?"
     r"(produce|generate|contain|output|exhibit)\b"
     r".{0,80}(inaccura|incorrect|bias|harm|offens|error|mislead|unexpected|nonsens|toxic|false|unsafe"
@@ -42,6 +46,8 @@ STRAY: Final = any_of(
 
 SUBJECT: Final = any_of(
     r"\b(this|the|our|these) (\S+ ){0,3}models?\b|\bit\b|\bthey\b|\boutputs?\b|predictions",
+    r"^(the )?\S+( \S+)? (is|are|was|has|have|may|might|does)\b",
+    r"\b(performs?|performance|scores?)\b",
     r"\bcontent\b|\bmodels?\b|模型|モデル|모델|\bmodèle|\bmodell|\bmodelo",
 )
 
@@ -50,7 +56,7 @@ CAPABLE: Final = any_of(
     r"\b(models?|it) can (also )?(be used|generate|perform|produce|understand|process|answer)\b",
     r"\bexcels? (at|in)\b|\b(models?|it) (supports?|handles?|understands?)\b|^optimi[sz]ed for",
     r"\bsupports? (over |more than |up to )?\d+\+? (\w+ )?languages|can be used (for|to)\b",
-    r"^(strong|supports)\b.{0,60}capabilit|state[- ]of[- ]the[- ]art (performance|results|accuracy)",
+    r"^(strong|supports)\b.{0,60}capabilit|state[- ]of[- ]the[- ]art (performance|results)",
     r"robustness to|\b(est|sont) capables? de|\bist in der Lage|\bes capaz de|ことができます",
     r"模型能够|할 수 있습니다",
 )
