@@ -52,6 +52,16 @@ class Rule:
         return bool(self.parsed["effect"] == "permit")
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether it is one of the baseline's."""
+        return self.rule_id.startswith(BASELINE_PREFIX)
+
+    @property
+    def line(self) -> int:
+        """Line on which it begins, annotations included, from 1."""
+        return self.source.text.count("\n", 0, self.source.start) + 1
+
+    @property
     def reads_standing(self) -> bool:
         """Whether it reads a peer's standing; the request's context holds nothing else."""
         return any(pair in _STANDING for pair in pairs(self.parsed))

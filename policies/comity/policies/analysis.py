@@ -1,0 +1,101 @@
+"""What a valid policy says in vain: rules that match nothing, and rules that others make moot.
+
+For each rule a case is searched for that it matches and that no forbid bars; whatever bars the one
+that was found is added to what the next must avoid. Invariants: equal policies give equal findings;
+``certain`` is said only where the search was exhaustive; a rule with a case is never reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from comity.policies.evaluator import Policy, baseline_rules
+from comity.policies.rules import Rule
+from comity.policies.tables import Question, matching, parse_set
+from comity.policies.witness import Search, find_witness
+
+MAX_ROUNDS: Final = 16
+"""Times that a case is forbidden before no further one is looked for."""
+
+
+class Problem(StrEnum):
+    """What is wrong with a rule."""
+
+    NEVER_MATCHES = "never-matches"
+    MOOT = "moot"
+    SHADOWED = "shadowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that does nothing.
+
+    ``line`` is where the rule begins, from 1. ``rules`` are the forbids that stand before it, none
+    where it never matches. ``certain`` is False where only a sample of all cases was tried.
+    """
+
+    rule_id: str
+    line: int
+    problem: Problem
+    rules: tuple[str, ...]
+    certain: bool
+    sentence: str
+
+
+def analyse(policy: Policy) -> list[Finding]:
+    """Return what is found, in the order of the rules.
+
+    A permit is moot where the baseline forbids all that it permits, and shadowed where the policy's
+    own forbids have a part in that; a forbid is moot where the baseline forbids as much without it.
+    """
+    baseline = _Forbids([rule for rule in baseline_rules() if not rule.is_permit])
+    own = [rule for rule in policy.rules if not rule.is_permit]
+    everything = _Forbids([*baseline.rules, *own])
+    examined = (_examine(rule, everything if rule.is_permit else baseline) for rule in policy.rules)
+    return [finding for finding in examined if finding is not None]
+
+
+class _Forbids:
+    """Forbids that are asked together which of them match a case."""
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        named: dict[str, Any] = {str(i): rule.parsed for i, rule in enumerate(rules)}
+        self._handle = parse_set(named)
+
+    def matching(self, question: Question) -> list[Rule]:
+        """Return those that match, or none if one of them fails."""
+        names = matching(self._handle, [question])[0] or frozenset()
+        return [self.rules[int(name)] for name in sorted(names, key=int)]
+
+
+def _examine(rule: Rule, forbids: _Forbids) -> Finding | None:
+    search = find_witness(rule, [])
+    before: list[Rule] = []
+    for _ in range(MAX_ROUNDS):
+        if search.witness is None:
+            return _finding(rule, before, search)
+        fresh = [forbid for forbid in forbids.matching(search.witness) if forbid not in before]
+        if not fresh:
+            return None
+        before += fresh
+        search = find_witness(rule, before)
+    return None
+
+
+def _finding(rule: Rule, before: list[Rule], search: Search) -> Finding:
+    ids = tuple(sorted(forbid.rule_id for forbid in before))
+    verb = "permits" if rule.is_permit else "forbids"
+    own = any(not forbid.is_baseline for forbid in before)
+    if not before:
+        problem, sentence = Problem.NEVER_MATCHES, "can never match: no case meets its conditions"
+        unsure = "no case was found that meets its conditions"
+    else:
+        problem = Problem.SHADOWED if own else Problem.MOOT
+        word, who = ("shadowed", "other rules forbid") if own else ("moot", "the baseline forbids")
+        sentence = f"is {word}: {who} all that it {verb}, by {', '.join(ids)}"
+        unsure = f"no case was found that it {verb} and that {', '.join(ids)} would not forbid"
+    said = f"{rule.rule_id} {sentence}" if search.exact else f"{rule.rule_id}: {unsure}"
+    return Finding(rule.rule_id, rule.line, problem, ids, search.exact, said)

@@ -1,0 +1,216 @@
+"""Tables of conditions: for which values of what it reads a condition holds, asked of the engine.
+
+Invariants: what stands in a table the engine has decided; equal conditions over equal values have
+equal tables, so that tables are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import gcd, prod
+from typing import Any, Final
+
+import cedarpy
+
+from comity.policies import engine
+from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
+from comity.policies.rules import Rule
+from comity.policies.space import (
+    CHOICES,
+    INSTITUTE,
+    ISSUER,
+    LISTED,
+    SECTION,
+    SETS,
+    Space,
+    attributes,
+    is_count,
+    scope_attributes,
+)
+from comity.policies.vocabulary import Path
+from comity.record.content import Kind
+
+MAX_ROWS: Final = 600
+"""Questions by which a condition is tabulated, some 200 µs each; of more, so many are a sample."""
+
+KEPT_TABLES: Final = 256
+"""The baseline's and those of one long policy."""
+
+SCOPE: Final = ("principal", "action", "resource")
+
+_ALL: Final = {"op": "All"}
+_COLUMNS: Final = {
+    "received": "received",
+    "given": "given",
+    "credit": "credit",
+    "rejected": "rejected",
+    "receivedEver": "received_ever",
+    "givenEver": "given_ever",
+}
+_DEFAULTS: Final[Mapping[Path, Any]] = {
+    **{path: choices[0] for path, choices in CHOICES.items()},
+    **dict.fromkeys(SETS, frozenset()),
+    LISTED: None,
+    INSTITUTE: "peer.example",
+    ISSUER: "issuer.example",
+    SECTION: "",
+}
+"""What an attribute is that no condition in question reads: what bars least."""
+
+Assignment = Mapping[Path, Any]
+"""A value for each of some attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a policy is asked."""
+
+    peer: PeerFacts
+    part: PartFacts
+    action: Action
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> Question:
+        """Return the question in which attributes have these values, and bar least otherwise."""
+        known = {**_DEFAULTS, **assignment}
+        kind = known["resource", "kind"]
+        of_peer = ("institute", "status", "groups", "clearances", "purposes")
+        of_part = ("issuer", "section", "tlp", "onward", "purposes", "tags", "domains", "severity")
+        peer = PeerFacts(
+            **{name: known["principal", name] for name in of_peer},
+            standing=_standing(assignment, kind),
+        )
+        part = PartFacts(
+            kind=kind,
+            releasable_to=known[LISTED],
+            **{name: known["resource", name] for name in (*of_part, "own", "withdrawn")},
+        )
+        return cls(peer, part, known["action",])
+
+
+def _standing(assignment: Assignment, kind: Kind) -> Standing:
+    columns: dict[str, Counts] = {}
+    for path in sorted(filter(is_count, assignment)):
+        column = _COLUMNS[path[-1] if path[0] == "context" else path[2]]
+        of = kind if path[0] == "context" else Kind(path[3])
+        columns[column] = {**columns.get(column, {}), of: assignment[path]}
+    return Standing(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold, or must not: one condition of a rule, or a whole rule.
+
+    ``policy`` is it as a permit in Cedar's JSON form, as text. ``reads`` are its attributes.
+    """
+
+    policy: str
+    reads: tuple[Path, ...]
+    wanted: bool = True
+
+    @classmethod
+    def of(
+        cls, scope: Mapping[str, Any], conditions: Any, reads: Iterable[Path], wanted: bool = True
+    ) -> Condition:
+        """Return the condition of Cedar's JSON forms of a scope, or some of it, and conditions."""
+        whole = {**dict.fromkeys(SCOPE, _ALL), **scope}
+        policy = {"effect": "permit", **whole, "conditions": conditions, "annotations": {}}
+        return cls(json.dumps(policy, sort_keys=True), tuple(sorted(reads)), wanted)
+
+    @classmethod
+    def of_rule(cls, rule: Rule, wanted: bool) -> Condition:
+        """Return the condition that a whole rule matches, or does not."""
+        scope = frozenset[Path]().union(*(scope_attributes(rule, key) for key in SCOPE))
+        conditions = rule.parsed["conditions"]
+        bound = {key: scope_of(rule, key) for key in SCOPE}
+        return cls.of(bound, conditions, scope | attributes(conditions), wanted)
+
+    def holds(self, questions: Sequence[Question]) -> list[bool]:
+        """Tell of each question whether the condition is as wanted; one that fails never is."""
+        found = matching(parse_set({"condition": json.loads(self.policy)}), questions)
+        return [names is not None and bool(names) == self.wanted for names in found]
+
+
+def scope_of(rule: Rule, key: str) -> Any:
+    """Return one part of a rule's scope; a template's slots are taken as linked."""
+    scope = rule.parsed[key]
+    return _ALL if "slot" in scope else scope
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The values of what a condition reads with which it holds; ``exact`` if all were tried."""
+
+    reads: tuple[Path, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    exact: bool
+
+    @classmethod
+    def of(cls, condition: Condition, space: Space) -> Table:
+        """Tabulate a condition over the values of a space."""
+        return _tabulated(condition, tuple(space.values[path] for path in condition.reads))
+
+    def merged(self, known: Assignment) -> Iterator[Assignment]:
+        """Return what is known together with each row that does not contradict it."""
+        for row in self.rows:
+            found = dict(zip(self.reads, row, strict=True))
+            if all(known.get(path, value) == value for path, value in found.items()):
+                yield {**known, **found}
+
+
+@lru_cache(maxsize=KEPT_TABLES)
+def _tabulated(condition: Condition, values: tuple[tuple[Any, ...], ...]) -> Table:
+    size = prod(map(len, values))
+    rows = list(product(*values) if size <= MAX_ROWS else _sample(values, size))
+    questions = [Question.of(dict(zip(condition.reads, row, strict=True))) for row in rows]
+    held = condition.holds(questions)
+    kept = tuple(row for row, holds in zip(rows, held, strict=True) if holds)
+    return Table(condition.reads, kept, size <= MAX_ROWS)
+
+
+def _sample(values: Sequence[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
+    """Return MAX_ROWS rows, spread evenly and always the same ones."""
+    # a step near the golden ratio, and prime to the size: it comes by every row once
+    step = int(size * 0.618)
+    while gcd(step, size) > 1:
+        step += 1
+    for n in range(MAX_ROWS):
+        index, row = n * step % size, []
+        for choices in values:
+            index, at = divmod(index, len(choices))
+            row.append(choices[at])
+        yield tuple(row)
+
+
+def parse_set(policies: Mapping[str, Any]) -> cedarpy.PolicySet:
+    """Return the engine's form of policies in Cedar's JSON form, by name."""
+    value = {"staticPolicies": policies, "templates": {}, "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(json.dumps(value))
+
+
+def matching(
+    policies: cedarpy.PolicySet, questions: Sequence[Question]
+) -> list[frozenset[str] | None]:
+    """Return for each question the names of the policies that match it; None if one fails.
+
+    The policies are all permits, or all forbids.
+    """
+    # one call of the engine for each peer: of one id there can be only one in a call
+    by_peer: dict[str, list[int]] = {}
+    for i, question in enumerate(questions):
+        by_peer.setdefault(repr((question.peer, question.action)), []).append(i)
+    found: list[frozenset[str] | None] = [None] * len(questions)
+    for positions in by_peer.values():
+        peer, action = questions[positions[0]].peer, questions[positions[0]].action
+        parts = [questions[i].part for i in positions]
+        results = cedarpy.is_authorized_batch(
+            engine.requests(peer, parts, action), policies, engine.entities(peer, parts)
+        )
+        for i, result in zip(positions, results, strict=True):
+            if not result.diagnostics.errors:
+                found[i] = frozenset(result.diagnostics.reasons)
+    return found
