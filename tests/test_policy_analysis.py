@@ -148,6 +148,12 @@ def test_a_rule_without_a_case_can_never_match(condition: str) -> None:
     assert found.sentence == "a can never match: no case meets its conditions"
 
 
+def test_a_scope_that_names_one_peer_in_any_way_has_a_case() -> None:
+    for scope in ("==", "in", "is Peer in"):
+        head = HEAD.replace("principal,", f'principal {scope} Peer::"{JP}",')
+        assert findings(f"{head};") == []
+
+
 def test_a_scope_that_contradicts_a_condition_can_never_match() -> None:
     head = HEAD.replace("principal,", f'principal == Peer::"{CA}",')
     assert finding(f'principal.institute == "{JP}"', head).problem is Problem.NEVER_MATCHES
@@ -232,6 +238,9 @@ def test_a_finding_names_the_line_on_which_its_rule_begins() -> None:
         "context.given * 8 < (context.received + context.credit) * 10 + 160",
         'principal.standing.receivedEver.evaluation > 3 && resource.kind == Kind::"incident"',
         'principal.groups.containsAll(["a", "b", "c", "d", "e", "f", "g"])',
+        f'principal is Peer && principal has groups && principal in [Peer::"{JP}"]',
+        'if resource.own then resource.severity > 3 else resource.tags.contains("x")',
+        "true",
     ],
 )
 def test_a_rule_that_matches_something_rare_is_not_blamed(condition: str) -> None:

@@ -21,6 +21,14 @@ CASE = {
 }
 POLICY = '@id("members") permit (principal, action, resource);'
 
+TREATY = {
+    "treatyId": "t",
+    "party": "ca.aisi.example",
+    "kinds": [],
+    "sections": [],
+    "start": "2026-01-01T00:00:00Z",
+}
+
 policy_of = cache(lambda name: read_policy(preset_folder(name)))
 
 
@@ -80,6 +88,8 @@ def test_a_case_fails_when_the_decision_is_the_other_one(tmp_path: Path) -> None
         ({"peer": {"institute": "ca.aisi.example"}}, "allow/odd.json.peer.status"),
         ({"action": "sell"}, "allow/odd.json.action"),
         ({"rules": "members"}, "allow/odd.json.rules"),
+        ({"treaties": [{**TREATY, "kinds": ["opinion"]}]}, "allow/odd.json.treaties[0].kinds[0]"),
+        ({"treaties": [{**TREATY, "party": "Canada"}]}, "allow/odd.json.treaty.party"),
     ],
 )
 def test_a_malformed_case_is_refused_with_file_and_field(

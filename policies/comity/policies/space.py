@@ -61,8 +61,11 @@ _WORDS: Final = frozenset({INSTITUTE, ISSUER, SECTION, *SETS})
 _COMPARISONS: Final = frozenset(
     ("==", "!=", "<", "<=", ">", ">=", "in", "like", "contains", "containsAll", "containsAny")
 )
-_ALWAYS: Final = ("is", "has")
-"""Operators whose answer the schema settles."""
+_SETTLED: Final = frozenset(("is", "has", "Value"))
+"""Expressions whose value no attribute changes: the schema settles them."""
+
+_LOGIC: Final = frozenset(("&&", "||", "!", "if-then-else", "isEmpty", "left", "arg", "if", "kind"))
+"""Operators, and the first keys of their operands, that only put conditions together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +134,16 @@ def _uses(rule: Rule) -> Iterator[_Use]:
             operator = next(iter(item))
             if operator in _COMPARISONS:
                 yield _comparison(operator, item[operator])
-            elif path_of(item) is not None:
-                yield _Use(attributes(item), (), bool(attributes(item)))
-            elif operator not in _ALWAYS:
+            elif operator in _LOGIC:
                 waiting.extend(item.values())
+            else:
+                known = operator in _SETTLED or _is_plain(item)
+                yield _Use(attributes(item), tuple(literals_in(item)), known)
 
 
 def scope_attributes(rule: Rule, key: str) -> frozenset[Path]:
     """Return the attributes that one part of a rule's scope reads."""
-    bound = any(name in rule.parsed[key] for name in ("entity", "entities"))
+    bound = any(name in ("entity", "entities") for name, _ in pairs(rule.parsed[key]))
     return attributes({"Var": key}) if bound else frozenset()
 
 

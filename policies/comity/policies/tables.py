@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from typing import Any, Final
 
 import cedarpy
+from pydantic.alias_generators import to_camel
 
 from comity.policies import engine
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
@@ -43,14 +44,7 @@ KEPT_TABLES: Final = 256
 SCOPE: Final = ("principal", "action", "resource")
 
 _ALL: Final = {"op": "All"}
-_COLUMNS: Final = {
-    "received": "received",
-    "given": "given",
-    "credit": "credit",
-    "rejected": "rejected",
-    "receivedEver": "received_ever",
-    "givenEver": "given_ever",
-}
+_COLUMNS: Final = {to_camel(column.name): column.name for column in fields(Standing)}
 _DEFAULTS: Final[Mapping[Path, Any]] = {
     **{path: choices[0] for path, choices in CHOICES.items()},
     **dict.fromkeys(SETS, frozenset()),
