@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import examples, out, run
-from comity.node.commands import peers, policy, publish, serve, setup
+from comity.node.commands import peers, policy, publish, serve, setup, standing
 from comity.node.version import VERSION
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ def _options(
 setup.register(app)
 serve.register(app)
 publish.register(app)
+standing.register(app)
 app.add_typer(peers.app, name="peers")
 app.add_typer(policy.app, name="policy")
 

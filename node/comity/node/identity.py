@@ -63,6 +63,8 @@ CALLERS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/comity.v1.AdminService/ExplainPolicy": _AUDIT,
         "/comity.v1.ExchangeService/Describe": _PEER_NODES,
         "/comity.v1.ExchangeService/Replicate": _PEER_NODES,
+        "/comity.v1.ExchangeService/GetStanding": _PEER_NODES,
+        "/comity.v1.ExchangeService/ListLedger": _PEER_NODES,
     }
 )
 """Roles of the node's own institute that may call a method; none means nodes of peers only."""

@@ -27,6 +27,7 @@ from comity.node.peers import (
     pinned_peers,
 )
 from comity.node.policy import PolicyInForce, policy_in_force, set_policy
+from comity.node.reckoning import move_window, window_has_moved
 from comity.node.release import is_due, release_to
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
@@ -128,6 +129,16 @@ class Node:
             policy, now = policy_in_force(session).policy, self.clock()
             rows = (session.get_one(PeerRow, institute) for institute in due)
             return sum(release_to(session, row, policy, now) for row in rows)
+
+    def move_windows(self) -> None:
+        """Let what is no longer recent stop counting as such, where the node does not run."""
+        with self.store.read() as session:
+            now, peers = self.clock(), [row.institute for row in pinned_peers(session)]
+            moved = [peer for peer in peers if window_has_moved(session, peer, now)]
+        if moved:
+            with self.store.write() as session:
+                for peer in moved:
+                    move_window(session, peer, now)
 
     def set_policy(self, text: str) -> PolicyInForce:
         """Put a policy in force and release what it newly allows.

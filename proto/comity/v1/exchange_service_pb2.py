@@ -26,7 +26,7 @@ from comity.v1 import record_pb2 as comity_dot_v1_dot_record__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n comity/v1/exchange_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0f\x44\x65scribeRequest\"\x9f\x01\n\x10\x44\x65scribeResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x1a\n\x12\x62undle_fingerprint\x18\x02 \x01(\t\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x16\n\x0epending_offers\x18\x05 \x01(\x04\x12\x1a\n\x12pinned_fingerprint\x18\x06 \x01(\t\"g\n\x10ReplicateRequest\x12!\n\x05start\x18\x01 \x01(\x0b\x32\x10.comity.v1.StartH\x00\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.comity.v1.ReceiptH\x00\x42\t\n\x07message\"\x17\n\x05Start\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"0\n\x07Receipt\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\"\x95\x01\n\x11ReplicateResponse\x12\'\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x13.comity.v1.AcceptedH\x00\x12!\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.comity.v1.BatchH\x00\x12)\n\theartbeat\x18\x03 \x01(\x0b\x32\x14.comity.v1.HeartbeatH\x00\x42\t\n\x07message\"?\n\x08\x41\x63\x63\x65pted\x12\x18\n\x10receipted_cursor\x18\x01 \x01(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\"R\n\x05\x42\x61tch\x12 \n\x06offers\x18\x01 \x03(\x0b\x32\x10.comity.v1.Offer\x12\x17\n\x0fprevious_cursor\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"*\n\x05Offer\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa2\x01\n\x0f\x45xchangeService\x12\x43\n\x08\x44\x65scribe\x12\x1a.comity.v1.DescribeRequest\x1a\x1b.comity.v1.DescribeResponse\x12J\n\tReplicate\x12\x1b.comity.v1.ReplicateRequest\x1a\x1c.comity.v1.ReplicateResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n comity/v1/exchange_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0f\x44\x65scribeRequest\"\x9f\x01\n\x10\x44\x65scribeResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x1a\n\x12\x62undle_fingerprint\x18\x02 \x01(\t\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x16\n\x0epending_offers\x18\x05 \x01(\x04\x12\x1a\n\x12pinned_fingerprint\x18\x06 \x01(\t\"g\n\x10ReplicateRequest\x12!\n\x05start\x18\x01 \x01(\x0b\x32\x10.comity.v1.StartH\x00\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.comity.v1.ReceiptH\x00\x42\t\n\x07message\"\x17\n\x05Start\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"0\n\x07Receipt\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\"\x95\x01\n\x11ReplicateResponse\x12\'\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x13.comity.v1.AcceptedH\x00\x12!\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.comity.v1.BatchH\x00\x12)\n\theartbeat\x18\x03 \x01(\x0b\x32\x14.comity.v1.HeartbeatH\x00\x42\t\n\x07message\"?\n\x08\x41\x63\x63\x65pted\x12\x18\n\x10receipted_cursor\x18\x01 \x01(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\"R\n\x05\x42\x61tch\x12 \n\x06offers\x18\x01 \x03(\x0b\x32\x10.comity.v1.Offer\x12\x17\n\x0fprevious_cursor\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"*\n\x05Offer\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetStandingRequest\"R\n\x13GetStandingResponse\x12&\n\x05kinds\x18\x01 \x03(\x0b\x32\x17.comity.v1.KindStanding\x12\x13\n\x0bwindow_days\x18\x02 \x01(\r\"\xda\x01\n\x0cKindStanding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x15\n\rreceived_ever\x18\x03 \x01(\x04\x12\r\n\x05given\x18\x04 \x01(\x04\x12\x12\n\ngiven_ever\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x14\n\x0cpending_ever\x18\x07 \x01(\x04\x12\x0e\n\x06\x63redit\x18\x08 \x01(\x04\x12\x10\n\x08rejected\x18\t \x01(\x04\x12\x15\n\rrejected_ever\x18\n \x01(\x04\x12\x10\n\x08withheld\x18\x0b \x01(\x04\":\n\x11ListLedgerRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x12ListLedgerResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.comity.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x0bLedgerEntry\x12!\n\x05given\x18\x01 \x01(\x0b\x32\x10.comity.v1.GivenH\x00\x12!\n\x05taken\x18\x02 \x01(\x0b\x32\x10.comity.v1.TakenH\x00\x42\x07\n\x05\x65ntry\"j\n\x05Given\x12\x13\n\x0b\x66irst_offer\x18\x01 \x01(\x04\x12\x12\n\nlast_offer\x18\x02 \x01(\x04\x12\x12\n\nrecord_ids\x18\x03 \x03(\t\x12$\n\x07receipt\x18\x04 \x01(\x0b\x32\x13.comity.v1.Envelope\"I\n\x05Taken\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x1a\n\x12missing_record_ids\x18\x02 \x03(\t2\xbb\x02\n\x0f\x45xchangeService\x12\x43\n\x08\x44\x65scribe\x12\x1a.comity.v1.DescribeRequest\x1a\x1b.comity.v1.DescribeResponse\x12J\n\tReplicate\x12\x1b.comity.v1.ReplicateRequest\x1a\x1c.comity.v1.ReplicateResponse(\x01\x30\x01\x12L\n\x0bGetStanding\x12\x1d.comity.v1.GetStandingRequest\x1a\x1e.comity.v1.GetStandingResponse\x12I\n\nListLedger\x12\x1c.comity.v1.ListLedgerRequest\x1a\x1d.comity.v1.ListLedgerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +53,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OFFER']._serialized_end=808
   _globals['_HEARTBEAT']._serialized_start=810
   _globals['_HEARTBEAT']._serialized_end=863
-  _globals['_EXCHANGESERVICE']._serialized_start=866
-  _globals['_EXCHANGESERVICE']._serialized_end=1028
+  _globals['_GETSTANDINGREQUEST']._serialized_start=865
+  _globals['_GETSTANDINGREQUEST']._serialized_end=885
+  _globals['_GETSTANDINGRESPONSE']._serialized_start=887
+  _globals['_GETSTANDINGRESPONSE']._serialized_end=969
+  _globals['_KINDSTANDING']._serialized_start=972
+  _globals['_KINDSTANDING']._serialized_end=1190
+  _globals['_LISTLEDGERREQUEST']._serialized_start=1192
+  _globals['_LISTLEDGERREQUEST']._serialized_end=1250
+  _globals['_LISTLEDGERRESPONSE']._serialized_start=1252
+  _globals['_LISTLEDGERRESPONSE']._serialized_end=1338
+  _globals['_LEDGERENTRY']._serialized_start=1340
+  _globals['_LEDGERENTRY']._serialized_end=1432
+  _globals['_GIVEN']._serialized_start=1434
+  _globals['_GIVEN']._serialized_end=1540
+  _globals['_TAKEN']._serialized_start=1542
+  _globals['_TAKEN']._serialized_end=1615
+  _globals['_EXCHANGESERVICE']._serialized_start=1618
+  _globals['_EXCHANGESERVICE']._serialized_end=1933
 # @@protoc_insertion_point(module_scope)

@@ -307,3 +307,267 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class GetStandingRequest(_message.Message):
+    """Request of GetStanding."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStandingRequest: _TypeAlias = GetStandingRequest  # noqa: Y015
+
+@_typing.final
+class GetStandingResponse(_message.Message):
+    """Answer of GetStanding."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KINDS_FIELD_NUMBER: _builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: _builtins.int
+    window_days: _builtins.int
+    """Length of the window in days."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindStanding]:
+        """By kind, in order; a kind of which there is nothing to tell is left out."""
+
+    def __init__(
+        self,
+        *,
+        kinds: _abc.Iterable[Global___KindStanding] | None = ...,
+        window_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "window_days", b"window_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStandingResponse: _TypeAlias = GetStandingResponse  # noqa: Y015
+
+@_typing.final
+class KindStanding(_message.Message):
+    """How this node sees the caller's reciprocity in one kind of record. Subjects are counted, not
+    records: of a kind, a subject counts once. Plain counts are within the window, those that end in
+    _ever since the beginning.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    RECEIVED_EVER_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    GIVEN_EVER_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    PENDING_EVER_FIELD_NUMBER: _builtins.int
+    CREDIT_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    REJECTED_EVER_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Kind, such as evaluation; empty for rejected records that claim none."""
+    received: _builtins.int
+    """Subjects on which the caller issued a current record with substance that is held here."""
+    received_ever: _builtins.int
+    """The same since the beginning."""
+    given: _builtins.int
+    """The same of this node's own records, which the caller has signed for."""
+    given_ever: _builtins.int
+    """The same since the beginning."""
+    pending: _builtins.int
+    """Released to the caller, who has not signed for it yet. A policy counts it as given."""
+    pending_ever: _builtins.int
+    """The same since the beginning."""
+    credit: _builtins.int
+    """What the caller's records of other kinds are worth towards this one."""
+    rejected: _builtins.int
+    """The caller's records that were refused and are in quarantine here."""
+    rejected_ever: _builtins.int
+    """The same since the beginning."""
+    withheld: _builtins.int
+    """Records held here that the policy withholds from the caller for want of standing alone."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        received: _builtins.int = ...,
+        received_ever: _builtins.int = ...,
+        given: _builtins.int = ...,
+        given_ever: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        pending_ever: _builtins.int = ...,
+        credit: _builtins.int = ...,
+        rejected: _builtins.int = ...,
+        rejected_ever: _builtins.int = ...,
+        withheld: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "given", b"given", "given_ever", b"given_ever", "kind", b"kind", "pending", b"pending", "pending_ever", b"pending_ever", "received", b"received", "received_ever", b"received_ever", "rejected", b"rejected", "rejected_ever", b"rejected_ever", "withheld", b"withheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KindStanding: _TypeAlias = KindStanding  # noqa: Y015
+
+@_typing.final
+class ListLedgerRequest(_message.Message):
+    """Request of ListLedger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Entries a page, 1 to 50. 0 means 50."""
+    page_token: _builtins.str
+    """next_page_token of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerRequest: _TypeAlias = ListLedgerRequest  # noqa: Y015
+
+@_typing.final
+class ListLedgerResponse(_message.Message):
+    """Answer of ListLedger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last one."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerEntry]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___LedgerEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerResponse: _TypeAlias = ListLedgerResponse  # noqa: Y015
+
+@_typing.final
+class LedgerEntry(_message.Message):
+    """An entry of the ledger between two institutes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GIVEN_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def given(self) -> Global___Given:
+        """What this node gave the caller."""
+
+    @_builtins.property
+    def taken(self) -> Global___Taken:
+        """What this node took from the caller."""
+
+    def __init__(
+        self,
+        *,
+        given: Global___Given | None = ...,
+        taken: Global___Taken | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "given", b"given", "taken", b"taken"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "given", b"given", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_entry: _TypeAlias = _typing.Literal["given", "taken"]  # noqa: Y015
+    _WhichOneofArgType_entry: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_entry) -> _WhichOneofReturnType_entry | None: ...
+
+Global___LedgerEntry: _TypeAlias = LedgerEntry  # noqa: Y015
+
+@_typing.final
+class Given(_message.Message):
+    """A run of offers to the caller that one receipt covers, or that none covers yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_OFFER_FIELD_NUMBER: _builtins.int
+    LAST_OFFER_FIELD_NUMBER: _builtins.int
+    RECORD_IDS_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    first_offer: _builtins.int
+    """Number of the first offer, from 1."""
+    last_offer: _builtins.int
+    """Number of the last offer."""
+    @_builtins.property
+    def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids (hex) of the records whose parts were offered, sorted, each once. At most 256."""
+
+    @_builtins.property
+    def receipt(self) -> _record_pb2.Envelope:
+        """The caller's receipt; unset while there is none."""
+
+    def __init__(
+        self,
+        *,
+        first_offer: _builtins.int = ...,
+        last_offer: _builtins.int = ...,
+        record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        receipt: _record_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_offer", b"first_offer", "last_offer", b"last_offer", "receipt", b"receipt", "record_ids", b"record_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Given: _TypeAlias = Given  # noqa: Y015
+
+@_typing.final
+class Taken(_message.Message):
+    """A receipt that this node signed for what the caller gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    MISSING_RECORD_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _record_pb2.Envelope:
+        """The receipt."""
+
+    @_builtins.property
+    def missing_record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids (hex) of records that it says were stored and that are not held here now."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _record_pb2.Envelope | None = ...,
+        missing_record_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_record_ids", b"missing_record_ids", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Taken: _TypeAlias = Taken  # noqa: Y015

@@ -45,6 +45,16 @@ class ExchangeServiceStub:
                 request_serializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateResponse.FromString,
                 _registered_method=True)
+        self.GetStanding = channel.unary_unary(
+                '/comity.v1.ExchangeService/GetStanding',
+                request_serializer=comity_dot_v1_dot_exchange__service__pb2.GetStandingRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.GetStandingResponse.FromString,
+                _registered_method=True)
+        self.ListLedger = channel.unary_unary(
+                '/comity.v1.ExchangeService/ListLedger',
+                request_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
+                _registered_method=True)
 
 
 class ExchangeServiceServicer:
@@ -71,6 +81,21 @@ class ExchangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStanding(self, request, context):
+        """Tells the caller its own standing here, and nobody else's: there is no institute to ask for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLedger(self, request, context):
+        """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
+        this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExchangeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -83,6 +108,16 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.Replicate,
                     request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateRequest.FromString,
                     response_serializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateResponse.SerializeToString,
+            ),
+            'GetStanding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStanding,
+                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.GetStandingRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.GetStandingResponse.SerializeToString,
+            ),
+            'ListLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLedger,
+                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -140,6 +175,60 @@ class ExchangeService:
             '/comity.v1.ExchangeService/Replicate',
             comity_dot_v1_dot_exchange__service__pb2.ReplicateRequest.SerializeToString,
             comity_dot_v1_dot_exchange__service__pb2.ReplicateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStanding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.ExchangeService/GetStanding',
+            comity_dot_v1_dot_exchange__service__pb2.GetStandingRequest.SerializeToString,
+            comity_dot_v1_dot_exchange__service__pb2.GetStandingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.ExchangeService/ListLedger',
+            comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
+            comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
             options,
             channel_credentials,
             insecure,

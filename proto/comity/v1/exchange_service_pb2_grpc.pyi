@@ -44,6 +44,12 @@ class ExchangeServiceStub:
     without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
     (INVALID_ARGUMENT).
     """
+    GetStanding: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.GetStandingRequest, _exchange_service_pb2.GetStandingResponse]
+    """Tells the caller its own standing here, and nobody else's: there is no institute to ask for."""
+    ListLedger: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.ListLedgerRequest, _exchange_service_pb2.ListLedgerResponse]
+    """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
+    this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+    """
 
 @_typing.type_check_only
 class ExchangeServiceAsyncStub(ExchangeServiceStub):
@@ -60,6 +66,12 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
     without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
     (INVALID_ARGUMENT).
+    """
+    GetStanding: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.GetStandingRequest, _exchange_service_pb2.GetStandingResponse]  # type: ignore[assignment]
+    """Tells the caller its own standing here, and nobody else's: there is no institute to ask for."""
+    ListLedger: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ListLedgerRequest, _exchange_service_pb2.ListLedgerResponse]  # type: ignore[assignment]
+    """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
+    this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
     """
 
 class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -86,6 +98,24 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
         without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
         (INVALID_ARGUMENT).
+        """
+
+    @_abc_1.abstractmethod
+    def GetStanding(
+        self,
+        request: _exchange_service_pb2.GetStandingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_service_pb2.GetStandingResponse, _abc.Awaitable[_exchange_service_pb2.GetStandingResponse]]:
+        """Tells the caller its own standing here, and nobody else's: there is no institute to ask for."""
+
+    @_abc_1.abstractmethod
+    def ListLedger(
+        self,
+        request: _exchange_service_pb2.ListLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_service_pb2.ListLedgerResponse, _abc.Awaitable[_exchange_service_pb2.ListLedgerResponse]]:
+        """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
+        this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
         """
 
 def add_ExchangeServiceServicer_to_server(servicer: ExchangeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

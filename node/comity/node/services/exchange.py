@@ -10,9 +10,11 @@ from comity.node.bell import Bell
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_cursor, read_cursor
 from comity.node.guard import CALLER
+from comity.node.ledger import list_ledger
 from comity.node.node import Node
 from comity.node.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.peers import get_peer
+from comity.node.reciprocity import standing_with
 from comity.node.version import VERSION
 from comity.policies.facts import PeerStatus
 from comity.record.envelope import Envelope
@@ -56,6 +58,26 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def GetStanding(  # noqa: N802
+        self, request: pb.GetStandingRequest, context: Any
+    ) -> pb.GetStandingResponse:
+        """Tell a peer its own standing."""
+        return await asyncio.to_thread(self._standing, CALLER.get().institute)
+
+    async def ListLedger(  # noqa: N802
+        self, request: pb.ListLedgerRequest, context: Any
+    ) -> pb.ListLedgerResponse:
+        """Return a page of the ledger with a peer."""
+        return await asyncio.to_thread(self._ledger, CALLER.get().institute, request)
+
+    def _standing(self, peer: str) -> pb.GetStandingResponse:
+        with self._node.store.read() as session:
+            return standing_with(session, get_peer(session, peer), self._node.clock())
+
+    def _ledger(self, peer: str, request: pb.ListLedgerRequest) -> pb.ListLedgerResponse:
+        with self._node.store.read() as session:
+            return list_ledger(session, peer, request)
 
     def _describe(self, peer: str) -> pb.DescribeResponse:
         with self._node.store.read() as session:

@@ -1,0 +1,87 @@
+"""Asking a peer's node a question over mutual TLS, once, from a command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import grpc
+
+from comity.client.channel import open_channel
+from comity.client.status import from_rpc
+from comity.node.ledger import Given, Taken
+from comity.node.node import Node
+from comity.node.peers import bundle_of, get_peer
+from comity.policies.facts import PeerStatus
+from comity.record.errors import LimitExceeded, NotFound
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+ANSWER_SECONDS: Final = 30
+"""How long a peer may take for one answer."""
+
+MAX_LEDGER_ENTRIES: Final = 100_000
+"""Entries that are taken of a peer's ledger: a peer must not be able to tell for ever."""
+
+Answer = TypeVar("Answer")
+
+
+def ask_standing(node: Node, peer: str) -> pb.GetStandingResponse:
+    """Return how a peer sees this institute.
+
+    Raises:
+        NotFound: there is no such peer, or it was removed.
+        Unavailable: it cannot be reached.
+        ComityError: it refuses, with its reason.
+    """
+
+    async def question(stub: rpc.ExchangeServiceAsyncStub) -> pb.GetStandingResponse:
+        return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
+
+    return _ask(node, peer, question)
+
+
+def ask_ledger(node: Node, peer: str) -> tuple[list[Given], list[Taken]]:
+    """Return a peer's ledger with this institute: what it gave us, and what it took.
+
+    Raises: as ``ask_standing``; also
+        LimitExceeded: more than MAX_LEDGER_ENTRIES.
+        MalformedEnvelope: a receipt without exactly one signature.
+    """
+
+    async def question(stub: rpc.ExchangeServiceAsyncStub) -> list[pb.LedgerEntry]:
+        entries: list[pb.LedgerEntry] = []
+        token = ""
+        while True:
+            request = pb.ListLedgerRequest(page_token=token)
+            page = await stub.ListLedger(request, timeout=ANSWER_SECONDS)
+            entries.extend(page.entries)
+            if len(entries) > MAX_LEDGER_ENTRIES:
+                limit, got = MAX_LEDGER_ENTRIES, len(entries)
+                raise LimitExceeded("MAX_LEDGER_ENTRIES", limit, got, "entries", field="ledger")
+            token = page.next_page_token
+            if not token or not page.entries:
+                return entries
+
+    entries = _ask(node, peer, question)
+    given = [Given.from_proto(e.given) for e in entries if e.HasField("given")]
+    return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
+
+
+def _ask(
+    node: Node, peer: str, question: Callable[[rpc.ExchangeServiceAsyncStub], Awaitable[Answer]]
+) -> Answer:
+    with node.store.read() as session:
+        row = get_peer(session, peer)
+    if row.status == PeerStatus.REMOVED:
+        raise NotFound(f"{peer} was removed", field="peer")
+
+    async def converse() -> Answer:
+        async with open_channel(bundle_of(row), *node.home.node_identity()) as channel:
+            try:
+                return await question(rpc.ExchangeServiceStub(channel))
+            except grpc.RpcError as error:
+                raise from_rpc(error) from error
+
+    return asyncio.run(converse())

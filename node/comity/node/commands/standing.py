@@ -1,0 +1,202 @@
+"""Reciprocity: who has given whom how much, and whether both sides' ledgers say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from comity.client.files import write_file
+from comity.client.terminal import (
+    err,
+    examples,
+    out,
+    print_error,
+    print_json,
+    print_table,
+    table,
+    text,
+)
+from comity.node.asking import ask_ledger, ask_standing
+from comity.node.clock import to_datetime
+from comity.node.commands.workplace import Json, open_node
+from comity.node.ledger import given_to, taken_from
+from comity.node.node import Node
+from comity.node.peers import bundle_of, get_peer, pinned_peers
+from comity.node.reciprocity import standing_with
+from comity.node.reconciliation import Account
+from comity.node.reconciliation import reconcile as compare
+from comity.record import ijson
+from comity.record.bundle import Keyring
+from comity.record.errors import InvalidInput, Unavailable
+from comity.record.times import format_time
+from comity.v1 import exchange_service_pb2 as pb
+
+DIFFERENT: Final = 1
+UNREACHABLE: Final = 2
+
+_STANDING_EXAMPLES = examples(
+    "comity-node standing",
+    "comity-node standing ca.aisi.example --json",
+    "comity-node standing ca.aisi.example --ask    # how it sees us",
+)
+_RECONCILE_EXAMPLES = examples(
+    "comity-node reconcile ca.aisi.example",
+    "comity-node reconcile ca.aisi.example --output evidence.json",
+)
+
+
+def standing(
+    context: typer.Context,
+    peer: Annotated[
+        str | None, typer.Argument(metavar="[PEER]", help="Institute id; all peers by default.")
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the peer's node how it sees this institute.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what was received from each peer and given to it, by kind.
+
+    Subjects are counted, not records. Each cell says how many within the window, and how many since
+    the beginning where that is more. Withheld are records that wait for a better standing.
+    """
+    if ask and peer is None:
+        raise InvalidInput("expected the peer to ask", field="PEER")
+    with open_node(context) as node:
+        if ask and peer is not None:
+            found = {peer: ask_standing(node, peer)}
+        else:
+            found = _own_view(node, peer)
+    if as_json:
+        print_json([_value(institute, view) for institute, view in found.items()])
+        return
+    _print_standing(found)
+    if ask:
+        err.print(text(f"This is how {peer} sees this institute: received is what we gave."))
+
+
+def reconcile(
+    context: typer.Context,
+    peer: Annotated[str, typer.Argument(metavar="PEER", help="Institute id of the peer.")],
+    output: Annotated[
+        Path | None, typer.Option(help="File for the evidence: signed receipts as DSSE JSON.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare both sides' ledgers by signed receipts, in both directions.
+
+    Exits with 0 if they agree, 1 if they differ, 2 if the peer cannot be reached. What is on its
+    way at this moment is a difference until it has been signed for.
+    """
+    with open_node(context) as node:
+        try:
+            given, taken = ask_ledger(node, peer)
+        except Unavailable as error:
+            print_error(error, as_json=as_json)
+            raise typer.Exit(UNREACHABLE) from error
+        with node.store.read() as session:
+            ours, theirs = Keyring([node.bundle]), Keyring([bundle_of(get_peer(session, peer))])
+            given_by_us = list(given_to(session, peer))
+            taken_by_us = [item for _, item in taken_from(session, peer)]
+        accounts = (
+            compare(node.institute, peer, given_by_us, taken, theirs.find),
+            compare(peer, node.institute, given, taken_by_us, ours.find),
+        )
+        value = _evidence(node, accounts)
+    if output is not None:
+        write_file(output, ijson.canonical(value) + b"\n")
+    if as_json:
+        print_json(value)
+    else:
+        _print_accounts(accounts)
+    if not value["agreement"]:
+        raise typer.Exit(DIFFERENT)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog=_STANDING_EXAMPLES)(standing)
+    app.command(epilog=_RECONCILE_EXAMPLES)(reconcile)
+
+
+def _own_view(node: Node, peer: str | None) -> dict[str, pb.GetStandingResponse]:
+    node.move_windows()
+    with node.store.read() as session:
+        rows = pinned_peers(session) if peer is None else [get_peer(session, peer)]
+        now = node.clock()
+        return {row.institute: standing_with(session, row, now) for row in rows}
+
+
+def _value(institute: str, view: pb.GetStandingResponse) -> dict[str, Any]:
+    return {
+        "peer": institute,
+        "windowDays": view.window_days,
+        "kinds": [
+            {field.json_name: getattr(kind, field.name) for field in kind.DESCRIPTOR.fields}
+            for kind in view.kinds
+        ],
+    }
+
+
+def _print_standing(found: dict[str, pb.GetStandingResponse]) -> None:
+    columns = ("received", "given", "pending", "rejected")
+    grid = table("peer", "kind", *columns, "credit", "withheld")
+    for institute, view in found.items():
+        for kind in view.kinds:
+            counts = [_count(kind, column) for column in columns]
+            cells = (*counts, str(kind.credit), str(kind.withheld))
+            grid.add_row(*map(text, (institute, kind.kind or "(unreadable)", *cells)))
+    if grid.row_count:
+        print_table(grid)
+        days = next(iter(found.values())).window_days
+        err.print(text(f"Within {days} days; in brackets, since the beginning where that is more."))
+    else:
+        err.print("Nothing has been received, given or withheld for want of standing.")
+
+
+def _count(kind: pb.KindStanding, column: str) -> str:
+    recent, ever = getattr(kind, column), getattr(kind, f"{column}_ever")
+    return str(recent) if recent == ever else f"{recent} ({ever})"
+
+
+def _evidence(node: Node, accounts: Sequence[Account]) -> dict[str, Any]:
+    return {
+        "institute": node.institute,
+        "time": format_time(to_datetime(node.clock())),
+        "agreement": not any(account.differences for account in accounts),
+        "accounts": [
+            {
+                "giver": account.giver,
+                "receiver": account.receiver,
+                "agreedReceipts": account.agreed_receipts,
+                "agreedRecords": account.agreed_records,
+                "differences": [
+                    {
+                        "finding": str(difference.finding),
+                        "message": difference.message,
+                        "recordIds": list(difference.record_ids),
+                        "receipts": [receipt.to_json() for receipt in difference.receipts],
+                    }
+                    for difference in account.differences
+                ],
+                "receipts": [receipt.to_json() for receipt in account.receipts],
+            }
+            for account in accounts
+        ],
+    }
+
+
+def _print_accounts(accounts: Sequence[Account]) -> None:
+    for account in accounts:
+        line = f"{account.giver} to {account.receiver}: {account.agreed_records} records agree"
+        out.print(text(f"{line}, {account.agreed_receipts} receipts verified"), soft_wrap=True)
+        for difference in account.differences:
+            line = f"DIFFERENCE  {difference.finding}: {difference.message}"
+            out.print(text(line, "red"), soft_wrap=True)
+            for record_id in difference.record_ids:
+                out.print(text(f"            {record_id}"), soft_wrap=True)
+    if not any(account.differences for account in accounts):
+        out.print("Both ledgers agree.")

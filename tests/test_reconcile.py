@@ -1,0 +1,231 @@
+"""Reconcile: two ledgers agree by signed receipts, or the difference is told exactly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comity.client.terminal import run as run_command
+from comity.node.asking import ask_ledger
+from comity.node.cli import app
+from comity.node.ledger import Given, Taken, given_to, list_ledger, taken_from
+from comity.node.peers import get_peer
+from comity.node.reconciliation import Account, Finding, reconcile
+from comity.node.tables import ReceiptRow, RecordRow
+from comity.policies.preset import load_preset
+from comity.record.bundle import Keyring
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.errors import BadCursor, LimitExceeded
+from comity.v1 import exchange_service_pb2 as pb
+from tests.databases import NewDatabase
+from tests.exchange import HandClock, Institute, institutes
+from tests.network import Running, card, network, run, until
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+
+
+@pytest.fixture
+def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Yield uk and ca; uk has given ca two cards in two batches, and ca has signed."""
+    policy = load_preset("open")
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=policy) as made:
+        uk, ca = made
+        for number in range(2):
+            uk.publish(card(f"model-{number}"))
+            ca.pull(uk)
+        yield made
+
+
+def account(giver: Institute, receiver: Institute) -> Account:
+    """Compare what both say of what one gave the other."""
+    return compare(giver, receiver, given(giver, receiver), taken(receiver, giver))
+
+
+def compare(giver: Institute, receiver: Institute, gave: list[Given], took: list[Taken]) -> Account:
+    keys = Keyring([receiver.node.bundle]).find
+    return reconcile(giver.name, receiver.name, gave, took, keys)
+
+
+def given(giver: Institute, receiver: Institute) -> list[Given]:
+    with giver.node.store.read() as session:
+        return list(given_to(session, receiver.name))
+
+
+def taken(receiver: Institute, giver: Institute) -> list[Taken]:
+    with receiver.node.store.read() as session:
+        return [item for _, item in taken_from(session, giver.name)]
+
+
+def findings(found: Account) -> list[Finding]:
+    return [difference.finding for difference in found.differences]
+
+
+def test_ledgers_agree_once_receipts_have_been_exchanged(pair: list[Institute]) -> None:
+    uk, ca = pair
+    found = account(uk, ca)
+    assert (found.differences, found.agreed_receipts, found.agreed_records) == ((), 2, 2)
+    assert len(found.receipts) == 2
+    assert account(ca, uk).differences == ()
+
+
+def test_an_offer_that_was_not_pulled_is_told_as_unsigned(pair: list[Institute]) -> None:
+    uk, ca = pair
+    record = uk.publish(card("model-2"))
+    [difference] = account(uk, ca).differences
+    assert difference.finding is Finding.UNSIGNED
+    assert difference.record_ids == (record.record_id,)
+    assert "offers 7 to 9" in difference.message
+
+
+def test_a_receipt_that_was_lost_on_the_way_is_told_with_the_receipt(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    record = uk.publish(card("model-2"))
+    ca.pull(uk, lose_receipts=True)
+    [difference] = account(uk, ca).differences
+    assert difference.finding is Finding.NOT_DELIVERED
+    assert difference.record_ids == (record.record_id,)
+    assert difference.receipts[0].payload == ca.rows(ReceiptRow, ours=True)[-1].payload
+    ca.send_receipts(uk)
+    assert account(uk, ca).differences == ()
+
+
+def test_a_receiver_that_lost_its_copies_is_shown_what_it_signed(pair: list[Institute]) -> None:
+    uk, ca = pair
+    with ca.node.store.write() as session:
+        session.delete(session.get_one(ReceiptRow, 1))
+    [difference] = account(uk, ca).differences
+    assert difference.finding is Finding.NOT_KEPT
+    difference.receipts[0].verify(ca.node.key.key)
+
+
+def test_a_record_signed_for_as_stored_and_gone_is_told(pair: list[Institute]) -> None:
+    uk, ca = pair
+    [first, _] = ca.rows(RecordRow)
+    with ca.node.store.write() as session:
+        session.get_one(RecordRow, first.record_seq).record_id = "0" * 64
+        session.flush()
+    [difference] = account(uk, ca).differences
+    assert (difference.finding, difference.record_ids) == (Finding.NOT_HELD, (first.record_id,))
+
+
+def test_a_receiver_that_started_anew_agrees_all_the_same(pair: list[Institute]) -> None:
+    uk, ca = pair
+    with ca.node.store.write() as session:
+        get_peer(session, UK).cursor = ""
+        session.flush()
+    ca.pull(uk)
+    assert len(taken(ca, uk)) == 3
+    assert account(uk, ca).differences == ()
+
+
+def test_a_forged_receipt_counts_for_nothing(pair: list[Institute]) -> None:
+    uk, ca = pair
+    real, other = given(uk, ca)
+    assert real.receipt is not None
+    altered = real.receipt.payload.replace(b'"stored"', b'"Stored"')
+    forged = Envelope(RECEIPT_TYPE, altered, real.receipt.keyid, real.receipt.signature)
+    found = compare(uk, ca, [replace(real, receipt=forged), other], taken(ca, uk))
+    assert findings(found) == [Finding.BAD_RECEIPT, Finding.NOT_DELIVERED]
+    assert found.agreed_receipts == 1
+
+
+def test_a_receipt_between_others_counts_for_nothing(pair: list[Institute]) -> None:
+    uk, ca = pair
+    keys = Keyring([ca.node.bundle]).find
+    found = reconcile("fr.aisi.example", CA, given(uk, ca), [], keys)
+    assert set(findings(found)) == {Finding.BAD_RECEIPT, Finding.UNSIGNED}
+
+
+def test_a_giver_that_tells_other_records_than_were_signed_for_is_found(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    first, second = given(uk, ca)
+    claimed = tuple(sorted([*first.record_ids, "f" * 64]))
+    found = compare(uk, ca, [replace(first, record_ids=claimed), second], taken(ca, uk))
+    assert findings(found) == [Finding.MISMATCH]
+    assert found.differences[0].record_ids == ("f" * 64,)
+
+
+def test_a_giver_that_leaves_out_offers_is_found(pair: list[Institute]) -> None:
+    uk, ca = pair
+    found = compare(uk, ca, given(uk, ca)[1:], taken(ca, uk))
+    assert findings(found) == [Finding.GAP, Finding.NOT_DELIVERED]
+
+
+def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute]) -> None:
+    uk, ca = pair
+    ca.publish(card("model-3"))
+    uk.pull(ca)
+    uk.publish(card("model-4"))
+    entries: list[pb.LedgerEntry] = []
+    token = ""
+    with uk.node.store.read() as session:
+        while True:
+            request = pb.ListLedgerRequest(page_size=1, page_token=token)
+            page = list_ledger(session, CA, request)
+            entries += page.entries
+            if not (token := page.next_page_token):
+                break
+        assert list_ledger(session, "fr.aisi.example", pb.ListLedgerRequest()).entries == []
+        with pytest.raises(LimitExceeded):
+            list_ledger(session, CA, pb.ListLedgerRequest(page_size=51))
+        with pytest.raises(BadCursor):
+            list_ledger(session, CA, pb.ListLedgerRequest(page_token="rubbish"))
+    shown = [
+        (entry.given.first_offer, entry.given.last_offer, entry.given.HasField("receipt"))
+        if entry.HasField("given")
+        else "taken"
+        for entry in entries
+    ]
+    assert shown == [(1, 3, True), (4, 6, True), (7, 9, False), "taken"]
+
+
+async def command(one: Running, *words: str) -> int:
+    """Run comity-node on a home, as another process would; return its exit code."""
+
+    def typed() -> int:
+        try:
+            run_command(app, ["--home", str(one.node.home.path), *words])
+        except SystemExit as ended:
+            return int(ended.code or 0)
+
+    return await asyncio.to_thread(typed)
+
+
+def test_reconcile_over_the_wire_says_by_its_exit_code_whether_ledgers_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = tmp_path / "evidence.json"
+
+    async def test() -> None:
+        async with network(tmp_path, UK, CA) as [uk, ca]:
+            uk.node.publish(uk.sign(card()))
+            ca.node.publish(ca.sign(card()))
+            await until(lambda: uk.rows(ReceiptRow, ours=False), "receipt of ca")
+            await until(lambda: ca.rows(ReceiptRow, ours=False), "receipt of uk")
+            assert await command(uk, "reconcile", CA, "--output", str(evidence)) == 0
+            assert "Both ledgers agree." in capsys.readouterr().out
+            with ca.node.store.write() as session:
+                [copy] = ca.rows(ReceiptRow, ours=True)
+                session.delete(copy)
+            assert await command(uk, "reconcile", CA, "--json") == 1
+            found = json.loads(capsys.readouterr().out)
+            assert found["accounts"][0]["differences"][0]["finding"] == "NOT_KEPT"
+            given_by_ca, _ = await asyncio.to_thread(ask_ledger, uk.node, CA)
+            assert len(given_by_ca) == 1
+        assert await command(uk, "reconcile", CA) == 2
+        assert "error: " in capsys.readouterr().err
+
+    run(test())
+    kept = json.loads(evidence.read_text())
+    assert kept["agreement"] is True
+    [receipt] = kept["accounts"][0]["receipts"]
+    assert Envelope.from_value(receipt).payload_type == RECEIPT_TYPE
