@@ -7,7 +7,8 @@ classes are never changed or removed; nothing per record (title, time, embargo) 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import event, func, insert
@@ -17,6 +18,7 @@ from comity.node.tables import HandlingClass
 from comity.policies.facts import PartFacts
 from comity.record.content import domains_and_severity
 from comity.record.handling import Handling
+from comity.record.limits import MAX_CLASSES
 from comity.record.record import OpenedRecord
 
 UNNAMED = "?"
@@ -93,6 +95,29 @@ class ClassIndex:
             event.listen(session, "after_commit", lambda _: self._remember(found), once=True)
         return found
 
+    def crowded(self, session: Session, wanted: Sequence[Sequence[ClassKey]]) -> list[bool]:
+        """Say of each record, given by the keys of its parts, whether it makes too many classes.
+
+        An issuer whose records never fall into the same class twice would make every decision
+        about it as long as its records are many; past MAX_CLASSES it may only use those it has.
+        """
+        unknown = {key for keys in wanted for key in keys if key not in self._known}
+        if not unknown:
+            return [False] * len(wanted)
+        unknown -= self._load(session, list(unknown)).keys()
+        counts = Counter(_counted(session, {key[0].issuer for key in unknown}))
+        planned: set[ClassKey] = set()
+        crowded = []
+        for keys in wanted:
+            fresh = unknown.intersection(keys) - planned
+            issuers = Counter(key[0].issuer for key in fresh)
+            full = any(counts[issuer] + n > MAX_CLASSES for issuer, n in issuers.items())
+            if not full:
+                counts += issuers
+                planned |= fresh
+            crowded.append(full)
+        return crowded
+
     def _remember(self, committed: dict[ClassKey, int]) -> None:
         if len(self._known) + len(committed) > MAX_KNOWN:
             self._known.clear()
@@ -119,6 +144,7 @@ class ClassIndex:
                 {
                     "class_id": class_id,
                     "digest": _digest(key),
+                    "issuer": key[0].issuer,
                     "facts": key[0].to_json().decode(),
                     "header_class_id": None if header is None else known[header],
                 }
@@ -126,6 +152,11 @@ class ClassIndex:
         if rows:
             session.connection().execute(insert(HandlingClass), rows)
         return made
+
+
+def _counted(session: Session, issuers: set[str]) -> dict[str, int]:
+    query = select(HandlingClass.issuer, func.count()).group_by(HandlingClass.issuer)
+    return dict(session.exec(query.where(col(HandlingClass.issuer).in_(issuers))).all())
 
 
 def _digest(key: ClassKey) -> str:

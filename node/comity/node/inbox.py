@@ -15,7 +15,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from comity.node.clock import Clock, to_datetime
-from comity.node.intake import Arrival, Intake
+from comity.node.intake import Arrival, Intake, too_many_classes
 from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.shelf import last_number
 from comity.node.store import Store
@@ -66,11 +66,14 @@ class Inbox:
         """
         _check_form(batch)
         arrivals, refusals = self._examine(peer, batch)
-        stored = {arrival.opened.record_id for arrival in arrivals}
-        receipt = self._sign(peer, batch, stored, refusals)
         with self._store.write() as session:
             row = session.get_one(PeerRow, peer)
             _check_follows(batch, row)
+            for arrival in self._intake.crowded(session, arrivals):
+                arrivals.remove(arrival)
+                refusals.append(Refusal(arrival.opened.record, too_many_classes()))
+            stored = {arrival.opened.record_id for arrival in arrivals}
+            receipt = self._sign(peer, batch, stored, refusals)
             new = self._intake.admit(session, arrivals)
             now = self._clock()
             quarantine(session, peer, refusals, now)

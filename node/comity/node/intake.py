@@ -22,10 +22,10 @@ from comity.node.clock import Clock, to_datetime
 from comity.node.shelf import Shelf
 from comity.node.tables import HEADER, Part, RecordRow
 from comity.policies.facts import PartFacts
-from comity.record.errors import BadDisclosure, NotReleasable
+from comity.record.errors import BadDisclosure, LimitExceeded, NotReleasable
 from comity.record.handling import Handling
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
+from comity.record.limits import MAX_CLASSES, MAX_CLOCK_SKEW_SECONDS
 from comity.record.record import FindKey, OpenedRecord, Record, check_issue_time, open_record
 
 
@@ -74,11 +74,22 @@ class Intake:
         key = find_key(record.envelope.keyid)[1]
         return Arrival(opened, key, origin, self._describe(opened))
 
+    def crowded(self, session: Session, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Return those of ``arrivals`` whose issuer would have too many handling classes."""
+        keys = [[part.key for part in arrival.parts.values()] for arrival in arrivals]
+        full = self._index.crowded(session, keys)
+        return [arrival for arrival, is_full in zip(arrivals, full, strict=True) if is_full]
+
     def admit(self, session: Session, arrivals: Sequence[Arrival]) -> int:
         """Store what is new among ``arrivals``; return how many records were not held before.
 
         Must run in ``Store.write``.
+
+        Raises:
+            LimitExceeded: one of them is ``crowded``; nothing is stored.
         """
+        if self.crowded(session, arrivals):
+            raise too_many_classes()
         held = _held(session, arrivals)
         keys = (part.key for arrival in arrivals for part in arrival.parts.values())
         shelf = Shelf(session, self._index.resolve(session, keys), self._clock())
@@ -102,6 +113,14 @@ class Intake:
             facts = section_facts(opened, index, self.institute)
             parts[index] = DescribedPart(facts, (facts, header))
         return parts
+
+
+def too_many_classes() -> LimitExceeded:
+    """Return the error about a record that is crowded."""
+    # the count that would be reached is of no use to whoever reads this; the remedy is
+    return LimitExceeded(
+        "MAX_CLASSES", MAX_CLASSES, MAX_CLASSES + 1, "handling classes", field="predicate.tags"
+    )
 
 
 def _held(session: Session, arrivals: Sequence[Arrival]) -> dict[str, tuple[int, set[int]]]:

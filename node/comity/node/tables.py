@@ -77,6 +77,7 @@ class HandlingClass(SQLModel, table=True):
     __tablename__ = "handling_class"
     class_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     digest: str = Field(max_length=64, unique=True)
+    issuer: str = Field(max_length=253, index=True)
     facts: str = Field(sa_type=Text)
     header_class_id: int | None = Field(default=None, index=True)
 

@@ -15,6 +15,7 @@ def upgrade() -> None:
         "handling_class",
         sa.Column("class_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("issuer", sa.String(length=253), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("header_class_id", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("class_id"),
@@ -24,6 +25,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_handling_class_header_class_id"), ["header_class_id"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_handling_class_issuer"), ["issuer"], unique=False)
 
     op.create_table(
         "lease",
