@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -105,6 +107,14 @@ def befriend(one: Running, *others: Running) -> None:
     """Pin others' bundles at one."""
     for other in others:
         one.node.add_peer(other.node.bundle)
+
+
+async def command(one: Running, *words: str) -> tuple[int, str, str]:
+    """Run comity-node on a home in a process of its own; return exit code, stdout and stderr."""
+    line = (sys.executable, "-m", "comity.node", "--home", str(one.node.home.path), *words)
+    process = await asyncio.create_subprocess_exec(*line, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
 
 
 async def until(condition: Callable[[], Any], what: str) -> Any:

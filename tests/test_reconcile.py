@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.terminal import run as run_command
-from comity.node.asking import ask_ledger
-from comity.node.cli import app
 from comity.node.ledger import Given, Taken, given_to, list_ledger, taken_from
 from comity.node.peers import get_peer
 from comity.node.reconciliation import Account, Finding, reconcile
@@ -24,7 +20,7 @@ from comity.record.errors import BadCursor, LimitExceeded
 from comity.v1 import exchange_service_pb2 as pb
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
-from tests.network import Running, card, network, run, until
+from tests.network import card, command, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -188,20 +184,8 @@ def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute])
     assert shown == [(1, 3, True), (4, 6, True), (7, 9, False), "taken"]
 
 
-async def command(one: Running, *words: str) -> int:
-    """Run comity-node on a home, as another process would; return its exit code."""
-
-    def typed() -> int:
-        try:
-            run_command(app, ["--home", str(one.node.home.path), *words])
-        except SystemExit as ended:
-            return int(ended.code or 0)
-
-    return await asyncio.to_thread(typed)
-
-
 def test_reconcile_over_the_wire_says_by_its_exit_code_whether_ledgers_agree(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     evidence = tmp_path / "evidence.json"
 
@@ -211,18 +195,17 @@ def test_reconcile_over_the_wire_says_by_its_exit_code_whether_ledgers_agree(
             ca.node.publish(ca.sign(card()))
             await until(lambda: uk.rows(ReceiptRow, ours=False), "receipt of ca")
             await until(lambda: ca.rows(ReceiptRow, ours=False), "receipt of uk")
-            assert await command(uk, "reconcile", CA, "--output", str(evidence)) == 0
-            assert "Both ledgers agree." in capsys.readouterr().out
+            code, out, _ = await command(uk, "reconcile", CA, "--output", str(evidence))
+            assert (code, out.splitlines()[-1]) == (0, "Both ledgers agree.")
             with ca.node.store.write() as session:
                 [copy] = ca.rows(ReceiptRow, ours=True)
                 session.delete(copy)
-            assert await command(uk, "reconcile", CA, "--json") == 1
-            found = json.loads(capsys.readouterr().out)
-            assert found["accounts"][0]["differences"][0]["finding"] == "NOT_KEPT"
-            given_by_ca, _ = await asyncio.to_thread(ask_ledger, uk.node, CA)
-            assert len(given_by_ca) == 1
-        assert await command(uk, "reconcile", CA) == 2
-        assert "error: " in capsys.readouterr().err
+            code, out, _ = await command(uk, "reconcile", CA, "--json")
+            [difference] = json.loads(out)["accounts"][0]["differences"]
+            assert (code, difference["finding"]) == (1, "NOT_KEPT")
+        code, _, err = await command(uk, "reconcile", CA)
+        assert code == 2
+        assert err.startswith("error: ")
 
     run(test())
     kept = json.loads(evidence.read_text())

@@ -1,0 +1,389 @@
+"""Standing counts what the rule says, incrementally, and as a recount of the ledger would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from comity.client.draft import Draft
+from comity.node.home import Home
+from comity.node.node import Node
+from comity.node.peers import get_peer
+from comity.node.quarantine import Refusal, quarantine
+from comity.node.reciprocity import standing_with
+from comity.node.reckoning import recompute_standing
+from comity.node.standing import load_standing, standing_rows
+from comity.node.tables import PeerRow, RecordRow
+from comity.policies.facts import Standing
+from comity.policies.preset import load_preset
+from comity.record.content import Kind
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.errors import BadSignature, InvalidInput, UnknownKey
+from comity.record.record import Record
+from tests.databases import NewDatabase, sqlite_databases
+from tests.exchange import HandClock, Institute, institutes
+from tests.network import FORGETS, card, command, network, run, until
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+OPEN, BALANCED = load_preset("open"), load_preset("balanced")
+CARD, EVALUATION = Kind.MODEL_CARD, Kind.EVALUATION
+DAY = 86_400
+
+HEADERS_ONLY = """
+@id("all") permit (principal, action, resource);
+@id("headers") forbid (principal, action, resource) when { resource.section != "" };
+"""
+BOTH = """
+@id("two") permit (principal, action, resource);
+@id("ratio") forbid (principal, action, resource)
+when { resource.own && resource.section == "" }
+unless { context.given < context.received + context.credit };
+"""
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Yield uk and ca, whose policy is open."""
+    with institutes(tmp_path, clock, new_database, UK, CA, policy=OPEN) as made:
+        yield made
+
+
+def seen(one: Institute, peer: Institute) -> Standing:
+    """Return a peer's standing, as counted and, checked on the way, as recounted."""
+    one.node.release()
+    with one.node.store.read() as session:
+        counted = {
+            row.kind: {name: count for name, count in row if count and name not in ("peer", "kind")}
+            for row in standing_rows(session, peer.name)
+        }
+        recounted = recompute_standing(session, peer.name, one.node.clock())
+        assert {kind: counts for kind, counts in counted.items() if counts} == recounted
+        return load_standing(session, peer.name)
+
+
+def received(one: Institute, peer: Institute, kind: Kind = CARD) -> int:
+    return seen(one, peer).received.get(kind, 0)
+
+
+def row(one: Institute, peer: Institute) -> Any:
+    seen(one, peer)
+    with one.node.store.read() as session:
+        [found] = [r for r in standing_rows(session, peer.name) if r.kind == CARD]
+        return found
+
+
+def thin(name: str) -> Draft:
+    """Return a card whose sections say next to nothing."""
+    return card(name, sections={"limitations": [{"statement": "Some."}], "risks": [], "uses": {}})
+
+
+def test_a_subject_counts_once_however_many_records_are_about_it(pair: list[Institute]) -> None:
+    uk, ca = pair
+    for _ in range(3):
+        ca.publish(card("one"))
+    ca.publish(card("two"))
+    uk.pull(ca)
+    assert received(uk, ca) == 2
+    assert len(uk.rows(RecordRow)) == 4
+
+
+def test_each_kind_counts_by_itself(pair: list[Institute]) -> None:
+    uk, ca = pair
+    ca.publish(card("one"))
+    ca.publish(card("one", kind="evaluation"))
+    uk.pull(ca)
+    assert (received(uk, ca), received(uk, ca, EVALUATION)) == (1, 1)
+
+
+def test_a_flood_of_near_empty_cards_buys_nothing(pair: list[Institute]) -> None:
+    uk, ca = pair
+    ca.node.publish_all([ca.sign(thin(f"model-{number}")) for number in range(50)])
+    uk.pull(ca)
+    assert len(uk.rows(RecordRow)) == 50
+    assert seen(uk, ca).received == {}
+
+
+def test_a_section_that_only_names_sources_adds_no_substance(pair: list[Institute]) -> None:
+    uk, ca = pair
+    source = {"name": "Model card", "excerpts": [{"heading": "A", "line": 1, "text": FORGETS}]}
+    ca.publish(card("one", sections={"sources": [source]}))
+    uk.pull(ca)
+    assert received(uk, ca) == 0
+
+
+def test_withheld_sections_count_once_they_are_disclosed(pair: list[Institute]) -> None:
+    uk, ca = pair
+    ca.node.set_policy(HEADERS_ONLY)
+    ca.publish(card("one"))
+    uk.pull(ca)
+    assert (received(uk, ca), seen(ca, uk).given) == (0, {})
+    ca.node.set_policy(OPEN)
+    assert seen(ca, uk).given == {CARD: 1}
+    uk.pull(ca)
+    assert received(uk, ca) == 1
+
+
+def test_a_new_version_counts_in_the_place_of_the_old_one(pair: list[Institute]) -> None:
+    uk, ca = pair
+    first = ca.publish(card("one"))
+    uk.pull(ca)
+    second = ca.publish(card("one", supersedes=first.record_id))
+    uk.pull(ca)
+    assert (received(uk, ca), seen(ca, uk).given) == (1, {CARD: 1})
+    ca.publish(card("other", supersedes=second.record_id, sections={"uses": {}}))
+    uk.pull(ca)
+    assert received(uk, ca) == 0
+
+
+def test_given_is_pending_until_the_peer_signs_and_policy_counts_both(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.publish(card("one"))
+    assert (row(uk, ca).given, row(uk, ca).pending, seen(uk, ca).given) == (0, 1, {CARD: 1})
+    ca.pull(uk)
+    assert (row(uk, ca).given, row(uk, ca).pending, seen(uk, ca).given) == (1, 0, {CARD: 1})
+
+
+def test_both_sides_count_the_same_once_receipts_are_exchanged(pair: list[Institute]) -> None:
+    uk, ca = pair
+    for number in range(3):
+        uk.publish(card(f"model-{number % 2}"))
+    uk.publish(thin("other"))
+    ca.pull(uk)
+    assert row(uk, ca).given == row(ca, uk).received == 2
+
+
+def test_a_peer_that_is_down_is_not_given_ahead(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BALANCED)
+    uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(30)])
+    assert (row(uk, ca).given, row(uk, ca).pending) == (0, 20)
+
+
+def test_versions_of_what_was_given_do_not_use_standing_up_twice(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BALANCED)
+    first = [uk.publish(card(f"model-{number}")) for number in range(19)]
+    for record in first:
+        uk.publish(card("one more version", supersedes=record.record_id))
+    assert seen(uk, ca).given == {CARD: 1}
+
+
+def test_records_that_went_without_their_sections_do_not_hold_back_the_rest(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(
+        BALANCED + '@id("headers") forbid (principal, action, resource)'
+        'when { resource.section != "" && resource.tags.contains("bare") };'
+    )
+    bare = [uk.sign(card(f"bare-{number}", tags=["bare"])) for number in range(30)]
+    uk.node.publish_all(bare)
+    while uk.node.release():
+        pass
+    assert sum(name == "" for _, name in uk.released(ca)) == 30
+    assert seen(uk, ca).given == {}
+
+
+def test_what_was_counted_leaves_the_window_and_stays_for_ever(
+    pair: list[Institute], clock: HandClock
+) -> None:
+    uk, ca = pair
+    ca.publish(card("one"))
+    uk.publish(card("two"))
+    uk.pull(ca)
+    ca.pull(uk)
+    clock.turn(364 * DAY)
+    ca.publish(card("three"))
+    uk.pull(ca)
+    assert (received(uk, ca), seen(uk, ca).given[CARD]) == (2, 1)
+    clock.turn(DAY)
+    standing = seen(uk, ca)
+    assert (standing.received[CARD], standing.given[CARD]) == (1, 0)
+    assert (standing.received_ever[CARD], standing.given_ever[CARD]) == (2, 1)
+
+
+def test_the_end_of_the_window_makes_a_peer_due(pair: list[Institute], clock: HandClock) -> None:
+    uk, _ = pair
+    uk.node.set_policy(BALANCED)
+    uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(22)])
+    assert uk.node.release() == 0
+    clock.turn(365 * DAY)
+    assert uk.node.release() == 6
+
+
+def test_a_clock_that_was_set_back_brings_the_window_back(
+    pair: list[Institute], clock: HandClock
+) -> None:
+    uk, ca = pair
+    ca.publish(card("one"))
+    uk.pull(ca)
+    clock.turn(400 * DAY)
+    assert received(uk, ca) == 0
+    clock.turn(-400 * DAY)
+    assert received(uk, ca) == 1
+
+
+def refuse(one: Institute, peer: Institute, payload: bytes, error: InvalidInput) -> None:
+    refusal = Refusal(Record(Envelope(STATEMENT_TYPE, payload, "key", b"signature")), error)
+    with one.node.store.write() as session:
+        quarantine(session, peer.name, [refusal], one.node.clock())
+
+
+def test_what_was_refused_is_counted_by_the_kind_that_it_claims(
+    pair: list[Institute], clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    monkeypatch.setattr("comity.node.quarantine.MAX_ENTRIES", 3)
+    evaluation = ca.sign(card("one", kind="evaluation")).envelope.payload
+    refuse(uk, ca, evaluation, BadSignature("bad"))
+    refuse(uk, ca, evaluation, BadSignature("bad again"))
+    refuse(uk, ca, b"\xff", BadSignature("bad"))
+    refuse(uk, ca, ca.sign(card()).envelope.payload, UnknownKey("not known"))
+    assert seen(uk, ca).rejected == {EVALUATION: 1}
+    clock.turn(1)
+    for number in range(5):
+        refuse(uk, ca, b"%d" % number, BadSignature("bad"))
+    assert seen(uk, ca).rejected == {EVALUATION: 0}
+    with uk.node.store.read() as session:
+        [unreadable] = [r for r in standing_rows(session, CA) if not r.kind]
+    assert unreadable.rejected == 3
+
+
+def test_a_kind_earns_credit_for_others_only_where_the_operator_weighs_it(
+    tmp_path: Path, clock: HandClock, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, clock, new_database, UK, CA, policy=OPEN) as [uk, ca]:
+        ca.publish(card("one"))
+        ca.publish(card("one", kind="evaluation"))
+        uk.pull(ca)
+        assert set(seen(uk, ca).credit.values()) == {0}
+        file = uk.node.home.path / "comity.toml"
+        file.write_text(file.read_text() + "evaluation = 3\n")
+        weighed = Institute(Node(Home(uk.node.home.path), clock))
+        credit = seen(weighed, ca).credit
+        weighed.node.close()
+        assert (credit[CARD], credit[EVALUATION], credit[Kind.INCIDENT]) == (3, 0, 3)
+
+
+def test_a_peer_learns_how_much_it_misses_by_kind_and_nothing_more(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BOTH)
+    uk.publish(card("secret-name"))
+    uk.publish(card("secret-name", kind="evaluation"))
+    uk.publish(card("red", tlp="RED", releasable_to=[]))
+    with uk.node.store.read() as session:
+        told = standing_with(session, get_peer(session, CA), uk.node.clock())
+    assert {kind.kind: kind.withheld for kind in told.kinds} == {"model-card": 1, "evaluation": 1}
+    assert "secret" not in str(told)
+    ca.publish(card("one"))
+    uk.pull(ca)
+    uk.node.release()
+    with uk.node.store.read() as session:
+        told = standing_with(session, get_peer(session, CA), uk.node.clock())
+    counts = {kind.kind: (kind.received, kind.pending, kind.withheld) for kind in told.kinds}
+    assert counts == {"model-card": (1, 1, 0), "evaluation": (0, 0, 1)}
+
+
+def test_standing_over_the_wire_is_the_callers_own(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with network(tmp_path, UK, CA) as [uk, ca]:
+            ca.node.publish(ca.sign(card()))
+            await until(lambda: ca.rows(PeerRow, institute=UK)[0].receipted, "receipt of uk")
+            _, mine, _ = await command(uk, "standing", CA, "--json")
+            code, theirs, _ = await command(uk, "standing", "--ask", CA, "--json")
+            assert code == 0
+            [[here], [there]] = [json.loads(told)[0]["kinds"] for told in (mine, theirs)]
+            assert (here["received"], here["given"]) == (1, 0)
+            assert (there["received"], there["given"], there["pending"]) == (0, 1, 0)
+            _, out, _ = await command(uk, "standing")
+            assert out.split()[-8:] == [CA, "model-card", "1", "0", "0", "0", "0", "0"]
+            code, _, err = await command(uk, "standing", "--ask")
+            assert (code, "expected the peer to ask" in err) == (1, True)
+
+    run(test())
+
+
+Step = Callable[[list[Institute], HandClock, list[list[str]]], object]
+
+
+def publishing(
+    who: int, model: int, kind: str, full: bool, version: int | None, delayed: bool
+) -> Step:
+    def step(pair: list[Institute], clock: HandClock, ids: list[list[str]]) -> None:
+        more: dict[str, Any] = {"kind": kind}
+        if version is not None and ids[who]:
+            more["supersedes"] = ids[who][version % len(ids[who])]
+        if delayed:
+            later = {"embargo": clock.in_seconds(20 * DAY)}
+            more["section_handling"] = {"limitations": later}
+        draft = card(f"model-{model}", **more) if full else thin(f"model-{model}")
+        ids[who].append(pair[who].publish(draft).record_id)
+
+    return step
+
+
+def pulling(who: int, lose_receipts: bool) -> Step:
+    return lambda pair, clock, ids: pair[who].pull(pair[1 - who], lose_receipts=lose_receipts)
+
+
+def turning(days: int) -> Step:
+    return lambda pair, clock, ids: clock.turn(days * DAY)
+
+
+def ruling(who: int, policy: str) -> Step:
+    return lambda pair, clock, ids: pair[who].node.set_policy(policy)
+
+
+def refusing(who: int, number: int) -> Step:
+    bad = BadSignature("bad")
+    return lambda pair, clock, ids: refuse(pair[who], pair[1 - who], b"%d" % number, bad)
+
+
+sides = st.integers(0, 1)
+steps = st.one_of(
+    st.builds(
+        publishing,
+        sides,
+        st.integers(0, 2),
+        st.sampled_from(["model-card", "evaluation"]),
+        st.booleans(),
+        st.none() | st.integers(0, 5),
+        st.booleans(),
+    ),
+    st.builds(pulling, sides, st.booleans()),
+    st.builds(turning, st.sampled_from([1, 30, 200])),
+    st.builds(ruling, sides, st.sampled_from([OPEN, HEADERS_ONLY, BALANCED, BOTH])),
+    st.builds(refusing, sides, st.integers(0, 3)),
+)
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(taken=st.lists(steps, min_size=5, max_size=25))
+def test_counters_equal_a_recount_after_every_step(
+    tmp_path_factory: pytest.TempPathFactory, taken: list[Step]
+) -> None:
+    root = tmp_path_factory.mktemp("standing")
+    clock = HandClock()
+    with institutes(root, clock, sqlite_databases(root), UK, CA, policy=OPEN) as pair:
+        ids: list[list[str]] = [[], []]
+        for step in taken:
+            step(pair, clock, ids)
+            seen(*pair)
+            seen(*reversed(pair))
