@@ -1,8 +1,9 @@
 """Decisions: what policy says of a peer and each handling class, kept in the database.
 
-A decision stands until the policy or a fact about the peer changes; ``PeerRow.decided`` is the
-digest of both, and standing enters it only if the policy asks for standing. Then every class is
-decided anew; otherwise only classes that have no decision yet. Invariants: a section's class is
+A decision stands until the policy, a treaty with the peer or a fact about the peer changes;
+``PeerRow.decided`` is the digest of them all, and standing enters it only if the policy asks for
+standing. Then every class is decided anew; otherwise only classes that have no decision yet.
+Invariants: a section's class is
 allowed only where its header's class is; ``backlog`` is set on every decision under which parts
 may have been passed over, so that nothing allowed later is missed.
 """
@@ -128,10 +129,11 @@ def stamp(policy: Policy, peer: PeerFacts) -> str:
     """Return a digest of all that decisions about a peer depend on, hex."""
     standing = peer.standing if policy.depends_on_standing else Standing()
     counts = (standing.received, standing.given, standing.credit, standing.rejected)
+    ever = (standing.received_ever, standing.given_ever)
     known = [
-        policy.digest,
+        policy.terms_digest(peer.institute),
         peer.status,
         *(sorted(names) for names in (peer.groups, peer.clearances, peer.purposes)),
-        *(sorted(by_kind.items()) for by_kind in counts),
+        *(sorted(by_kind.items()) for by_kind in (*counts, *ever)),
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

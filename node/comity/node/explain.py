@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from comity.node.clock import to_datetime
 from comity.node.decisions import judge
 from comity.node.peers import facts_of, get_peer
-from comity.node.policy import policy_in_force
+from comity.node.policy import policy_at
 from comity.node.tables import HEADER, HandlingClass, Part, RecordRow, Release
 from comity.policies.evaluator import Verdict
 from comity.record.times import format_time
@@ -46,7 +46,7 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
     )
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
     classes = list({c.class_id: c for _, c in parts}.values())
-    policy = policy_in_force(session).policy
+    policy = policy_at(session, now)
     verdicts = judge(session, classes, facts_of(session, row), policy)
     released = _released(session, peer, [part for part, _ in parts])
     return [

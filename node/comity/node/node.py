@@ -2,8 +2,8 @@
 
 Services and commands turn what they are asked into calls of this class. Its methods block and are
 called on worker threads; it keeps nothing that another process on the same database would miss.
-Invariant: whatever changes records, peers or policy also releases what follows from the change,
-before it is acknowledged.
+Invariant: whatever changes records, peers, treaties or policy also releases what follows from the
+change, before it is acknowledged.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from comity.node.peers import (
     get_peer,
     pinned_peers,
 )
-from comity.node.policy import PolicyInForce, policy_in_force, set_policy
+from comity.node.policy import PolicyInForce, policy_at, set_policy
 from comity.node.reckoning import move_window, window_has_moved
 from comity.node.release import is_due, release_to
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
-from comity.node.tables import LogEntry, PeerRow
+from comity.node.tables import LogEntry, PeerRow, TreatyRow
+from comity.node.treaties import add_treaty, end_treaty
 from comity.policies.facts import PeerStatus
+from comity.policies.treaty import Treaty
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import NotFound
 from comity.record.record import Record
@@ -120,13 +122,15 @@ class Node:
         The write lock is taken only for peers for which something has become due.
         """
         with self.store.read() as session:
-            policy, now = policy_in_force(session).policy, self.clock()
+            now = self.clock()
+            policy = policy_at(session, now)
             peers = pinned_peers(session)
             due = [row.institute for row in peers if is_due(session, row, policy, now)]
         if not due:
             return 0
         with self.store.write() as session:
-            policy, now = policy_in_force(session).policy, self.clock()
+            now = self.clock()
+            policy = policy_at(session, now)
             rows = (session.get_one(PeerRow, institute) for institute in due)
             return sum(release_to(session, row, policy, now) for row in rows)
 
@@ -187,6 +191,20 @@ class Node:
         """Change a peer's status and terms, and release what follows; see ``peers.change_peer``."""
         with self.store.write() as session:
             row = change_peer(session, institute, status, terms)
+        self.release()
+        return row
+
+    def add_treaty(self, treaty: Treaty) -> TreatyRow:
+        """Keep a treaty and release what it allows already; see ``treaties.add_treaty``."""
+        with self.store.write() as session:
+            row = add_treaty(session, treaty, self.clock())
+        self.release()
+        return row
+
+    def end_treaty(self, treaty_id: str) -> TreatyRow:
+        """End a treaty now; see ``treaties.end_treaty``."""
+        with self.store.write() as session:
+            row = end_treaty(session, treaty_id, self.clock())
         self.release()
         return row
 

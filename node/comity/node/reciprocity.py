@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from comity.node.decisions import judge
 from comity.node.peers import facts_of
-from comity.node.policy import policy_in_force
+from comity.node.policy import policy_at
 from comity.node.standing import DAY_MS, load_standing, standing_rows, window_of
 from comity.node.tables import HEADER, HandlingClass, Part, PeerRow, Release
 from comity.policies.facts import PartFacts, Standing
@@ -50,7 +50,7 @@ def standing_with(session: Session, row: PeerRow, now: int) -> pb.GetStandingRes
 
 def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[str, int]:
     """Return how many records, by kind, a peer would be given if its standing were the best."""
-    policy = policy_in_force(session).policy
+    policy = policy_at(session, now)
     if not policy.depends_on_standing:
         return {}
     headers = select(HandlingClass).where(col(HandlingClass.header_class_id).is_(None))

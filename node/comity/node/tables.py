@@ -203,6 +203,23 @@ class PolicyVersion(SQLModel, table=True):
     set_time: int = Field(sa_type=BigInteger)
 
 
+class TreatyRow(SQLModel, table=True):
+    """A bilateral agreement that links the policy's templates; kept for ever, see ``treaties``."""
+
+    __tablename__ = "treaty"
+    treaty_id: str = Field(max_length=128, primary_key=True)
+    party: str = Field(max_length=253, foreign_key="peer.institute")
+    kinds: str = Field(sa_type=Text)
+    """JSON list; empty for all, as is ``sections``."""
+    sections: str = Field(sa_type=Text)
+    start_time: int = Field(sa_type=BigInteger)
+    end_time: int | None = Field(default=None, sa_type=BigInteger)
+    """As agreed; None where it has no end."""
+    added_time: int = Field(sa_type=BigInteger)
+    ended_time: int | None = Field(default=None, sa_type=BigInteger)
+    """When it was ended before its time; None where it was not."""
+
+
 class Ruling(SQLModel, table=True):
     """A policy and the rules of it that decided together; named by many releases."""
 

@@ -259,6 +259,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tag", "record_seq"),
     )
     op.create_table(
+        "treaty",
+        sa.Column("treaty_id", sa.String(length=128), nullable=False),
+        sa.Column("party", sa.String(length=253), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("sections", sa.Text(), nullable=False),
+        sa.Column("start_time", sa.BigInteger(), nullable=False),
+        sa.Column("end_time", sa.BigInteger(), nullable=True),
+        sa.Column("added_time", sa.BigInteger(), nullable=False),
+        sa.Column("ended_time", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["party"],
+            ["peer.institute"],
+        ),
+        sa.PrimaryKeyConstraint("treaty_id"),
+    )
+    op.create_table(
         "part_domain",
         sa.Column("domain", sa.String(length=256), nullable=False),
         sa.Column("part_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -294,6 +310,7 @@ def downgrade() -> None:
     for table in (
         "release",
         "part_domain",
+        "treaty",
         "record_tag",
         "part",
         "decision",
