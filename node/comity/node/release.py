@@ -94,6 +94,8 @@ class _Queue:
             col(Decision.peer) == row.institute, col(Decision.allowed), col(Decision.backlog)
         )
         self._backlog = set(session.exec(waiting))
+        # one walk over all parts is quicker than a walk for each of many classes, and in order
+        self._many = 4 * len(self._backlog) > last_number(session, HandlingClass.class_id)
 
     @property
     def appended(self) -> int:
@@ -165,14 +167,17 @@ class _Queue:
     def _sources(self) -> list[ColumnElement[bool]]:
         row = self._row
         sources = [col(Part.part_id) > row.considered_part]
-        if self._backlog:
+        if self._many:
+            sources.append(col(Decision.backlog).is_(True))
+        elif self._backlog:
             sources.append(col(Part.class_id).in_(self._backlog))
         sources.append(col(Part.embargo_time).between(row.considered_time + 1, self._now))
         return sources
 
     def _candidate(self) -> list[ColumnElement[bool]]:
+        # by the decision's peer, so that it is asked only of parts that are allowed
         released = exists().where(
-            col(Release.peer) == self._row.institute, col(Release.part_id) == Part.part_id
+            col(Release.peer) == Decision.peer, col(Release.part_id) == Part.part_id
         )
         due = or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= self._now)
         return [due, col(Part.origin) != self._row.institute, ~released]
@@ -197,8 +202,9 @@ class _Queue:
 
     def _joined(self, *columns: Any) -> Select[Any]:
         query: Select[Any] = select(*columns).select_from(Part)
+        # the sum keeps SQLite from walking the parts class by class: a source is the way in
         decided = (col(Decision.peer) == self._row.institute) & (
-            col(Decision.class_id) == Part.class_id
+            col(Decision.class_id) == col(Part.class_id) + 0
         )
         return query.join(Decision, decided).where(col(Decision.allowed), *self._candidate())
 
