@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from comity.client.commands.importing import import_cards
 from comity.client.draft import Draft, dump_yaml, load_yaml
-from comity.client.importing import Imported, import_card, import_text
-from comity.client.importing.card import MAX_LINES, MAX_SECTION_BYTES
+from comity.client.importing import Imported, import_bytes, import_card
+from comity.client.importing.card import MAX_BARS, MAX_LINES, MAX_SECTION_BYTES
 from comity.client.importing.naming import Names
 from comity.record.errors import BadConfig, ComityError, InvalidInput, LimitExceeded
 from comity.record.keys import SigningKey
@@ -33,7 +33,7 @@ def sections(name: str) -> dict[str, Any]:
 
 
 def read(text: str, place: str = "/cards/pebble.md") -> Imported:
-    return import_text(text.encode(), PurePath(place))
+    return import_bytes(text.encode(), PurePath(place))
 
 
 def statements(card: Imported, section: str) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_sample_becomes_a_draft_that_can_be_signed_or_is_refused_with_its_plac
 
 
 def test_facts_of_the_front_matter_and_of_the_text_are_kept() -> None:
-    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
     assert card.draft.subject.name == "pkg:huggingface/example/fjord-7b-chat"
     assert card.draft.title == {"en": "Fjord 7B Chat"}
     assert card.draft.tags == ("fjord", "chat")
@@ -108,7 +108,7 @@ def test_statements_are_the_sources_own_words_sorted_by_what_they_say() -> None:
 
 def test_a_source_is_quoted_with_its_digest_and_lines() -> None:
     data = (SAMPLES / "hub_card.md").read_bytes()
-    (source,) = import_text(data, PLACE).draft.sections["sources"]
+    (source,) = import_bytes(data, PLACE).draft.sections["sources"]
     assert source["sha256"] == hashlib.sha256(data).hexdigest()
     assert source["format"] == "huggingface-model-card"
     assert source["url"] == "https://huggingface.co/example/fjord-7b-chat"
@@ -119,7 +119,7 @@ def test_a_source_is_quoted_with_its_digest_and_lines() -> None:
 
 
 def test_results_of_the_front_matter_keep_value_and_unit() -> None:
-    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
     quiz, unnamed, *_ = card.draft.sections["evaluations"]
     assert quiz["dataset"] == "Example Quiz (split test)"
     assert [(s["value"], s["unit"]) for s in quiz["scores"]] == [
@@ -132,7 +132,7 @@ def test_results_of_the_front_matter_keep_value_and_unit() -> None:
 
 
 def test_only_this_models_column_of_a_comparison_is_taken() -> None:
-    card = import_text((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
     found = scores(card)
     assert found["MMLU"] == [("acc", 61.2, "percent")]
     assert found["Toy Elo"] == [("score", 1021.0, "unspecified")]
@@ -238,10 +238,16 @@ def test_what_is_not_a_model_card_is_refused_with_its_place(
     assert reason in caught.value.message or "template placeholder" in caught.value.message
 
 
+def test_an_unrendered_template_without_front_matter_is_refused_too() -> None:
+    with pytest.raises(InvalidInput, match="line 1: expected a rendered card"):
+        read("# Model Card for {{ model_id }}\n\n{{ model_description }}\n")
+    assert read("# Pebble\n\n    {{ bos_token }}{{ messages }}\n").draft.title == {"en": "Pebble"}
+
+
 def test_line_endings_and_a_byte_order_mark_make_no_difference() -> None:
     unix = (SAMPLES / "hub_card.md").read_bytes()
     dos = b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n")
-    one, two = (import_text(data, PLACE).draft.sections for data in (unix, dos))
+    one, two = (import_bytes(data, PLACE).draft.sections for data in (unix, dos))
     assert one["sources"][0].pop("sha256") != two["sources"][0].pop("sha256")
     assert one == two
 
@@ -258,7 +264,7 @@ def test_characters_that_no_record_may_hold_are_replaced() -> None:
 
 def test_text_that_is_not_utf_8_is_refused_with_its_line() -> None:
     with pytest.raises(InvalidInput, match=r"line 3: expected UTF-8, got byte 0xff"):
-        import_text(b"# A\n\n\xff", PLACE)
+        import_bytes(b"# A\n\n\xff", PLACE)
 
 
 def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
@@ -290,12 +296,13 @@ def test_sections_are_kept_within_what_a_record_holds(signing_key: SigningKey) -
     [
         (b"a" * (MAX_IMPORT_BYTES + 1), "MAX_IMPORT_BYTES"),
         (b"# a\n" * (MAX_LINES + 1), "MAX_LINES"),
+        (b"|" * (MAX_BARS + 1), "MAX_BARS"),
         (b"---\nk: " + b"a" * (1 << 19) + b"\n---\n", "MAX_FRONT_MATTER_BYTES"),
     ],
 )
 def test_a_file_beyond_a_limit_is_refused_by_name(data: bytes, limit: str) -> None:
     with pytest.raises(LimitExceeded) as caught:
-        import_text(data, PLACE)
+        import_bytes(data, PLACE)
     assert caught.value.limit == limit
 
 
@@ -316,7 +323,7 @@ def test_a_file_beyond_a_limit_is_refused_by_name(data: bytes, limit: str) -> No
 )
 def test_a_hostile_file_ends_in_a_draft_or_a_typed_error(data: bytes) -> None:
     try:
-        card = import_text(data, PLACE)
+        card = import_bytes(data, PLACE)
     except ComityError:
         return
     longest = max((len(e["text"]) for e in _excerpts(card)), default=0)
@@ -340,7 +347,7 @@ def test_any_text_survives_being_written_as_yaml(text: str) -> None:
 def test_any_bytes_end_in_a_draft_or_a_typed_error(data: bytes) -> None:
     for source in (data, b"---\n" + data + b"\n---\n# A\n", b"# Limitations\n" + data):
         try:
-            card = import_text(source, PLACE)
+            card = import_bytes(source, PLACE)
         except ComityError:
             continue
         assert Draft.from_yaml(card.draft.to_yaml()) == card.draft

@@ -44,8 +44,11 @@ from comity.record.statement import ModelDescriptor
 MAX_SECTION_BYTES: Final = 256 << 10
 """Content of one section: seven of them, escaped and encoded, stay below a record's limit."""
 
-MAX_LINES: Final = 50_000
-"""Lines of a card: thirty times the longest seen; each may become several blocks."""
+MAX_LINES: Final = 20_000
+"""Lines of a card: a dozen times the longest seen; each may become several blocks."""
+
+MAX_BARS: Final = 50_000
+"""Bars ("|") in a card: ninety times the most seen; each may make a cell of a table."""
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
 _SUMMARY_CHARS: Final = 1000
@@ -79,10 +82,10 @@ def import_card(path: Path, tlp: Tlp = Tlp.GREEN) -> Imported:
     """
     data = read_file(path, "MAX_IMPORT_BYTES", MAX_IMPORT_BYTES)
     with naming(path):
-        return import_text(data, path.absolute(), tlp)
+        return import_bytes(data, path.absolute(), tlp)
 
 
-def import_text(data: bytes, path: PurePath, tlp: Tlp = Tlp.GREEN) -> Imported:
+def import_bytes(data: bytes, path: PurePath, tlp: Tlp = Tlp.GREEN) -> Imported:
     """Read a model card from its bytes; ``path`` says where they lay.
 
     Raises:
@@ -93,6 +96,8 @@ def import_text(data: bytes, path: PurePath, tlp: Tlp = Tlp.GREEN) -> Imported:
     lines = [line[:MAX_TEXT_CHARS] for line in file.body.split("\n")]
     if len(lines) > MAX_LINES:
         raise LimitExceeded("MAX_LINES", MAX_LINES, len(lines), "lines")
+    if (bars := file.body.count("|")) > MAX_BARS:
+        raise LimitExceeded("MAX_BARS", MAX_BARS, bars, "bars")
     return _Import(file, lines, path).draft(hashlib.sha256(data).hexdigest(), tlp)
 
 

@@ -101,7 +101,7 @@ def _refuse_template(lines: list[str], start: int, end: int) -> None:
     # braces in the body may be a chat template in an example; in the first lines they are not
     for number in range(start, min(end, start + 64)):
         match = _PLACEHOLDER.search(lines[number])
-        if match and lines[number].lstrip("# ").startswith(match[0]):
+        if match and lines[number].startswith(("#", match[0])):
             message = f"expected a rendered card, got the template placeholder {match[0]:.60}"
             raise InvalidInput(message, field=f"line {number + 1}")
 

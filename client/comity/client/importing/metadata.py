@@ -86,7 +86,9 @@ def _scores(result: Mapping[str, Any], field: str, notes: list[str]) -> Iterator
             notes.append(f"{field}.metrics[{number}]: expected a name and a number, left out")
             continue
         kind = f"{name} {_first(metric, 'type') or ''}"
-        yield Score(metric=name, value=value[0], unit=unit_of("", kind, [value[0]], value[1]))
+        yield Score(
+            metric=name, value=value[0], unit=unit_of("", kind, (value[0], value[0]), value[1])
+        )
 
 
 def _number(value: Any) -> tuple[float, bool] | None:

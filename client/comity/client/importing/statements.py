@@ -49,13 +49,13 @@ class Statement:
 
 @dataclass(slots=True)
 class Findings:
-    """What a card states; each dict maps a statement to its domain, in the card's order."""
+    """What a card states, each statement once and in the card's order; risks with their domain."""
 
-    limitations: dict[str, str] = field(default_factory=dict)
+    limitations: dict[str, None] = field(default_factory=dict)
     risks: dict[str, str] = field(default_factory=dict)
-    capabilities: dict[str, str] = field(default_factory=dict)
-    intended: dict[str, str] = field(default_factory=dict)
-    out_of_scope: dict[str, str] = field(default_factory=dict)
+    capabilities: dict[str, None] = field(default_factory=dict)
+    intended: dict[str, None] = field(default_factory=dict)
+    out_of_scope: dict[str, None] = field(default_factory=dict)
 
     def read(self, passage: Passage) -> bool:
         """Add what a passage states; tells whether it stated anything."""
@@ -81,21 +81,21 @@ class Findings:
 
     def _sort_stray(self, sentence: str, topics: frozenset[Topic]) -> None:
         if STRAY.search(sentence):
-            if SUBJECT.search(sentence) and not any(sentence in t for t in self.limitations):
+            if SUBJECT.search(sentence):
                 self._limit(sentence)
         elif not topics and CAPABLE.search(sentence) and not sentence.endswith((":", "：", "?")):
-            self.capabilities.setdefault(sentence, "")
+            self.capabilities.setdefault(sentence)
 
     def _sort(self, statement: Statement, topics: frozenset[Topic], about: str) -> None:
         text, harm = statement.text, harm_in(statement.text)
         limiting = bool(LIMITING.search(text))
         firm = topics & _FIRM
         if Topic.OUT_OF_SCOPE in topics:
-            self.out_of_scope.setdefault(text, "")
+            self.out_of_scope.setdefault(text)
             if harm and (limiting or POSSIBLE.search(text)):
                 self.risks.setdefault(text, harm)
             if STRAY.search(text):
-                self.limitations.setdefault(text, "")
+                self.limitations.setdefault(text)
         if Topic.RISK in firm and harm is not None:
             self.risks.setdefault(text, harm or about)
         elif firm == {Topic.RISK} and about != UNSPECIFIED:
@@ -112,16 +112,16 @@ class Findings:
             self._sort_caution(statement, limiting, harm)
         elif Topic.INTENDED in topics:
             unfit = NOT_INTENDED.search(text)
-            (self.out_of_scope if unfit else self.intended).setdefault(text, "")
+            (self.out_of_scope if unfit else self.intended).setdefault(text)
         elif Topic.CAPABILITY in topics:
-            self.capabilities.setdefault(text, "")
+            self.capabilities.setdefault(text)
 
     def _sort_limitation(
         self, text: str, topics: frozenset[Topic], limiting: bool, harm: str | None
     ) -> None:
         if topics & _WIDER and not limiting and harm is None:
             kind = self.intended if Topic.INTENDED in topics else self.capabilities
-            kind.setdefault(text, "")
+            kind.setdefault(text)
         elif limiting or harm is None or Topic.RISK not in topics:
             self._limit(text)
 
@@ -133,25 +133,25 @@ class Findings:
         elif harm is not None and POSSIBLE.search(text):
             self.risks.setdefault(text, harm or UNSPECIFIED)
         elif statement.bullet and CAPABLE.search(text):
-            self.capabilities.setdefault(text, "")
+            self.capabilities.setdefault(text)
 
     def _trust_heading(self, said: list[Statement], topics: frozenset[Topic], about: str) -> None:
         for statement in said:
             if Topic.LIMITATION in topics:
-                self.limitations.setdefault(statement.text, "")
+                self.limitations.setdefault(statement.text)
             elif Topic.RISK in topics and Topic.EVALUATION not in topics:
                 self.risks.setdefault(statement.text, about)
 
     def _limit(self, text: str) -> None:
         if len(text) <= _USE_CHARS and NOT_INTENDED.search(text):
-            self.out_of_scope.setdefault(text, "")
-        self.limitations.setdefault(text, "")
+            self.out_of_scope.setdefault(text)
+        self.limitations.setdefault(text)
         if harm := harm_in(text):
             self.risks.setdefault(text, harm)
 
     def _count(self) -> int:
         kinds = (self.limitations, self.risks, self.capabilities, self.intended, self.out_of_scope)
-        return sum(map(len, kinds))
+        return sum(len(kind) for kind in kinds)
 
 
 def harm_in(text: str) -> str | None:

@@ -9,8 +9,9 @@ a share of a whole, and "unspecified" otherwise.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from comity.client.importing.markdown import plain
 from comity.client.importing.measures import (
@@ -39,6 +40,9 @@ _LINE_CHARS: Final = 1024
 _NAME_CHARS: Final = 60
 
 Row = list[str]
+_K = TypeVar("_K", bound=Hashable)
+Span = tuple[float, float]
+"""Least and greatest of some numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +71,19 @@ def listed(text: str, heading: str) -> Reading | None:
     number = number_in(value)
     if not number or not METRICS.search(name) or len(name) > _NAME_CHARS:
         return None
-    return _reading(heading, name.strip(), number, [number[0]], "")
+    return _reading(heading, name.strip(), number, (number[0], number[0]), "")
 
 
-def unit_of(benchmark: str, metric: str, values: list[float], percent: bool) -> str:
-    """Return the unit of numbers like ``values`` in a metric of a benchmark."""
+def unit_of(benchmark: str, metric: str, span: Span, percent: bool) -> str:
+    """Return the unit of numbers that lie within ``span``, in a metric of a benchmark."""
     if percent or "%" in metric or "(%)" in benchmark:
         return "percent"
     # a metric that is known decides alone: perplexity on a benchmark of accuracy is no share
     named = metric if METRICS.search(metric) else f"{benchmark} {metric}"
-    if not PROPORTIONS.search(named) or any(not 0 <= v <= 100 for v in values):
+    low, high = span
+    if not PROPORTIONS.search(named) or low < 0 or high > 100:
         return "unspecified"
-    return "fraction" if max(values, default=0) <= 1 else "percent"
+    return "fraction" if high <= 1 else "percent"
 
 
 def readings(
@@ -154,36 +159,28 @@ class _Table:
                         stated = self.above[column]
                     stated += f" ({row[shots]}-shot)" if shots is not None and row[shots] else ""
                     cells.append((name, stated, number))
-            shares = [bool(PROPORTIONS.search(f"{name} {stated}")) for name, stated, _ in cells]
-            alike = {
-                kind: [c[2][0] for c, s in zip(cells, shares, strict=True) if s is kind]
-                for kind in (True, False)
-            }
+            shares = [_is_share(f"{name} {stated}") for name, stated, _ in cells]
+            spans = _spans((kind, c[2][0]) for c, kind in zip(cells, shares, strict=True))
             for (name, stated, number), kind in zip(cells, shares, strict=True):
-                found.append(_reading(name, stated, number, alike[kind], label))
+                found.append(_reading(name, stated, number, spans[kind], label))
         return found
 
     def by_row(self, lines: dict[int, int]) -> list[Reading]:
         """Read the rows of this model: each column is a benchmark or a metric."""
         kinds = self.body[0] if _is_second_header(self.body[0]) else [""] * len(self.header)
+        shares = [_is_share(name) for name in self.header]
         found = []
         for index, fit in lines.items():
             row = self.body[index]
-            for column in self.numbers:
-                number, name = number_in(row[column]), self.header[column]
-                if not number or not name:
-                    continue
+            label = "" if fit == 2 else _label(row)
+            numbers = {i: n for i in self.numbers if self.header[i] and (n := number_in(row[i]))}
+            spans = _spans(((shares[i], n[1]), n[0]) for i, n in numbers.items())
+            for column, number in numbers.items():
+                name = self.header[column]
                 kind = kinds[column].strip("()") or (name if METRICS.search(name) else "")
                 benchmark = self.heading if kind == name else name
-                alike = [
-                    n[0]
-                    for i in self.numbers
-                    if (n := number_in(row[i]))
-                    and n[1] == number[1]
-                    and _alike(self.header[i], name)
-                ]
-                label = "" if fit == 2 else _label(row)
-                found.append(_reading(benchmark, kind or _metric_in(name), number, alike, label))
+                span = spans[shares[column], number[1]]
+                found.append(_reading(benchmark, kind or _metric_in(name), number, span, label))
         return found
 
     def own(self) -> list[Reading] | None:
@@ -198,19 +195,19 @@ class _Table:
             return self.by_column(dict.fromkeys(self.numbers, 1))
         if len(self.body) == 2 and _is_second_header(self.body[0]):
             return self.by_row({1: 2})
-        columns = {i: [n[0] for row in self.body if (n := number_in(row[i]))] for i in self.numbers}
-        return [reading for row in self.body for reading in self._cells(row, columns)]
+        return self._cells()
 
-    def _cells(self, row: Row, columns: dict[int, list[float]]) -> list[Reading]:
-        name = " / ".join(row[i] for i in self.labels if row[i])
+    def _cells(self) -> list[Reading]:
+        cells = [(row, i, n) for row in self.body for i in self.numbers if (n := number_in(row[i]))]
+        by_column = _spans((i, n[0]) for _, i, n in cells)
         found = []
-        for column in self.numbers:
-            number, pair = number_in(row[column]), _measured(name, self.header[column])
-            if number and pair:
-                alike = columns[column]
+        for row, column, number in cells:
+            name = " / ".join(row[i] for i in self.labels if row[i])
+            if pair := _measured(name, self.header[column]):
+                span = by_column[column]
                 if pair[1] == name:
-                    alike = [n[0] for c in row if (n := number_in(c))]
-                found.append(_reading(pair[0] or self.heading, pair[1], number, alike, ""))
+                    span = (number[0], number[0])
+                found.append(_reading(pair[0] or self.heading, pair[1], number, span, ""))
         return found
 
     def _column(self, kind: re.Pattern[str]) -> int | None:
@@ -230,10 +227,10 @@ def _measured(label: str, column: str) -> tuple[str, str] | None:
 
 
 def _reading(
-    benchmark: str, metric: str, number: tuple[float, bool], alike: list[float], label: str
+    benchmark: str, metric: str, number: tuple[float, bool], span: Span, label: str
 ) -> Reading:
     stated = metric.strip("- —") or "score"
-    unit = unit_of(benchmark, stated, alike, number[1])
+    unit = unit_of(benchmark, stated, span, number[1])
     full = f"{stated} [{label}]" if label else stated
     return Reading(benchmark[:_LINE_CHARS] or "unnamed", full[:_LINE_CHARS], number[0], unit)
 
@@ -243,8 +240,16 @@ def _metric_in(name: str) -> str:
     return match[1] if match and METRICS.search(match[1]) else "score"
 
 
-def _alike(one: str, other: str) -> bool:
-    return bool(PROPORTIONS.search(one)) == bool(PROPORTIONS.search(other))
+def _is_share(name: str) -> bool:
+    return bool(PROPORTIONS.search(name))
+
+
+def _spans(values: Iterable[tuple[_K, float]]) -> dict[_K, Span]:
+    spans: dict[_K, Span] = {}
+    for key, value in values:
+        low, high = spans.get(key, (value, value))
+        spans[key] = (min(low, value), max(high, value))
+    return spans
 
 
 def _header(cells: list[Row]) -> tuple[tuple[Row, Row], list[Row]]:
