@@ -4,11 +4,9 @@ Three kinds of parts can become releasable: those stored since the peer was last
 tail), those whose embargo has ended since, and those whose class was denied and is allowed now
 (the backlog). Each is one ``INSERT … SELECT`` over classes, never a loop over records.
 
-Where the policy asks for standing, giving uses standing up: of the records issued here, only as
-many are released at once as the policy still allows after each of them, found by search over
-``given`` (it is taken to allow less, not more, as ``given`` grows). A record is taken to use it up
-if it is the first with substance about its subject; where less was used up than that, because
-sections stayed here, release runs again.
+Where the policy asks for standing, giving uses standing up, and of the records issued here only as
+many are released at once as ``allowance`` says; where less was used up than it reckons with,
+because sections stayed here, release runs again.
 
 Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
 everything allowed is appended in the end (2); offer numbers have no gaps; what was appended stays.
@@ -17,7 +15,6 @@ everything allowed is appended in the end (2); offer numbers have no gaps; what 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -32,14 +29,13 @@ from sqlalchemy import (
     or_,
     update,
 )
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from comity.node.allowance import limits, uses_standing
 from comity.node.decisions import decide_classes, stamp
 from comity.node.peers import facts_of
 from comity.node.reckoning import move_window, reckon_released, window_has_moved
 from comity.node.shelf import last_number
-from comity.node.standing import SUBSTANCE_CHARS
 from comity.node.tables import (
     Decision,
     HandlingClass,
@@ -47,7 +43,6 @@ from comity.node.tables import (
     PeerRow,
     RecordRow,
     Release,
-    StandingEntry,
 )
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
@@ -61,13 +56,13 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
     queue = _Queue(session, row, now)
-    limits = _limits(queue, peer, policy) if policy.depends_on_standing else {}
-    held_back = queue.with_sections(limits)
+    limited = queue.limits(peer, policy) if policy.depends_on_standing else {}
+    held_back = queue.with_sections(limited)
     queue.append(~col(Part.class_id).in_(held_back))
-    for class_id, count in limits.items():
+    for class_id, count in limited.items():
         queue.append_first(class_id, count)
     queue.close(held_back)
-    if limits and queue.appended:
+    if limited and queue.appended:
         row.decided = ""
     return queue.appended
 
@@ -111,28 +106,19 @@ class _Queue:
         if not count:
             return
         first = func.min(Part.record_seq)
-        counting = self._headers([class_id], first).where(self._uses_standing())
+        counting = self._headers([class_id], first).where(uses_standing(self._row.institute))
         nth = counting.group_by(col(RecordRow.subject)).order_by(first).offset(count - 1).limit(1)
         last = self._session.connection().execute(nth).scalar_one()
         classes = col(Part.class_id).in_(self.with_sections([class_id]))
         self.append(classes, col(Part.record_seq) <= last)
 
-    def waiting(self, class_ids: Iterable[int]) -> dict[int, int]:
-        """Return the classes, of those given, with headers that wait, and how many use standing."""
-        subject = case((self._uses_standing(), col(RecordRow.subject)))
-        query = self._headers(class_ids, col(Part.class_id), func.count(subject.distinct()))
+    def limits(self, peer: PeerFacts, policy: Policy) -> dict[int, int]:
+        """Return how many may be released of the classes that standing limits."""
+        headers = self._own_headers()
+        subject = case((uses_standing(self._row.institute), col(RecordRow.subject)))
+        query = self._headers(headers, col(Part.class_id), func.count(subject.distinct()))
         counts = self._session.connection().execute(query.group_by(col(Part.class_id)))
-        return dict(counts.all())
-
-    def allowed_headers(self) -> list[HandlingClass]:
-        """Return the allowed classes of headers, in order."""
-        query = (
-            select(HandlingClass)
-            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
-            .where(Decision.peer == self._row.institute, col(Decision.allowed))
-            .where(col(HandlingClass.header_class_id).is_(None))
-        )
-        return list(self._session.exec(query.order_by(col(HandlingClass.class_id))))
+        return limits(headers, dict(counts.all()), peer, policy)
 
     def with_sections(self, headers: Iterable[int]) -> set[int]:
         """Return classes of headers together with those of their sections."""
@@ -164,6 +150,18 @@ class _Queue:
         if self.appended:
             reckon_released(self._session, row.institute, self._first, self._now)
 
+    def _own_headers(self) -> dict[int, PartFacts]:
+        """Return the allowed classes of headers of this institute's own records."""
+        query = (
+            select(HandlingClass)
+            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
+            .where(Decision.peer == self._row.institute, col(Decision.allowed))
+            .where(col(HandlingClass.header_class_id).is_(None))
+        )
+        facts = ((c.class_id, c.facts.encode()) for c in self._session.exec(query))
+        headers = {class_id: PartFacts.from_json(data) for class_id, data in facts}
+        return {class_id: part for class_id, part in headers.items() if part.own}
+
     def _sources(self) -> list[ColumnElement[bool]]:
         row = self._row
         sources = [col(Part.part_id) > row.considered_part]
@@ -185,20 +183,6 @@ class _Queue:
     def _headers(self, class_ids: Iterable[int], *columns: Any) -> Select[Any]:
         query = self._joined(*columns).join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
         return query.where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
-
-    def _uses_standing(self) -> ColumnElement[bool]:
-        whole = aliased(Part)
-        content = select(func.sum(whole.content)).where(
-            col(whole.record_seq) == RecordRow.record_seq
-        )
-        substance = content.scalar_subquery() >= SUBSTANCE_CHARS
-        counted = exists().where(
-            col(StandingEntry.peer) == self._row.institute,
-            col(StandingEntry.side) == "given",
-            col(StandingEntry.kind) == RecordRow.kind,
-            col(StandingEntry.subject) == RecordRow.subject,
-        )
-        return substance & ~counted
 
     def _joined(self, *columns: Any) -> Select[Any]:
         query: Select[Any] = select(*columns).select_from(Part)
@@ -225,40 +209,3 @@ class _Queue:
             statement, execution_options={"preserve_rowcount": True}
         )
         self._row.offered += done.rowcount
-
-
-def _limits(queue: _Queue, peer: PeerFacts, policy: Policy) -> dict[int, int]:
-    """Return, for classes of own headers of which not all may be released, how many may."""
-    facts = ((c.class_id, c.facts.encode()) for c in queue.allowed_headers())
-    headers = {class_id: PartFacts.from_json(data) for class_id, data in facts}
-    waiting = queue.waiting(class_id for class_id, part in headers.items() if part.own)
-    limits: dict[int, int] = {}
-    for class_id, count in sorted(waiting.items()):
-        part = headers[class_id]
-        allowance = _allowance(policy, peer, part, count)
-        if allowance is not None:
-            limits[class_id] = allowance
-        given = count if allowance is None else allowance
-        standing = peer.standing.after_giving(part.kind, given)
-        peer = replace(peer, standing=standing)
-    return limits
-
-
-def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) -> int | None:
-    """Return how many of ``wanted`` may be given one after the other; None if all, and more.
-
-    What uses no standing up goes along as long as the policy allows the next one.
-    """
-
-    def allowed_after(given: int) -> bool:
-        standing = peer.standing.after_giving(part.kind, given)
-        return policy.decide(replace(peer, standing=standing), part).allowed
-
-    if allowed_after(wanted):
-        return None
-    # invariant of the search: after `low` - 1 the next may be given, after `high` not
-    low, high = 0, wanted
-    while high > low:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if allowed_after(middle) else (low, middle)
-    return low
