@@ -61,7 +61,9 @@ def language_tags(names: list[str]) -> list[str]:
     """Return the BCP 47 tags of languages given as tags, ISO 639 codes or names; others dropped."""
     tags: dict[str, None] = {}
     for name in names:
-        known = LANGUAGES.get(name.casefold())
+        # "the following languages: English" ends in one
+        last = name.rpartition(" ")[2].casefold()
+        known = LANGUAGES.get(name.casefold()) or (LANGUAGES.get(last) if len(last) > 3 else None)
         if known or _TAG.fullmatch(name):
             tags.setdefault(known or name)
     return list(tags)

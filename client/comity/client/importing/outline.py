@@ -30,6 +30,7 @@ _UNDERLINED: Final = re.compile(r"\s*<(?:span|u)\b[^<>]*>([^<>\n]{1,80})</(?:spa
 _INHERITED: Final = frozenset(
     {Topic.LIMITATION, Topic.RISK, Topic.CAUTION, Topic.CAPABILITY, Topic.EVALUATION, Topic.OTHER}
 )
+_OUTSPOKEN: Final = frozenset({Topic.LIMITATION, Topic.OUT_OF_SCOPE})
 _SYMBOLS: Final = frozenset("•●▪◦‣·–—✓✔✗★☆")
 
 
@@ -67,6 +68,9 @@ def passages(blocks: list[Block], last_line: int) -> list[Passage]:
         inherited = above[-1].topics & _INHERITED if above else frozenset()
         found[-1].end = max(block.line - 1, found[-1].line)
         topics = topics_of(heading) or inherited
+        if level == _PSEUDO_LEVEL and inherited == {Topic.OTHER} and not topics & _OUTSPOKEN:
+            # "**Privacy**" in a taxonomy of hazards is a hazard's name, not a risk of this model
+            topics = inherited
         found.append(Passage(heading, block.line, level, topics, section=section))
         above.append(found[-1])
         if rest := _rest_of(block):
