@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from comity.client.node import Node as Client
@@ -19,7 +19,7 @@ from comity.node.node import Node
 from comity.node.server import GRACE_SECONDS
 from comity.node.tables import LogEntry, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
 from comity.policies.preset import load_preset
-from comity.record.errors import ComityError, Unavailable
+from comity.record.errors import Unavailable
 from comity.record.spiffe import Role
 from tests.exchange import Institute, befriend
 from tests.network import card, make_home, run, until
@@ -33,24 +33,33 @@ RUN = "from comity.node.cli import main; main()"
 SMALL_BATCHES = f"from comity.node import outbox; outbox.MAX_BATCH_RECORDS = 4; {RUN}"
 
 
-@contextmanager
-def process(home: Home, code: str = RUN) -> Iterator[subprocess.Popen[str]]:
+@dataclass(frozen=True)
+class Started:
+    """A node process and the file that it logs to."""
+
+    process: Process
+    log: Path
+
+    async def says(self, event: str) -> None:
+        """Wait until it has logged an event."""
+        await until(lambda: f'"event": "{event}"' in self.log.read_text(), event)
+
+
+@asynccontextmanager
+async def process(home: Home, code: str = RUN) -> AsyncIterator[Started]:
     """Run a home's node as a process of its own; killed at the end if it still runs."""
     command = [sys.executable, "-W", "error", "-c", code, "--home", str(home.path), "run"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
-        try:
-            wait_for_line(started, "serving")
-            yield started
-        finally:
-            started.kill()
-
-
-def wait_for_line(started: subprocess.Popen[str], event: str) -> None:
-    """Read the log of a process up to an event."""
-    assert started.stderr is not None
-    lines = iter(started.stderr.readline, "")
-    seen = next((line for line in lines if f'"event": "{event}"' in line), None)
-    assert seen, f"the process ended without {event}"
+    log = home.path.with_suffix(".log")
+    with log.open("wb") as file:
+        running = await asyncio.create_subprocess_exec(*command, stderr=file)
+    started = Started(running, log)
+    try:
+        await started.says("serving")
+        yield started
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
 
 
 async def publish_until_cut(client: Client, one: Institute, acknowledged: set[str]) -> None:
@@ -69,15 +78,14 @@ async def publish_and_kill(profile: Profile, uk: Institute, seconds: float) -> s
     ``seconds`` count from the first acknowledgement.
     """
     acknowledged: set[str] = set()
-    with process(uk.node.home) as node:
-        async with connect(profile) as client:
-            work = asyncio.gather(
-                *(publish_until_cut(client, uk, acknowledged) for _ in range(PUBLISHERS))
-            )
-            await until(lambda: acknowledged, "an acknowledgement")
-            await asyncio.sleep(seconds)
-            node.kill()
-            await work
+    async with process(uk.node.home) as node, connect(profile) as client:
+        work = asyncio.gather(
+            *(publish_until_cut(client, uk, acknowledged) for _ in range(PUBLISHERS))
+        )
+        await until(lambda: acknowledged, "an acknowledgement")
+        await asyncio.sleep(seconds)
+        node.process.kill()
+        await work
     return acknowledged
 
 
@@ -133,8 +141,11 @@ async def replicate_until(
     uk: Institute, ca: Institute, receipted: int, victim: Institute | None
 ) -> None:
     """Run both nodes until ca has signed for so many offers; then kill the victim first."""
-    with process(uk.node.home, SMALL_BATCHES) as sender, process(ca.node.home) as receiver:
-        processes = {uk.name: sender, ca.name: receiver}
+    async with (
+        process(uk.node.home, SMALL_BATCHES) as sender,
+        process(ca.node.home) as receiver,
+    ):
+        processes = {uk.name: sender.process, ca.name: receiver.process}
         await until(lambda: uk.rows(PeerRow)[0].receipted >= receipted, f"{receipted} receipts")
         if victim is not None:
             processes[victim.name].kill()
@@ -145,17 +156,17 @@ def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
         home = make_home(tmp_path, UK)
         uk = Institute(Node(home))
         record = uk.sign(card())
-        with process(home) as node:
+        async with process(home) as node:
             async with connect(home.grant(Role.OPERATOR, "ada")) as client:
                 with uk.node.store.write():  # the publish cannot go on before this is left
                     publishing = asyncio.create_task(client.publish(record))
                     await client.status()  # asked later on the same connection
-                    node.send_signal(signal.SIGTERM)
-                    await asyncio.to_thread(wait_for_line, node, "stopping")
+                    node.process.terminate()
+                    await node.says("stopping")
                     assert not publishing.done()
                 answer = await publishing
                 assert answer.record_id == record.record_id
-            assert await asyncio.to_thread(node.wait, GRACE_SECONDS) == 0
+            assert await asyncio.wait_for(node.process.wait(), GRACE_SECONDS) == 0
         assert [entry.record_id for entry in uk.rows(LogEntry)] == [record.record_id]
         uk.node.close()
 
@@ -165,16 +176,11 @@ def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
 def test_an_open_watch_does_not_hold_a_node_up(tmp_path: Path) -> None:
     async def scenario() -> None:
         home = make_home(tmp_path, UK)
-        with process(home) as node:
-            async with connect(home.grant(Role.ANALYST, "ada")) as client:
-                watching = asyncio.create_task(anext(client.watch()))
-                await client.search_page()
-                node.terminate()
-                assert await asyncio.to_thread(node.wait, GRACE_SECONDS / 2) == 0
-                try:
-                    await watching
-                except (StopAsyncIteration, ComityError):
-                    return
-                raise AssertionError("expected the stream to end")
+        async with process(home) as node, connect(home.grant(Role.ANALYST, "ada")) as client:
+            watching = asyncio.create_task(anext(client.watch(), None))
+            await client.search_page()  # asked later on the same connection
+            node.process.terminate()
+            assert await asyncio.wait_for(node.process.wait(), GRACE_SECONDS / 2) == 0
+            assert await watching is None
 
     run(scenario())
