@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import examples, out, run
-from comity.node.commands import peers, policy, publish, serve, setup, standing
+from comity.node.commands import peers, policy, publish, serve, setup, simulate, standing, treaty
 from comity.node.version import VERSION
 
 app = typer.Typer(
@@ -58,6 +58,8 @@ publish.register(app)
 standing.register(app)
 app.add_typer(peers.app, name="peers")
 app.add_typer(policy.app, name="policy")
+app.add_typer(treaty.app, name="treaty")
+simulate.register(policy.app)
 
 
 def main() -> None:

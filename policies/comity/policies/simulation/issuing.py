@@ -42,12 +42,11 @@ class _Handled(Table):
     @property
     def handling(self) -> Handling:
         """The release conditions."""
-        return Handling(
-            tlp=self.tlp,
-            releasable_to=self.releasable_to,
-            onward=self.onward,
-            purposes=self.purposes,
-        )
+        return Handling.model_validate(_terms(self))
+
+
+def _terms(table: _Handled) -> dict[str, Any]:
+    return {name: getattr(table, name) for name in _Handled.model_fields}
 
 
 class Section(_Handled):
@@ -122,17 +121,17 @@ class Issues(_Handled):
         if self.kind is Kind.WITHDRAWAL:
             raise ValueError("expected a kind of record that stays, got withdrawal")
         try:
+            handling = self.handling
             for position, section in enumerate(self.sections):
-                self._handling_of(section).check_within(self.handling, f"sections[{position}]")
+                self._handling_of(section).check_within(handling, f"sections[{position}]")
         except ComityError as error:
             raise ValueError(f"{error.field}: {error.message}") from error
         return self
 
     def _handling_of(self, section: Section) -> Handling:
-        given = {
-            n: getattr(section, n) for n in section.model_fields_set & Handling.model_fields.keys()
-        }
-        return Handling.model_validate({**self.handling.model_dump(), **given})
+        own = section.model_fields_set & _Handled.model_fields.keys()
+        given = {name: getattr(section, name) for name in own}
+        return Handling.model_validate({**_terms(self), **given})
 
     def _facts(
         self, issuer: str, name: str, handling: Handling, domains: frozenset[str], severity: int

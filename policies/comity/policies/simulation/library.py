@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import takewhile
+from typing import Final
 
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
@@ -15,7 +17,7 @@ from comity.policies.simulation.scenario import Scenario
 from comity.record.errors import BadPolicy, ComityError, InvalidInput, NotFound
 from comity.record.limits import MAX_POLICY_BYTES
 
-SUFFIX = ".toml"
+SUFFIX: Final = ".toml"
 
 
 def scenario_names() -> list[str]:
@@ -41,6 +43,13 @@ def load_scenario(name: str) -> str:
     return scenario_folder().joinpath(name + SUFFIX).read_text(encoding="utf-8")
 
 
+def scenario_summary(name: str) -> str:
+    """Return the comment on top of a shipped scenario, its first paragraph, on one line."""
+    lines = load_scenario(name).splitlines()
+    comment = (line.removeprefix("#").strip() for line in lines)
+    return " ".join(takewhile(bool, comment))
+
+
 def load_policies(scenario: Scenario, folder: Traversable) -> dict[str, Policy]:
     """Return the policies that the institutes of a scenario name, by that name.
 
@@ -51,10 +60,16 @@ def load_policies(scenario: Scenario, folder: Traversable) -> dict[str, Policy]:
         LimitExceeded, BadPolicy: see ``Policy.parse``; names the policy.
     """
     names = {one.policy for one in scenario.institutes()}
-    return {name: _load(name, folder) for name in sorted(names)}
+    return {name: load_policy(name, folder) for name in sorted(names)}
 
 
-def _load(name: str, folder: Traversable) -> Policy:
+def load_policy(name: str, folder: Traversable) -> Policy:
+    """Return a preset, or the policy in a Cedar file whose path from ``folder`` is ``name``.
+
+    Raises:
+        InvalidInput: neither a preset nor a file that can be read.
+        LimitExceeded, BadPolicy: see ``Policy.parse``; names the file.
+    """
     if name in preset_names():
         return Policy.parse(load_preset(name))
     try:

@@ -155,7 +155,7 @@ class Network:
         if new:
             source.count("received", line.kind, new)
             self._leave_later(source, "received", line.kind, new)
-            if source.waits and source.verdicts.depends_on_standing:
+            if source.waits and source.verdicts.policy.depends_on_standing:
                 self._touch(source)
 
     def _relay(self) -> bool:

@@ -1,8 +1,8 @@
 """What came of a scenario: coverage, who gave whom, who gains, who rides free, who waits for whom.
 
-A record is *withheld for standing* where handling alone would let the receiver have it, the giver's
-policy denies it now, and would allow it to a receiver of better standing. Invariant: this is found
-by asking the evaluator, never by reading the policy.
+A record is *withheld for standing* where the receiver does not have it, handling alone would let it
+have it, and the giver's policy denies it now but would allow it to a receiver of better standing.
+Invariant: this is found by asking the evaluator, never by reading the policy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic.alias_generators import to_camel
 
 from comity.policies.facts import Standing
+from comity.policies.nearest import MAX_AMOUNT
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.tie import Line, Tie
 from comity.record.content import Kind
@@ -21,9 +22,6 @@ from comity.record.content import Kind
 FREE_RIDER_SHARE: Final = 4
 """A free rider gives, or would give if standing allowed, less than a quarter of what it gets or
 would get."""
-
-PLENTY: Final = 1 << 16
-"""Records received of every kind: a standing as good as anyone's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +59,17 @@ class Way:
     records: int
 
 
+def _smallest(ways: Iterable[Way | None]) -> Way | None:
+    return min((way for way in ways if way), key=lambda way: way.records, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """What ``giver`` withholds from ``receiver`` for standing, and by which ``rules``.
 
-    Rules are those that forbid it or, where none does, those that would permit it.
+    ``since`` is the day on which the oldest such record became due. ``rules`` are those that forbid
+    it or, where none does, those that would permit it. ``way_out`` is the smallest gift of one kind
+    after which at least one record would be released.
     """
 
     giver: str
@@ -86,7 +90,7 @@ class Deadlock:
     @property
     def way_out(self) -> Way | None:
         """The smallest gift that ends it; None where it takes more than one kind."""
-        return shortest(side.way_out for side in self.sides)
+        return _smallest(side.way_out for side in self.sides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,24 +188,30 @@ def _mean(shares: list[tuple[int, int]]) -> float | None:
 
 def _withheld(network: Network) -> Iterator[Withheld]:
     for tie in network.ties.values():
-        if not tie.verdicts.depends_on_standing:
+        if not tie.verdicts.policy.depends_on_standing:
             continue
-        lines = [line for line in network.lines[tie.giver] if _waits(tie, line)]
-        if lines:
-            yield _sum_up(tie, lines)
+        held = network.held[tie.receiver]
+        there = {
+            line: max(_released(tie, line), held.get(line.number, [0])[0])
+            for line in network.lines[tie.giver]
+        }
+        waiting = {line: n for line, n in there.items() if n < line.issued and _waits(tie, line)}
+        if waiting:
+            yield _sum_up(tie, waiting)
 
 
-def _sum_up(tie: Tie, lines: list[Line]) -> Withheld:
+def _sum_up(tie: Tie, lines: dict[Line, int]) -> Withheld:
+    """Sum up the lines that wait; of each, so many records are there already."""
     rules: dict[str, None] = {}
     for line in lines:
         rules |= dict.fromkeys(_deciding_rules(tie, line))
     return Withheld(
         giver=tie.giver,
         receiver=tie.receiver,
-        records=sum(line.issued - _released(tie, line) for line in lines),
-        since=min(line.day_of(_released(tie, line) + 1) for line in lines),
+        records=sum(line.issued - there for line, there in lines.items()),
+        since=min(line.day_of(there + 1) for line, there in lines.items()),
         rules=tuple(rules),
-        way_out=shortest(_way_out(tie, line) for line in lines),
+        way_out=_smallest(_way_out(tie, line) for line in lines),
     )
 
 
@@ -210,7 +220,7 @@ def _released(tie: Tie, line: Line) -> int:
 
 
 def _waits(tie: Tie, line: Line) -> bool:
-    if _released(tie, line) == line.issued or not tie.entitled(line)[0]:
+    if not tie.entitled(line)[0]:
         return False
     case = tie.cases(line)[0]
     if tie.verdicts.verdict(case, tie.standing).allowed:
@@ -220,7 +230,7 @@ def _waits(tie: Tie, line: Line) -> bool:
 
 def _good(standing: Standing) -> Standing:
     for kind in Kind:
-        standing = standing.after_receiving(kind, PLENTY)
+        standing = standing.after_receiving(kind, MAX_AMOUNT)
     return standing
 
 
@@ -230,41 +240,9 @@ def _deciding_rules(tie: Tie, line: Line) -> tuple[str, ...]:
     return now.rules or tie.verdicts.verdict(case, _good(tie.standing)).rules
 
 
-def shortest(ways: Iterable[Way | None]) -> Way | None:
-    """Return the first way of the fewest records."""
-    return min((way for way in ways if way), key=lambda way: way.records, default=None)
-
-
 def _way_out(tie: Tie, line: Line) -> Way | None:
-    """Return the fewest records of one kind from the receiver that would release the next one.
-
-    None where no single kind is enough.
-    """
-    ways = [_enough(tie, line, kind) for kind in (line.kind, *Kind)]
-    found = [way for way in ways if way]
-    if not found:
-        return None
-    records, kind = min(found, key=lambda way: way[0])
-    return Way(tie.receiver, tie.giver, kind, records)
-
-
-def _enough(tie: Tie, line: Line, kind: Kind) -> tuple[int, Kind] | None:
-    case = tie.cases(line)[0]
-
-    def allowed_after(received: int) -> bool:
-        return tie.verdicts.verdict(case, tie.standing.after_receiving(kind, received)).allowed
-
-    high = 1
-    while not allowed_after(high):
-        if high == PLENTY:
-            return None
-        high *= 2
-    # invariant of the search: `low` records are too few, `high` are enough
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if allowed_after(middle) else (middle, high)
-    return high, kind
+    found = tie.verdicts.way_out(tie.cases(line)[0], tie.standing)
+    return Way(tie.receiver, tie.giver, found[1], found[0]) if found else None
 
 
 def _deadlocks(network: Network, withheld: dict[tuple[str, str], Withheld]) -> Iterator[Deadlock]:

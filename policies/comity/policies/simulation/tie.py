@@ -115,7 +115,8 @@ class Tie:
         cases, before = self.cases(line), self.standing
         new = self.verdicts.allowance(cases[0], before, line.issued - done[0])
         done[0] += new
-        self._release_sections(done, cases, before, [done[0]] * len(done))
+        if len(done) > 1:
+            self._release_sections(done, cases, before, [done[0]] * len(done))
         self.waits = self.waits or min(done) < line.issued
         if new:
             self.count("given", line.kind, new)

@@ -9,18 +9,20 @@ gives; how many records may be given is found as a node finds it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Hashable
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from comity.policies.change import Situation, What
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import Counts, PartFacts, PeerFacts, Standing
+from comity.policies.nearest import nearest
+from comity.policies.rules import pairs
+from comity.policies.vocabulary import paths_read
 from comity.record.content import Kind
 
-_TEXT: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*')
-_LIKE: Final = re.compile(r"\blike\b")
+_GIVEN: Final = ("given", "givenEver")
 
 
 class Verdicts:
@@ -28,11 +30,12 @@ class Verdicts:
 
     def __init__(self, policy: Policy, institutes: Collection[str]) -> None:
         self.policy = policy
-        self.depends_on_standing = policy.depends_on_standing
         self._institutes = frozenset(institutes)
+        self._parsed = [rule.parsed for rule in policy.rules]
         self._cases: dict[Hashable, int] = {}
         self._samples: list[tuple[PeerFacts, PartFacts]] = []
         self._known: dict[tuple[int, Hashable], Verdict] = {}
+        self._ways: dict[tuple[int, Hashable], tuple[int, Kind] | None] = {}
 
     def case(self, peer: PeerFacts, part: PartFacts) -> int:
         """Return the number of a question, standing left aside."""
@@ -55,9 +58,9 @@ class Verdicts:
 
     def allowance(self, case: int, standing: Standing, wanted: int) -> int:
         """Return how many of ``wanted`` own records may be given one after the other."""
-        if not self.verdict(case, standing).allowed:
+        if not wanted or not self.verdict(case, standing).allowed:
             return 0
-        if self.verdict(case, standing, wanted - 1).allowed:
+        if wanted == 1 or self.verdict(case, standing, wanted - 1).allowed:
             return wanted
         # invariant of the search: the first `low` records may be given, record `high` (from 1) not
         low, high = 1, wanted
@@ -67,17 +70,35 @@ class Verdicts:
             low, high = (middle, high) if allowed else (low, middle)
         return low
 
-    @cached_property
-    def _names_nobody(self) -> bool:
-        # the operator `like` may match a part of a name, and an escape may spell one
-        text = self.policy.text
-        named = any(word in text for word in ("\\", *self._institutes))
-        return not named and not _LIKE.search(_TEXT.sub(" ", text))
+    def way_out(self, case: int, standing: Standing) -> tuple[int, Kind] | None:
+        """Return the fewest records of one kind from the peer that would release the next one.
+
+        None where it takes more than that.
+        """
+        peer, part = self._samples[case]
+        key = (case, self._read(standing, part.kind, 0))
+        if key not in self._ways:
+            asked = Situation(self.policy, replace(peer, standing=standing), (part,))
+            alone = [way.changes[0] for way in nearest(asked) if len(way.changes) == 1]
+            found = [(c.amount, Kind(c.name)) for c in alone if c.what is What.RECEIVED]
+            self._ways[key] = min(found, default=None)
+        return self._ways[key]
 
     @cached_property
-    def _reads_one_kind(self) -> bool:
-        # rules reach other kinds through principal.standing alone
-        return "standing" not in self.policy.text and "\\" not in self.policy.text
+    def _names_nobody(self) -> bool:
+        # the operator `like` may match a part of a name
+        read = list(pairs(self._parsed))
+        named = any(value in self._institutes for _, value in read if isinstance(value, str))
+        like = any(key == "like" for key, _ in read)
+        return not (named or like or self.policy.treaties)
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...] | None:
+        """The counts of the part's own kind that the policy reads; None if it may read others."""
+        read = paths_read(self.policy.rules)
+        if ("context",) in read or ("attr", "standing") in pairs(self._parsed):
+            return None
+        return tuple(sorted(path[1] for path in read if path[0] == "context"))
 
     def _key(self, peer: PeerFacts, part: PartFacts) -> Hashable:
         terms = (peer.status, peer.groups, peer.clearances, peer.purposes)
@@ -92,26 +113,27 @@ class Verdicts:
 
     def _read(self, standing: Standing, kind: Kind, more: int) -> Hashable:
         """Return what the policy may read of a standing."""
-        if not self.depends_on_standing:
+        if not self.policy.depends_on_standing:
             return None
-        if not self._reads_one_kind:
-            return tuple(map(_items, _columns(standing.after_giving(kind, more))))
-        return (
-            more,
-            standing.received.get(kind, 0),
-            standing.given.get(kind, 0),
-            standing.credit.get(kind, 0),
-            standing.rejected.get(kind, 0),
-            standing.received_ever.get(kind, 0),
-            standing.given_ever.get(kind, 0),
+        if self._columns is None:
+            return tuple(_items(c) for c in _by_column(standing.after_giving(kind, more)).values())
+        counts = _by_column(standing)
+        return tuple(
+            counts[column].get(kind, 0) + (more if column in _GIVEN else 0)
+            for column in self._columns
         )
 
 
-def _columns(standing: Standing) -> tuple[Counts, ...]:
-    return (
-        *(standing.received, standing.given, standing.credit, standing.rejected),
-        *(standing.received_ever, standing.given_ever),
-    )
+def _by_column(standing: Standing) -> dict[str, Counts]:
+    """Return the counts by their names in the schema."""
+    return {
+        "received": standing.received,
+        "given": standing.given,
+        "credit": standing.credit,
+        "rejected": standing.rejected,
+        "receivedEver": standing.received_ever,
+        "givenEver": standing.given_ever,
+    }
 
 
 def _items(counts: Counts) -> tuple[tuple[Kind, int], ...]:

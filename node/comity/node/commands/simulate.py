@@ -1,0 +1,248 @@
+"""``policy simulate``: what policies would do to a network, before they are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import Progress
+
+from comity.client.files import naming, read_file, write_file
+from comity.client.terminal import err, examples, print_json, print_table, print_text, table, text
+from comity.node.commands.workplace import Json, open_node
+from comity.node.policy import policy_in_force
+from comity.node.shape import network_scenario
+from comity.policies.evaluator import Policy
+from comity.policies.preset import preset_names
+from comity.policies.simulation.library import (
+    load_policies,
+    load_policy,
+    load_scenario,
+    scenario_folder,
+    scenario_names,
+    scenario_summary,
+)
+from comity.policies.simulation.network import Network
+from comity.policies.simulation.picture import draw
+from comity.policies.simulation.report import Deadlock, Outcome, Result, report
+from comity.policies.simulation.scenario import MAX_SCENARIO_BYTES, Scenario
+from comity.record.errors import InvalidInput
+
+MAX_ROWS: Final = 30
+"""Institutes in the table, those of least coverage; JSON has them all."""
+
+MAX_DEADLOCKS: Final = 10
+
+IN_FORCE: Final = "(in force)"
+"""Name of the policy in force, beside those of presets and files."""
+
+ScenarioName = Annotated[
+    str | None,
+    typer.Argument(metavar="SCENARIO", help="A scenario file (TOML), or one that --list names."),
+]
+Wanted = Annotated[bool, typer.Option("--list", help="List the scenarios that come with Comity.")]
+Real = Annotated[
+    bool,
+    typer.Option(
+        "--network",
+        help="Play this institute and its peers, with the records that the node holds. "
+        "What passes between peers is not known here and not played.",
+    ),
+]
+OwnPolicy = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE|PRESET",
+        help="With --network: this institute's policy; by default the one in force.",
+    ),
+]
+PeerPolicy = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE|PRESET",
+        help=f"With --network: the peers' policy. Presets are {', '.join(preset_names())}.",
+    ),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.svg", help="Draw coverage over time and who gave whom."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    scenario: Scenario
+    policies: Mapping[str, Policy]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``simulate`` to the policy commands."""
+    app.command(
+        epilog=examples(
+            "comity-node policy simulate --list",
+            "comity-node policy simulate like-for-like-deadlock",
+            "comity-node policy simulate plans.toml --picture plans.svg --json",
+            "comity-node policy simulate --network --policy stricter.cedar --peer-policy balanced",
+        )
+    )(simulate)
+
+
+def simulate(
+    context: typer.Context,
+    scenario: ScenarioName = None,
+    wanted: Wanted = False,
+    network: Real = False,
+    policy: OwnPolicy = None,
+    peer_policy: PeerPolicy = "balanced",
+    picture: Picture = None,
+    as_json: Json = False,
+) -> None:
+    """Play a network of institutes, day by day, with the real evaluator. Nothing is changed.
+
+    Tells what each gives, gets and lacks, who takes without giving, and who waits for whom.
+    """
+    if wanted:
+        _list(as_json)
+        return
+    if network == (scenario is not None):
+        raise InvalidInput("expected either a scenario or --network", field="SCENARIO")
+    play = _real(context, policy, peer_policy) if network else _made_up(scenario or "")
+    outcome = _played(play)
+    if picture is not None:
+        write_file(picture, draw(outcome).encode())
+    if as_json:
+        print_json(outcome.to_value())
+    else:
+        _print(outcome)
+
+
+def _made_up(name: str) -> _Play:
+    if name in scenario_names():
+        scenario, folder = Scenario.parse(load_scenario(name)), scenario_folder()
+        return _Play(scenario, load_policies(scenario, folder))
+    file = Path(name)
+    if not file.is_file() and not file.suffix:
+        load_scenario(name)
+    data = read_file(file, "MAX_SCENARIO_BYTES", MAX_SCENARIO_BYTES)
+    with naming(file):
+        scenario = Scenario.parse(_decode(data))
+        return _Play(scenario, load_policies(scenario, file.parent))
+
+
+def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play:
+    here: Traversable = Path()
+    policies = {name: load_policy(name, here) for name in (policy, peer_policy) if name}
+    with open_node(context) as node, node.store.read() as session:
+        if policy is None:
+            policy, policies[IN_FORCE] = IN_FORCE, policy_in_force(session).policy
+        shape = network_scenario(session, node.institute, policy, peer_policy, node.clock())
+    if len(shape.institute) < 2:
+        hint = "comity-node peers add, or play a scenario instead"
+        raise InvalidInput("expected a peer, got none", field="--network", hint=hint)
+    return _Play(shape, policies)
+
+
+def _played(play: _Play) -> Outcome:
+    network = Network(play.scenario, play.policies)
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("Playing days", total=play.scenario.days)
+        network.play(lambda day: progress.update(task, completed=day))
+    return report(network)
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise InvalidInput(message) from error
+
+
+# --- what is printed -----------------------------------------------------------------------------
+
+
+def _list(as_json: bool) -> None:
+    found = {name: scenario_summary(name) for name in scenario_names()}
+    if as_json:
+        print_json([{"name": name, "summary": summary} for name, summary in found.items()])
+        return
+    for name, summary in found.items():
+        print_text(text(name, "bold"))
+        print_text(text(summary))
+
+
+def _print(outcome: Outcome) -> None:
+    title = f"{outcome.title}: " if outcome.title else ""
+    issued = sum(result.issued for result in outcome.results)
+    count = len(outcome.results)
+    print_text(text(f"{title}{count} institutes, {issued} records, {outcome.days} days"))
+    columns = ("institute", "policy", "issued", "given", "received", "gain", "coverage", "lacks")
+    grid = table(*columns, "")
+    for column in grid.columns[2:-1]:
+        column.justify = "right"
+    rows = outcome.results
+    if count > MAX_ROWS:
+        rows = tuple(sorted(rows, key=_coverage)[:MAX_ROWS])
+    for result in rows:
+        grid.add_row(*map(text, _row(result)))
+    grid.columns[0].no_wrap = True
+    print_table(grid)
+    if count > MAX_ROWS:
+        print_text(text(f"and {count - MAX_ROWS} more of higher coverage; --json has them all"))
+    _print_deadlocks(outcome.deadlocks)
+    err.print(text(_LEGEND, "dim"), soft_wrap=not err.is_terminal)
+
+
+_LEGEND: Final = (
+    "gain: received for each one issued; coverage: held, of what handling alone would allow; "
+    "lacks: withheld by others for its standing"
+)
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    remarks = [word for word in ("free rider", "starved") if _applies(result, word)]
+    return (
+        result.institute,
+        result.policy,
+        str(result.issued),
+        str(result.given),
+        str(result.received),
+        "-" if result.gain is None else f"{result.gain:.1f}",
+        "-" if result.coverage is None else f"{result.coverage:.0%}",
+        str(result.missing),
+        ", ".join(remarks),
+    )
+
+
+def _applies(result: Result, word: str) -> bool:
+    return result.free_rider if word == "free rider" else result.starved
+
+
+def _coverage(result: Result) -> float:
+    return 1.0 if result.coverage is None else result.coverage
+
+
+def _print_deadlocks(deadlocks: tuple[Deadlock, ...]) -> None:
+    for deadlock in deadlocks[:MAX_DEADLOCKS]:
+        print_text(text(_sentence(deadlock)))
+    more = len(deadlocks) - MAX_DEADLOCKS
+    if more > 0:
+        print_text(text(f"and {more} more deadlocks; --json has them all"))
+
+
+def _sentence(deadlock: Deadlock) -> str:
+    one, other = deadlock.sides
+    rules = ", ".join(dict.fromkeys((*one.rules, *other.rules)))
+    told = (
+        f"deadlock since day {deadlock.since}: {one.giver} ({one.records} withheld) and "
+        f"{other.giver} ({other.records}) wait for each other, by {rules}"
+    )
+    way = deadlock.way_out
+    if way is None:
+        return told
+    return f"{told}; {way.records} more of kind {way.kind} from {way.giver} would end it"

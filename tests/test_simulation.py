@@ -1,0 +1,362 @@
+"""Simulation: scenarios show what they say, and play as real nodes do."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from comity.client.draft import Draft
+from comity.node.tables import RecordRow
+from comity.policies.evaluator import Policy
+from comity.policies.preset import load_preset
+from comity.policies.simulation.library import (
+    load_policies,
+    load_scenario,
+    scenario_folder,
+    scenario_names,
+    scenario_summary,
+)
+from comity.policies.simulation.location import line_of
+from comity.policies.simulation.network import Network
+from comity.policies.simulation.picture import draw
+from comity.policies.simulation.report import Outcome, Result, report
+from comity.policies.simulation.scenario import Scenario
+from comity.record.errors import BadPolicy, InvalidInput, NotFound
+from tests.databases import sqlite_databases
+from tests.exchange import HandClock, Institute, institutes
+from tests.network import card
+
+UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))
+
+PAIR = """
+days = 20
+[[institute]]
+id = "uk.aisi.example"
+policy = "POLICY"
+issues = [{ kind = "evaluation", count = 10 }]
+[[institute]]
+id = "ca.aisi.example"
+policy = "POLICY"
+issues = [{ kind = "evaluation", count = 10 }]
+"""
+
+
+def play(text: str, policies: dict[str, Policy] | None = None) -> Network:
+    scenario = Scenario.parse(text)
+    network = Network(scenario, policies or load_policies(scenario, scenario_folder()))
+    network.play()
+    return network
+
+
+def shipped(name: str) -> Outcome:
+    return report(play(load_scenario(name)))
+
+
+def result(outcome: Outcome, institute: str) -> Result:
+    return next(r for r in outcome.results if r.institute == institute)
+
+
+def coverage(outcome: Outcome, institute: str) -> float:
+    share = result(outcome, institute).coverage
+    assert share is not None
+    return share
+
+
+# --- what the shipped scenarios show -------------------------------------------------------------
+
+
+def test_two_that_keep_like_for_like_wait_for_each_other() -> None:
+    outcome = shipped("like-for-like-deadlock")
+    [deadlock] = outcome.deadlocks
+    assert {side.giver for side in deadlock.sides} == {UK, CA}
+    assert {side.rules for side in deadlock.sides} == {("like-for-like-kind",)}
+    assert deadlock.way_out is not None
+    assert deadlock.way_out.records == 1
+    given = dict(zip((r.institute for r in outcome.results), outcome.matrix, strict=True))
+    assert given[UK][1] == given[CA][0] == 0
+    assert given[UK][2] > 0
+    assert given[CA][2] > 0
+
+
+def test_the_way_out_of_a_deadlock_ends_it() -> None:
+    text = load_scenario("like-for-like-deadlock")
+    way = report(play(text)).deadlocks[0].way_out
+    assert way is not None
+    network = play(text)
+    tie = network.ties[way.receiver, way.giver]
+    [line] = [n for n in network.lines[way.receiver] if n.kind == way.kind]
+    assert tie.release_own(line) == 0
+    tie.count("received", way.kind, way.records)
+    assert tie.release_own(line) > 0
+
+
+def test_balanced_lets_the_same_two_exchange_everything() -> None:
+    outcome, stuck = shipped("balanced-escape"), shipped("like-for-like-deadlock")
+    assert outcome.deadlocks == ()
+    assert [r.issued for r in outcome.results] == [r.issued for r in stuck.results]
+    for institute in (UK, CA):
+        assert coverage(outcome, institute) == 1 > coverage(stuck, institute)
+
+
+def test_a_free_rider_is_starved_and_the_others_are_not() -> None:
+    outcome = shipped("free-rider")
+    rider = result(outcome, IT)
+    assert rider.free_rider
+    assert rider.starved
+    assert coverage(outcome, IT) < 0.5
+    for institute in (UK, CA, JP):
+        assert not result(outcome, institute).free_rider
+        assert coverage(outcome, institute) == 1
+
+
+def test_an_institute_that_was_down_falls_behind_and_catches_up() -> None:
+    outcome = shipped("free-rider")
+    place = [r.institute for r in outcome.results].index(CA)
+    shares = [day[place] or 0 for day in outcome.history]
+    assert shares[48] == 1 > shares[69]
+    assert shares[70] == 1
+
+
+def test_a_hundred_institutes_are_told_apart() -> None:
+    text = load_scenario("hundred-institutes")
+    network = play(text.replace("days = 90", "days = 6\ndeadlock_days = 2"))
+    assert len(network.institutes) == 100
+    outcome = report(network)
+    assert len(outcome.deadlocks) == 12 * 11 / 2
+    assert {d.sides[0].giver.split("-")[0] for d in outcome.deadlocks} == {"strict"}
+    assert all(r.free_rider for r in outcome.results if r.institute.startswith("taker-"))
+    assert ET.fromstring(draw(outcome)).tag.endswith("svg")
+
+
+def test_every_shipped_scenario_says_on_top_what_it_shows() -> None:
+    assert len(scenario_names()) >= 4
+    for name in scenario_names():
+        assert len(scenario_summary(name)) > 100
+        assert Scenario.parse(load_scenario(name)).title
+
+
+# --- the virtual clock ---------------------------------------------------------------------------
+
+
+def test_equal_seeds_give_equal_outcomes_and_others_do_not() -> None:
+    text = PAIR.replace("POLICY", "balanced").replace("count = 10", "per_day = 0.7")
+    first, again, other = (report(play(f"seed = {seed}\n{text}")) for seed in (3, 3, 4))
+    assert first.to_value() == again.to_value()
+    assert first.to_value() != other.to_value()
+
+
+def test_days_pass_one_by_one_and_records_fall_due_on_theirs() -> None:
+    text = PAIR.replace("POLICY", "open").replace("count = 10", "on = [2, 2, 5]")
+    scenario = Scenario.parse(text)
+    network = Network(scenario, load_policies(scenario, scenario_folder()))
+    issued = []
+    for _ in range(6):
+        network.play_day()
+        issued.append(sum(line.issued for line in network.lines[UK]))
+    assert issued == [0, 2, 2, 2, 3, 3]
+
+
+def test_what_was_received_counts_until_it_leaves_the_window() -> None:
+    text = PAIR.replace("POLICY", "one-for-one").replace("count = 10", "on = [1, 12]", 1)
+    policy = Policy.parse("""
+        @id("one-for-one")
+        permit (principal, action, resource) when { context.received > 0 };
+        @id("first")
+        permit (principal, action, resource) when { resource.issuer == "uk.aisi.example" };
+    """)
+    given = [
+        report(play(f"window_days = {days}\n{text}", {"one-for-one": policy})).matrix[1][0]
+        for days in (365, 4)
+    ]
+    # within 4 days of each of the two that it was given, ca gives; the rest waits for the next
+    assert given[0] == 10 > given[1] >= 6
+
+
+# --- what institutes hold ------------------------------------------------------------------------
+
+
+def test_what_may_be_passed_on_reaches_whom_its_issuer_starves() -> None:
+    relayed = PAIR.replace("POLICY", "like-for-like", 1).replace("POLICY", "open", 1)
+    relayed = relayed.replace("count = 10 ", 'count = 10, onward = true, tlp = "CLEAR" ')
+    text = f'{relayed}[[institute]]\nid = "it.aisi.example"\npolicy = "open"\n'
+    outcome = report(play(text))
+    rider = result(outcome, IT)
+    assert (rider.received, rider.relayed, rider.missing) == (20, 10, 0)
+    kept = report(play(text.replace("onward = true", "onward = false")))
+    assert result(kept, IT).received == 10
+
+
+def test_institutes_that_are_no_peers_exchange_nothing() -> None:
+    text = PAIR.replace("POLICY", "open") + "peers = []\n"
+    outcome = report(play(text))
+    assert outcome.matrix == ((0, 0), (0, 0))
+    assert outcome.mean[-1] is None
+
+
+def test_handling_decides_what_coverage_is_measured_by() -> None:
+    listed = 'tlp = "AMBER", releasable_to = ["jp.aisi.example"]'
+    text = PAIR.replace("POLICY", "open").replace("count = 10 ", f"count = 10, {listed} ", 1)
+    text += '[[institute]]\nid = "jp.aisi.example"\npolicy = "open"\n'
+    outcome = report(play(text))
+    assert [r.received for r in outcome.results] == [10, 0, 20]
+    assert [r.coverage for r in outcome.results] == [1, None, 1]
+
+
+MIXED = """
+days = 1
+[[institute]]
+id = "uk.aisi.example"
+policy = "like-for-like"
+issues = [
+    { kind = "model-card", count = 5, sections = ["limitations", "risks"], onward = true },
+]
+[[institute]]
+id = "ca.aisi.example"
+policy = "three-more"
+issues = [
+    { kind = "model-card", count = 4, sections = [
+        "limitations",
+        { name = "risks", tlp = "AMBER", releasable_to = ["uk.aisi.example"] },
+    ] },
+    { kind = "model-card", count = 2, tlp = "CLEAR", sections = ["limitations", "risks"] },
+]
+[[institute]]
+id = "jp.aisi.example"
+policy = "open"
+issues = [
+    { kind = "model-card", count = 1, sections = ["limitations", "risks"] },
+]
+"""
+
+THREE_MORE = """
+@id("members") permit (principal, action, resource) when { principal.status == Status::"member" };
+@id("three-more") forbid (principal, action, resource)
+when { resource.own && resource.section == "" } unless { context.given < context.received + 3 };
+@id("no-risks-to-jp") forbid (principal, action, resource)
+when { resource.section == "risks" && principal.institute == "jp.aisi.example" };
+"""
+
+
+def test_real_nodes_end_up_holding_what_the_simulation_says(tmp_path: Path) -> None:
+    policies = {"three-more": Policy.parse(THREE_MORE)} | {
+        name: Policy.parse(load_preset(name)) for name in ("open", "like-for-like")
+    }
+    network = play(MIXED, policies)
+    simulated = {name: _holdings(network, name) for name in (UK, CA, JP)}
+    new = sqlite_databases(tmp_path)
+    with institutes(tmp_path, HandClock(), new, UK, CA, JP) as nodes:
+        for node in nodes:
+            node.node.set_policy(policies[network.institutes[node.name].policy].text)
+        for node in nodes:
+            node.node.publish_all([node.sign(draft) for draft in _drafts(network, node.name)])
+        while sum(one.pull(other) for one in nodes for other in nodes if one is not other):
+            for node in nodes:
+                node.node.release()
+        real = {node.name: _held_by(node) for node in nodes}
+    assert real == simulated
+    assert 0 < len(real[JP]) < sum(map(len, (real[UK], real[CA])))
+
+
+def _drafts(network: Network, name: str) -> list[Draft]:
+    """Return the drafts of an institute's records, each about a subject of its own."""
+    drafts = []
+    for position, issues in enumerate(network.institutes[name].issues):
+        own = {
+            s.name: {"tlp": s.tlp, "releasableTo": list(s.releasable_to)}
+            for s in issues.sections
+            if s.releasable_to is not None
+        }
+        drafts += [
+            card(
+                f"{name}-{position}-{number}",
+                tlp=issues.tlp,
+                section_handling=own,
+                handling={"onward": issues.onward},
+            )
+            for number in range(issues.count or 0)
+        ]
+    return drafts
+
+
+def _holdings(network: Network, name: str) -> dict[tuple[str, str], int]:
+    """Return how many of each part an institute holds, by issuer, label and section."""
+    counts: dict[tuple[str, str], int] = {}
+    for line in network.all_lines():
+        held = network.held[name].get(line.number, [0] * len(line.parts))
+        if line.issuer == name:
+            held = [line.issued] * len(line.parts)
+        for part, count in zip(line.parts, held, strict=True):
+            key = (line.issuer, part.section)
+            counts[key] = counts.get(key, 0) + count
+    return {key: count for key, count in counts.items() if count}
+
+
+def _held_by(node: Institute) -> dict[tuple[str, str], int]:
+    counts: dict[tuple[str, str], int] = {}
+    issuers = {row.record_id: row.issuer for row in node.rows(RecordRow)}
+    for record_id, section in node.held():
+        key = (issuers[record_id], section)
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("days = 20", "dayz = 20", "dayz: line 2: unknown key; expected one of title, days"),
+        ('policy = "POLICY"\n', 'polcy = "open"\n', r"institute\[0\].*: line"),
+        ("count = 10 ", "cuont = 10 ", r"institute\[0\].issues\[0\].cuont: line 6: unknown key"),
+        (
+            "count = 10 ",
+            "count = 10, per_day = 1 ",
+            "line 6: expected one of per_day, count and on",
+        ),
+        ("count = 10 ", "count = 0 ", r"issues\[0\].count: line 6: .*got 0"),
+        ("evaluation", "evaluations", r"issues\[0\].kind: line 6"),
+        ('"ca.aisi.example"', '"uk.aisi.example"', r"institute\[1\].id: line 8: .* once"),
+        ('"ca.aisi.example"', '"CA"', r"institute\[1\].id: line 8: expected a lower-case"),
+        ("count = 10 ", 'count = 10, releasable_to = ["fr.aisi.example"] ', "line 6: .*fr.aisi"),
+        ("count = 10 ", 'count = 10, tlp = "RED", onward = true ', "line 6: .*onward"),
+        ("days = 20", "days = = 20", "expected TOML: .*line 2"),
+    ],
+)
+def test_a_bad_scenario_is_refused_with_the_key_and_the_line(
+    good: str, bad: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Scenario.parse(PAIR.replace(good, bad, 1))
+
+
+def test_a_line_is_found_within_tables_and_over_several_lines() -> None:
+    text = (
+        "[[a]]\nx = 1\n\n[[a]]\ny = [\n  { z = 1 },\n  # w\n  { w = 2 },\n]\n"
+        '[a.b]\nc = """\nd = 1\n"""\n'
+    )
+    assert line_of(text, ("a", 0, "x")) == 2
+    assert line_of(text, ("a", 1, "y")) == 5
+    assert line_of(text, ("a", 1, "y", 1, "w")) == 8
+    assert line_of(text, ("a", 1, "b", "c")) == 11
+    assert line_of(text, ("a", 1, "missing")) == 4
+
+
+def test_a_policy_that_is_neither_preset_nor_file_is_named(tmp_path: Path) -> None:
+    scenario = Scenario.parse(PAIR.replace("POLICY", "nobody.cedar"))
+    with pytest.raises(InvalidInput, match=r"balanced.*nobody\.cedar"):
+        load_policies(scenario, tmp_path)
+    (tmp_path / "nobody.cedar").write_text("permit;")
+    with pytest.raises(BadPolicy, match=r"nobody\.cedar: line 1"):
+        load_policies(scenario, tmp_path)
+    with pytest.raises(NotFound, match="balanced-escape"):
+        load_scenario("nobody")
+
+
+def test_the_picture_escapes_what_a_scenario_says() -> None:
+    text = 'title = "<script>&"\n' + PAIR.replace("POLICY", "open")
+    root = ET.fromstring(draw(report(play(text))))
+    assert not [node for node in root.iter() if "script" in node.tag]
+    assert "<script>&" in [node.text for node in root.iter()]
