@@ -13,15 +13,22 @@ from typing import Final
 
 import structlog
 
-from comity.node.bell import POLL_SECONDS, Bell
-from comity.node.lease import give_up, hold
+from comity.node.bell import Bell
+from comity.node.lease import LEASE_MS, give_up, hold
 from comity.node.node import Node
 from comity.node.peers import pinned_peers
 from comity.node.pull import Pull
+from comity.node.threads import in_thread
 from comity.policies.facts import PeerStatus
 
-RELEASE_SECONDS: Final = 1.0
-"""How late an embargo's end, or another process's change, is acted upon."""
+POLL_SECONDS: Final = 1.0
+"""How late a change made by another process, such as an operator's command, is noticed."""
+
+RELEASE_SECONDS: Final = 2.0
+"""How late what time alone brings, such as an embargo's end, is acted upon."""
+
+LEASE_SECONDS: Final = LEASE_MS / 3000
+"""How often leases are renewed."""
 
 log = structlog.get_logger()
 
@@ -37,6 +44,7 @@ class Background:
 
     async def __aenter__(self) -> None:
         self._tasks = [
+            asyncio.create_task(self._listen()),
             asyncio.create_task(self._watch_peers()),
             asyncio.create_task(self._keep_releasing()),
         ]
@@ -46,21 +54,36 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(self._give_up, list(self._pulls))
+        await in_thread(self._give_up, list(self._pulls))
+
+    async def _listen(self) -> None:
+        """Ring for commits, the only thing that is looked for again and again on an idle node."""
+        seen = 0
+        while True:
+            try:
+                commits = await in_thread(self._node.store.commits)
+            except Exception:
+                log.exception("cannot look for commits")
+            else:
+                if commits != seen:
+                    seen = commits
+                    self._bell.ring()
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _watch_peers(self) -> None:
         while True:
+            heard = self._bell.rings
             try:
-                self._follow(await asyncio.to_thread(self._mine))
+                self._follow(await in_thread(self._mine))
             except Exception:
                 log.exception("cannot look up the peers")
-            await asyncio.sleep(POLL_SECONDS)
+            await self._bell.wait(heard, LEASE_SECONDS)
 
     async def _keep_releasing(self) -> None:
         while True:
             heard = self._bell.rings
             try:
-                if await asyncio.to_thread(self._node.release):
+                if await in_thread(self._node.release):
                     self._bell.ring()
             except Exception:
                 log.exception("cannot release")

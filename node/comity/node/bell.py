@@ -1,7 +1,7 @@
 """Wakes background work when something was committed, in this process or in another.
 
 Invariant: no ring is missed between looking and waiting. Other processes on the same database
-cannot ring, so whoever waits also looks again every POLL_SECONDS.
+cannot ring; ``background`` looks for their commits and rings in their place.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-POLL_SECONDS: Final = 1.0
-"""How late a change made by another process is noticed."""
+IDLE_SECONDS: Final = 60.0
+"""Whoever waits looks again after this long even if nothing rang."""
 
 
 class Bell:
@@ -32,7 +32,7 @@ class Bell:
         self._rung.set()
         self._rung = asyncio.Event()
 
-    async def wait(self, heard: int, seconds: float = POLL_SECONDS) -> None:
+    async def wait(self, heard: int, seconds: float = IDLE_SECONDS) -> None:
         """Return at the first ring after ``heard``, or after ``seconds``."""
         if self._rings == heard:
             with suppress(TimeoutError):

@@ -24,6 +24,7 @@ from comity.client.status import to_status
 from comity.node.clock import to_datetime
 from comity.node.identity import authenticate, authorise
 from comity.node.node import Node
+from comity.node.threads import in_thread
 from comity.record.errors import ComityError, InvalidInput, LimitExceeded
 from comity.record.spiffe import SpiffeId
 
@@ -68,7 +69,7 @@ class Guard(grpc.aio.ServerInterceptor):
                     parsed = _each(parse, request) if handler.request_streaming else parse(request)
                     async for response in behaviour(parsed, context):
                         # a stream may outlive a certificate, or a peer's membership
-                        await asyncio.to_thread(self._admit, method, context.auth_context())
+                        await in_thread(self._admit, method, context.auth_context())
                         yield response
 
             make = (
@@ -88,7 +89,7 @@ class Guard(grpc.aio.ServerInterceptor):
     @asynccontextmanager
     async def _guarded(self, method: str, context: Any) -> AsyncIterator[None]:
         try:
-            caller = await asyncio.to_thread(self._admit, method, context.auth_context())
+            caller = await in_thread(self._admit, method, context.auth_context())
             CALLER.set(caller)
             with self._counted(caller):
                 yield

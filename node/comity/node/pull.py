@@ -24,6 +24,7 @@ from comity.node.inbox import Taken, unsent_receipts
 from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.node.tables import PeerRow
+from comity.node.threads import in_thread
 from comity.record.envelope import Envelope
 from comity.record.errors import (
     BadCursor,
@@ -95,7 +96,7 @@ class Pull:
 
     async def _failed(self, error: ComityError, *, anew: bool = False) -> None:
         self._log.info("pull ended", reason=error.reason, error=str(error))
-        await asyncio.to_thread(self._note, error, anew)
+        await in_thread(self._note, error, anew)
 
     def _pause(self) -> float:
         pace = self._node.home.settings.replication
@@ -104,7 +105,7 @@ class Pull:
         return random.uniform(0, longest)  # noqa: S311  jitter is no secret
 
     async def _pull(self) -> None:
-        row = await asyncio.to_thread(self._node.active_peer, self._peer)
+        row = await in_thread(self._node.active_peer, self._peer)
         certificate, private_key = self._node.home.node_identity()
         async with open_channel(bundle_of(row), certificate, private_key) as channel:
             call = rpc.ExchangeServiceStub(channel).Replicate()
@@ -116,7 +117,7 @@ class Pull:
     async def _converse(self, call: Any, row: PeerRow) -> None:
         await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
-        for receipt in await asyncio.to_thread(self._unsent, accepted.receipted_cursor):
+        for receipt in await in_thread(self._unsent, accepted.receipted_cursor):
             await _write(call, _receipt(receipt))
         silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         self._log.info("pulling", cursor=row.cursor)
@@ -144,7 +145,7 @@ class Pull:
         return accepted
 
     async def _take(self, batch: pb.Batch) -> Envelope:
-        taken: Taken = await asyncio.to_thread(self._node.inbox.take, self._peer, batch)
+        taken: Taken = await in_thread(self._node.inbox.take, self._peer, batch)
         self._bell.ring()
         self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
         self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected

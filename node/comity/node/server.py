@@ -29,6 +29,7 @@ from comity.node.services.admin import AdminServicer
 from comity.node.services.audit import AuditServicer
 from comity.node.services.exchange import ExchangeServicer
 from comity.node.services.records import RecordsServicer
+from comity.node.threads import in_thread
 from comity.record.errors import BadConfig
 from comity.v1 import (
     admin_service_pb2,
@@ -84,7 +85,7 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    node = await asyncio.to_thread(Node, home)
+    node = await in_thread(Node, home)
     settle()
     try:
         async with Server(node) as server:

@@ -94,9 +94,16 @@ class Store:
     def write(self) -> Iterator[Session]:
         """Open a session that holds the write lock; commits unless an exception leaves it."""
         with self._writing, self._session(immediate=True) as session:
-            session.exec(select(NodeState).with_for_update()).one()
+            state = session.exec(select(NodeState).with_for_update()).one()
+            state.commits += 1
+            session.add(state)
             yield session
             session.commit()
+
+    def commits(self) -> int:
+        """Return how many writing transactions there were, of this process and of others."""
+        with self.read() as session:
+            return session.exec(select(NodeState.commits)).one()
 
     def close(self) -> None:
         """Close every connection."""

@@ -28,6 +28,8 @@ class NodeState(SQLModel, table=True):
     institute: str
     epoch: str
     """128 random bits, hex: names this life of the database in cursors."""
+    commits: int = Field(default=0, sa_type=BigInteger)
+    """Counts writing transactions, so that one look tells whether anything has changed."""
     window: int = Field(default=365 * 86_400_000, sa_type=BigInteger)
     """How long what was received and given counts towards standing, in milliseconds."""
     weights: str = Field(default="{}", sa_type=Text)
@@ -182,9 +184,9 @@ class StandingEntry(SQLModel, table=True):
     peer: str = Field(max_length=253, primary_key=True)
     side: str = Field(max_length=8, primary_key=True)
     """received, given or rejected."""
-    kind: str = Field(max_length=32, primary_key=True)
     subject: str = Field(max_length=64, primary_key=True)
     """Digest of the subject; of what was rejected, the record's id."""
+    kind: str = Field(max_length=32, primary_key=True)
     counted_time: int = Field(sa_type=BigInteger)
     """Since when it counts."""
     recent: bool

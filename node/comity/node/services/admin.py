@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from comity.node.bell import Bell
@@ -14,6 +13,7 @@ from comity.node.policy import PolicyInForce, policy_in_force
 from comity.node.search import find_record
 from comity.node.status import node_status, peer_status
 from comity.node.tables import HEADER, PeerRow
+from comity.node.threads import in_thread
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadBundle, InvalidInput
@@ -31,13 +31,13 @@ class AdminServicer(rpc.AdminServiceServicer):
         self, request: pb.GetStatusRequest, context: Any
     ) -> pb.GetStatusResponse:
         """Tell how the node is."""
-        return await asyncio.to_thread(self._status)
+        return await in_thread(self._status)
 
     async def ListPeers(  # noqa: N802
         self, request: pb.ListPeersRequest, context: Any
     ) -> pb.ListPeersResponse:
         """List the peers."""
-        status = await asyncio.to_thread(self._status)
+        status = await in_thread(self._status)
         return pb.ListPeersResponse(peers=status.peers)
 
     async def AddPeer(  # noqa: N802
@@ -51,9 +51,9 @@ class AdminServicer(rpc.AdminServiceServicer):
         status = _status(request.status or PeerStatus.MEMBER)
         # a repeated field cannot be absent: an empty one leaves what was there
         words = (list(w) or None for w in (request.purposes, request.groups, request.clearances))
-        row = await asyncio.to_thread(self._node.add_peer, bundle, status, *words)
+        row = await in_thread(self._node.add_peer, bundle, status, *words)
         self._bell.ring()
-        return pb.AddPeerResponse(peer=await asyncio.to_thread(self._peer, row))
+        return pb.AddPeerResponse(peer=await in_thread(self._peer, row))
 
     async def SetPeerStatus(  # noqa: N802
         self, request: pb.SetPeerStatusRequest, context: Any
@@ -62,9 +62,9 @@ class AdminServicer(rpc.AdminServiceServicer):
         status = _status(request.status)
         if status is PeerStatus.REMOVED:
             raise InvalidInput("expected probation, member or suspended", field="status")
-        row = await asyncio.to_thread(self._node.set_peer_status, request.institute, status)
+        row = await in_thread(self._node.set_peer_status, request.institute, status)
         self._bell.ring()
-        return pb.SetPeerStatusResponse(peer=await asyncio.to_thread(self._peer, row))
+        return pb.SetPeerStatusResponse(peer=await in_thread(self._peer, row))
 
     async def SetPeerTerms(  # noqa: N802
         self, request: pb.SetPeerTermsRequest, context: Any
@@ -76,16 +76,16 @@ class AdminServicer(rpc.AdminServiceServicer):
             clearances=request.clearances.words if request.HasField("clearances") else None,
         )
         change = self._node.change_peer
-        row = await asyncio.to_thread(change, request.institute, None, terms)
+        row = await in_thread(change, request.institute, None, terms)
         self._bell.ring()
-        return pb.SetPeerTermsResponse(peer=await asyncio.to_thread(self._peer, row))
+        return pb.SetPeerTermsResponse(peer=await in_thread(self._peer, row))
 
     async def RemovePeer(  # noqa: N802
         self, request: pb.RemovePeerRequest, context: Any
     ) -> pb.RemovePeerResponse:
         """Drop a peer."""
         status = PeerStatus.REMOVED
-        await asyncio.to_thread(self._node.set_peer_status, request.institute, status)
+        await in_thread(self._node.set_peer_status, request.institute, status)
         self._bell.ring()
         return pb.RemovePeerResponse()
 
@@ -93,7 +93,7 @@ class AdminServicer(rpc.AdminServiceServicer):
         self, request: pb.GetPolicyRequest, context: Any
     ) -> pb.GetPolicyResponse:
         """Return the policy in force."""
-        in_force = await asyncio.to_thread(self._policy)
+        in_force = await in_thread(self._policy)
         return pb.GetPolicyResponse(
             policy=in_force.policy.text,
             policy_digest=in_force.policy.digest,
@@ -104,7 +104,7 @@ class AdminServicer(rpc.AdminServiceServicer):
         self, request: pb.SetPolicyRequest, context: Any
     ) -> pb.SetPolicyResponse:
         """Validate a policy and put it in force."""
-        in_force = await asyncio.to_thread(self._node.set_policy, request.policy)
+        in_force = await in_thread(self._node.set_policy, request.policy)
         self._bell.ring()
         return pb.SetPolicyResponse(policy_digest=in_force.policy.digest)
 
@@ -112,7 +112,7 @@ class AdminServicer(rpc.AdminServiceServicer):
         self, request: pb.ExplainPolicyRequest, context: Any
     ) -> pb.ExplainPolicyResponse:
         """Tell what is given to a peer or withheld, and why."""
-        parts = await asyncio.to_thread(self._explain, request.peer, request.record_id)
+        parts = await in_thread(self._explain, request.peer, request.record_id)
         return pb.ExplainPolicyResponse(parts=[explanation_to_proto(part) for part in parts])
 
     def _status(self) -> pb.GetStatusResponse:
@@ -142,6 +142,7 @@ def explanation_to_proto(part: PartExplanation) -> pb.PartExplanation:
         rules=part.rules,
         message=part.message,
         release_time=to_timestamp(part.release_time) if part.release_time else None,
+        nearest=part.nearest,
     )
 
 

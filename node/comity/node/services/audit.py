@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +9,7 @@ from sqlmodel import Session
 
 from comity.node.audit import list_quarantine, list_receipts, list_releases
 from comity.node.node import Node
+from comity.node.threads import in_thread
 from comity.v1 import audit_service_pb2 as pb
 from comity.v1 import audit_service_pb2_grpc as rpc
 
@@ -27,19 +27,19 @@ class AuditServicer(rpc.AuditServiceServicer):
         self, request: pb.ListReleasesRequest, context: Any
     ) -> pb.ListReleasesResponse:
         """Return a page of releases."""
-        return await asyncio.to_thread(self._read, list_releases, request)
+        return await in_thread(self._read, list_releases, request)
 
     async def ListReceipts(  # noqa: N802
         self, request: pb.ListReceiptsRequest, context: Any
     ) -> pb.ListReceiptsResponse:
         """Return a page of receipts."""
-        return await asyncio.to_thread(self._read, list_receipts, request)
+        return await in_thread(self._read, list_receipts, request)
 
     async def ListQuarantine(  # noqa: N802
         self, request: pb.ListQuarantineRequest, context: Any
     ) -> pb.ListQuarantineResponse:
         """Return a page of refused records."""
-        return await asyncio.to_thread(self._read, list_quarantine, request)
+        return await in_thread(self._read, list_quarantine, request)
 
     def _read(
         self, read: Callable[[Session, Request, int], Response], request: Request

@@ -15,6 +15,7 @@ from comity.node.node import Node
 from comity.node.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.peers import get_peer
 from comity.node.reciprocity import standing_with
+from comity.node.threads import in_thread
 from comity.node.version import VERSION
 from comity.policies.facts import PeerStatus
 from comity.record.envelope import Envelope
@@ -37,7 +38,7 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         self, request: pb.DescribeRequest, context: Any
     ) -> pb.DescribeResponse:
         """Tell a peer who this node is and how it stands with it."""
-        return await asyncio.to_thread(self._describe, CALLER.get().institute)
+        return await in_thread(self._describe, CALLER.get().institute)
 
     async def Replicate(  # noqa: N802
         self, requests: AsyncIterator[pb.ReplicateRequest], context: Any
@@ -48,7 +49,7 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         first = await anext(incoming, None)
         if first is None or first.WhichOneof("message") != "start":
             raise InvalidInput("expected start as the first message", field="message")
-        after, accepted = await asyncio.to_thread(self._start, peer, first.start.cursor)
+        after, accepted = await in_thread(self._start, peer, first.start.cursor)
         yield pb.ReplicateResponse(accepted=accepted)
         stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
         reading = asyncio.create_task(stream.read_receipts(incoming))
@@ -63,13 +64,13 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         self, request: pb.GetStandingRequest, context: Any
     ) -> pb.GetStandingResponse:
         """Tell a peer its own standing."""
-        return await asyncio.to_thread(self._standing, CALLER.get().institute)
+        return await in_thread(self._standing, CALLER.get().institute)
 
     async def ListLedger(  # noqa: N802
         self, request: pb.ListLedgerRequest, context: Any
     ) -> pb.ListLedgerResponse:
         """Return a page of the ledger with a peer."""
-        return await asyncio.to_thread(self._ledger, CALLER.get().institute, request)
+        return await in_thread(self._ledger, CALLER.get().institute, request)
 
     def _standing(self, peer: str) -> pb.GetStandingResponse:
         with self._node.store.read() as session:
@@ -122,7 +123,7 @@ class _Outgoing:
             heard, progress = self._bell.rings, self._progress.rings
             batch = None
             if len(self._open_batches) < WINDOW:
-                batch = await asyncio.to_thread(self._next_batch)
+                batch = await in_thread(self._next_batch)
             if batch is not None:
                 yield pb.ReplicateResponse(batch=batch)
                 last_sent = loop.time()
@@ -133,7 +134,7 @@ class _Outgoing:
             elif self._open_batches:
                 await self._progress.wait(progress, min(heartbeat, 1))
             else:
-                await self._bell.wait(heard, min(heartbeat, 1))
+                await self._bell.wait(heard, heartbeat)
         if reading.done():
             reading.result()
 
@@ -144,11 +145,13 @@ class _Outgoing:
                 if request.WhichOneof("message") != "receipt":
                     raise BadReceipt("expected a receipt", field="message")
                 envelope = envelope_from_proto(request.receipt.envelope)
-                last = await asyncio.to_thread(self._keep, envelope)
+                last = await in_thread(self._keep, envelope)
                 self._open_batches = [number for number in self._open_batches if number > last]
                 self._progress.ring()
         finally:
-            self._progress.ring()  # whatever ended it is told at once
+            # whatever ended it is told at once
+            self._progress.ring()
+            self._bell.ring()
 
     def _next_batch(self) -> pb.Batch | None:
         with self._node.store.read() as session:

@@ -15,6 +15,7 @@ from comity.node.node import Node
 from comity.node.search import NEWEST, arrived, disclosures_of, find_record, search
 from comity.node.shelf import last_number
 from comity.node.tables import RecordRow
+from comity.node.threads import in_thread
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.record import Record
 from comity.record.wire import record_from_proto, record_to_proto
@@ -37,7 +38,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
     ) -> pb.PublishRecordResponse:
         """Store, log and release."""
         record = record_from_proto(request.record)
-        published = await asyncio.to_thread(self._node.publish, record)
+        published = await in_thread(self._node.publish, record)
         self._bell.ring()
         return pb.PublishRecordResponse(
             record_id=published.record_id,
@@ -54,7 +55,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             with self._node.store.read() as session:
                 return _stored(session, [find_record(session, request.record_id)])[0]
 
-        return pb.GetRecordResponse(record=await asyncio.to_thread(get))
+        return pb.GetRecordResponse(record=await in_thread(get))
 
     async def SearchRecords(  # noqa: N802
         self, request: pb.SearchRecordsRequest, context: Any
@@ -68,17 +69,17 @@ class RecordsServicer(rpc.RecordsServiceServicer):
                 records = _stored(session, rows)
             return pb.SearchRecordsResponse(records=records, next_page_token=token)
 
-        return await asyncio.to_thread(run)
+        return await in_thread(run)
 
     async def WatchRecords(  # noqa: N802
         self, request: pb.WatchRecordsRequest, context: Any
     ) -> AsyncIterator[pb.WatchRecordsResponse]:
         """Stream what arrives, until the caller or the node ends it."""
-        (after,) = read_page_token(request.page_token, await asyncio.to_thread(self._newest))
+        (after,) = read_page_token(request.page_token, await in_thread(self._newest))
         await context.send_initial_metadata(())
         while not self._stopping.is_set():
             heard = self._bell.rings
-            found = await asyncio.to_thread(self._arrived, request.filter, after)
+            found = await in_thread(self._arrived, request.filter, after)
             for after, record in found:
                 token = make_page_token(after)
                 yield pb.WatchRecordsResponse(record=record, page_token=token)
@@ -89,7 +90,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
         self, request: pb.ListBundlesRequest, context: Any
     ) -> pb.ListBundlesResponse:
         """Return the pinned bundles, this institute's first."""
-        bundles = await asyncio.to_thread(self._node.bundles)
+        bundles = await in_thread(self._node.bundles)
         return pb.ListBundlesResponse(bundles=[b.to_json().rstrip(b"\n") for b in bundles])
 
     def _newest(self) -> int:

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("node_id", sa.Integer(), nullable=False),
         sa.Column("institute", sa.String(), nullable=False),
         sa.Column("epoch", sa.String(), nullable=False),
+        sa.Column("commits", sa.BigInteger(), nullable=False),
         sa.Column("window", sa.BigInteger(), nullable=False),
         sa.Column("weights", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("node_id"),
@@ -178,12 +179,12 @@ def upgrade() -> None:
         "standing_entry",
         sa.Column("peer", sa.String(length=253), nullable=False),
         sa.Column("side", sa.String(length=8), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("counted_time", sa.BigInteger(), nullable=False),
         sa.Column("recent", sa.Boolean(), nullable=False),
         sa.Column("offer_number", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("peer", "side", "kind", "subject"),
+        sa.PrimaryKeyConstraint("peer", "side", "subject", "kind"),
     )
     with op.batch_alter_table("standing_entry", schema=None) as batch_op:
         batch_op.create_index(
