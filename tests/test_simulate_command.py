@@ -1,4 +1,4 @@
-"""``comity-node policy simulate``: what operators type and read, and the real network as a scenario."""
+"""``comity-node policy simulate``: what operators read, and the real network as a scenario."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from comity.client.files import naming, read_file, write_file
 from comity.client.terminal import err, examples, print_json, print_table, print_text, table, text
 from comity.node.commands.workplace import Json, open_node
-from comity.node.policy import policy_in_force
+from comity.node.policy import policy_in_force, with_treaties
 from comity.node.shape import network_scenario
 from comity.policies.evaluator import Policy
 from comity.policies.preset import preset_names
@@ -138,9 +138,10 @@ def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play
     here: Traversable = Path()
     policies = {name: load_policy(name, here) for name in (policy, peer_policy) if name}
     with open_node(context) as node, node.store.read() as session:
-        if policy is None:
-            policy, policies[IN_FORCE] = IN_FORCE, policy_in_force(session).policy
-        shape = network_scenario(session, node.institute, policy, peer_policy, node.clock())
+        now, name = node.clock(), policy or IN_FORCE
+        own = policies[policy] if policy else policy_in_force(session).policy
+        policies[name] = with_treaties(session, own, now)
+        shape = network_scenario(session, node.institute, name, peer_policy, now)
     if len(shape.institute) < 2:
         hint = "comity-node peers add, or play a scenario instead"
         raise InvalidInput("expected a peer, got none", field="--network", hint=hint)

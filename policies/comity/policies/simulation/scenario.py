@@ -211,12 +211,13 @@ class Scenario(Table):
 
 
 def _refusal(text: str, error: ValidationError) -> InvalidInput:
-    path = tuple(error.errors(include_url=False)[0]["loc"])
-    _, message = describe(error)
-    if message == "unknown field":
-        known = ", ".join(_keys(path[:-1]))
-        return _at(text, path, f"unknown key; expected one of {known}")
-    return _at(text, path, message)
+    errors = error.errors(include_url=False)
+    # a misspelt key is told before the key that is missing in its place
+    unknown = [tuple(one["loc"]) for one in errors if one["type"] == "extra_forbidden"]
+    if unknown:
+        known = ", ".join(_keys(unknown[0][:-1]))
+        return _at(text, unknown[0], f"unknown key; expected one of {known}")
+    return _at(text, tuple(errors[0]["loc"]), describe(error)[1])
 
 
 def _keys(table: Path) -> list[str]:
