@@ -3,6 +3,7 @@
     floor         P-256 verifications a second, on one core, of the very cards that are used
     intake        signed 4 KB cards through the whole door into SQLite, on one core, in batches
     replication   cards from one node process to another over mutual TLS, policy in force
+    release       see ``tests.bench.release``
 
 Figures are ratios to the floor of the same run. Peak memory is each node process's own.
 """
@@ -28,6 +29,7 @@ from comity.node.tables import PeerRow, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
+from tests.bench import release
 from tests.bench.cards import signed, size
 from tests.network import make_home
 
@@ -61,6 +63,7 @@ def main() -> None:
         _report("replication, two processes", rate, floor)
         for name, peak in peaks.items():
             console.print(f"peak memory of the {name}: {peak} MiB")
+        release.measure(root, _report_release)
 
 
 def _rate(count: int, work: Callable[[], None]) -> float:
@@ -71,6 +74,10 @@ def _rate(count: int, work: Callable[[], None]) -> float:
 
 def _report(name: str, rate: float, floor: float) -> None:
     console.print(f"{name:<34} {rate:>8.0f}/s  {rate / floor:>6.1%} of the floor")
+
+
+def _report_release(name: str, seconds: float, floor: float) -> None:
+    console.print(f"{name:<52} {seconds:>7.2f} s  {seconds / floor:>5.2f} times the floor")
 
 
 def _floor(node: Node, records: Sequence[Record]) -> float:
