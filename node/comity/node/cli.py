@@ -13,7 +13,18 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import examples, out, run
-from comity.node.commands import peers, policy, publish, serve, setup, simulate, standing, treaty
+from comity.node.commands import (
+    explain,
+    peers,
+    policy,
+    publish,
+    serve,
+    setup,
+    simulate,
+    standing,
+    treaty,
+    trial,
+)
 from comity.node.version import VERSION
 
 app = typer.Typer(
@@ -59,6 +70,8 @@ standing.register(app)
 app.add_typer(peers.app, name="peers")
 app.add_typer(policy.app, name="policy")
 app.add_typer(treaty.app, name="treaty")
+trial.register(policy.app)
+explain.register(policy.app)
 simulate.register(policy.app)
 
 

@@ -1,12 +1,14 @@
-"""Explains, for a peer and a record, what is given or withheld, and by which rule.
+"""Explains what is given to a peer or withheld, by which rule, and what would change that.
 
-Invariant: the verdicts come from ``decisions.judge``, by which parts are released; explaining
-changes nothing.
+Invariant: the verdicts come from ``decisions.judge``, by which parts are released, and what is
+proposed has been asked of the same policy; explaining changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -15,13 +17,28 @@ from comity.node.decisions import judge
 from comity.node.peers import facts_of, get_peer
 from comity.node.policy import policy_at
 from comity.node.tables import HEADER, HandlingClass, Part, RecordRow, Release
-from comity.policies.evaluator import Verdict
+from comity.node.tally import Tally, tally_classes
+from comity.policies.change import Situation
+from comity.policies.evaluator import Policy, Verdict
+from comity.policies.facts import PartFacts, PeerFacts
+from comity.policies.nearest import nearest
+from comity.record.content import Kind
 from comity.record.times import format_time
+
+MAX_WAYS: Final = 3
+"""Ways to a release that are told: all of them ask for as few changes."""
+
+MAX_EXPLAINED: Final = 64
+"""Classes of a kind for which ways are looked for, largest first: each may take a tenth of a
+second."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartExplanation:
-    """Why one part is given to a peer, or is not; ``section`` is HEADER for the header."""
+    """Why one part is given to a peer, or is not; ``section`` is HEADER for the header.
+
+    ``nearest`` has, for what is withheld, sentences that say what would release it.
+    """
 
     section: int
     name: str
@@ -29,6 +46,17 @@ class PartExplanation:
     rules: tuple[str, ...]
     message: str
     release_time: int | None
+    nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassExplanation:
+    """Why the parts of one handling class are given to a peer, or are not."""
+
+    facts: PartFacts
+    tally: Tally
+    verdict: Verdict
+    nearest: tuple[str, ...] = ()
 
 
 def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[PartExplanation]:
@@ -37,7 +65,6 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
     Raises:
         NotFound: no such peer.
     """
-    row = get_peer(session, peer)
     query = (
         select(Part, HandlingClass)
         .join(HandlingClass, col(HandlingClass.class_id) == Part.class_id)
@@ -45,14 +72,60 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
         .order_by(col(Part.section))
     )
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
-    classes = list({c.class_id: c for _, c in parts}.values())
-    policy = policy_at(session, now)
-    verdicts = judge(session, classes, facts_of(session, row), policy)
+    judged = _Judged(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
     released = _released(session, peer, [part for part, _ in parts])
+    return [_explain_part(part, judged, released.get(part.part_id), now) for part, _ in parts]
+
+
+def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[ClassExplanation]:
+    """Return an explanation for each class of a kind that has parts, largest first.
+
+    Raises:
+        NotFound: no such peer.
+    """
+    tallies = tally_classes(session, peer, now)
+    classes = [c for c in session.exec(select(HandlingClass)) if _kind(c) is kind]
+    judged = _Judged(session, peer, [c for c in classes if c.class_id in tallies], now)
+    ordered = sorted(judged.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
+    withheld = [i for i in ordered if not judged.verdicts[i].allowed and _waits(tallies[i])]
+    ways = {class_id: judged.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
     return [
-        _explain_part(part, verdicts[part.class_id], peer, released.get(part.part_id), now)
-        for part, _ in parts
+        ClassExplanation(judged.facts[i], tallies[i], judged.verdicts[i], ways.get(i, ()))
+        for i in ordered
     ]
+
+
+class _Judged:
+    """Classes, the verdicts on them, and what would make a withheld one allowed."""
+
+    def __init__(
+        self, session: Session, peer: str, classes: Sequence[HandlingClass], now: int
+    ) -> None:
+        row = get_peer(session, peer)
+        self._peer: PeerFacts = facts_of(session, row)
+        self._policy: Policy = policy_at(session, now)
+        self.asked = [c.class_id for c in classes]
+        headers = {c.header_class_id for c in classes}.difference(self.asked)
+        query = select(HandlingClass).where(col(HandlingClass.class_id).in_(headers - {None}))
+        self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
+        self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
+        self.verdicts = judge(session, list(self._classes.values()), self._peer, self._policy)
+        self._ways: dict[int, tuple[str, ...]] = {}
+
+    @property
+    def institute(self) -> str:
+        """The peer's."""
+        return self._peer.institute
+
+    def ways(self, class_id: int) -> tuple[str, ...]:
+        """Return the nearest changes that would release parts of a class, as sentences."""
+        if class_id not in self._ways:
+            header = self._classes[class_id].header_class_id
+            ids = (class_id,) if header is None else (class_id, header)
+            parts = tuple(self.facts[i] for i in ids)
+            found = nearest(Situation(self._policy, self._peer, parts))[:MAX_WAYS]
+            self._ways[class_id] = tuple(way.sentence for way in found)
+        return self._ways[class_id]
 
 
 def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
@@ -63,14 +136,33 @@ def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
     return dict(session.exec(query).all())
 
 
-def _explain_part(
-    part: Part, verdict: Verdict, peer: str, released: int | None, now: int
-) -> PartExplanation:
+def _explain_part(part: Part, judged: _Judged, released: int | None, now: int) -> PartExplanation:
+    verdict = judged.verdicts[part.class_id]
     allowed, message = verdict.allowed, verdict.message
-    if part.origin == peer:
-        allowed, message = False, f"{peer} is where this came from"
+    ways = () if allowed or released else judged.ways(part.class_id)
+    if part.origin == judged.institute:
+        allowed, message, ways = False, f"{judged.institute} is where this came from", ()
     elif part.embargo_time is not None and part.embargo_time > now:
         until = format_time(to_datetime(part.embargo_time))
+        ways = _after_embargo(ways, until, allowed=allowed)
         allowed, message = False, f"under embargo until {until}; then: {message}"
     name = "" if part.section == HEADER else part.name
-    return PartExplanation(part.section, name, allowed, verdict.rules, message, released)
+    return PartExplanation(part.section, name, allowed, verdict.rules, message, released, ways)
+
+
+def _after_embargo(ways: tuple[str, ...], until: str, *, allowed: bool) -> tuple[str, ...]:
+    if allowed:
+        return (f"would be released when its embargo ends, {until}",)
+    return tuple(f"{way}, but not before its embargo ends, {until}" for way in ways)
+
+
+def _kind(handling_class: HandlingClass) -> Kind:
+    return PartFacts.from_json(handling_class.facts.encode()).kind
+
+
+def _size(tally: Tally) -> int:
+    return tally.given + tally.due + tally.embargoed
+
+
+def _waits(tally: Tally) -> bool:
+    return tally.due + tally.embargoed > 0

@@ -631,6 +631,7 @@ class PartExplanation(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RELEASE_TIME_FIELD_NUMBER: _builtins.int
+    NEAREST_FIELD_NUMBER: _builtins.int
     section: _builtins.str
     """Section name, or its number where the header does not name it; empty for the header."""
     is_header: _builtins.bool
@@ -647,6 +648,12 @@ class PartExplanation(_message.Message):
     def release_time(self) -> _timestamp_pb2.Timestamp:
         """When it was released; unset if it was not."""
 
+    @_builtins.property
+    def nearest(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What would release it, each in a sentence and each enough by itself, the nearest first; empty
+        where it is released or allowed, and where nothing would.
+        """
+
     def __init__(
         self,
         *,
@@ -656,10 +663,11 @@ class PartExplanation(_message.Message):
         rules: _abc.Iterable[_builtins.str] | None = ...,
         message: _builtins.str = ...,
         release_time: _timestamp_pb2.Timestamp | None = ...,
+        nearest: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["release_time", b"release_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "is_header", b"is_header", "message", b"message", "release_time", b"release_time", "rules", b"rules", "section", b"section"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "is_header", b"is_header", "message", b"message", "nearest", b"nearest", "release_time", b"release_time", "rules", b"rules", "section", b"section"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

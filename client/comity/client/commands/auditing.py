@@ -120,16 +120,20 @@ def explain(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which parts of a record a peer is given, and why. For auditors."""
+    """Tell which parts of a record a peer is given, and why. For auditors.
+
+    For what is withheld, tell the nearest change that would release it.
+    """
     answer = asyncio.run(_ask(profile, lambda node: node.explain(peer, record)))
     if as_json:
         terminal.print_json({"parts": [message_value(part) for part in answer.parts]})
         return
-    rows = terminal.table("part", "given", "released", "rules", "why")
+    rows = terminal.table("part", "given", "released", "rules", "why", "nearest")
     for part in answer.parts:
         given, rules = "yes" if part.allowed else "no", text(", ".join(part.rules))
         released = _time(part, "release_time")
-        rows.add_row(_part(part), given, released, rules, text(part.message))
+        nearest = text("; or ".join(part.nearest))
+        rows.add_row(_part(part), given, released, rules, text(part.message), nearest)
     terminal.print_table(rows)
 
 

@@ -10,12 +10,16 @@ import typer
 
 from comity.client.files import naming, read_file
 from comity.client.terminal import err, examples, out, print_json, print_table, table, text
-from comity.node import explain as explanation
 from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
-from comity.node.policy import PolicyInForce, policy_in_force
-from comity.node.search import find_record
-from comity.node.tables import HEADER
+from comity.node.policy import (
+    PolicyChange,
+    PolicyInForce,
+    find_version,
+    policy_in_force,
+    policy_log,
+)
+from comity.node.tables import PolicyVersion
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
 from comity.record.errors import BadPolicy, InvalidInput
@@ -29,6 +33,7 @@ app = typer.Typer(
         "comity-node policy set --preset balanced",
         "comity-node policy show > policy.cedar   # edit, then:",
         "comity-node policy check policy.cedar",
+        "comity-node policy diff policy.cedar",
         "comity-node policy set policy.cedar",
     ),
 )
@@ -40,15 +45,24 @@ Preset = Annotated[
 
 
 @app.command(epilog=examples("comity-node policy show > policy.cedar"))
-def show(context: typer.Context, as_json: Json = False) -> None:
+def show(
+    context: typer.Context,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="A former version; policy log lists them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Print the policy in force. The baseline, which nobody can undo, is not repeated."""
     with open_node(context) as node, node.store.read() as session:
-        in_force = policy_in_force(session)
+        shown = policy_in_force(session)
+        if version is not None and version != shown.version:
+            _show_former(find_version(session, version), as_json=as_json)
+            return
     if as_json:
-        print_json({"policy": in_force.policy.text, **_value(in_force)})
+        print_json({"policy": shown.policy.text, **_value(shown)})
         return
-    sys.stdout.write(in_force.policy.text)
-    err.print(text(_sentence(in_force)), soft_wrap=True)
+    sys.stdout.write(shown.policy.text)
+    err.print(text(_sentence(shown)), soft_wrap=True)
 
 
 @app.command(
@@ -64,7 +78,7 @@ def set_(
 
     What has been released cannot be taken back by a narrower policy.
     """
-    policy = _read(file, preset)
+    policy = read_file_or_preset(file, preset)
     with open_node(context) as node:
         in_force = node.set_policy(policy.text)
     if as_json:
@@ -73,59 +87,35 @@ def set_(
         out.print(text(_sentence(in_force)), soft_wrap=True)
 
 
-@app.command(epilog=examples("comity-node policy check policy.cedar"))
-def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
-    """Check a policy against the schema, without putting it in force."""
-    policy = _read(file, preset)
-    if as_json:
-        value = {"policyDigest": policy.digest, "dependsOnStanding": policy.depends_on_standing}
-        print_json(value)
-        return
-    asks = "asks for standing" if policy.depends_on_standing else "does not ask for standing"
-    out.print(text(f"valid, {asks}, digest {policy.digest}"), soft_wrap=True)
+@app.command(epilog=examples("comity-node policy log", "comity-node policy show --version 3"))
+def log(context: typer.Context, as_json: Json = False) -> None:
+    """List the versions of the policy, newest first, and what each changed.
 
-
-@app.command(epilog=examples("comity-node policy explain ca.aisi.example 9f86d081"))
-def explain(
-    context: typer.Context,
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="Institute id of the peer.")],
-    record: Annotated[
-        str, typer.Argument(metavar="RECORD", help="Record id, or 8 or more digits of it.")
-    ],
-    as_json: Json = False,
-) -> None:
-    """Tell what of a record a peer is given or refused, and by which rule.
-
-    What was released under an earlier policy stays released, whatever holds now.
+    A release names the digest of the policy that allowed it, and its rules.
     """
     with open_node(context) as node, node.store.read() as session:
-        row = find_record(session, record)
-        parts = explanation.explain(session, peer, row, node.clock())
+        changes = policy_log(session)
     if as_json:
-        print_json({"recordId": row.record_id, "parts": [_part_value(part) for part in parts]})
+        print_json([_change_value(change) for change in changes])
         return
-    grid = table("part", "now", "released", "why")
-    for part in parts:
-        value = _part_value(part)
-        verdict = "given" if part.allowed else "withheld"
-        name = "header" if part.section == HEADER else str(value["section"])
-        grid.add_row(*map(text, (name, verdict, value["releaseTime"] or "-", part.message)))
+    grid = table("version", "digest", "in force since", "what changed")
+    for change in changes:
+        row = change.version
+        since = format_time(to_datetime(row.set_time))
+        grid.add_row(*map(text, (str(row.version), row.digest, since, _change_sentence(change))))
     print_table(grid)
+    if not changes:
+        err.print("No policy has been set: nothing is given to anyone.")
 
 
-def _part_value(part: explanation.PartExplanation) -> dict[str, Any]:
-    released = part.release_time
-    return {
-        "section": "" if part.section == HEADER else part.name or f"#{part.section}",
-        "isHeader": part.section == HEADER,
-        "allowed": part.allowed,
-        "rules": list(part.rules),
-        "message": part.message,
-        "releaseTime": None if released is None else format_time(to_datetime(released)),
-    }
+def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
+    """Return the policy that either a file or a preset's name stands for.
 
-
-def _read(file: Path | None, preset: str | None) -> Policy:
+    Raises:
+        InvalidInput: both or neither are given.
+        BadPolicy, LimitExceeded, BadConfig: see ``Policy.parse``; names the file.
+        NotFound: no preset of that name.
+    """
     if (file is None) == (preset is None):
         raise InvalidInput("expected either a file or --preset", field="FILE")
     if file is None:
@@ -141,6 +131,32 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError as error:
         message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
         raise BadPolicy(message) from error
+
+
+def _show_former(row: PolicyVersion, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"policy": row.text, **_version_value(row)})
+        return
+    sys.stdout.write(row.text)
+    since = format_time(to_datetime(row.set_time))
+    said = f"version {row.version}, put in force {since}, replaced since, digest {row.digest}"
+    err.print(text(said), soft_wrap=True)
+
+
+def _version_value(row: PolicyVersion) -> dict[str, Any]:
+    since = format_time(to_datetime(row.set_time))
+    return {"policyDigest": row.digest, "version": row.version, "setTime": since}
+
+
+def _change_value(change: PolicyChange) -> dict[str, Any]:
+    ids = {"added": change.added, "removed": change.removed, "changed": change.changed}
+    return _version_value(change.version) | {name: list(rules) for name, rules in ids.items()}
+
+
+def _change_sentence(change: PolicyChange) -> str:
+    ids = {"added": change.added, "removed": change.removed, "changed": change.changed}
+    said = [f"{name} {', '.join(rules)}" for name, rules in ids.items() if rules]
+    return "; ".join(said) or "no rule: only order, comments or layout"
 
 
 def _value(in_force: PolicyInForce) -> dict[str, Any]:
