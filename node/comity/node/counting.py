@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlmodel import Session, col
 
 from comity.node.standing import SUBSTANCE_CHARS
@@ -50,7 +50,6 @@ def crossings(*which: Any) -> Select[Any]:
     reached = func.sum(Part.content).over(
         partition_by=col(Part.record_seq), order_by=col(Release.offer_number)
     )
-    own = select(col(NodeState.institute)).scalar_subquery()
     released = (
         select(
             col(RecordRow.kind),
@@ -62,13 +61,19 @@ def crossings(*which: Any) -> Select[Any]:
         )
         .join(Part, col(Part.part_id) == Release.part_id)
         .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        .where(*which, col(Part.content) > 0, col(RecordRow.issuer) == own, is_current())
+        .where(
+            *which, col(Part.content) > 0, col(RecordRow.issuer) == _own_institute(), is_current()
+        )
         .subquery()
     )
     columns = released.c
     return select(columns.kind, columns.subject, columns.offer_number, columns.release_time).where(
         columns.reached >= SUBSTANCE_CHARS, columns.reached - columns.content < SUBSTANCE_CHARS
     )
+
+
+def _own_institute() -> ScalarSelect[str]:
+    return select(col(NodeState.institute)).scalar_subquery()
 
 
 def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
@@ -93,6 +98,8 @@ def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, C
 def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
     which: list[Any] = [col(Release.peer) == peer]
     if subjects is not None:
+        # an expression, so that the parts are the way in and not all that the peer was given
+        which = [col(Release.peer).concat("") == peer]
         which.append(col(RecordRow.subject).in_(subjects))
     found: dict[Key, Counted] = {}
     for kind, subject, offer, time in session.connection().execute(crossings(*which)):

@@ -17,13 +17,11 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    and_,
     delete,
     exists,
     func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
@@ -95,23 +93,23 @@ def reckon_receipt(session: Session, peer: str, first: int, last: int) -> None:
 
 def window_has_moved(session: Session, peer: str, now: int) -> bool:
     """Whether an entry of a peer has left the window, or come back into it, uncounted."""
-    query = select(Entry.peer).where(_moved(session, peer, now)).limit(1)  # type: ignore[call-overload]
-    return session.connection().execute(query).first() is not None
+    queries = (select(literal(True)).where(*which) for which in _moved(session, peer, now))
+    found = (session.connection().execute(query.limit(1)).first() for query in queries)
+    return any(row is not None for row in found)
 
 
 def move_window(session: Session, peer: str, now: int) -> None:
     """Count what has left the window as no longer recent; what came back, as recent again."""
-    moved = _moved(session, peer, now)
     waits = col(Entry.offer_number) > _receipted(session, peer)
-    columns = (col(Entry.side), col(Entry.kind), col(Entry.recent), waits)
-    query = select(*columns, func.count()).where(moved).group_by(*columns)
+    columns = (col(Entry.side), col(Entry.kind), waits)
     tally = _Tally()
-    for side, kind, recent, pending, count in session.connection().execute(query):
-        tally.counts[peer, kind, _column(side, pending)] += -count if recent else count
-    if tally.counts:
-        change = update(Entry).where(moved).values(recent=~col(Entry.recent))
-        session.connection().execute(change)
-        tally.write(session)
+    for moved, sign in zip(_moved(session, peer, now), (-1, 1), strict=True):
+        query = select(*columns, func.count()).where(*moved).group_by(*columns)
+        for side, kind, pending, count in session.connection().execute(query):
+            tally.counts[peer, kind, _column(side, pending)] += sign * count
+    for moved, recent in zip(_moved(session, peer, now), (False, True), strict=True):
+        session.connection().execute(update(Entry).where(*moved).values(recent=recent))
+    tally.write(session)
 
 
 def recompute_standing(session: Session, peer: str, now: int) -> Mapping[str, Mapping[str, int]]:
@@ -216,11 +214,12 @@ def _column(side: str, pending: bool) -> str:
     return "pending" if side == "given" and pending else side
 
 
-def _moved(session: Session, peer: str, now: int) -> ColumnElement[bool]:
+def _moved(session: Session, peer: str, now: int) -> tuple[list[ColumnElement[bool]], ...]:
+    """Return the conditions for entries that left the window, and for those that came back."""
     since = now - window_of(session)
-    left = and_(col(Entry.recent), col(Entry.counted_time) <= since)
-    came = and_(~col(Entry.recent), col(Entry.counted_time) > since)
-    return and_(col(Entry.peer) == peer, or_(left, came))
+    of_peer, recent = col(Entry.peer) == peer, col(Entry.recent)
+    left = [of_peer, recent.is_(True), col(Entry.counted_time) <= since]
+    return left, [of_peer, recent.is_(False), col(Entry.counted_time) > since]
 
 
 def _receipted(session: Session, peer: str) -> int:
