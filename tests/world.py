@@ -182,7 +182,8 @@ class World:
         self.clock.turn(seconds)
 
     def work(self) -> None:
-        """Let the nodes do what they do every second."""
+        """Let the nodes do what they do every second, and check what came of it."""
+        self.check_queues()
         for one in self.institutes.values():
             while one.node.release():
                 self.check_queues()
