@@ -211,6 +211,10 @@ def test_the_command_talks_to_the_node(
             assert CA in await typed("releases", "--all", *eve)
             assert CA in await typed("status", *eve)
             assert "(header)" in await typed("explain", record.record_id, "--peer", CA, *eve)
+            hidden = uk.sign(card(tlp="AMBER", releasable_to=[]))
+            uk.node.publish(hidden)
+            said = await typed("explain", hidden.record_id, "--peer", CA, *eve)
+            assert f"would be released if {UK}, who issued it, listed {CA}" in said
             await typed("quarantine", "--json", *eve)
             await until(lambda: uk.rows(PeerRow, institute=CA, receipted=3), "the receipt")
             assert "valid" in await typed("receipts", *eve)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from comity.node.home import Home
+from comity.node.node import Node
 from comity.node.peers import get_peer
 from comity.node.policy import policy_at
 from comity.node.release import is_due
-from comity.node.tables import Release, Ruling, TreatyRow
+from comity.node.tables import Part, Release, Ruling, TreatyRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.policies.treaty import Treaty
@@ -19,7 +21,7 @@ from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from comity.record.limits import MAX_TREATIES
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
-from tests.network import card
+from tests.network import card, network, run, until
 from tests.test_release import guidance, headers, sections
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
@@ -214,7 +216,6 @@ def test_treaties_that_may_be_in_force_together_are_bounded(
     uk, _, _ = trio
     with uk.node.store.write() as session:
         for number in range(MAX_TREATIES):
-            start, end = clock.now + number, clock.now + 10_000
             row = TreatyRow(
                 treaty_id=f"t{number}",
                 party=CA,
@@ -229,3 +230,22 @@ def test_treaties_that_may_be_in_force_together_are_bounded(
         uk.node.add_treaty(treaty(clock))
     clock.turn(10)
     uk.node.add_treaty(treaty(clock))
+
+
+def test_a_running_node_acts_on_a_treaty_kept_by_a_command(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with network(tmp_path, UK, CA, policy="treaty") as (uk, ca):
+            record = uk.sign(card())
+            uk.node.publish(record)
+            beside = Node(Home(uk.node.home.path))
+            try:
+                soon = HandClock().in_seconds(2)
+                value = {"treatyId": "uk-ca", "party": CA, "kinds": [], "sections": []}
+                beside.add_treaty(Treaty.parse(value | {"start": soon, "end": None}))
+            finally:
+                beside.close()
+            await until(lambda: len(ca.rows(Part)) == 3, "the card at ca")
+            [kept] = uk.rows(TreatyRow)
+            assert all(row.release_time >= kept.start_time for row in uk.rows(Release))
+
+    run(scenario())
