@@ -18,6 +18,7 @@ from comity.node.tables import PeerRow, Release
 from comity.policies.preset import load_preset
 from comity.record.errors import (
     BadBundle,
+    BadConfig,
     BadPolicy,
     ComityError,
     Forbidden,
@@ -62,6 +63,17 @@ def test_health_says_serving_and_reflection_lists_the_services(tmp_path: Path) -
             listed = await anext(aiter(call))
             names = {service.name for service in listed.list_services_response.service}
             assert set(SERVICES) <= names
+
+    run(scenario())
+
+
+def test_a_second_node_on_the_same_address_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        home = make_home(tmp_path, "uk.aisi.example")
+        async with serving(home):
+            with pytest.raises(BadConfig, match="cannot listen"):
+                async with serving(home):
+                    pass
 
     run(scenario())
 

@@ -109,7 +109,8 @@ class Server:
         self._background = Background(node, self._bell)
         self._server = grpc.aio.server(
             interceptors=[Guard(node)],
-            options=SERVER_OPTIONS,
+            # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
+            options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(node.store.shared))),
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
         )
         self.address = ""
