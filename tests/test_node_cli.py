@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -305,8 +307,23 @@ def test_every_help_shows_examples(run: Run, command: tuple[str, ...]) -> None:
     assert "comity-node" in ended.out.partition("Examples:")[2]
 
 
+def knock(port: int) -> None:
+    """Begin TLS without a certificate, and wait to be sent away."""
+    anonymous = ssl.create_default_context()
+    anonymous.check_hostname, anonymous.verify_mode = False, ssl.CERT_NONE
+    anonymous.set_alpn_protocols(["h2"])
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        anonymous.wrap_socket(plain) as secure,
+    ):
+        while secure.recv(1024):
+            pass
+
+
 def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: Run) -> None:
-    init(run, port=free_port())
+    port = free_port()
+    init(run, port=port)
     command = [sys.executable, "-m", "comity.node", "--home", str(tmp_path / "uk"), "run"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -314,6 +331,7 @@ def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: 
         for line in process.stderr:
             seen.append(json.loads(line)["event"])
             if seen[-1] == "serving":
+                knock(port)
                 process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     assert seen[-1] == "stopped"

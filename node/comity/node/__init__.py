@@ -1,1 +1,7 @@
-"""node."""
+"""The institute's node."""
+
+import os
+
+# gRPC's core writes lines of its own to stderr, which repeat what calls report as errors; it reads
+# this once, when it is imported
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -9,7 +9,6 @@ or a traceback.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 from typing import Any, Final, TextIO
@@ -27,8 +26,6 @@ _QUIET: Final = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING}
 def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send all logs of this process to ``stream``, by default stderr."""
     out = stream or sys.stderr
-    # gRPC's core writes lines of its own; they repeat what calls report as errors
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
