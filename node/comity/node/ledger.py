@@ -103,7 +103,8 @@ def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[in
         for row in rows:
             stored: set[str] = set(ijson.loads(row.payload)["stored"])
             held = select(RecordRow.record_id).where(col(RecordRow.record_id).in_(stored))
-            missing = stored - set(session.exec(held))
+            present: set[str] = set(session.exec(held))
+            missing = stored - present
             yield row.receipt_id, Taken(_envelope(row), tuple(sorted(missing)))
             after = row.receipt_id
 
