@@ -7,13 +7,14 @@ proposed has been asked of the same policy; explaining changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from comity.node.clock import to_datetime
-from comity.node.decisions import judge
+from comity.node.decisions import judge, stamp
 from comity.node.peers import facts_of, get_peer
 from comity.node.policy import policy_at
 from comity.node.tables import HEADER, HandlingClass, Part, RecordRow, Release
@@ -110,7 +111,7 @@ class _Judged:
         self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
         self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
         self.verdicts = judge(session, list(self._classes.values()), self._peer, self._policy)
-        self._ways: dict[int, tuple[str, ...]] = {}
+        self._known = stamp(self._policy, self._peer)
 
     @property
     def institute(self) -> str:
@@ -119,13 +120,29 @@ class _Judged:
 
     def ways(self, class_id: int) -> tuple[str, ...]:
         """Return the nearest changes that would release parts of a class, as sentences."""
-        if class_id not in self._ways:
-            header = self._classes[class_id].header_class_id
-            ids = (class_id,) if header is None else (class_id, header)
-            parts = tuple(self.facts[i] for i in ids)
-            found = nearest(Situation(self._policy, self._peer, parts))[:MAX_WAYS]
-            self._ways[class_id] = tuple(way.sentence for way in found)
-        return self._ways[class_id]
+        header = self._classes[class_id].header_class_id
+        ids = (class_id,) if header is None else (class_id, header)
+        parts = tuple(self.facts[i] for i in ids)
+        weights = tuple(sorted(self._peer.standing.weights.items()))
+        situation = Situation(self._policy, self._peer, parts)
+        return _ways(_Asked(self.institute, self._known, weights, parts, situation))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A situation, and all that the answer depends on, which can be compared."""
+
+    institute: str
+    known: str
+    weights: tuple[tuple[Kind, int], ...]
+    parts: tuple[PartFacts, ...]
+    situation: Situation = field(compare=False)
+
+
+@lru_cache(maxsize=1024)
+def _ways(asked: _Asked) -> tuple[str, ...]:
+    # hundreds of decisions, and the same for every record of a class
+    return tuple(way.sentence for way in nearest(asked.situation)[:MAX_WAYS])
 
 
 def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
@@ -139,10 +156,12 @@ def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
 def _explain_part(part: Part, judged: _Judged, released: int | None, now: int) -> PartExplanation:
     verdict = judged.verdicts[part.class_id]
     allowed, message = verdict.allowed, verdict.message
-    ways = () if allowed or released else judged.ways(part.class_id)
+    ways: tuple[str, ...] = ()
     if part.origin == judged.institute:
-        allowed, message, ways = False, f"{judged.institute} is where this came from", ()
-    elif part.embargo_time is not None and part.embargo_time > now:
+        allowed, message = False, f"{judged.institute} is where this came from"
+    elif not allowed and not released:
+        ways = judged.ways(part.class_id)
+    if part.embargo_time is not None and part.embargo_time > now:
         until = format_time(to_datetime(part.embargo_time))
         ways = _after_embargo(ways, until, allowed=allowed)
         allowed, message = False, f"under embargo until {until}; then: {message}"
