@@ -12,12 +12,13 @@ from comity.client import terminal
 from comity.client.commands import auditing, authoring, importing, login, reading, searching
 from comity.client.terminal import examples
 
-app = typer.Typer(
-    name="comity",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = terminal.command_group(
+    "comity",
+    "Signed information about AI models, exchanged between AI safety institutes.",
+    "comity login ada.profile.json",
+    "comity search --model llama --severity high",
+    "comity show 9f86d081",
+    "comity verify llama.record.json --bundle uk.aisi.example.bundle.json",
 )
 
 
@@ -80,14 +81,7 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog=examples(
-        "comity login ada.profile.json",
-        "comity search --model llama --severity high",
-        "comity show 9f86d081",
-        "comity verify llama.record.json --bundle uk.aisi.example.bundle.json",
-    )
-)
+@app.callback()
 def _comity(
     show_version: Annotated[
         bool,
@@ -96,10 +90,10 @@ def _comity(
         ),
     ] = False,
 ) -> None:
-    """Signed information about AI models, exchanged between AI safety institutes."""
+    pass
 
 
-app.add_typer(authoring.new, name="new")
+app.add_typer(authoring.new)
 for _name, _function, _lines in _COMMANDS:
     app.command(_name, epilog=examples(*_lines))(_function)
 

@@ -81,6 +81,20 @@ def print_table(rows: Table) -> None:
         Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
 
 
+def command_group(name: str, about: str, *lines: str) -> typer.Typer:
+    """Return an application or a group of commands, with ``lines`` as its examples."""
+    return typer.Typer(
+        name=name,
+        help=about,
+        epilog=examples(*lines),
+        # in Rich's boxes examples are wrapped, and cannot be copied
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
 def examples(*lines: str) -> str:
     """Return the epilog of a command's help, with ``lines`` as they stand."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import examples, out, run
+from comity.client.terminal import command_group, out, run
 from comity.node.commands import (
     explain,
     peers,
@@ -27,19 +27,14 @@ from comity.node.commands import (
 )
 from comity.node.version import VERSION
 
-app = typer.Typer(
-    name="comity-node",
-    help="Run an institute's node: exchange signed information about AI models with peers.",
-    epilog=examples(
-        "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
-        "    --address comity.aisi.example:7000",
-        "comity-node peers add ca.aisi.example.bundle.json",
-        "comity-node policy set --preset balanced",
-        "comity-node run",
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = command_group(
+    "comity-node",
+    "Run an institute's node: exchange signed information about AI models with peers.",
+    "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
+    "    --address comity.aisi.example:7000",
+    "comity-node peers add ca.aisi.example.bundle.json",
+    "comity-node policy set --preset balanced",
+    "comity-node run",
 )
 
 
@@ -67,9 +62,9 @@ setup.register(app)
 serve.register(app)
 publish.register(app)
 standing.register(app)
-app.add_typer(peers.app, name="peers")
-app.add_typer(policy.app, name="policy")
-app.add_typer(treaty.app, name="treaty")
+app.add_typer(peers.app)
+app.add_typer(policy.app)
+app.add_typer(treaty.app)
 trial.register(policy.app)
 explain.register(policy.app)
 simulate.register(policy.app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -27,17 +27,17 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record, open_record
 from comity.record.spiffe import SpiffeId
 
-new = typer.Typer(rich_markup_mode=None)
+_NEW_EXAMPLES: Final = ("comity new card llama.yaml", "comity new card > llama.yaml")
+
+new = terminal.command_group("new", "Start a draft, to be filled in and signed.", *_NEW_EXAMPLES)
 
 
 @new.callback()
 def _group() -> None:
-    """Start a draft, to be filled in and signed."""
+    pass  # without it, a group of one command becomes that command
 
 
-@new.command(
-    "card", epilog=terminal.examples("comity new card llama.yaml", "comity new card > llama.yaml")
-)
+@new.command("card", epilog=terminal.examples(*_NEW_EXAMPLES))
 def new_card(
     file: Annotated[Path | None, typer.Argument(help="File to make. Default: stdout.")] = None,
 ) -> None:

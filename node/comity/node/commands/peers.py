@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from comity.client.files import naming, read_file
-from comity.client.terminal import err, examples, out, print_json, print_table, table, text
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node
 from comity.node.peers import Terms, get_peer, pinned_peers
@@ -22,14 +31,12 @@ from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 
-app = typer.Typer(
-    help="Pin peers' trust bundles and see how things stand with them.",
-    no_args_is_help=True,
-    epilog=examples(
-        "comity-node peers add ca.aisi.example.bundle.json",
-        "comity-node peers list",
-        "comity-node peers suspend ca.aisi.example",
-    ),
+app = command_group(
+    "peers",
+    "Pin peers' trust bundles and see how things stand with them.",
+    "comity-node peers add ca.aisi.example.bundle.json",
+    "comity-node peers list",
+    "comity-node peers suspend ca.aisi.example",
 )
 
 _ADD_EXAMPLES = examples(
@@ -72,7 +79,9 @@ def add(
     ] = False,
     status: Annotated[
         PeerStatus | None,
-        typer.Option(help="probation or member; as it was for a pinned peer, else member."),
+        typer.Option(
+            metavar="STATUS", help="probation or member; as it was for a pinned peer, else member."
+        ),
     ] = None,
     purposes: _Purposes = None,
     groups: _Groups = None,
@@ -146,7 +155,9 @@ def suspend(context: typer.Context, institute: Institute, as_json: Json = False)
 def resume(
     context: typer.Context,
     institute: Institute,
-    status: Annotated[PeerStatus, typer.Option(help="probation or member.")] = PeerStatus.MEMBER,
+    status: Annotated[
+        PeerStatus, typer.Option(metavar="STATUS", help="probation or member.")
+    ] = PeerStatus.MEMBER,
     as_json: Json = False,
 ) -> None:
     """Take up the exchange with a suspended peer, or end or begin a probation."""

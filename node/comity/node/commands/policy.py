@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from comity.client.files import naming, read_file
-from comity.client.terminal import err, examples, out, print_json, print_table, table, text
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
 from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
 from comity.node.policy import (
@@ -26,16 +35,14 @@ from comity.record.errors import BadPolicy, InvalidInput
 from comity.record.limits import MAX_POLICY_BYTES
 from comity.record.times import format_time
 
-app = typer.Typer(
-    help="Say who is given what, in Cedar, and see why.",
-    no_args_is_help=True,
-    epilog=examples(
-        "comity-node policy set --preset balanced",
-        "comity-node policy show > policy.cedar   # edit, then:",
-        "comity-node policy check policy.cedar",
-        "comity-node policy diff policy.cedar",
-        "comity-node policy set policy.cedar",
-    ),
+app = command_group(
+    "policy",
+    "Say who is given what, in Cedar, and see why.",
+    "comity-node policy set --preset balanced",
+    "comity-node policy show > policy.cedar   # edit, then:",
+    "comity-node policy check policy.cedar",
+    "comity-node policy diff policy.cedar",
+    "comity-node policy set policy.cedar",
 )
 
 File = Annotated[Path | None, typer.Argument(help="Policy in Cedar.")]

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from comity.client.terminal import err, examples, out, print_json, print_table, table, text
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
 from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
 from comity.node.policy import policy_in_force
@@ -18,15 +27,13 @@ from comity.policies.treaty import Treaty
 from comity.record.content import Kind
 from comity.record.times import format_time
 
-app = typer.Typer(
-    help="Keep the bilateral agreements that your policy goes by.",
-    no_args_is_help=True,
-    epilog=examples(
-        "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
-        "    --start 2026-01-01 --end 2028-01-01",
-        "comity-node treaty list",
-        "comity-node treaty end uk-ca-2026",
-    ),
+app = command_group(
+    "treaty",
+    "Keep the bilateral agreements that your policy goes by.",
+    "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
+    "    --start 2026-01-01 --end 2028-01-01",
+    "comity-node treaty list",
+    "comity-node treaty end uk-ca-2026",
 )
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
