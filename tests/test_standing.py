@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from comity.client.draft import Draft
+from comity.client.terminal import run as run_command
+from comity.node.cli import app
 from comity.node.home import Home
 from comity.node.node import Node
 from comity.node.peers import get_peer
-from comity.node.quarantine import Refusal, quarantine
 from comity.node.reciprocity import standing_with
-from comity.node.reckoning import recompute_standing
-from comity.node.standing import load_standing, standing_rows
+from comity.node.standing import standing_rows
 from comity.node.tables import PeerRow, RecordRow
-from comity.policies.facts import Standing
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
-from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.errors import BadSignature, InvalidInput, UnknownKey
-from comity.record.record import Record
-from tests.databases import NewDatabase, sqlite_databases
+from comity.record.errors import BadSignature, UnknownKey
+from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
 from tests.network import FORGETS, card, command, network, run, until
+from tests.standing import BOTH, HEADERS_ONLY, refuse, seen, thin
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 OPEN, BALANCED = load_preset("open"), load_preset("balanced")
 CARD, EVALUATION = Kind.MODEL_CARD, Kind.EVALUATION
 DAY = 86_400
-
-HEADERS_ONLY = """
-@id("all") permit (principal, action, resource);
-@id("headers") forbid (principal, action, resource) when { resource.section != "" };
-"""
-BOTH = """
-@id("two") permit (principal, action, resource);
-@id("ratio") forbid (principal, action, resource)
-when { resource.own && resource.section == "" }
-unless { context.given < context.received + context.credit };
-"""
 
 
 @pytest.fixture
@@ -59,19 +43,6 @@ def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
         yield made
 
 
-def seen(one: Institute, peer: Institute) -> Standing:
-    """Return a peer's standing, as counted and, checked on the way, as recounted."""
-    one.node.release()
-    with one.node.store.read() as session:
-        counted = {
-            row.kind: {name: count for name, count in row if count and name not in ("peer", "kind")}
-            for row in standing_rows(session, peer.name)
-        }
-        recounted = recompute_standing(session, peer.name, one.node.clock())
-        assert {kind: counts for kind, counts in counted.items() if counts} == recounted
-        return load_standing(session, peer.name)
-
-
 def received(one: Institute, peer: Institute, kind: Kind = CARD) -> int:
     return seen(one, peer).received.get(kind, 0)
 
@@ -81,11 +52,6 @@ def row(one: Institute, peer: Institute) -> Any:
     with one.node.store.read() as session:
         [found] = [r for r in standing_rows(session, peer.name) if r.kind == CARD]
         return found
-
-
-def thin(name: str) -> Draft:
-    """Return a card whose sections say next to nothing."""
-    return card(name, sections={"limitations": [{"statement": "Some."}], "risks": [], "uses": {}})
 
 
 def test_a_subject_counts_once_however_many_records_are_about_it(pair: list[Institute]) -> None:
@@ -236,12 +202,6 @@ def test_a_clock_that_was_set_back_brings_the_window_back(
     assert received(uk, ca) == 1
 
 
-def refuse(one: Institute, peer: Institute, payload: bytes, error: InvalidInput) -> None:
-    refusal = Refusal(Record(Envelope(STATEMENT_TYPE, payload, "key", b"signature")), error)
-    with one.node.store.write() as session:
-        quarantine(session, peer.name, [refusal], one.node.clock())
-
-
 def test_what_was_refused_is_counted_by_the_kind_that_it_claims(
     pair: list[Institute], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +257,31 @@ def test_a_peer_learns_how_much_it_misses_by_kind_and_nothing_more(pair: list[In
     assert counts == {"model-card": (1, 1, 0), "evaluation": (0, 0, 1)}
 
 
+def typed(one: Institute, *words: str) -> int:
+    """Run comity-node on an institute's home; return its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        run_command(app, ["--home", str(one.node.home.path), *words])
+    return int(ended.value.code or 0)
+
+
+def test_operators_read_standing_in_a_table(
+    pair: list[Institute], clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uk, ca = pair
+    clock.turn(-366 * DAY)
+    ca.publish(card("one"))
+    uk.pull(ca)
+    clock.turn(366 * DAY)
+    uk.publish(card("two"))
+    capsys.readouterr()
+    assert typed(uk, "standing") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    # received, given, pending, rejected, credit, withheld
+    assert last.split() == [CA, "model-card", "0", "(1)", "0", "1", "0", "0", "0"]
+    assert typed(uk, "standing", "--ask") == 1
+    assert "expected the peer to ask" in capsys.readouterr().err
+
+
 def test_standing_over_the_wire_is_the_callers_own(tmp_path: Path) -> None:
     async def test() -> None:
         async with network(tmp_path, UK, CA) as [uk, ca]:
@@ -308,82 +293,5 @@ def test_standing_over_the_wire_is_the_callers_own(tmp_path: Path) -> None:
             [[here], [there]] = [json.loads(told)[0]["kinds"] for told in (mine, theirs)]
             assert (here["received"], here["given"]) == (1, 0)
             assert (there["received"], there["given"], there["pending"]) == (0, 1, 0)
-            _, out, _ = await command(uk, "standing")
-            assert out.split()[-8:] == [CA, "model-card", "1", "0", "0", "0", "0", "0"]
-            code, _, err = await command(uk, "standing", "--ask")
-            assert (code, "expected the peer to ask" in err) == (1, True)
 
     run(test())
-
-
-Step = Callable[[list[Institute], HandClock, list[list[str]]], object]
-
-
-def publishing(
-    who: int, model: int, kind: str, full: bool, version: int | None, delayed: bool
-) -> Step:
-    def step(pair: list[Institute], clock: HandClock, ids: list[list[str]]) -> None:
-        more: dict[str, Any] = {"kind": kind}
-        if version is not None and ids[who]:
-            more["supersedes"] = ids[who][version % len(ids[who])]
-        if delayed:
-            later = {"embargo": clock.in_seconds(20 * DAY)}
-            more["section_handling"] = {"limitations": later}
-        draft = card(f"model-{model}", **more) if full else thin(f"model-{model}")
-        ids[who].append(pair[who].publish(draft).record_id)
-
-    return step
-
-
-def pulling(who: int, lose_receipts: bool) -> Step:
-    return lambda pair, clock, ids: pair[who].pull(pair[1 - who], lose_receipts=lose_receipts)
-
-
-def turning(days: int) -> Step:
-    return lambda pair, clock, ids: clock.turn(days * DAY)
-
-
-def ruling(who: int, policy: str) -> Step:
-    return lambda pair, clock, ids: pair[who].node.set_policy(policy)
-
-
-def refusing(who: int, number: int) -> Step:
-    bad = BadSignature("bad")
-    return lambda pair, clock, ids: refuse(pair[who], pair[1 - who], b"%d" % number, bad)
-
-
-sides = st.integers(0, 1)
-steps = st.one_of(
-    st.builds(
-        publishing,
-        sides,
-        st.integers(0, 2),
-        st.sampled_from(["model-card", "evaluation"]),
-        st.booleans(),
-        st.none() | st.integers(0, 5),
-        st.booleans(),
-    ),
-    st.builds(pulling, sides, st.booleans()),
-    st.builds(turning, st.sampled_from([1, 30, 200])),
-    st.builds(ruling, sides, st.sampled_from([OPEN, HEADERS_ONLY, BALANCED, BOTH])),
-    st.builds(refusing, sides, st.integers(0, 3)),
-)
-
-
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-@given(taken=st.lists(steps, min_size=5, max_size=25))
-def test_counters_equal_a_recount_after_every_step(
-    tmp_path_factory: pytest.TempPathFactory, taken: list[Step]
-) -> None:
-    root = tmp_path_factory.mktemp("standing")
-    clock = HandClock()
-    with institutes(root, clock, sqlite_databases(root), UK, CA, policy=OPEN) as pair:
-        ids: list[list[str]] = [[], []]
-        for step in taken:
-            step(pair, clock, ids)
-            seen(*pair)
-            seen(*reversed(pair))
