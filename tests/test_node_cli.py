@@ -307,6 +307,23 @@ def test_every_help_shows_examples(run: Run, command: tuple[str, ...]) -> None:
     assert "comity-node" in ended.out.partition("Examples:")[2]
 
 
+def test_examples_can_be_copied_from_a_narrow_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    ended = run("peers", "add", "-h")
+    line = (
+        "    comity-node peers add ca.bundle.json --status probation --purpose research --group g7"
+    )
+    assert line in ended.out.splitlines()
+
+
+def test_a_group_without_a_command_says_what_is_missing(run: Run) -> None:
+    ended = run("peers")
+    assert (ended.code, ended.out) == (terminal.USAGE, "")
+    assert "error: Missing command" in ended.err
+
+
 def knock(port: int) -> None:
     """Begin TLS without a certificate, and wait to be sent away."""
     anonymous = ssl.create_default_context()

@@ -13,7 +13,6 @@ from comity.client.commands import auditing, authoring, importing, login, readin
 from comity.client.terminal import examples
 
 app = terminal.command_group(
-    "comity",
     "Signed information about AI models, exchanged between AI safety institutes.",
     "comity login ada.profile.json",
     "comity search --model llama --severity high",
@@ -93,7 +92,7 @@ def _comity(
     pass
 
 
-app.add_typer(authoring.new)
+app.add_typer(authoring.new, name="new")
 for _name, _function, _lines in _COMMANDS:
     app.command(_name, epilog=examples(*_lines))(_function)
 

@@ -81,10 +81,9 @@ def print_table(rows: Table) -> None:
         Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
 
 
-def command_group(name: str, about: str, *lines: str) -> typer.Typer:
+def command_group(about: str, *lines: str) -> typer.Typer:
     """Return an application or a group of commands, with ``lines`` as its examples."""
     return typer.Typer(
-        name=name,
         help=about,
         epilog=examples(*lines),
         # in Rich's boxes examples are wrapped, and cannot be copied

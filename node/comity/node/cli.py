@@ -28,7 +28,6 @@ from comity.node.commands import (
 from comity.node.version import VERSION
 
 app = command_group(
-    "comity-node",
     "Run an institute's node: exchange signed information about AI models with peers.",
     "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
     "    --address comity.aisi.example:7000",
@@ -62,9 +61,9 @@ setup.register(app)
 serve.register(app)
 publish.register(app)
 standing.register(app)
-app.add_typer(peers.app)
-app.add_typer(policy.app)
-app.add_typer(treaty.app)
+app.add_typer(peers.app, name="peers")
+app.add_typer(policy.app, name="policy")
+app.add_typer(treaty.app, name="treaty")
 trial.register(policy.app)
 explain.register(policy.app)
 simulate.register(policy.app)

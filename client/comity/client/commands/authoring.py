@@ -29,7 +29,7 @@ from comity.record.spiffe import SpiffeId
 
 _NEW_EXAMPLES: Final = ("comity new card llama.yaml", "comity new card > llama.yaml")
 
-new = terminal.command_group("new", "Start a draft, to be filled in and signed.", *_NEW_EXAMPLES)
+new = terminal.command_group("Start a draft, to be filled in and signed.", *_NEW_EXAMPLES)
 
 
 @new.callback()

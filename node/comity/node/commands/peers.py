@@ -32,7 +32,6 @@ from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 
 app = command_group(
-    "peers",
     "Pin peers' trust bundles and see how things stand with them.",
     "comity-node peers add ca.aisi.example.bundle.json",
     "comity-node peers list",

@@ -36,7 +36,6 @@ from comity.record.limits import MAX_POLICY_BYTES
 from comity.record.times import format_time
 
 app = command_group(
-    "policy",
     "Say who is given what, in Cedar, and see why.",
     "comity-node policy set --preset balanced",
     "comity-node policy show > policy.cedar   # edit, then:",

@@ -28,7 +28,6 @@ from comity.record.content import Kind
 from comity.record.times import format_time
 
 app = command_group(
-    "treaty",
     "Keep the bilateral agreements that your policy goes by.",
     "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
     "    --start 2026-01-01 --end 2028-01-01",
