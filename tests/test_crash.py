@@ -25,7 +25,7 @@ from tests.exchange import Institute, befriend
 from tests.network import card, make_home, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
-ROUNDS = 3
+ROUNDS = 2
 PUBLISHERS = 4
 CARDS = 400
 
@@ -47,19 +47,25 @@ class Started:
 
 @asynccontextmanager
 async def process(home: Home, code: str = RUN) -> AsyncIterator[Started]:
-    """Run a home's node as a process of its own; killed at the end if it still runs."""
+    """Start a home's node as a process of its own; killed at the end if it still runs."""
     command = [sys.executable, "-W", "error", "-c", code, "--home", str(home.path), "run"]
     log = home.path.with_suffix(".log")
     with log.open("wb") as file:
         running = await asyncio.create_subprocess_exec(*command, stderr=file)
-    started = Started(running, log)
     try:
-        await started.says("serving")
-        yield started
+        yield Started(running, log)
     finally:
         if running.returncode is None:
             running.kill()
         await running.wait()
+
+
+@asynccontextmanager
+async def connected(node: Started, profile: Profile) -> AsyncIterator[Client]:
+    """Connect to a node as soon as it serves."""
+    await node.says("serving")
+    async with connect(profile) as client:
+        yield client
 
 
 async def publish_until_cut(client: Client, one: Institute, acknowledged: set[str]) -> None:
@@ -78,7 +84,7 @@ async def publish_and_kill(profile: Profile, uk: Institute, seconds: float) -> s
     ``seconds`` count from the first acknowledgement.
     """
     acknowledged: set[str] = set()
-    async with process(uk.node.home) as node, connect(profile) as client:
+    async with process(uk.node.home) as node, connected(node, profile) as client:
         work = asyncio.gather(
             *(publish_until_cut(client, uk, acknowledged) for _ in range(PUBLISHERS))
         )
@@ -157,7 +163,7 @@ def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
         uk = Institute(Node(home))
         record = uk.sign(card())
         async with process(home) as node:
-            async with connect(home.grant(Role.OPERATOR, "ada")) as client:
+            async with connected(node, home.grant(Role.OPERATOR, "ada")) as client:
                 with uk.node.store.write():  # the publish cannot go on before this is left
                     publishing = asyncio.create_task(client.publish(record))
                     await client.status()  # asked later on the same connection
@@ -176,7 +182,8 @@ def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
 def test_an_open_watch_does_not_hold_a_node_up(tmp_path: Path) -> None:
     async def scenario() -> None:
         home = make_home(tmp_path, UK)
-        async with process(home) as node, connect(home.grant(Role.ANALYST, "ada")) as client:
+        profile = home.grant(Role.ANALYST, "ada")
+        async with process(home) as node, connected(node, profile) as client:
             watching = asyncio.create_task(anext(client.watch(), None))
             await client.search_page()  # asked later on the same connection
             node.process.terminate()
