@@ -149,6 +149,22 @@ def test_a_peer_is_not_pinned_from_afar_without_the_right_fingerprint(tmp_path: 
     run(scenario())
 
 
+def test_releases_are_found_by_the_beginning_of_a_records_id(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with network(tmp_path, "uk.aisi.example", "ca.aisi.example") as (uk, _):
+            record, other = uk.sign(card()), uk.sign(card("another"))
+            uk.node.publish_all([record, other])
+            async with channel_of(uk, Role.AUDITOR, "alan") as channel:
+                audit = audit_service_pb2_grpc.AuditServiceStub(channel)
+                request = audit_service_pb2.ListReleasesRequest(record_id=record.record_id[:8])
+                found = (await audit.ListReleases(request)).releases
+                assert {release.record_id for release in found} == {record.record_id}
+                request.record_id = "0" * 64
+                assert isinstance(await refusal(audit.ListReleases(request)), NotFound)
+
+    run(scenario())
+
+
 def test_the_ledger_is_for_auditors_and_operators_only(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with network(tmp_path, "uk.aisi.example", "ca.aisi.example") as (uk, _):

@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_page_token, read_page_token
+from comity.node.search import find_record
 from comity.node.tables import HEADER, Part, Quarantine, ReceiptRow, RecordRow, Release, Ruling
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import LimitExceeded
@@ -33,6 +34,7 @@ def list_releases(
     Raises:
         LimitExceeded: page_size is over MAX_PAGE.
         BadCursor: not a page token of this list.
+        InvalidInput, NotFound: record_id, as in ``find_record``.
     """
     size = _page_size(request.page_size, 100, MAX_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
@@ -47,7 +49,8 @@ def list_releases(
     if request.peer:
         query = query.where(col(Release.peer) == request.peer)
     if request.record_id:
-        query = query.where(col(RecordRow.record_id) == request.record_id)
+        record = find_record(session, request.record_id)
+        query = query.where(col(RecordRow.record_seq) == record.record_seq)
     newest = (col(Release.release_time).desc(), col(Release.offer_number).desc(), Release.peer)
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
     receipts = _Receipts(session)

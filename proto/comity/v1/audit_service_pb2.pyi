@@ -93,7 +93,7 @@ class ListReleasesRequest(_message.Message):
     peer: _builtins.str
     """Only to this peer; empty for all."""
     record_id: _builtins.str
-    """Only of this record (64 hex digits); empty for all."""
+    """Only of this record, by its id or a unique prefix of 8 or more hex digits; empty for all."""
     page_size: _builtins.int
     """Releases a page, 1 to 1000. 0 means 100."""
     page_token: _builtins.str

@@ -31,7 +31,8 @@ AllOption = Annotated[bool, typer.Option("--all", help="All there are, whatever 
 def releases(
     peer: PeerOption = "",
     record: Annotated[
-        str, typer.Option("--record", metavar="ID", help="Only of this record (64 digits).")
+        str,
+        typer.Option("--record", metavar="ID", help="Only of this record; 8 digits are enough."),
     ] = "",
     limit: LimitOption = 100,
     everything: AllOption = False,
