@@ -136,7 +136,7 @@ def test_a_changed_disclosure_file_breaks_its_section(
     assert status == {"limitations": SectionStatus.PRESENT, "risks": SectionStatus.BROKEN}
 
 
-@pytest.mark.parametrize("name", ["payload.json", "pae.bin", "signature.der"])
+@pytest.mark.parametrize("name", ["payload.json", "pae.bin", "signature.der", "public-key.pem"])
 def test_a_file_that_differs_from_the_envelope_is_named(
     exported: Path, signing_key: SigningKey, name: str
 ) -> None:

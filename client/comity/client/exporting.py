@@ -42,6 +42,7 @@ from comity.record.record import OpenedRecord, Record
 
 ENVELOPE_FILE: Final = "envelope.json"
 RECORD_FILE: Final = "record.record.json"
+PUBLIC_KEY_FILE: Final = "public-key.pem"
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 _MAX_STEM: Final = 40
 
@@ -57,7 +58,7 @@ def export_record(opened: OpenedRecord, key: RecordKey, folder: Path) -> None:
         RECORD_FILE: opened.record.to_json(),
         ENVELOPE_FILE: ijson.canonical(envelope.to_json()) + b"\n",
         **_signed_files(envelope),
-        "public-key.pem": key.pem.encode(),
+        PUBLIC_KEY_FILE: key.pem.encode(),
     }
     files |= {f"disclosures/{name}": data for name, data in _disclosure_files(opened).items()}
     files["SHA256SUMS"] = _sums(files)
@@ -109,9 +110,18 @@ def _compare(folder: Path, record: Record) -> Iterator[tuple[str, bool]]:
     for name, expected in _signed_files(record.envelope).items():
         data = read_file(folder / name, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
         yield name, data == expected
+    pem = read_file(folder / PUBLIC_KEY_FILE, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
+    yield PUBLIC_KEY_FILE, _keyid(pem) == record.envelope.keyid
     whole = load_record(folder / RECORD_FILE)
     same_sections = set(whole.disclosures) == set(record.disclosures)
     yield RECORD_FILE, whole.envelope == record.envelope and same_sections
+
+
+def _keyid(pem: bytes) -> str:
+    try:
+        return RecordKey.from_pem(pem.decode()).keyid
+    except (UnicodeDecodeError, InvalidInput):
+        return ""
 
 
 def _signed_files(envelope: Envelope) -> dict[str, bytes]:
