@@ -313,6 +313,12 @@ def test_errors_come_as_one_json_object_where_json_was_asked_for(comity: Comity)
     assert error["hint"].startswith("run: comity login")
 
 
+def test_an_empty_list_is_said_to_be_empty(comity: Comity) -> None:
+    ended = comity("profiles")
+    assert (ended.code, ended.err) == (0, "nothing found\n")
+    assert comity("profiles", "--json").err == ""
+
+
 @pytest.mark.parametrize(
     "arguments", [("--nonsense",), ("serch",), ("search", "--limit", "257"), ("sign",), ("new",)]
 )

@@ -74,11 +74,16 @@ def table(*columns: str) -> Table:
 
 
 def print_table(rows: Table) -> None:
-    """Print a table; into a pipe it is as wide as its text, so that nothing is broken."""
+    """Print a table; into a pipe it is as wide as its text, so that nothing is broken.
+
+    That there are no rows is said on stderr.
+    """
     if out.is_terminal:
         out.print(rows)
     else:
         Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
+    if not rows.row_count:
+        err.print("nothing found")
 
 
 def command_group(about: str, *lines: str) -> typer.Typer:
