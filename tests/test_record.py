@@ -171,8 +171,14 @@ def test_content_against_its_model_is_refused_with_the_path(signing_key: Signing
 def test_a_key_in_no_bundle_is_unknown(signing_key: SigningKey) -> None:
     record = card().sign(UK, signing_key)
     other = SigningKey.generate()
+    with pytest.raises(UnknownKey, match=r"claims to be of uk\.aisi\.example"):
+        open_record(record, Keyring([bundle_of("ca.aisi.example", other)]).find)
+
+
+def test_a_key_in_no_bundle_is_unknown_also_where_the_payload_is_garbage() -> None:
+    envelope = Envelope(STATEMENT_TYPE, b"{}", "SHA256:" + 43 * "A", b"sig")
     with pytest.raises(UnknownKey):
-        open_record(record, Keyring([bundle_of(UK.institute, other)]).find)
+        open_record(Record(envelope, ()), Keyring([]).find)
 
 
 def test_a_good_signature_by_another_institutes_key_is_refused(signing_key: SigningKey) -> None:

@@ -175,7 +175,8 @@ class Keyring:
             UnknownKey: no bundle lists it.
         """
         if keyid not in self._keys:
-            message = f"expected a key of {len(self._keys)} known record keys, got {keyid!r:.80}"
+            count = len(self._keys)
+            message = f"expected one of {count} record keys in trust bundles, got {keyid!r:.80}"
             hint = "pin the trust bundle of the institute that signed"
             raise UnknownKey(message, field="signatures[0].keyid", hint=hint)
         return self._owners[keyid], self._keys[keyid]

@@ -22,9 +22,11 @@ from comity.record.content import check_content
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import (
     BadDisclosure,
+    InvalidInput,
     IssuedInFuture,
     LimitExceeded,
     MalformedJson,
+    UnknownKey,
     WrongIssuer,
 )
 from comity.record.keys import RecordKey
@@ -121,7 +123,7 @@ def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
     """
     record.check_size()
     record.envelope.check_form(STATEMENT_TYPE)
-    institutes, key = find_key(record.envelope.keyid)
+    institutes, key = _find_signer(record.envelope, find_key)
     record.envelope.verify(key)
     statement = Statement.from_payload(record.envelope.payload)
     if statement.issuer.institute not in institutes:
@@ -134,6 +136,19 @@ def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
         for index, disclosure in disclosures.items()
     }
     return OpenedRecord(record, statement, disclosures, contents)
+
+
+def _find_signer(envelope: Envelope, find_key: FindKey) -> tuple[frozenset[str], RecordKey]:
+    try:
+        return find_key(envelope.keyid)
+    except UnknownKey as error:
+        try:
+            claimed = Statement.from_payload(envelope.payload).issuer.institute
+        except InvalidInput:
+            raise error from None
+        # nothing vouches for it, but whoever looks for the missing bundle needs a name
+        message = f"{error.message}, in a record that claims to be of {claimed}"
+        raise UnknownKey(message, field=error.field, hint=error.hint) from error
 
 
 def match_disclosures(statement: Statement, encoded: Sequence[bytes]) -> dict[int, Disclosure]:
