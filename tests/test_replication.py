@@ -69,6 +69,18 @@ def test_a_published_card_reaches_a_peer_and_is_receipted(
     run(scenario())
 
 
+def test_a_peer_that_has_not_pinned_us_is_told_of_in_words(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        homes = make_home(tmp_path, UK), make_home(tmp_path, CA)
+        async with serving(homes[0]) as uk, serving(homes[1]) as ca:
+            befriend(uk, ca)
+            await until(lambda: "pinned our trust bundle" in uk.rows(PeerRow)[0].last_error, "it")
+            befriend(ca, uk)
+            await until(lambda: not uk.rows(PeerRow)[0].last_error, "the end of the error")
+
+    run(scenario())
+
+
 def test_both_sides_are_given_what_the_other_has_in_several_batches(
     tmp_path: Path, new_database: NewDatabase
 ) -> None:

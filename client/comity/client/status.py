@@ -24,6 +24,9 @@ DOMAIN: Final = "comity.v1"
 _TOO_LARGE: Final = re.compile(r"message larger than max \((\d{1,18}) vs\. (\d{1,18})\)")
 """What gRPC says where a message exceeds MAX_MESSAGE_BYTES, on either side."""
 
+_TURNED_AWAY: Final = re.compile(r"failed to connect .*: Socket closed")
+"""What gRPC says where the other side ends the TLS handshake."""
+
 _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
     errors.ComityError: grpc.StatusCode.INTERNAL,
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -87,6 +90,9 @@ def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     if too_large:
         got, maximum = int(too_large[1]), int(too_large[2])
         return errors.LimitExceeded("MAX_MESSAGE_BYTES", maximum, got, "bytes", field="message")
+    if _TURNED_AWAY.search(message):
+        # by far the most often because trust is still one-sided
+        message += "; the other side ended the handshake: it may not have pinned our trust bundle"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return errors.Unavailable(message)
     return errors.ComityError(message)

@@ -117,6 +117,7 @@ class Pull:
     async def _converse(self, call: Any, row: PeerRow) -> None:
         await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
+        await in_thread(self._note_contact)
         for receipt in await in_thread(self._unsent, accepted.receipted_cursor):
             await _write(call, _receipt(receipt))
         silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
@@ -158,6 +159,13 @@ class Pull:
         with self._node.store.read() as session:
             row = get_peer(session, self._peer)
             return unsent_receipts(session, row, receipted_cursor)
+
+    def _note_contact(self) -> None:
+        with self._node.store.write() as session:
+            row = get_peer(session, self._peer)
+            row.contact_time, row.last_error = self._node.clock(), ""
+            session.add(row)
+            session.flush()
 
     def _note(self, error: ComityError, anew: bool) -> None:
         with self._node.store.write() as session:
