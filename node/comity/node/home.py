@@ -204,6 +204,10 @@ def _built_beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         shutil.rmtree(draft)
         raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
+    except BadConfig as error:
+        shutil.rmtree(draft)
+        field = error.field.replace(str(draft), str(path))
+        raise BadConfig(error.message, field=field, hint=error.hint) from error
     except BaseException:
         shutil.rmtree(draft)
         raise
