@@ -104,7 +104,8 @@ def publish(
         return
     for value in values:
         known = ", was there already" if value["alreadyStored"] else ""
-        terminal.out.print(f"{value['recordId']}  log index {value['logIndex']}{known}")
+        line = f"{value['recordId']}  log index {value['logIndex']}{known}"
+        terminal.out.print(line, soft_wrap=True)
 
 
 def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
