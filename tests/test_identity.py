@@ -196,7 +196,8 @@ def test_certificate_for_servers_only_is_no_caller(uk: Home, find_bundle: Find) 
 def test_certificate_expires_between_two_calls_on_one_connection(
     uk: Home, find_bundle: Find
 ) -> None:
-    svid = uk.authority.issue(SpiffeId(UK, Role.ANALYST, "ada"), lifetime=timedelta(minutes=5))
+    who, lifetime = SpiffeId(UK, Role.ANALYST, "ada"), timedelta(minutes=5)
+    svid = uk.authority.issue(who, lifetime=lifetime, now=NOW)
     authenticate(context(svid), find_bundle, NOW)
     with pytest.raises(Unauthenticated, match="got one valid from"):
         authenticate(context(svid), find_bundle, NOW + timedelta(minutes=6))
