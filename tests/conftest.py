@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from comity.record.keys import SigningKey
 from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
+
+
+@pytest.fixture(autouse=True)
+def _logs_to_stderr() -> None:
+    """Keep what nodes in this process log out of what commands print."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 @pytest.fixture(scope="session")

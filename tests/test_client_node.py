@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from comity.client import Profile, connect, terminal
 from comity.client.cli import app
 from comity.node.authority import Authority
 from comity.node.tables import PeerRow, RecordRow
+from comity.policies.facts import PeerStatus
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.envelope import Envelope
 from comity.record.errors import (
@@ -249,6 +251,42 @@ def test_a_record_other_than_the_one_asked_for_is_refused() -> None:
         ):
             with pytest.raises(NotFound, match=asked.record_id):
                 await node.get(asked.record_id)
+
+    run(scenario())
+
+
+def test_the_readmes_program_prints_what_it_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMITY_CONFIG", str(tmp_path / "config"))
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    [program] = [b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "connect" in b]
+    names: dict[str, Any] = {}
+    exec(program.replace("asyncio.run(main())", ""), names)
+
+    async def scenario() -> None:
+        async with network(tmp_path, UK) as (uk,):
+            uk.node.publish(uk.sign(card("llama")))
+            comity.client.ProfileStore().login(uk.node.home.grant(Role.ANALYST, "ada"), "ada")
+            await names["main"]()
+
+    run(scenario())
+    assert f"{UK} Card of llama\n" in capsys.readouterr().out
+
+
+def test_records_of_a_removed_peer_stay_readable_and_verified(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with network(tmp_path, UK, CA) as (uk, ca):
+            record = ca.sign(card())
+            ca.node.publish(record)
+            await until(lambda: uk.rows(RecordRow), "the card at uk")
+            uk.node.set_peer_status(CA, PeerStatus.REMOVED)
+            async with connect(uk.node.home.grant(Role.ANALYST, "ada")) as node:
+                assert [bundle.institute for bundle in node.bundles] == [UK]
+                [result] = [result async for result in node.search(issuers=[CA])]
+                assert result.record_id == record.record_id
+                found = await node.get(record.record_id[:8])
+                assert found.opened.statement.issuer == CA_NODE
 
     run(scenario())
 

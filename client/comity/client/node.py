@@ -85,10 +85,13 @@ class Node:
         self._audit = audit_service_pb2_grpc.AuditServiceStub(channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(channel)
         self.bundles: tuple[TrustBundle, ...] = (pinned,)
-        self._keyring = Keyring(self.bundles)
+        self.keyring = Keyring(self.bundles)
 
     async def refresh_bundles(self) -> None:
         """Read anew which institutes' keys the node trusts; ``bundles`` has its own first.
+
+        Records that were taken in from a peer that was removed since are verified with its former
+        bundle, which is not among ``bundles``.
 
         Raises:
             BadBundle: malformed, or its own is not the pinned one.
@@ -96,8 +99,9 @@ class Node:
         request = records_service_pb2.ListBundlesRequest()
         answer = await self._call(self._records.ListBundles(request))
         bundles = tuple(TrustBundle.from_json(data) for data in answer.bundles)
+        former = tuple(TrustBundle.from_json(data) for data in answer.former_bundles)
         _check_pinned(bundles, self._pinned)
-        self.bundles, self._keyring = bundles, Keyring(bundles)
+        self.bundles, self.keyring = bundles, Keyring((*bundles, *former))
 
     async def get(self, record_id: str) -> Result:
         """Return one record by its id, or by a prefix of at least 8 hex digits.
@@ -201,11 +205,11 @@ class Node:
     async def _open(self, stored: record_pb2.StoredRecord, page_token: str = "") -> Result:
         record = record_from_proto(stored.record)
         try:
-            opened = open_record(record, self._keyring.find)
+            opened = open_record(record, self.keyring.find)
         except UnknownKey:
             # a peer may have been pinned since we asked
             await self.refresh_bundles()
-            opened = open_record(record, self._keyring.find)
+            opened = open_record(record, self.keyring.find)
         received = stored.received_time.ToDatetime(UTC)
         return Result(opened, stored.origin, received, tuple(stored.superseded_by), page_token)
 
@@ -213,9 +217,9 @@ class Node:
         envelope = envelope_from_proto(stored.envelope)
         when = stored.receipt_time.ToDatetime(UTC)
         try:
-            receipt = open_receipt(envelope, self._keyring.find)
+            receipt = open_receipt(envelope, self.keyring.find)
         except ComityError as error:
-            # the key of a peer that was removed is not known any more; its receipts still count
+            # a peer that changed its keys signed with one that is not known any more
             return SignedReceipt(stored.peer, envelope, when, None, str(error))
         wrong = receipt.receiver != stored.peer
         problem = f"expected a receipt of {stored.peer}, got one of {receipt.receiver}"

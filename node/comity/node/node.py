@@ -23,6 +23,7 @@ from comity.node.peers import (
     bundle_of,
     change_peer,
     check_authorities,
+    former_peers,
     get_peer,
     pinned_peers,
 )
@@ -81,6 +82,11 @@ class Node:
         """Return this institute's bundle and those of the pinned peers."""
         with self.store.read() as session:
             return [self.bundle, *(bundle_of(row) for row in pinned_peers(session))]
+
+    def former_bundles(self) -> list[TrustBundle]:
+        """Return the bundles of peers that were removed, by which their records still verify."""
+        with self.store.read() as session:
+            return [bundle_of(row) for row in former_peers(session)]
 
     def find_bundle(self, institute: str) -> TrustBundle | None:
         """Return the bundle of this institute or of a pinned peer, suspended ones included."""

@@ -55,6 +55,12 @@ def pinned_peers(session: Session) -> list[PeerRow]:
     return list(session.exec(query.order_by(PeerRow.institute)))
 
 
+def former_peers(session: Session) -> list[PeerRow]:
+    """Return every peer that was removed, by institute id."""
+    query = select(PeerRow).where(PeerRow.status == PeerStatus.REMOVED)
+    return list(session.exec(query.order_by(PeerRow.institute)))
+
+
 def get_peer(session: Session, institute: str) -> PeerRow:
     """Return a peer, also a removed one.
 

@@ -321,18 +321,26 @@ class ListBundlesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BUNDLES_FIELD_NUMBER: _builtins.int
+    FORMER_BUNDLES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bundles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Trust bundles as JSON (JCS form), this institute's own first."""
+
+    @_builtins.property
+    def former_bundles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Trust bundles of peers that were removed since, as they were pinned last. Nothing new of
+        theirs is taken in; what was taken in before stays verifiable by them.
+        """
 
     def __init__(
         self,
         *,
         bundles: _abc.Iterable[_builtins.bytes] | None = ...,
+        former_bundles: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "former_bundles", b"former_bundles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

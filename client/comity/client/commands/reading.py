@@ -106,8 +106,8 @@ def export(
     """
     path = as_path(record)
     if path is None:
-        result, bundles = asyncio.run(_get(record, profile))
-        opened, keyring = result.opened, Keyring(bundles)
+        result, keyring = asyncio.run(_get(record, profile))
+        opened = result.opened
     else:
         keyring = Keyring(trusted_bundles(bundle, profile))
         with naming(path):
@@ -124,9 +124,9 @@ def _verify(path: Path, bundles: list[TrustBundle]) -> Verification:
     return verify_record(load_record(path), bundles, now)
 
 
-async def _get(record_id: str, profile: str | None) -> tuple[Result, tuple[TrustBundle, ...]]:
+async def _get(record_id: str, profile: str | None) -> tuple[Result, Keyring]:
     async with connect(profile) as node:
-        return await node.get(record_id), node.bundles
+        return await node.get(record_id), node.keyring
 
 
 def _show_result(result: Result, *, as_json: bool) -> None:

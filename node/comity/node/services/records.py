@@ -89,9 +89,13 @@ class RecordsServicer(rpc.RecordsServiceServicer):
     async def ListBundles(  # noqa: N802
         self, request: pb.ListBundlesRequest, context: Any
     ) -> pb.ListBundlesResponse:
-        """Return the pinned bundles, this institute's first."""
+        """Return the pinned bundles, this institute's first, and those of former peers."""
         bundles = await in_thread(self._node.bundles)
-        return pb.ListBundlesResponse(bundles=[b.to_json().rstrip(b"\n") for b in bundles])
+        former = await in_thread(self._node.former_bundles)
+        return pb.ListBundlesResponse(
+            bundles=[b.to_json().rstrip(b"\n") for b in bundles],
+            former_bundles=[b.to_json().rstrip(b"\n") for b in former],
+        )
 
     def _newest(self) -> int:
         with self._node.store.read() as session:
