@@ -33,7 +33,8 @@ def loads(data: bytes, *, field: str = "") -> Any:
             _refuse_unstorable(value)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        raise MalformedJson(f"expected JSON, got {error.msg} at {where}", field=field) from error
+        message = f"expected JSON: {error.msg[0].lower()}{error.msg[1:]}, {where}"
+        raise MalformedJson(message, field=field) from error
     except UnicodeDecodeError as error:
         message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
         raise MalformedJson(message, field=field) from error
