@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn, TextIO
 
 import typer
@@ -97,6 +97,14 @@ def command_group(about: str, *lines: str) -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print one value a line; a name such as softwareVersion is told in words."""
+    names = {name: re.sub("[A-Z]", lambda m: f" {m[0].lower()}", name) for name in fields}
+    width = max(map(len, names.values()))
+    for name, value in fields.items():
+        out.print(text(f"{names[name]:<{width}}  {value}"), soft_wrap=True)
 
 
 def examples(*lines: str) -> str:

@@ -13,7 +13,7 @@ from comity.client.terminal import (
     command_group,
     err,
     examples,
-    out,
+    print_fields,
     print_json,
     print_table,
     table,
@@ -276,9 +276,7 @@ def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
     value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
     for name, empty in (("purposes", "not bound"), ("groups", "none"), ("clearances", "none")):
         value[name] = ", ".join(value[name]) or empty
-    for label, item in value.items():
-        shown = "-" if item in (None, "") else str(item)
-        out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
+    print_fields({name: "-" if item in (None, "") else item for name, item in value.items()})
 
 
 def peer_value(peer: pb.Peer) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 from cryptography import x509
 from sqlmodel import Session
 
-from comity.client.terminal import examples, out, print_json, text
+from comity.client.terminal import examples, print_fields, print_json
 from comity.node.commands.peers import peer_value
 from comity.node.commands.workplace import Json, open_home, open_node
 from comity.node.logs import configure_logs
@@ -39,8 +39,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         return
     value["fingerprint"] = spoken(value["fingerprint"])
     value["peers"] = len(value["peers"])
-    for label, item in value.items():
-        out.print(text(f"{label:<18} {item}"), soft_wrap=True)
+    print_fields(value)
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import err, examples, out, print_json, text
+from comity.client.terminal import err, examples, out, print_fields, print_json, text
 from comity.node.commands.workplace import Json, home_folder, open_home
 from comity.node.home import Home
 from comity.record.bundle import spoken
@@ -146,9 +146,8 @@ def _summary(home: Home) -> dict[str, object]:
 
 
 def _print_next_steps(home: Home) -> None:
-    for label, value in _summary(home).items():
-        shown = spoken(str(value)) if label == "fingerprint" else str(value)
-        out.print(text(f"{label:<12} {shown}"), soft_wrap=True)
+    summary = _summary(home)
+    print_fields({**summary, "fingerprint": spoken(str(summary["fingerprint"]))})
     prefix = f"comity-node --home {home.path}"
     steps = (
         f"{prefix} policy set --preset open     say who is given what",

@@ -12,7 +12,7 @@ from comity.client.terminal import (
     command_group,
     err,
     examples,
-    out,
+    print_fields,
     print_json,
     print_table,
     table,
@@ -169,5 +169,4 @@ def _print(row: TreatyRow, now: int, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
         return
-    for label, item in _shown(value).items():
-        out.print(text(f"{label:<9} {item}"), soft_wrap=True)
+    print_fields(_shown(value))
