@@ -104,7 +104,7 @@ def test_what_is_quoted_of_a_real_card_stands_on_the_line_that_is_named(path: Pa
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_as_many_real_cards_yield_something_as_ever(folder: str) -> None:
     cards = [imported(path) for path in FILES if path.parent.name == folder]
-    if len(cards) < EXPECTED[folder]["cards"]:
+    if len(cards) < EXPECTED[folder]["cards"] and os.environ.get("CI") != "true":
         pytest.skip(f"the counts are those of a larger corpus than the {len(cards)} cards here")
     found: Counter[str] = Counter(cards=len(cards))
     for card in cards:
