@@ -34,7 +34,6 @@ from comity.node.credentials import server_credentials
 from comity.node.home import Home
 from comity.node.tables import (
     HandlingClass,
-    LogEntry,
     Part,
     PartDomain,
     PeerRow,
@@ -89,7 +88,6 @@ STORED: Final[tuple[type[SQLModel], ...]] = (
     Part,
     PartDomain,
     HandlingClass,
-    LogEntry,
     Standing,
 )
 """The tables that bad input must leave as they are."""

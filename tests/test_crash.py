@@ -17,7 +17,8 @@ from comity.client.profile import Profile
 from comity.node.home import Home
 from comity.node.node import Node
 from comity.node.server import GRACE_SECONDS
-from comity.node.tables import LogEntry, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.tables import Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.tlog.tables import LogEntry
 from comity.policies.preset import load_preset
 from comity.record.errors import Unavailable
 from comity.record.spiffe import Role

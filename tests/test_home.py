@@ -15,7 +15,7 @@ from comity.node.home import Home
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
-from comity.record.notes import LOG_KEY, verifier_key
+from comity.record.note import LOG_KEY, verifier_key
 from comity.record.spiffe import Role
 
 UK = "uk.aisi.example"

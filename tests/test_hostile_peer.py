@@ -15,13 +15,13 @@ import pytest
 
 from comity.node.tables import (
     HandlingClass,
-    LogEntry,
     Part,
     Quarantine,
     RecordRow,
     RecordTag,
     Standing,
 )
+from comity.node.tlog.tables import LogEntry
 from comity.record.receipt import Receipt
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId

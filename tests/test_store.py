@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.shelf import last_number
 from comity.node.store import Store
-from comity.node.tables import LogEntry
+from comity.node.tlog.tables import LogEntry
 from comity.record.errors import BadConfig
 from tests.databases import NewDatabase
 

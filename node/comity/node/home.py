@@ -37,7 +37,7 @@ from comity.node.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
-from comity.record.notes import LOG_KEY, WITNESS_KEY, verifier_key
+from comity.record.note import LOG_KEY, WITNESS_KEY, verifier_key
 from comity.record.spiffe import Role, SpiffeId
 
 _RENEWAL: Final = NODE_LIFETIME / 3

@@ -32,7 +32,8 @@ from comity.node.reckoning import move_window, window_has_moved
 from comity.node.release import is_due, release_to
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
-from comity.node.tables import LogEntry, PeerRow, TreatyRow
+from comity.node.tables import PeerRow, TreatyRow
+from comity.node.tlog.tables import LogEntry
 from comity.node.treaties import add_treaty, end_treaty
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty

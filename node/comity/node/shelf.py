@@ -16,7 +16,8 @@ from sqlmodel import Session, SQLModel, col, select
 from comity.node.classes import ClassKey
 from comity.node.clock import to_milliseconds
 from comity.node.reckoning import reckon_records
-from comity.node.tables import HEADER, LogEntry, Part, PartDomain, RecordRow, RecordTag
+from comity.node.tables import HEADER, Part, PartDomain, RecordRow, RecordTag
+from comity.node.tlog.tables import LogEntry
 from comity.node.words import header_words, model_words, section_words
 from comity.record.log import leaf
 from comity.record.record import OpenedRecord

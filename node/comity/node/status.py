@@ -13,7 +13,8 @@ from sqlmodel import Session, select
 from comity.node.clock import to_timestamp
 from comity.node.peers import bundle_of, pinned_peers
 from comity.node.policy import policy_in_force
-from comity.node.tables import LogEntry, PeerRow, Quarantine, RecordRow
+from comity.node.tables import PeerRow, Quarantine, RecordRow
+from comity.node.tlog.tables import LogEntry
 from comity.node.version import VERSION
 from comity.v1 import admin_service_pb2 as pb
 

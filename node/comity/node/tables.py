@@ -293,17 +293,6 @@ class Quarantine(SQLModel, table=True):
     """The record as it came (comity.v1.Record), kept where it may become acceptable."""
 
 
-class LogEntry(SQLModel, table=True):
-    """A leaf of this institute's log, appended in the transaction that stores its record."""
-
-    __tablename__ = "log_entry"
-    log_index: int = Field(
-        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
-    )
-    record_id: str = Field(max_length=64, unique=True)
-    leaf: bytes = Field(sa_type=LargeBinary)
-
-
 class Lease(SQLModel, table=True):
     """Background work that one process at a time may do."""
 

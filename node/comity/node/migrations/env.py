@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from comity.node import tables  # noqa: F401  the tables register themselves
+from comity.node.tlog import tables as log_tables  # noqa: F401
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

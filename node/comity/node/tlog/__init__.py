@@ -1,0 +1,1 @@
+"""The institute's transparency log, and what this node knows of the logs of others."""
