@@ -17,6 +17,8 @@
     │   ├── BadReceipt              a receipt that does not fit what was sent
     │   ├── BadCursor               not a cursor or page token of this node
     │   ├── BadBundle               not a trust bundle
+    │   ├── BadTile                 no tile of a log, or one whose bytes are not what they must be
+    │   ├── BadProof                no proof of a Merkle tree, or one that leads to another root
     │   └── BadPolicy               does not parse, or does not validate against the schema
     ├── Unauthenticated             no certificate, or one that does not chain to its own institute
     ├── Forbidden                   identity known, call not allowed
@@ -157,6 +159,18 @@ class BadBundle(InvalidInput):
     """Not a trust bundle."""
 
     reason = "BAD_BUNDLE"
+
+
+class BadTile(InvalidInput):
+    """Not the path of a tile of a log, or a tile whose bytes do not fit its width."""
+
+    reason = "BAD_TILE"
+
+
+class BadProof(InvalidInput):
+    """A proof of a Merkle tree that cannot be made, or does not lead to the root."""
+
+    reason = "BAD_PROOF"
 
 
 class BadPolicy(InvalidInput):

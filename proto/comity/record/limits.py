@@ -71,3 +71,6 @@ MAX_IMPORT_BYTES: Final = 16 << 20
 
 MAX_CURSOR_CHARS: Final = 256
 """A replication cursor or page token: opaque to whoever carries it, so it must be short."""
+
+MAX_ENTRY_BYTES: Final = 65_535
+"""An entry of a log: its length is written in two bytes (C2SP tlog-tiles)."""
