@@ -21,6 +21,7 @@ from psycopg.sql import SQL, Identifier
 from sqlmodel import SQLModel
 
 from comity.node.store import Store
+from comity.node.tlog import tables as log_tables  # noqa: F401  they register themselves
 
 
 class NewDatabase(Protocol):

@@ -51,6 +51,8 @@ def test_roles_open_what_they_are_for() -> None:
         "RecordsService/ListBundles": people,
         "RecordsService/PublishRecord": [operator],
         "AuditService/ListReleases": [auditor, operator],
+        "AuditService/GetTiles": people,
+        "AuditService/ListWitnessedLogs": people,
         "AdminService/GetStatus": [auditor, operator],
         "AdminService/ExplainPolicy": [auditor, operator],
         "AdminService/SetPolicy": [operator],
@@ -61,11 +63,14 @@ def test_roles_open_what_they_are_for() -> None:
         assert [c for c in [node, *people] if may(c, method)] == callers, method
 
 
-def test_peer_node_may_exchange_and_nothing_else() -> None:
+def test_peers_may_exchange_and_read_the_log_and_nothing_else() -> None:
+    log = {f"AuditService/{name}" for name in ("GetCheckpoint", "GetTiles", "GetInclusionProof")}
     for method in CALLERS:
         short = method.removeprefix("/comity.v1.")
-        assert may(f"spiffe://{CA}/node", short) == short.startswith("ExchangeService/")
-        assert not may(f"spiffe://{CA}/operator/eve", short)
+        exchange = short.startswith("ExchangeService/")
+        assert may(f"spiffe://{CA}/node", short) == (exchange or short in log), short
+        assert may(f"spiffe://{CA}/auditor/a", short) == (short in log), short
+        assert not may(f"spiffe://{CA}/operator/eve", short), short
 
 
 def test_method_outside_the_table_is_refused() -> None:

@@ -10,6 +10,7 @@ connection may outlive a certificate; a method that is not in the table is refus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -31,8 +32,7 @@ Period = tuple[datetime, datetime]
 _OPERATOR: Final = frozenset({Role.OPERATOR})
 _AUDIT: Final = frozenset({Role.AUDITOR, Role.OPERATOR})
 _PEOPLE: Final = frozenset({Role.ANALYST, Role.AUDITOR, Role.OPERATOR})
-_PEER_NODES: Final[frozenset[Role]] = frozenset()
-"""Stands for the nodes of other institutes, which have no role here."""
+_NOBODY: Final[frozenset[Role]] = frozenset()
 
 _OPEN_SERVICES: Final = frozenset(
     {
@@ -42,32 +42,58 @@ _OPEN_SERVICES: Final = frozenset(
     }
 )
 
-CALLERS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Roles that may call a method: of the node's own institute, and of pinned peers."""
+
+    own: frozenset[Role]
+    peers: frozenset[Role] = _NOBODY
+
+    def __str__(self) -> str:
+        sides = ((self.own, "this institute"), (self.peers, "a peer"))
+        return ", or ".join(f"{' or '.join(sorted(r))} of {whose}" for r, whose in sides if r)
+
+
+_OPERATORS: Final = Callers(_OPERATOR)
+_AUDITORS: Final = Callers(_AUDIT)
+_OWN_PEOPLE: Final = Callers(_PEOPLE)
+_PEER_NODES: Final = Callers(_NOBODY, frozenset({Role.NODE}))
+_LOG_READERS: Final = Callers(_PEOPLE, frozenset({Role.NODE, Role.AUDITOR}))
+
+CALLERS: Final[Mapping[str, Callers]] = MappingProxyType(
     {
-        "/comity.v1.RecordsService/PublishRecord": _OPERATOR,
-        "/comity.v1.RecordsService/GetRecord": _PEOPLE,
-        "/comity.v1.RecordsService/SearchRecords": _PEOPLE,
-        "/comity.v1.RecordsService/WatchRecords": _PEOPLE,
-        "/comity.v1.RecordsService/ListBundles": _PEOPLE,
-        "/comity.v1.AuditService/ListReleases": _AUDIT,
-        "/comity.v1.AuditService/ListReceipts": _AUDIT,
-        "/comity.v1.AuditService/ListQuarantine": _AUDIT,
-        "/comity.v1.AdminService/GetStatus": _AUDIT,
-        "/comity.v1.AdminService/AddPeer": _OPERATOR,
-        "/comity.v1.AdminService/ListPeers": _OPERATOR,
-        "/comity.v1.AdminService/SetPeerStatus": _OPERATOR,
-        "/comity.v1.AdminService/SetPeerTerms": _OPERATOR,
-        "/comity.v1.AdminService/RemovePeer": _OPERATOR,
-        "/comity.v1.AdminService/GetPolicy": _OPERATOR,
-        "/comity.v1.AdminService/SetPolicy": _OPERATOR,
-        "/comity.v1.AdminService/ExplainPolicy": _AUDIT,
+        "/comity.v1.RecordsService/PublishRecord": _OPERATORS,
+        "/comity.v1.RecordsService/GetRecord": _OWN_PEOPLE,
+        "/comity.v1.RecordsService/SearchRecords": _OWN_PEOPLE,
+        "/comity.v1.RecordsService/WatchRecords": _OWN_PEOPLE,
+        "/comity.v1.RecordsService/ListBundles": _OWN_PEOPLE,
+        "/comity.v1.AuditService/ListReleases": _AUDITORS,
+        "/comity.v1.AuditService/ListReceipts": _AUDITORS,
+        "/comity.v1.AuditService/ListQuarantine": _AUDITORS,
+        "/comity.v1.AuditService/GetCheckpoint": _LOG_READERS,
+        "/comity.v1.AuditService/GetTiles": _LOG_READERS,
+        "/comity.v1.AuditService/GetInclusionProof": _LOG_READERS,
+        "/comity.v1.AuditService/ListWitnessedLogs": _OWN_PEOPLE,
+        "/comity.v1.AuditService/ListSplitViews": _OWN_PEOPLE,
+        "/comity.v1.AdminService/GetStatus": _AUDITORS,
+        "/comity.v1.AdminService/AddPeer": _OPERATORS,
+        "/comity.v1.AdminService/ListPeers": _OPERATORS,
+        "/comity.v1.AdminService/SetPeerStatus": _OPERATORS,
+        "/comity.v1.AdminService/SetPeerTerms": _OPERATORS,
+        "/comity.v1.AdminService/RemovePeer": _OPERATORS,
+        "/comity.v1.AdminService/GetPolicy": _OPERATORS,
+        "/comity.v1.AdminService/SetPolicy": _OPERATORS,
+        "/comity.v1.AdminService/ExplainPolicy": _AUDITORS,
         "/comity.v1.ExchangeService/Describe": _PEER_NODES,
         "/comity.v1.ExchangeService/Replicate": _PEER_NODES,
         "/comity.v1.ExchangeService/GetStanding": _PEER_NODES,
         "/comity.v1.ExchangeService/ListLedger": _PEER_NODES,
+        "/comity.v1.ExchangeService/AddCosignature": _PEER_NODES,
+        "/comity.v1.ExchangeService/ShareCheckpoints": _PEER_NODES,
     }
 )
-"""Roles of the node's own institute that may call a method; none means nodes of peers only."""
+"""Who may call a method; one that is not here is refused."""
 
 
 def authenticate(
@@ -112,19 +138,12 @@ def authorise(caller: SpiffeId, method: str, institute: str) -> None:
     """
     if method.strip("/").partition("/")[0] in _OPEN_SERVICES:
         return
-    roles = CALLERS.get(method)
-    if roles is None:
+    callers = CALLERS.get(method)
+    if callers is None:
         raise Forbidden(f"expected a method of this node, got {method:.200}")
-    is_own = caller.institute == institute
-    if roles is _PEER_NODES:
-        if not is_own and caller.role is Role.NODE:
-            return
-        expected = "the node of a peer"
-    else:
-        if is_own and caller.role in roles:
-            return
-        expected = f"{' or '.join(sorted(roles))} of {institute}"
-    raise Forbidden(f"{method}: expected {expected}, got {caller.role} of {caller.institute}")
+    if caller.role not in (callers.own if caller.institute == institute else callers.peers):
+        message = f"{method}: expected {callers}, got {caller.role} of {caller.institute}"
+        raise Forbidden(message)
 
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)

@@ -152,6 +152,7 @@ class GetStatusResponse(_message.Message):
     LOG_SIZE_FIELD_NUMBER: _builtins.int
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     PEERS_FIELD_NUMBER: _builtins.int
+    ALARMS_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Institute of this node."""
     software_version: _builtins.str
@@ -166,6 +167,10 @@ class GetStatusResponse(_message.Message):
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Peer]:
         """The peers."""
 
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alarm]:
+        """What the operator has to look at."""
+
     def __init__(
         self,
         *,
@@ -175,14 +180,61 @@ class GetStatusResponse(_message.Message):
         log_size: _builtins.int = ...,
         policy_digest: _builtins.str = ...,
         peers: _abc.Iterable[Global___Peer] | None = ...,
+        alarms: _abc.Iterable[Global___Alarm] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["institute", b"institute", "log_size", b"log_size", "peers", b"peers", "policy_digest", b"policy_digest", "records", b"records", "software_version", b"software_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "institute", b"institute", "log_size", b"log_size", "peers", b"peers", "policy_digest", b"policy_digest", "records", b"records", "software_version", b"software_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class Alarm(_message.Message):
+    """Something that an operator has to look at; kept until it is cleared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTITUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIRST_TIME_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    institute: _builtins.str
+    """Whom it is about; may be this institute."""
+    reason: _builtins.str
+    """Such as SPLIT_VIEW, LOG_ROLLED_BACK or ROOT_REFUSED."""
+    message: _builtins.str
+    """The same in words, and what to do."""
+    count: _builtins.int
+    """How often it came."""
+    @_builtins.property
+    def first_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came first."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came last."""
+
+    def __init__(
+        self,
+        *,
+        institute: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        first_time: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time", "last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first_time", b"first_time", "institute", b"institute", "last_time", b"last_time", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alarm: _TypeAlias = Alarm  # noqa: Y015
 
 @_typing.final
 class AddPeerRequest(_message.Message):

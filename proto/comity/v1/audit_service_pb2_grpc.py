@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """For auditors and operators of the node's own institute.
+    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
+    it is also for all people of the institute, and for nodes and auditors of pinned peers.
     """
 
     def __init__(self, channel):
@@ -50,10 +51,36 @@ class AuditServiceStub:
                 request_serializer=comity_dot_v1_dot_audit__service__pb2.ListQuarantineRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_audit__service__pb2.ListQuarantineResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/comity.v1.AuditService/GetCheckpoint',
+                request_serializer=comity_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.GetTiles = channel.unary_unary(
+                '/comity.v1.AuditService/GetTiles',
+                request_serializer=comity_dot_v1_dot_audit__service__pb2.GetTilesRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_audit__service__pb2.GetTilesResponse.FromString,
+                _registered_method=True)
+        self.GetInclusionProof = channel.unary_unary(
+                '/comity.v1.AuditService/GetInclusionProof',
+                request_serializer=comity_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+                _registered_method=True)
+        self.ListWitnessedLogs = channel.unary_unary(
+                '/comity.v1.AuditService/ListWitnessedLogs',
+                request_serializer=comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsResponse.FromString,
+                _registered_method=True)
+        self.ListSplitViews = channel.unary_unary(
+                '/comity.v1.AuditService/ListSplitViews',
+                request_serializer=comity_dot_v1_dot_audit__service__pb2.ListSplitViewsRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_audit__service__pb2.ListSplitViewsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
-    """For auditors and operators of the node's own institute.
+    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
+    it is also for all people of the institute, and for nodes and auditors of pinned peers.
     """
 
     def ListReleases(self, request, context):
@@ -77,6 +104,42 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckpoint(self, request, context):
+        """Returns the newest checkpoint of this institute's log, and that it continues an older one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTiles(self, request, context):
+        """Returns tiles of this institute's log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusionProof(self, request, context):
+        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked; only
+        people of this institute may make it ask.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWitnessedLogs(self, request, context):
+        """Returns the newest checkpoints of other institutes' logs that this node found consistent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSplitViews(self, request, context):
+        """Returns the evidence of logs that contradicted themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +158,31 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=comity_dot_v1_dot_audit__service__pb2.ListQuarantineRequest.FromString,
                     response_serializer=comity_dot_v1_dot_audit__service__pb2.ListQuarantineResponse.SerializeToString,
             ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=comity_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'GetTiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTiles,
+                    request_deserializer=comity_dot_v1_dot_audit__service__pb2.GetTilesRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_audit__service__pb2.GetTilesResponse.SerializeToString,
+            ),
+            'GetInclusionProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusionProof,
+                    request_deserializer=comity_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'ListWitnessedLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWitnessedLogs,
+                    request_deserializer=comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsResponse.SerializeToString,
+            ),
+            'ListSplitViews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSplitViews,
+                    request_deserializer=comity_dot_v1_dot_audit__service__pb2.ListSplitViewsRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_audit__service__pb2.ListSplitViewsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'comity.v1.AuditService', rpc_method_handlers)
@@ -104,7 +192,8 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """For auditors and operators of the node's own institute.
+    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
+    it is also for all people of the institute, and for nodes and auditors of pinned peers.
     """
 
     @staticmethod
@@ -178,6 +267,141 @@ class AuditService:
             '/comity.v1.AuditService/ListQuarantine',
             comity_dot_v1_dot_audit__service__pb2.ListQuarantineRequest.SerializeToString,
             comity_dot_v1_dot_audit__service__pb2.ListQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AuditService/GetCheckpoint',
+            comity_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.SerializeToString,
+            comity_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AuditService/GetTiles',
+            comity_dot_v1_dot_audit__service__pb2.GetTilesRequest.SerializeToString,
+            comity_dot_v1_dot_audit__service__pb2.GetTilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusionProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AuditService/GetInclusionProof',
+            comity_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+            comity_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWitnessedLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AuditService/ListWitnessedLogs',
+            comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsRequest.SerializeToString,
+            comity_dot_v1_dot_audit__service__pb2.ListWitnessedLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSplitViews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.AuditService/ListSplitViews',
+            comity_dot_v1_dot_audit__service__pb2.ListSplitViewsRequest.SerializeToString,
+            comity_dot_v1_dot_audit__service__pb2.ListSplitViewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

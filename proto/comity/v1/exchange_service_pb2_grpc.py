@@ -55,6 +55,16 @@ class ExchangeServiceStub:
                 request_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
                 _registered_method=True)
+        self.AddCosignature = channel.unary_unary(
+                '/comity.v1.ExchangeService/AddCosignature',
+                request_serializer=comity_dot_v1_dot_exchange__service__pb2.AddCosignatureRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.AddCosignatureResponse.FromString,
+                _registered_method=True)
+        self.ShareCheckpoints = channel.unary_unary(
+                '/comity.v1.ExchangeService/ShareCheckpoints',
+                request_serializer=comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsResponse.FromString,
+                _registered_method=True)
 
 
 class ExchangeServiceServicer:
@@ -96,6 +106,24 @@ class ExchangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddCosignature(self, request, context):
+        """Takes the caller's cosignature under a checkpoint of this institute's log.
+
+        Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
+        published any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShareCheckpoints(self, request, context):
+        """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
+        that shows one history here and another there is found out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExchangeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -118,6 +146,16 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.ListLedger,
                     request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.FromString,
                     response_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.SerializeToString,
+            ),
+            'AddCosignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddCosignature,
+                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.AddCosignatureRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.AddCosignatureResponse.SerializeToString,
+            ),
+            'ShareCheckpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShareCheckpoints,
+                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -229,6 +267,60 @@ class ExchangeService:
             '/comity.v1.ExchangeService/ListLedger',
             comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
             comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddCosignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.ExchangeService/AddCosignature',
+            comity_dot_v1_dot_exchange__service__pb2.AddCosignatureRequest.SerializeToString,
+            comity_dot_v1_dot_exchange__service__pb2.AddCosignatureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShareCheckpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.ExchangeService/ShareCheckpoints',
+            comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsRequest.SerializeToString,
+            comity_dot_v1_dot_exchange__service__pb2.ShareCheckpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

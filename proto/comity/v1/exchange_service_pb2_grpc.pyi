@@ -50,6 +50,16 @@ class ExchangeServiceStub:
     """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
     this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
     """
+    AddCosignature: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]
+    """Takes the caller's cosignature under a checkpoint of this institute's log.
+
+    Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
+    published any more.
+    """
+    ShareCheckpoints: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.ShareCheckpointsRequest, _exchange_service_pb2.ShareCheckpointsResponse]
+    """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
+    that shows one history here and another there is found out.
+    """
 
 @_typing.type_check_only
 class ExchangeServiceAsyncStub(ExchangeServiceStub):
@@ -72,6 +82,16 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     ListLedger: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ListLedgerRequest, _exchange_service_pb2.ListLedgerResponse]  # type: ignore[assignment]
     """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
     this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+    """
+    AddCosignature: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]  # type: ignore[assignment]
+    """Takes the caller's cosignature under a checkpoint of this institute's log.
+
+    Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
+    published any more.
+    """
+    ShareCheckpoints: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ShareCheckpointsRequest, _exchange_service_pb2.ShareCheckpointsResponse]  # type: ignore[assignment]
+    """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
+    that shows one history here and another there is found out.
     """
 
 class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,6 +136,28 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_exchange_service_pb2.ListLedgerResponse, _abc.Awaitable[_exchange_service_pb2.ListLedgerResponse]]:
         """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
         this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+        """
+
+    @_abc_1.abstractmethod
+    def AddCosignature(
+        self,
+        request: _exchange_service_pb2.AddCosignatureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_service_pb2.AddCosignatureResponse, _abc.Awaitable[_exchange_service_pb2.AddCosignatureResponse]]:
+        """Takes the caller's cosignature under a checkpoint of this institute's log.
+
+        Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
+        published any more.
+        """
+
+    @_abc_1.abstractmethod
+    def ShareCheckpoints(
+        self,
+        request: _exchange_service_pb2.ShareCheckpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_service_pb2.ShareCheckpointsResponse, _abc.Awaitable[_exchange_service_pb2.ShareCheckpointsResponse]]:
+        """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
+        that shows one history here and another there is found out.
         """
 
 def add_ExchangeServiceServicer_to_server(servicer: ExchangeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
