@@ -17,6 +17,8 @@
     │   ├── BadReceipt              a receipt that does not fit what was sent
     │   ├── BadCursor               not a cursor or page token of this node
     │   ├── BadBundle               not a trust bundle
+    │   ├── BadNote                 not a signed note, or not the verifier key of one
+    │   ├── BadCheckpoint           not a log's checkpoint
     │   ├── BadTile                 no tile of a log, or one whose bytes are not what they must be
     │   ├── BadProof                no proof of a Merkle tree, or one that leads to another root
     │   └── BadPolicy               does not parse, or does not validate against the schema
@@ -159,6 +161,18 @@ class BadBundle(InvalidInput):
     """Not a trust bundle."""
 
     reason = "BAD_BUNDLE"
+
+
+class BadNote(InvalidInput):
+    """Not a signed note, a line of one, or a verifier key."""
+
+    reason = "BAD_NOTE"
+
+
+class BadCheckpoint(InvalidInput):
+    """A signed note that is not a log's checkpoint."""
+
+    reason = "BAD_CHECKPOINT"
 
 
 class BadTile(InvalidInput):

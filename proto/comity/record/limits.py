@@ -74,3 +74,9 @@ MAX_CURSOR_CHARS: Final = 256
 
 MAX_ENTRY_BYTES: Final = 65_535
 """An entry of a log: its length is written in two bytes (C2SP tlog-tiles)."""
+
+MAX_NOTE_BYTES: Final = 256 << 10
+"""A signed note: a short text and MAX_NOTE_SIGNATURES lines of ML-DSA-44, 3.3 KB each."""
+
+MAX_NOTE_SIGNATURES: Final = 64
+"""Signatures on a note: C2SP signed-note asks for 16 or more; each of a known key is verified."""
