@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from comity.client.profile import Profile
-from comity.node.authority import NODE_LIFETIME
 from comity.node.home import Home
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
@@ -44,7 +42,7 @@ def test_home_keeps_folders_and_keys_from_others(home: Home) -> None:
     assert home.path.stat().st_mode & 0o777 == 0o700
     assert (home.path / "keys").stat().st_mode & 0o777 == 0o700
     keys = sorted((home.path / "keys").iterdir())
-    assert [k.name for k in keys] == ["ca.key", "log.key", "node.key", "record.key", "witness.key"]
+    assert [k.name for k in keys] == ["ca.key", "log.key", "node.pem", "record.key", "witness.key"]
     assert {k.stat().st_mode & 0o777 for k in keys} == {0o600}
     assert len({k.read_bytes() for k in keys}) == 5
 
@@ -171,7 +169,7 @@ def test_certificates_satisfy_openssl_for_their_purpose(home: Home, tmp_path: Pa
     authority = home.path / "certificates" / "ca.pem"
     person = tmp_path / "ada.pem"
     person.write_text(home.grant(Role.ANALYST, "ada").certificate)
-    node = home.path / "certificates" / "node.pem"
+    node = home.path / "keys" / "node.pem"
 
     def verify(purpose: str, leaf: Path) -> bool:
         command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile"]
@@ -200,18 +198,6 @@ def test_grant_is_for_people_with_names(home: Home, role: Role, name: str) -> No
         home.grant(role, name)
 
 
-def test_node_certificate_is_renewed_in_the_last_third_of_its_life(home: Home) -> None:
-    now = datetime.now(UTC)
-    first = home.node_identity(now)
-    assert home.node_identity(now + NODE_LIFETIME * 0.6) == first
-    certificate, key = home.node_identity(now + NODE_LIFETIME * 0.7)
-    assert key == first[1]
-    expiry = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-    assert expiry > now + NODE_LIFETIME * 1.6
-    assert (home.path / "certificates" / "node.pem").read_bytes() == certificate
-    assert len(list((home.path / "certificates").iterdir())) == 2
-
-
 def test_authority_signs_for_its_own_institute_only(home: Home, tmp_path: Path) -> None:
     other = make_home(tmp_path / "ca", institute="ca.aisi.example")
     with pytest.raises(InvalidInput, match=f"expected an identity of {UK}"):
@@ -220,6 +206,6 @@ def test_authority_signs_for_its_own_institute_only(home: Home, tmp_path: Path) 
 
 def test_authority_with_another_key_is_refused(home: Home) -> None:
     keys = home.path / "keys"
-    (keys / "ca.key").write_bytes((keys / "node.key").read_bytes())
+    (keys / "ca.key").write_bytes((keys / "node.pem").read_bytes())
     with pytest.raises(BadConfig, match="got another"):
         _ = home.authority

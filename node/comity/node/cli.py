@@ -14,6 +14,7 @@ import typer
 
 from comity.client.terminal import command_group, out, run
 from comity.node.commands import (
+    certificate,
     explain,
     peers,
     policy,
@@ -61,6 +62,7 @@ setup.register(app)
 serve.register(app)
 publish.register(app)
 standing.register(app)
+app.add_typer(certificate.app, name="certificate")
 app.add_typer(peers.app, name="peers")
 app.add_typer(policy.app, name="policy")
 app.add_typer(treaty.app, name="treaty")

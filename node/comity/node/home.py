@@ -2,37 +2,35 @@
 
     comity.toml               settings
     keys/ca.key               signs certificates of the institute's people and node
-    keys/node.key             speaks TLS
+    keys/node.pem             speaks TLS: private key and certificate
     keys/record.key           signs records and receipts
     keys/log.key              signs checkpoints
     keys/witness.key          cosigns checkpoints of other logs
     certificates/ca.pem
-    certificates/node.pem
     comity.db                 the database, unless the settings name another
 
 Invariants: a home is made whole or not at all, and never over another; folders are 0700 and keys
-0600; the five keys differ. ``node.pem`` is renewed in the last third of its life, for the same
-key, so that a node which is left alone does not fall silent.
+0600; the five keys differ. The node's key and certificate are one file, so that they belong
+together whenever a crash comes; ``renewal`` replaces it.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from comity.client.profile import Profile
-from comity.node.authority import NODE_LIFETIME, Authority
+from comity.node.authority import Authority, Svid
+from comity.node.disk import replace_secret
 from comity.node.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
@@ -40,7 +38,8 @@ from comity.record.keys import SigningKey, private_pem, read_secret, write_secre
 from comity.record.note import LOG_KEY, WITNESS_KEY, verifier_key
 from comity.record.spiffe import Role, SpiffeId
 
-_RENEWAL: Final = NODE_LIFETIME / 3
+NODE_FILE: Final = "node.pem"
+_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class Home:
@@ -98,6 +97,11 @@ class Home:
         return self.settings.institute
 
     @property
+    def keys(self) -> Path:
+        """The folder of the private keys."""
+        return self.path / "keys"
+
+    @property
     def authority(self) -> Authority:
         """The institute's CA.
 
@@ -105,8 +109,21 @@ class Home:
             BadConfig: a file is missing, readable by others, or not what it should be.
 
         """
+        key = self._key("ca")
+        if not key.exists():
+            hint = "for the node's certificate: comity-node certificate renew --ca-key FILE"
+            raise BadConfig("the key of the institute's CA is not here", field=str(key), hint=hint)
+        return self.authority_with(key)
+
+    def authority_with(self, key: Path) -> Authority:
+        """Return the institute's CA, with its private key from a file that is not in the home.
+
+        Raises:
+            BadConfig: as ``authority``.
+
+        """
         certificate = _read(self._certificate("ca"))
-        return Authority.load(self.institute, certificate, read_secret(self._key("ca")))
+        return Authority.load(self.institute, certificate, read_secret(key))
 
     @property
     def node_id(self) -> SpiffeId:
@@ -151,22 +168,27 @@ class Home:
         """Return the key that cosigns checkpoints of other institutes' logs."""
         return _load_ed25519(self._key("witness"))
 
-    def node_identity(self, now: datetime | None = None) -> tuple[bytes, bytes]:
-        """Return the node's certificate and private key, both PEM.
-
-        Renews the certificate if less than a third of its life is left.
+    def node_identity(self) -> tuple[bytes, bytes]:
+        """Return the node's certificate and private key as they are now, both PEM.
 
         Raises:
-            BadConfig: a file is missing, readable by others, or not what it should be.
+            BadConfig: the file is missing, readable by others, or not what it should be.
 
         """
-        file, key = self._certificate("node"), read_secret(self._key("node"))
-        certificate = _read(file)
-        expiry = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-        if expiry - (now or datetime.now(UTC)) < _RENEWAL:
-            certificate = self.authority.certify(self.node_id, _public_key(key), now=now)
-            _replace(file, certificate)
-        return certificate, key
+        file = self.keys / NODE_FILE
+        key, separator, certificate = read_secret(file).partition(_CERTIFICATE)
+        if not (key and separator):
+            raise BadConfig("expected a private key and its certificate in PEM", field=str(file))
+        return separator + certificate, key
+
+    def save_node_identity(self, svid: Svid) -> None:
+        """Replace the node's certificate and private key; open connections keep the old ones.
+
+        Raises:
+            BadConfig: the file cannot be written; it is as it was.
+
+        """
+        replace_secret(self.keys / NODE_FILE, svid.private_key + svid.certificate)
 
     def grant(self, role: Role, name: str) -> Profile:
         """Return a new profile, valid for a year, for a person of this institute.
@@ -186,7 +208,7 @@ class Home:
         return Profile(who, self.bundle(), svid.certificate.decode(), svid.private_key.decode())
 
     def _key(self, name: str) -> Path:
-        return self.path / "keys" / f"{name}.key"
+        return self.keys / f"{name}.key"
 
     def _certificate(self, name: str) -> Path:
         return self.path / "certificates" / f"{name}.pem"
@@ -231,12 +253,11 @@ def _write_keys(draft: Path, institute: str) -> None:
     node = authority.issue(SpiffeId(institute, Role.NODE))
     certificate, private_key = authority.pem()
     write_secret(keys / "ca.key", private_key)
-    write_secret(keys / "node.key", node.private_key)
+    write_secret(keys / NODE_FILE, node.private_key + node.certificate)
     SigningKey.generate().save(keys / "record.key")
     write_secret(keys / "log.key", private_pem(ed25519.Ed25519PrivateKey.generate()))
     write_secret(keys / "witness.key", private_pem(ed25519.Ed25519PrivateKey.generate()))
     (certificates / "ca.pem").write_bytes(certificate)
-    (certificates / "node.pem").write_bytes(node.certificate)
 
 
 def _load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
@@ -249,24 +270,8 @@ def _load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
     return private
 
 
-def _public_key(pem: bytes) -> ec.EllipticCurvePublicKey:
-    public = serialization.load_pem_private_key(pem, password=None).public_key()
-    if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise BadConfig(f"expected an ECDSA P-256 node key, got {type(public).__name__}")
-    return public
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise BadConfig(f"cannot be read: {error.strerror}", field=str(path)) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(draft).replace(path)

@@ -4,13 +4,15 @@ Invariants: an unreachable or misbehaving peer delays nobody else; reconnection 
 jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
 dead; a peer that breaks the protocol, or sends MAX_BAD_IN_A_ROW bad records without a new good one,
 is cut off and backed off from, and since its bad records were receipted, it does not get to send
-them again.
+them again; once our certificate is renewed, and at least once a day, a stream gives way between two
+batches to one that begins where it was, so that certificates are checked before they end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -56,6 +58,9 @@ _LONGEST_PAUSE: Final = 16
 WRITE_SECONDS: Final = 60
 """How long a peer may leave what we send unread."""
 
+MAX_STREAM_SECONDS: Final = 86_400
+"""A connection is made anew this often, since only then the peer's certificate is checked."""
+
 READ_AHEAD: Final = 2
 """Batches received while one is being taken; each is at most one message."""
 
@@ -80,7 +85,8 @@ class Pull:
     async def _attempt(self) -> None:
         self._failures += 1
         try:
-            await self._pull()
+            while True:  # until something goes wrong
+                await self._pull()
         except grpc.RpcError as error:
             refusal = from_rpc(error)
             # the stated recovery: start anew; what is held already is stored once
@@ -105,16 +111,18 @@ class Pull:
         return random.uniform(0, longest)  # noqa: S311  jitter is no secret
 
     async def _pull(self) -> None:
+        """Keep a stream open until it is time to dial anew."""
         row = await in_thread(self._node.active_peer, self._peer)
-        certificate, private_key = self._node.home.node_identity()
-        async with open_channel(bundle_of(row), certificate, private_key) as channel:
+        identity = await in_thread(self._node.home.node_identity)
+        async with open_channel(bundle_of(row), *identity) as channel:
             call = rpc.ExchangeServiceStub(channel).Replicate()
             try:
-                await self._converse(call, row)
+                await self._converse(call, row, identity)
             finally:
                 call.cancel()
 
-    async def _converse(self, call: Any, row: PeerRow) -> None:
+    async def _converse(self, call: Any, row: PeerRow, identity: tuple[bytes, bytes]) -> None:
+        dialled = time.monotonic()
         await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
         await in_thread(self._note_contact)
@@ -130,6 +138,14 @@ class Pull:
                 elif kind != "heartbeat":
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
                 self._failures = 0
+                if await in_thread(self._is_stale, identity, dialled):
+                    self._log.info("dialling anew")
+                    return
+
+    def _is_stale(self, identity: tuple[bytes, bytes], dialled: float) -> bool:
+        """Whether the connection stands on a certificate that is, or may be, no longer in force."""
+        age = time.monotonic() - dialled
+        return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
 
     async def _accepted(self, call: Any) -> pb.Accepted:
         try:

@@ -25,6 +25,7 @@ from comity.node.credentials import server_credentials
 from comity.node.guard import Guard
 from comity.node.home import Home
 from comity.node.node import Node
+from comity.node.renewal import Renewal
 from comity.node.services.admin import AdminServicer
 from comity.node.services.audit import AuditServicer
 from comity.node.services.exchange import ExchangeServicer
@@ -79,7 +80,8 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
     """Run the node of ``home`` until SIGTERM or SIGINT; ``ready`` is told the bound address.
 
     Raises:
-        BadConfig: the address is taken, the database cannot be opened, or a key is missing.
+        BadConfig: the address is taken, the database cannot be opened, a key is missing, or the
+            node's certificate has ended and cannot be renewed.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -107,6 +109,8 @@ class Server:
         self._stopping = asyncio.Event()
         self._health = health.aio.HealthServicer()
         self._background = Background(node, self._bell)
+        self._renewal = Renewal(node.home, node.clock)
+        self._renewing: asyncio.Task[None] | None = None
         self._server = grpc.aio.server(
             interceptors=[Guard(node)],
             # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
@@ -116,6 +120,7 @@ class Server:
         self.address = ""
 
     async def __aenter__(self) -> Server:
+        await in_thread(self._renewal.start)
         self._add_services()
         listen = self._node.home.settings.listen
         credentials = server_credentials(self._node.home.node_identity, self._authorities)
@@ -127,6 +132,7 @@ class Server:
         self.address = f"{listen.rpartition(':')[0]}:{port}"
         await self._server.start()
         await self._background.__aenter__()
+        self._renewing = asyncio.create_task(self._renewal.run())
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         return self
 
@@ -134,6 +140,9 @@ class Server:
         await self._health.enter_graceful_shutdown()
         self._stopping.set()
         self._bell.ring()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
         await self._background.__aexit__()
         await self._server.stop(GRACE_SECONDS)
 

@@ -6,14 +6,15 @@ import asyncio
 from typing import Any
 
 import typer
-from cryptography import x509
 from sqlmodel import Session
 
-from comity.client.terminal import examples, print_fields, print_json
+from comity.client.terminal import err, examples, print_fields, print_json, text
+from comity.node.clock import to_datetime
 from comity.node.commands.peers import peer_value
 from comity.node.commands.workplace import Json, open_home, open_node
 from comity.node.logs import configure_logs
 from comity.node.node import Node
+from comity.node.renewal import Life, obstacle
 from comity.node.server import serve
 from comity.node.status import node_status
 from comity.record.bundle import spoken
@@ -31,9 +32,17 @@ def run(context: typer.Context) -> None:
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show how the node is: records, log, policy, peers, and when its certificate ends."""
-    with open_node(context) as node, node.store.read() as session:
-        value = _value(node, session)
+    """Show how the node is: records, log, policy, peers, and when its certificate ends.
+
+    A certificate that is due and cannot be renewed is told on stderr.
+    """
+    with open_node(context) as node:
+        with node.store.read() as session:
+            value = _value(node, session)
+        problem = obstacle(node.home, to_datetime(node.clock()))
+    if problem is not None:
+        err.print(text(f"warning: the certificate cannot be renewed: {problem}"), soft_wrap=True)
+        err.print(text(f"hint: {problem.hint}"), soft_wrap=True)
     if as_json:
         print_json(value)
         return
@@ -49,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _value(node: Node, session: Session) -> dict[str, Any]:
-    certificate = x509.load_pem_x509_certificate(node.home.node_identity()[0])
+    life = Life.of(node.home)
     settings, counted = node.home.settings, node_status(session, node.institute)
     return {
         "institute": node.institute,
@@ -58,7 +67,8 @@ def _value(node: Node, session: Session) -> dict[str, Any]:
         "address": settings.address,
         "database": settings.database.render_as_string(hide_password=True),
         "fingerprint": node.bundle.fingerprint,
-        "certificateExpiry": format_time(certificate.not_valid_after_utc),
+        "certificateExpiry": format_time(life.end),
+        "certificateRenewal": format_time(life.due),
         "records": counted.records,
         "logSize": counted.log_size,
         "policyDigest": counted.policy_digest,

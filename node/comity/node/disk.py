@@ -1,0 +1,74 @@
+"""Files of a home that change while the node runs.
+
+Invariants: such a file is replaced whole or not at all, is on disk when the call returns, and is
+readable by its owner only; processes that share the folder take turns.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from comity.record.errors import BadConfig
+
+_LOCK: Final = ".lock"
+
+
+def replace_secret(path: Path, data: bytes) -> None:
+    """Put ``data`` in place of what ``path`` held, mode 0600, synced to disk.
+
+    Raises:
+        BadConfig: the folder cannot be written; the file is as it was.
+    """
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(draft).unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process is in here for the same folder.
+
+    Raises:
+        BadConfig: the folder cannot be written.
+    """
+    try:
+        # a file of its own, since network file systems do not lock folders
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise BadConfig(f"cannot be locked: {error.strerror}", field=str(folder)) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename is on disk once its folder is
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
