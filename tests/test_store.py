@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, col, select
 
-from comity.node.shelf import last_number
+from comity.node.rows import last_number
 from comity.node.store import Store
 from comity.node.tlog.tables import LogEntry
 from comity.record.errors import BadConfig

@@ -17,7 +17,7 @@ from dataclasses import replace
 from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, col, select
 
-from comity.node.shelf import last_number
+from comity.node.rows import last_number
 from comity.node.tables import Decision, HandlingClass, PeerRow, Ruling
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing

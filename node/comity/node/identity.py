@@ -50,8 +50,9 @@ class Callers:
     own: frozenset[Role]
     peers: frozenset[Role] = _NOBODY
 
-    def __str__(self) -> str:
-        sides = ((self.own, "this institute"), (self.peers, "a peer"))
+    def words(self, institute: str) -> str:
+        """Say who they are at the node of ``institute``."""
+        sides = ((self.own, institute), (self.peers, "a peer"))
         return ", or ".join(f"{' or '.join(sorted(r))} of {whose}" for r, whose in sides if r)
 
 
@@ -142,8 +143,8 @@ def authorise(caller: SpiffeId, method: str, institute: str) -> None:
     if callers is None:
         raise Forbidden(f"expected a method of this node, got {method:.200}")
     if caller.role not in (callers.own if caller.institute == institute else callers.peers):
-        message = f"{method}: expected {callers}, got {caller.role} of {caller.institute}"
-        raise Forbidden(message)
+        expected, got = callers.words(institute), f"{caller.role} of {caller.institute}"
+        raise Forbidden(f"{method}: expected {expected}, got {got}")
 
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from comity.node.clock import Clock, to_datetime
 from comity.node.intake import Arrival, Intake, too_many_classes
 from comity.node.quarantine import Refusal, quarantine, waiting_records
-from comity.node.shelf import last_number
+from comity.node.rows import last_number
 from comity.node.store import Store
 from comity.node.tables import PeerRow, Quarantine, ReceiptRow
 from comity.record import ijson

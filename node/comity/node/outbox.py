@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from comity.node.cursor import make_cursor, read_cursor
 from comity.node.peers import bundle_of
 from comity.node.reckoning import reckon_receipt
-from comity.node.shelf import last_number
+from comity.node.rows import last_number
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, ReceiptRow, RecordRow, Release
 from comity.record.bundle import Keyring
 from comity.record.envelope import STATEMENT_TYPE, Envelope

@@ -35,7 +35,7 @@ from comity.node.allowance import limits, uses_standing
 from comity.node.decisions import decide_classes, stamp
 from comity.node.peers import facts_of
 from comity.node.reckoning import move_window, reckon_released, window_has_moved
-from comity.node.shelf import last_number
+from comity.node.rows import last_number
 from comity.node.tables import (
     Decision,
     HandlingClass,

@@ -6,18 +6,18 @@ header's part comes before its sections' parts; standing and the log change with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, update
+from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.classes import ClassKey
 from comity.node.clock import to_milliseconds
 from comity.node.reckoning import reckon_records
+from comity.node.rows import insert_rows, last_number
 from comity.node.tables import HEADER, Part, PartDomain, RecordRow, RecordTag
-from comity.node.tlog.tables import LogEntry
+from comity.node.tlog import tree
 from comity.node.words import header_words, model_words, section_words
 from comity.record.log import leaf
 from comity.record.record import OpenedRecord
@@ -34,8 +34,9 @@ class Shelf:
         self._class_ids = class_ids
         self._now = now
         self._rows: dict[type[SQLModel], list[dict[str, Any]]] = {
-            table: [] for table in (RecordRow, RecordTag, Part, PartDomain, LogEntry)
+            table: [] for table in (RecordRow, RecordTag, Part, PartDomain)
         }
+        self._logged: list[tree.Entry] = []
         self._touched: set[tuple[str, str]] = set()
         self._record_seq: int = last_number(session, RecordRow.record_seq)
         self._part_id: int = last_number(session, Part.part_id)
@@ -66,7 +67,8 @@ class Shelf:
         for tag in set(predicate.tags):
             self._rows[RecordTag].append({"tag": tag, "record_seq": self._record_seq})
         if own:
-            self._log(arrival)
+            body = leaf(arrival.opened.record.envelope, arrival.key)
+            self._logged.append(tree.Entry(arrival.opened.record_id, body))
         return self._record_seq
 
     def add_parts(self, arrival: Arrival, record_seq: int, sections: set[int]) -> None:
@@ -96,16 +98,9 @@ class Shelf:
         for table, rows in self._rows.items():
             if rows:
                 insert_rows(self._session, table, rows)
+        if self._logged:
+            tree.append(self._session, self._logged)
         reckon_records(self._session, self._touched | self._mark_superseded(), self._now)
-
-    def _log(self, arrival: Arrival) -> None:
-        entries = self._rows[LogEntry]
-        if not entries:
-            self._log_index = last_number(self._session, LogEntry.log_index, default=-1)
-        self._log_index += 1
-        body = leaf(arrival.opened.record.envelope, arrival.key)
-        record_id = arrival.opened.record_id
-        entries.append({"log_index": self._log_index, "record_id": record_id, "leaf": body})
 
     def _mark_superseded(self) -> set[tuple[str, str]]:
         """Mark records that have been superseded; return their (issuer, subject)."""
@@ -122,26 +117,6 @@ class Shelf:
             change = update(RecordRow).where(*which).values(superseded=True)
             self._session.connection().execute(change)
         return found
-
-
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that hold every column in the driver's own types.
-
-    Goes past SQLAlchemy's processing of each parameter, which costs more than SQLite does.
-    """
-    connection = session.connection()
-    names = ", ".join(rows[0])
-    form = ":{}" if connection.dialect.name == "sqlite" else "%({})s"
-    values = ", ".join(form.format(name) for name in rows[0])
-    # names of tables and columns are this module's own, never input
-    into = f"INSERT INTO {table.__tablename__} ({names})"
-    connection.exec_driver_sql(f"{into} VALUES ({values})", rows)
-
-
-def last_number(session: Session, column: Any, default: int = 0) -> int:
-    """Return the highest row number in use, or ``default`` where there is no row."""
-    number: int | None = session.exec(select(func.max(column))).one()
-    return default if number is None else number
 
 
 def _subject(arrival: Arrival) -> str:

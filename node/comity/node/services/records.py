@@ -12,8 +12,8 @@ from comity.node.bell import Bell
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_page_token, read_page_token
 from comity.node.node import Node
+from comity.node.rows import last_number
 from comity.node.search import NEWEST, arrived, disclosures_of, find_record, search
-from comity.node.shelf import last_number
 from comity.node.tables import RecordRow
 from comity.node.threads import in_thread
 from comity.record.envelope import STATEMENT_TYPE, Envelope
