@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from comity.record.errors import BadCheckpoint, LimitExceeded, UnknownKey
+from comity.record.errors import BadCheckpoint, InvalidInput, LimitExceeded, UnknownKey
 from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE
 from comity.record.note import Note, NoteSigner, Verifier, decode_base64, verify
 
@@ -93,15 +93,15 @@ def open_checkpoint(data: bytes, log_keys: Iterable[Verifier]) -> tuple[Checkpoi
     return checkpoint, note
 
 
-def parse_size(text: str, field: str) -> int:
+def parse_size(text: str, field: str, error: type[InvalidInput] = BadCheckpoint) -> int:
     """Read a tree size or leaf index: decimal, without leading zeros.
 
     Raises:
         LimitExceeded: above MAX_TREE_SIZE.
-        BadCheckpoint: not a number so written.
+        InvalidInput: not a number so written; of class ``error``.
     """
     if not _NUMBER.fullmatch(text):
-        raise BadCheckpoint(f"expected a decimal number, got {text!r:.100}", field=field)
+        raise error(f"expected a decimal number, got {text!r:.100}", field=field)
     size = int(text)
     if size > MAX_TREE_SIZE:
         raise LimitExceeded("MAX_TREE_SIZE", MAX_TREE_SIZE, size, "leaves", field=field)

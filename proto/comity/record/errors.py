@@ -17,10 +17,16 @@
     │   ├── BadReceipt              a receipt that does not fit what was sent
     │   ├── BadCursor               not a cursor or page token of this node
     │   ├── BadBundle               not a trust bundle
+    │   ├── BadRoot                 not an institute's root, or one that does not follow the last
+    │   ├── ExpiredRoot             a root whose time is over: stale, not false
+    │   ├── RevokedKey              signed by a key that was not trusted any more
     │   ├── BadNote                 not a signed note, or not the verifier key of one
     │   ├── BadCheckpoint           not a log's checkpoint
     │   ├── BadTile                 no tile of a log, or one whose bytes are not what they must be
     │   ├── BadProof                no proof of a Merkle tree, or one that leads to another root
+    │   ├── BadEvidence             not a Sigstore bundle or trusted root, or of something else
+    │   ├── BadLogPolicy            not a policy of logs, witnesses and a quorum
+    │   ├── QuorumNotMet            fewer witnesses cosigned than the quorum asks for
     │   └── BadPolicy               does not parse, or does not validate against the schema
     ├── Unauthenticated             no certificate, or one that does not chain to its own institute
     ├── Forbidden                   identity known, call not allowed
@@ -163,6 +169,24 @@ class BadBundle(InvalidInput):
     reason = "BAD_BUNDLE"
 
 
+class BadRoot(InvalidInput):
+    """Not an institute's root, or one that does not follow from the version before."""
+
+    reason = "BAD_ROOT"
+
+
+class ExpiredRoot(InvalidInput):
+    """A root whose time is over: what it says is stale, not false."""
+
+    reason = "EXPIRED_ROOT"
+
+
+class RevokedKey(InvalidInput):
+    """A record of a revoked key that is not shown to stand in the log before the revocation."""
+
+    reason = "REVOKED_KEY"
+
+
 class BadNote(InvalidInput):
     """Not a signed note, a line of one, or a verifier key."""
 
@@ -185,6 +209,24 @@ class BadProof(InvalidInput):
     """A proof of a Merkle tree that cannot be made, or does not lead to the root."""
 
     reason = "BAD_PROOF"
+
+
+class BadEvidence(InvalidInput):
+    """Not a Sigstore bundle or trusted root as Comity writes it, or one of something else."""
+
+    reason = "BAD_EVIDENCE"
+
+
+class BadLogPolicy(InvalidInput):
+    """Not a policy of logs, witnesses and a quorum."""
+
+    reason = "BAD_LOG_POLICY"
+
+
+class QuorumNotMet(InvalidInput):
+    """A checkpoint that fewer witnesses cosigned than the quorum asks for."""
+
+    reason = "QUORUM_NOT_MET"
 
 
 class BadPolicy(InvalidInput):

@@ -63,6 +63,15 @@ MAX_TEMPLATES: Final = 8
 MAX_BUNDLE_BYTES: Final = 256 << 10
 """A trust bundle: some dozens of certificates and keys."""
 
+MAX_ROOT_BYTES: Final = 512 << 10
+"""A root: a trust bundle, MAX_ROOT_KEYS keys and twice as many signatures."""
+
+MAX_ROOT_KEYS: Final = 16
+"""Offline keys of an institute: each that signed is verified, and people hold them."""
+
+MAX_ROOT_VERSION: Final = 2**31 - 1
+"""A root's version: it is a column."""
+
 MAX_CLOCK_SKEW_SECONDS: Final = 300
 """How far ahead of this clock an issueTime may lie: NTP drift, not calendars."""
 
@@ -80,3 +89,15 @@ MAX_NOTE_BYTES: Final = 256 << 10
 
 MAX_NOTE_SIGNATURES: Final = 64
 """Signatures on a note: C2SP signed-note asks for 16 or more; each of a known key is verified."""
+
+MAX_SIGSTORE_BYTES: Final = 2 << 20
+"""A Sigstore bundle: a payload of MAX_PAYLOAD_BYTES in base64, a leaf, a proof, a checkpoint."""
+
+MAX_PROOF_HASHES: Final = 63
+"""Hashes of one Merkle proof: the most that C2SP tlog-witness lets a client send."""
+
+MAX_TLOG_PROOF_BYTES: Final = 512 << 10
+"""A proof that stands alone: a checkpoint (MAX_NOTE_BYTES), hashes, and extra data."""
+
+MAX_LOG_POLICY_BYTES: Final = 512 << 10
+"""A policy of logs and witnesses: MAX_PEERS of each, with ML-DSA-44 keys of 1.8 KB."""

@@ -1,0 +1,101 @@
+"""Proofs that stand alone: an entry's place in a log, and the log's checkpoint (C2SP tlog-proof).
+
+    c2sp.org/tlog-proof@v1
+    extra <base64>                     if there is extra data
+    index <decimal>
+    <base64 of a hash>                 leaf's sibling first, none in a log of one entry
+    <empty line>
+    <checkpoint, with its signatures and cosignatures>
+
+Invariants: the checkpoint is kept byte for byte; parsing proves nothing. The proof holds where
+``open_checkpoint`` or a policy accepts the checkpoint and ``verify_inclusion`` the hashes. Nobody
+has signed the extra data.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Final
+
+from comity.record.checkpoint import parse_size
+from comity.record.errors import BadProof, LimitExceeded
+from comity.record.limits import MAX_PROOF_HASHES, MAX_TLOG_PROOF_BYTES
+from comity.record.merkle import HASH_BYTES
+from comity.record.note import decode_base64
+
+_HEADER: Final = "c2sp.org/tlog-proof@v1"
+
+
+@dataclass(frozen=True, slots=True)
+class TlogProof:
+    """Index and inclusion proof of an entry in the tree of a checkpoint (a signed note in UTF-8).
+
+    ``extra`` is for whoever uses the format; None where there is no such line.
+    """
+
+    index: int
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+    extra: bytes | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> TlogProof:
+        """Read a proof; the checkpoint is not looked into.
+
+        Raises:
+            LimitExceeded: over MAX_TLOG_PROOF_BYTES or MAX_PROOF_HASHES, or an index over
+                MAX_TREE_SIZE.
+            BadProof: a line is missing or not as ``to_bytes`` writes it.
+        """
+        if len(data) > MAX_TLOG_PROOF_BYTES:
+            maximum = MAX_TLOG_PROOF_BYTES
+            raise LimitExceeded("MAX_TLOG_PROOF_BYTES", maximum, len(data), "bytes", field="proof")
+        head, blank, checkpoint = data.partition(b"\n\n")
+        lines = _lines(head)
+        if lines.pop(0) != _HEADER:
+            raise BadProof(f"expected the line {_HEADER} first", field="proof")
+        if not blank or not checkpoint:
+            raise BadProof("expected an empty line and a checkpoint", field="proof.checkpoint")
+        extra = None
+        if lines and lines[0].startswith("extra "):
+            extra = _base64(lines.pop(0).removeprefix("extra "), "proof.extra")
+        if not lines or not lines[0].startswith("index "):
+            raise BadProof("expected a line 'index <decimal>'", field="proof.index")
+        index = parse_size(lines.pop(0).removeprefix("index "), "proof.index", BadProof)
+        return cls(index, _hashes(lines), checkpoint, extra)
+
+    def to_bytes(self) -> bytes:
+        """Return the proof as it is sent and stored, in a file ``*.tlog-proof``."""
+        extra = [] if self.extra is None else [b"extra " + base64.b64encode(self.extra)]
+        hashes = [base64.b64encode(value) for value in self.hashes]
+        lines = [_HEADER.encode(), *extra, b"index %d" % self.index, *hashes, b"", self.checkpoint]
+        return b"\n".join(lines)
+
+
+def _lines(head: bytes) -> list[str]:
+    try:
+        return head.decode("ascii").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadProof(f"expected ASCII before the checkpoint: {error}", field="proof") from error
+
+
+def _hashes(lines: list[str]) -> tuple[bytes, ...]:
+    if len(lines) > MAX_PROOF_HASHES:
+        maximum, got = MAX_PROOF_HASHES, len(lines)
+        raise LimitExceeded("MAX_PROOF_HASHES", maximum, got, "hashes", field="proof.hashes")
+    hashes = []
+    for number, line in enumerate(lines):
+        field = f"proof.hashes[{number}]"
+        value = _base64(line, field)
+        if len(value) != HASH_BYTES:
+            raise BadProof(f"expected {HASH_BYTES} bytes, got {len(value)}", field=field)
+        hashes.append(value)
+    return tuple(hashes)
+
+
+def _base64(text: str, field: str) -> bytes:
+    data = decode_base64(text)
+    if data is None:
+        raise BadProof(f"expected base64, got {text!r:.100}", field=field)
+    return data
