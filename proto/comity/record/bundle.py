@@ -25,8 +25,8 @@ from comity.record import ijson
 from comity.record.content import Line
 from comity.record.errors import BadBundle, InvalidInput, LimitExceeded, UnknownKey
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_BUNDLE_BYTES
-from comity.record.models import Model, describe
+from comity.record.limits import MAX_BUNDLE_BYTES, MAX_JSON_INTEGER
+from comity.record.models import Integer, Model, describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
 
@@ -77,10 +77,15 @@ class SpiffeBundle(Model):
 
 
 class PublicRecordKey(Model):
-    """A record key: ``keyid`` is its OpenSSH fingerprint, ``publicKey`` SPKI in PEM."""
+    """A record key: ``keyid`` is its OpenSSH fingerprint, ``publicKey`` SPKI in PEM.
+
+    ``revokedFrom`` is an index of the institute's log: what the key signed and stands in the log
+    before it is good, anything else is not. None where the key is not revoked.
+    """
 
     keyid: Line
     public_key: str
+    revoked_from: Annotated[Integer, Field(ge=0, le=MAX_JSON_INTEGER)] | None = None
 
 
 class TrustBundle(Model):
@@ -140,7 +145,15 @@ class TrustBundle(Model):
             raise LimitExceeded(
                 "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES, len(data), "bytes", field="bundle"
             )
-        value: Any = ijson.loads(data, field="bundle")
+        return cls.from_value(ijson.loads(data, field="bundle"))
+
+    @classmethod
+    def from_value(cls, value: Any) -> TrustBundle:
+        """Read a bundle's parsed JSON.
+
+        Raises:
+            BadBundle: as ``from_json``.
+        """
         try:
             return cls.parse(value)
         except ValidationError as error:
