@@ -15,6 +15,8 @@ from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.policies.facts import PeerStatus
 from comity.record.errors import LimitExceeded, NotFound
+from comity.record.tlog_proof import TlogProof
+from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
@@ -36,7 +38,8 @@ def ask_standing(node: Node, peer: str) -> pb.GetStandingResponse:
         ComityError: it refuses, with its reason.
     """
 
-    async def question(stub: rpc.ExchangeServiceAsyncStub) -> pb.GetStandingResponse:
+    async def question(channel: grpc.aio.Channel) -> pb.GetStandingResponse:
+        stub = rpc.ExchangeServiceStub(channel)
         return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
 
     return _ask(node, peer, question)
@@ -50,7 +53,8 @@ def ask_ledger(node: Node, peer: str) -> tuple[list[Given], list[Taken]]:
         MalformedEnvelope: a receipt without exactly one signature.
     """
 
-    async def question(stub: rpc.ExchangeServiceAsyncStub) -> list[pb.LedgerEntry]:
+    async def question(channel: grpc.aio.Channel) -> list[pb.LedgerEntry]:
+        stub = rpc.ExchangeServiceStub(channel)
         entries: list[pb.LedgerEntry] = []
         token = ""
         while True:
@@ -69,8 +73,23 @@ def ask_ledger(node: Node, peer: str) -> tuple[list[Given], list[Taken]]:
     return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
 
 
+def ask_inclusion(node: Node, peer: str, record_id: str) -> TlogProof:
+    """Return what a peer shows for a record's place in its log, unverified.
+
+    Raises: as ``ask_standing``; also
+        LimitExceeded, BadProof: not a tlog-proof.
+    """
+
+    async def question(channel: grpc.aio.Channel) -> bytes:
+        request = audit_service_pb2.GetInclusionProofRequest(record_id=record_id)
+        stub = audit_service_pb2_grpc.AuditServiceStub(channel)
+        return (await stub.GetInclusionProof(request, timeout=ANSWER_SECONDS)).proof
+
+    return TlogProof.parse(_ask(node, peer, question))
+
+
 def _ask(
-    node: Node, peer: str, question: Callable[[rpc.ExchangeServiceAsyncStub], Awaitable[Answer]]
+    node: Node, peer: str, question: Callable[[grpc.aio.Channel], Awaitable[Answer]]
 ) -> Answer:
     with node.store.read() as session:
         row = get_peer(session, peer)
@@ -80,7 +99,7 @@ def _ask(
     async def converse() -> Answer:
         async with open_channel(bundle_of(row), *node.home.node_identity()) as channel:
             try:
-                return await question(rpc.ExchangeServiceStub(channel))
+                return await question(channel)
             except grpc.RpcError as error:
                 raise from_rpc(error) from error
 

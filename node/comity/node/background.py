@@ -1,4 +1,4 @@
-"""Background work of a running node: pulling from every peer, and releasing what became due.
+"""Background work of a running node: pulling from every peer, releasing what became due, signing.
 
 Invariants: each peer is pulled from by one process of those that share a database; a peer that is
 added, suspended or removed counts within seconds, without a restart; embargoes that end and
@@ -47,6 +47,7 @@ class Background:
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._watch_peers()),
             asyncio.create_task(self._keep_releasing()),
+            asyncio.create_task(self._keep_signing()),
         ]
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,6 +90,15 @@ class Background:
                 log.exception("cannot release")
             await self._bell.wait(heard, RELEASE_SECONDS)
             await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _keep_signing(self) -> None:
+        while True:
+            try:
+                if await in_thread(self._node.signer.sign):
+                    self._bell.ring()
+            except Exception:
+                log.exception("cannot sign a checkpoint")
+            await asyncio.sleep(self._node.home.settings.log.checkpoint_seconds)
 
     def _follow(self, wanted: dict[str, str]) -> None:
         """Pull from exactly the wanted peers; a peer whose bundle changed is dialled anew."""

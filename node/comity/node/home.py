@@ -35,7 +35,7 @@ from comity.node.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
-from comity.record.note import LOG_KEY, WITNESS_KEY, verifier_key
+from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner, verifier_key
 from comity.record.spiffe import Role, SpiffeId
 
 NODE_FILE: Final = "node.pem"
@@ -167,6 +167,14 @@ class Home:
     def witness_key(self) -> ed25519.Ed25519PrivateKey:
         """Return the key that cosigns checkpoints of other institutes' logs."""
         return _load_ed25519(self._key("witness"))
+
+    def log_signers(self) -> list[NoteSigner]:
+        """Return what signs checkpoints of this institute's log, the newest key first."""
+        return [NoteSigner(f"log.{self.institute}", LOG_KEY, self.log_key())]
+
+    def witness_signers(self) -> list[NoteSigner]:
+        """Return what cosigns checkpoints of other institutes' logs, the newest key first."""
+        return [NoteSigner(f"witness.{self.institute}", WITNESS_KEY, self.witness_key())]
 
     def node_identity(self) -> tuple[bytes, bytes]:
         """Return the node's certificate and private key as they are now, both PEM.

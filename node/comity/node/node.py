@@ -33,6 +33,7 @@ from comity.node.release import is_due, release_to
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
 from comity.node.tables import PeerRow, TreatyRow
+from comity.node.tlog.signer import Signer
 from comity.node.tlog.tables import LogEntry
 from comity.node.treaties import add_treaty, end_treaty
 from comity.policies.facts import PeerStatus
@@ -65,6 +66,7 @@ class Node:
         self._keep_terms()
         self.key = home.record_key()
         self.intake = Intake(self.institute, clock)
+        self.signer = Signer(self.store, home.log_signers, clock)
         self.inbox = Inbox(self.store, self.intake, self.key, self.keyring, clock)
 
     def _keep_terms(self) -> None:

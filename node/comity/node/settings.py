@@ -8,6 +8,8 @@
     en = "AI Security Institute"
     [replication]
     heartbeat_seconds = 10
+    [log]
+    checkpoint_seconds = 1
     [standing]
     window_days = 365
     [standing.weights]
@@ -76,6 +78,10 @@ heartbeat_seconds = 10
 # Seconds before a lost peer is called again: doubles from the least to the most.
 retry_min_seconds = 1
 retry_max_seconds = 60
+
+[log]
+# Seconds after which the log's newest records are in a signed checkpoint, at the latest.
+checkpoint_seconds = 1
 
 [standing]
 # Days for which what was received and given counts as recent.
@@ -153,6 +159,12 @@ class Replication(_Table):
         return self
 
 
+class Log(_Table):
+    """How the log is shown. ``checkpoint_seconds`` is 1 to 3600."""
+
+    checkpoint_seconds: _Seconds = 1
+
+
 class Standing(_Table):
     """How standing is counted; ``comity.node.standing`` has the rule.
 
@@ -175,6 +187,7 @@ class Settings(_Table):
     listen: _Address = ""
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
     replication: Replication = Replication()
+    log: Log = Log()
     standing: Standing = Standing()
 
     @property
@@ -257,7 +270,11 @@ def _read(file: Path) -> str:
 def _refusal(error: ValidationError, file: Path) -> BadConfig:
     path, message = describe(error)
     if message == "unknown field":
-        tables: dict[str, type[_Table]] = {"replication": Replication, "standing": Standing}
+        tables: dict[str, type[_Table]] = {
+            "replication": Replication,
+            "log": Log,
+            "standing": Standing,
+        }
         table = tables.get(path.split(".")[1], Settings)
         message = f"unknown key; expected one of {', '.join(table.model_fields)}"
     return BadConfig(message, field=f"{file}: {path.lstrip('.')}".removesuffix(": "))

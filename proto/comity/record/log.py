@@ -1,4 +1,4 @@
-"""What an institute's log holds of a record: a leaf without content (RFC 6962, Rekor v2).
+"""An institute's log: its name, what it holds of a record, and that it holds it (Rekor v2).
 
 A leaf is the JCS form of a ``hashedrekord`` 0.0.2: the SHA-256 of the PAE, the DER signature and
 the public key. The record's nonce makes the digest unguessable, so that every peer may see the
@@ -9,31 +9,66 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 
 from cryptography.hazmat.primitives import serialization
 
 from comity.record import ijson
+from comity.record.checkpoint import Checkpoint, open_checkpoint
 from comity.record.envelope import Envelope, pae
+from comity.record.errors import BadCheckpoint
 from comity.record.keys import RecordKey
+from comity.record.merkle import leaf_hash, verify_inclusion
+from comity.record.note import Verifier
+from comity.record.tlog_proof import TlogProof
+
+
+def origin(institute: str) -> str:
+    """Return the name of an institute's log: a bare host name, which cosign requires."""
+    return f"log.{institute}"
 
 
 def leaf(envelope: Envelope, key: RecordKey) -> bytes:
     """Return the leaf of a record whose signature verifies under ``key``."""
-    digest = hashlib.sha256(pae(envelope.payload_type, envelope.payload)).digest()
+    return hashedrekord(pae(envelope.payload_type, envelope.payload), envelope.signature, key)
+
+
+def hashedrekord(message: bytes, signature: bytes, key: RecordKey) -> bytes:
+    """Return the leaf of any ``message`` with its DER signature, which verifies under ``key``."""
+    digest = hashlib.sha256(message).digest()
     verifier = {
         "keyDetails": "PKIX_ECDSA_P256_SHA_256",
         "publicKey": {"rawBytes": _public_der(key)},
     }
     body = {
         "data": {"algorithm": "SHA2_256", "digest": base64.b64encode(digest).decode()},
-        "signature": {
-            "content": base64.b64encode(envelope.signature).decode(),
-            "verifier": verifier,
-        },
+        "signature": {"content": base64.b64encode(signature).decode(), "verifier": verifier},
     }
     return ijson.canonical(
         {"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": body}}
     )
+
+
+def check_logged(
+    leaf: bytes, proof: TlogProof, institute: str, log_keys: Iterable[str]
+) -> Checkpoint:
+    """Check that a leaf stands in an institute's log; return the checkpoint that says so.
+
+    ``log_keys`` are verifier keys of the institute's own bundle.
+
+    Raises:
+        LimitExceeded, BadNote, BadSignature, UnknownKey: as ``open_checkpoint``.
+        BadCheckpoint: not a checkpoint, or of another log.
+        BadProof: the leaf does not stand at the proof's index.
+    """
+    verifiers = [Verifier.parse(key) for key in log_keys]
+    checkpoint, _ = open_checkpoint(proof.checkpoint, verifiers)
+    if checkpoint.origin != origin(institute):
+        message = f"expected a checkpoint of {origin(institute)}, got one of {checkpoint.origin}"
+        raise BadCheckpoint(message, field="checkpoint.origin")
+    found, size = leaf_hash(leaf), checkpoint.size
+    verify_inclusion(found, proof.index, size, proof.hashes, checkpoint.root)
+    return checkpoint
 
 
 def _public_der(key: RecordKey) -> str:

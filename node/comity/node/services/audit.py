@@ -8,8 +8,12 @@ from typing import Any, TypeVar
 from sqlmodel import Session
 
 from comity.node.audit import list_quarantine, list_receipts, list_releases
+from comity.node.guard import CALLER
 from comity.node.node import Node
 from comity.node.threads import in_thread
+from comity.node.tlog.inclusion import prove_inclusion
+from comity.node.tlog.proofs import consistency, newest_checkpoint, read_tiles
+from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2 as pb
 from comity.v1 import audit_service_pb2_grpc as rpc
 
@@ -41,8 +45,43 @@ class AuditServicer(rpc.AuditServiceServicer):
         """Return a page of refused records."""
         return await in_thread(self._read, list_quarantine, request)
 
+    async def GetCheckpoint(  # noqa: N802
+        self, request: pb.GetCheckpointRequest, context: Any
+    ) -> pb.GetCheckpointResponse:
+        """Return the newest checkpoint, and that it continues an older one."""
+        return await in_thread(self._read, _show_checkpoint, request)
+
+    async def GetTiles(  # noqa: N802
+        self, request: pb.GetTilesRequest, context: Any
+    ) -> pb.GetTilesResponse:
+        """Return tiles of the log."""
+        return await in_thread(self._read, _show_tiles, request)
+
+    async def GetInclusionProof(  # noqa: N802
+        self, request: pb.GetInclusionProofRequest, context: Any
+    ) -> pb.GetInclusionProofResponse:
+        """Return that a record stands in its issuer's log."""
+        ask = CALLER.get().institute == self._node.institute
+        proof = await in_thread(self._prove, request.record_id, ask)
+        return pb.GetInclusionProofResponse(proof=proof.to_bytes())
+
+    def _prove(self, record_id: str, ask: bool) -> TlogProof:
+        return prove_inclusion(self._node, record_id, ask=ask)
+
     def _read(
         self, read: Callable[[Session, Request, int], Response], request: Request
     ) -> Response:
         with self._node.store.read() as session:
             return read(session, request, self._node.clock())
+
+
+def _show_checkpoint(
+    session: Session, request: pb.GetCheckpointRequest, now: int
+) -> pb.GetCheckpointResponse:
+    shown = newest_checkpoint(session)
+    proof = consistency(session, request.old_size, shown.size)
+    return pb.GetCheckpointResponse(checkpoint=shown.note, consistency=proof)
+
+
+def _show_tiles(session: Session, request: pb.GetTilesRequest, now: int) -> pb.GetTilesResponse:
+    return pb.GetTilesResponse(tiles=read_tiles(session, request.paths))
