@@ -29,6 +29,7 @@
     │   ├── QuorumNotMet            fewer witnesses cosigned than the quorum asks for
     │   └── BadPolicy               does not parse, or does not validate against the schema
     ├── Unauthenticated             no certificate, or one that does not chain to its own institute
+    │   ├── BadSplitView            evidence that proves no contradiction of a log
     ├── Forbidden                   identity known, call not allowed
     ├── NotFound                    no such thing here
     ├── Conflict                    the thing exists, and differs
@@ -243,6 +244,12 @@ class Unauthenticated(ComityError):
 
 class Forbidden(ComityError):
     """The caller is known and may not do this."""
+class BadSplitView(InvalidInput):
+    """Evidence against a log that does not prove that the log contradicted itself."""
+
+    reason = "BAD_SPLIT_VIEW"
+
+
 
     reason = "FORBIDDEN"
 

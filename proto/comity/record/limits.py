@@ -101,3 +101,9 @@ MAX_TLOG_PROOF_BYTES: Final = 512 << 10
 
 MAX_LOG_POLICY_BYTES: Final = 512 << 10
 """A policy of logs and witnesses: MAX_PEERS of each, with ML-DSA-44 keys of 1.8 KB."""
+
+MAX_CHECKPOINT_BYTES: Final = 16 << 10
+"""A checkpoint that nodes tell each other: MAX_PEERS of them fit in one message."""
+
+MAX_SPLIT_VIEW_BYTES: Final = 128 << 10
+"""Evidence of a split view: two notes of MAX_CHECKPOINT_BYTES as JSON, and a proof."""

@@ -1,0 +1,160 @@
+"""Split views: evidence that one log signed two checkpoints that contradict each other.
+
+    {"type": "urn:comity:split-view:v1",
+     "smaller": "<signed note>", "larger": "<signed note>",
+     "root": "<base64>", "proof": ["<base64>", …]}
+
+Two checkpoints of one size contradict each other when their roots differ: ``root`` and ``proof``
+are left out. Of two sizes, ``proof`` (RFC 6962, section 2.1.2) shows that the tree of the larger
+one begins with ``root``, and the log signed another root for that size. Anyone who knows the log's
+key checks it offline: ``SplitView.parse(data).check(log_keys)`` raises unless it proves the
+contradiction, and returns what was checked, a sentence for each step.
+
+Invariants: whoever made or carried the evidence need not be believed, since only the log's key can
+make it; the keys are the checker's own, and none is read from the evidence.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from comity.record import ijson
+from comity.record.checkpoint import Checkpoint, open_checkpoint
+from comity.record.errors import BadProof, BadSplitView, LimitExceeded
+from comity.record.limits import MAX_PROOF_HASHES, MAX_SPLIT_VIEW_BYTES
+from comity.record.merkle import HASH_BYTES, verify_consistency
+from comity.record.models import Model, describe
+from comity.record.note import Note, Verifier, decode_base64
+
+TYPE: Final = "urn:comity:split-view:v1"
+
+
+class _Document(Model):
+    type: Literal["urn:comity:split-view:v1"]
+    smaller: str
+    larger: str
+    root: str | None = None
+    proof: Annotated[tuple[str, ...], Field(max_length=MAX_PROOF_HASHES)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """Two signed notes and, where their sizes differ, what connects them. Not yet checked.
+
+    ``root`` (32 bytes) is that of the smaller size within the larger tree, ``proof`` the hashes
+    (32 bytes each) that lead from it to the larger one's root. Both are empty for equal sizes.
+    """
+
+    smaller: bytes
+    larger: bytes
+    root: bytes = b""
+    proof: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(
+        cls, one: Note, other: Note, root: bytes = b"", proof: Sequence[bytes] = ()
+    ) -> SplitView:
+        """Put two notes together, the smaller checkpoint first, each with its log's lines only.
+
+        Raises:
+            BadCheckpoint, LimitExceeded: a note is no checkpoint.
+        """
+        smaller, larger = sorted((one, other), key=lambda note: Checkpoint.parse(note.text).size)
+        return cls(_bare(smaller), _bare(larger), root, tuple(proof))
+
+    @classmethod
+    def parse(cls, data: bytes) -> SplitView:
+        """Read the JSON form.
+
+        Raises:
+            LimitExceeded: over MAX_SPLIT_VIEW_BYTES.
+            MalformedJson: not I-JSON.
+            BadSplitView: a field is missing, unknown or malformed; names it.
+        """
+        if len(data) > MAX_SPLIT_VIEW_BYTES:
+            maximum, got = MAX_SPLIT_VIEW_BYTES, len(data)
+            raise LimitExceeded("MAX_SPLIT_VIEW_BYTES", maximum, got, "bytes", field="evidence")
+        try:
+            document = _Document.parse(ijson.loads(data, field="evidence"))
+        except ValidationError as error:
+            path, message = describe(error)
+            raise BadSplitView(message, field=path.lstrip(".") or "evidence") from error
+        root = b"" if document.root is None else _hash(document.root, "root")
+        proof = [_hash(text, f"proof[{i}]") for i, text in enumerate(document.proof)]
+        return cls(document.smaller.encode(), document.larger.encode(), root, tuple(proof))
+
+    def to_json(self) -> bytes:
+        """Return the JCS form and a line feed."""
+        document = _Document(
+            type=TYPE,
+            smaller=self.smaller.decode(),
+            larger=self.larger.decode(),
+            root=base64.b64encode(self.root).decode() if self.root else None,
+            proof=tuple(base64.b64encode(value).decode() for value in self.proof),
+        )
+        value = document.to_value()
+        if not self.proof:
+            del value["proof"]
+        return ijson.canonical(value) + b"\n"
+
+    def check(self, log_keys: Iterable[Verifier]) -> tuple[str, ...]:
+        """Check that the log whose keys are given contradicted itself; return the steps in words.
+
+        1. Each note is a checkpoint that a key of its log signed (C2SP tlog-checkpoint).
+        2. Both are of one log.
+        3. Of one size, their roots differ. Otherwise the proof shows that the larger tree begins
+           with ``root`` (RFC 6962, section 2.1.4), which is not what the smaller one says.
+
+        Raises:
+            BadSplitView: no contradiction.
+            LimitExceeded, BadNote, BadCheckpoint, BadSignature, UnknownKey: as ``open_checkpoint``.
+        """
+        keys = list(log_keys)
+        smaller, _ = open_checkpoint(self.smaller, keys)
+        larger, _ = open_checkpoint(self.larger, keys)
+        if smaller.origin != larger.origin:
+            message = f"expected two checkpoints of {smaller.origin!r:.100}"
+            raise BadSplitView(f"{message}, got one of {larger.origin!r:.100}", field="larger")
+        same = smaller.size == larger.size
+        return (
+            f"1. {smaller.origin} signed size {smaller.size} with root {smaller.root.hex()}",
+            f"2. {larger.origin} signed size {larger.size} with root {larger.root.hex()}",
+            _check_roots(smaller, larger) if same else self._check_proof(smaller, larger),
+        )
+
+    def _check_proof(self, smaller: Checkpoint, larger: Checkpoint) -> str:
+        old, new = smaller.size, larger.size
+        try:
+            verify_consistency(old, new, self.root, larger.root, self.proof)
+        except BadProof as error:
+            raise BadSplitView(error.message, field=error.field) from error
+        if self.root == smaller.root:
+            message = f"expected another root of {old} leaves than was signed, got the same"
+            raise BadSplitView(message, field="root")
+        return f"3. the tree of {new} leaves begins with {old} leaves of root {self.root.hex()}"
+
+
+def _check_roots(one: Checkpoint, other: Checkpoint) -> str:
+    if one.root == other.root:
+        message = f"expected two roots of {one.size} leaves, got one"
+        raise BadSplitView(message, field="larger")
+    return f"3. a log has one root of {one.size} leaves"
+
+
+def _bare(note: Note) -> bytes:
+    """Return a checkpoint's note without cosignatures, which prove nothing against the log."""
+    origin = Checkpoint.parse(note.text).origin
+    return Note(note.text, tuple(s for s in note.signatures if s.name == origin)).to_bytes()
+
+
+def _hash(text: str, field: str) -> bytes:
+    value = decode_base64(text)
+    if value is None or len(value) != HASH_BYTES:
+        message = f"expected base64 of {HASH_BYTES} bytes, got {text!r:.80}"
+        raise BadSplitView(message, field=field)
+    return value
