@@ -123,4 +123,6 @@ def test_a_bad_record_file_is_refused_with_reason_file_and_field(name: str) -> N
 
 
 def test_every_bad_record_file_is_tried() -> None:
-    assert {path.name for path in VECTORS.glob("*.record.json")} == {f"{n}.record.json" for n in FILES}
+    assert {path.name for path in VECTORS.glob("*.record.json")} == {
+        f"{n}.record.json" for n in FILES
+    }

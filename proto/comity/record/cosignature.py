@@ -36,7 +36,7 @@ from comity.record.note import (
 
 _TIME_BYTES: Final = 8
 _SUBTREE_LABEL: Final = b"subtree/v1\n\x00"
-_MAX_TIME: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
+_MAX_TIME: Final = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
