@@ -27,9 +27,9 @@
     │   ├── BadEvidence             not a Sigstore bundle or trusted root, or of something else
     │   ├── BadLogPolicy            not a policy of logs, witnesses and a quorum
     │   ├── QuorumNotMet            fewer witnesses cosigned than the quorum asks for
+    │   ├── BadSplitView            evidence that proves no contradiction of a log
     │   └── BadPolicy               does not parse, or does not validate against the schema
     ├── Unauthenticated             no certificate, or one that does not chain to its own institute
-    │   ├── BadSplitView            evidence that proves no contradiction of a log
     ├── Forbidden                   identity known, call not allowed
     ├── NotFound                    no such thing here
     ├── Conflict                    the thing exists, and differs
@@ -230,6 +230,12 @@ class QuorumNotMet(InvalidInput):
     reason = "QUORUM_NOT_MET"
 
 
+class BadSplitView(InvalidInput):
+    """Evidence against a log that does not prove that the log contradicted itself."""
+
+    reason = "BAD_SPLIT_VIEW"
+
+
 class BadPolicy(InvalidInput):
     """A policy that does not parse or does not validate against the schema."""
 
@@ -244,12 +250,6 @@ class Unauthenticated(ComityError):
 
 class Forbidden(ComityError):
     """The caller is known and may not do this."""
-class BadSplitView(InvalidInput):
-    """Evidence against a log that does not prove that the log contradicted itself."""
-
-    reason = "BAD_SPLIT_VIEW"
-
-
 
     reason = "FORBIDDEN"
 
