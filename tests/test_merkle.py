@@ -215,6 +215,16 @@ def test_wrong_number_of_hashes_is_told() -> None:
         verify_inclusion(bytes(32), 0, 3, [bytes(32), bytes(31)], bytes(32))
 
 
+def test_tree_with_a_hash_missing_gives_no_root_or_proof() -> None:
+    def read(nodes: Sequence[Node]) -> Sequence[bytes]:
+        return READ(nodes)[:-1]
+
+    with pytest.raises(BadProof, match="tree: expected 3 hashes, got 2"):
+        root(7, read)
+    with pytest.raises(BadProof, match="tree: expected 4 hashes, got 3"):
+        inclusion_proof(0, 7, read)
+
+
 @pytest.mark.parametrize("size", [-1, MAX_TREE_SIZE + 1, 1 << 4096])
 def test_size_out_of_range_is_refused_before_anything_is_read(size: int) -> None:
     read = CountingReader()

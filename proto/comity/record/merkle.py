@@ -30,7 +30,8 @@ Node = tuple[int, int]
 """``(level, index)``: the perfect subtree over leaves [index << level, (index + 1) << level)."""
 
 ReadHashes = Callable[[Sequence[Node]], Sequence[bytes]]
-"""Returns the 32-byte hash of each node, in the order asked for."""
+"""Returns the 32-byte hash of each node, in the order asked for. One that answers with fewer makes
+whatever called it raise BadProof."""
 
 Span = tuple[int, int]
 """``(begin, end)``: a run of leaves that is one subtree of the tree, perhaps not perfect."""
@@ -176,7 +177,10 @@ def _hashes_of(spans: Sequence[Span], read: ReadHashes) -> list[bytes]:
     """Return the hash of each span, from one call of ``read``, and none where nothing is needed."""
     parts = [_nodes(span) for span in spans]
     wanted = [node for nodes in parts for node in nodes]
-    hashes = iter(read(wanted)) if wanted else iter(())
+    found = read(wanted) if wanted else []
+    if len(found) != len(wanted):
+        raise BadProof(f"expected {len(wanted)} hashes, got {len(found)}", field="tree")
+    hashes = iter(found)
     return [_fold([next(hashes) for _ in nodes]) for nodes in parts]
 
 
