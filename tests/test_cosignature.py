@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from comity.record.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from comity.record.cosignature import Cosignature, cosign, cosignatures, verify_cosignature
@@ -93,6 +94,19 @@ def test_ml_dsa_cosignature_commits_to_the_witness_name() -> None:
     line = replace(line, name=renamed.name, keyid=renamed.keyid)
     with pytest.raises(BadSignature):
         verify_cosignature(NOTE.text, line, renamed)
+
+
+def test_cryptography_without_ml_dsa_is_a_fault_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise UnsupportedAlgorithm("ML-DSA-44")
+
+    monkeypatch.setattr(MLDSA44PublicKey, "from_public_bytes", unsupported)
+    witness = Verifier("witness.sg.aisi.example", MLDSA_WITNESS_KEY, bytes(1312))
+    line = SignatureLine(witness.name, witness.keyid, bytes(2428))
+    with pytest.raises(BadConfig, match=r"witness\.sg.*ML-DSA-44"):
+        verify_cosignature(NOTE.text, line, witness)
 
 
 def test_name_too_long_for_ml_dsa_is_refused() -> None:

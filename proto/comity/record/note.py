@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
 from comity.record.errors import BadConfig, BadNote, BadSignature, LimitExceeded
@@ -155,6 +155,7 @@ class Verifier:
 
         Raises:
             BadSignature: it does not verify.
+            BadConfig: this machine's cryptography does not know ML-DSA-44.
         """
         try:
             if self.kind == MLDSA_WITNESS_KEY:
@@ -164,6 +165,8 @@ class Verifier:
         except (InvalidSignature, ValueError) as error:
             fault = f"does not verify under key {self.name}+{self.keyid.hex()}"
             raise BadSignature(fault, field="signature") from error
+        except UnsupportedAlgorithm as error:
+            raise BadConfig("expected a cryptography with ML-DSA-44", field=self.name) from error
 
 
 @dataclass(frozen=True, slots=True)
