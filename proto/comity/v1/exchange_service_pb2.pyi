@@ -49,6 +49,7 @@ class DescribeResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     PENDING_OFFERS_FIELD_NUMBER: _builtins.int
     PINNED_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    ROOT_VERSION_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Institute of this node."""
     bundle_fingerprint: _builtins.str
@@ -61,6 +62,8 @@ class DescribeResponse(_message.Message):
     """Offers that wait for the caller's receipt."""
     pinned_fingerprint: _builtins.str
     """Fingerprint of the caller's bundle that this node has pinned, hex."""
+    root_version: _builtins.int
+    """Version of the root that this node gives out; 0 where the institute has none."""
     def __init__(
         self,
         *,
@@ -70,10 +73,11 @@ class DescribeResponse(_message.Message):
         status: _builtins.str = ...,
         pending_offers: _builtins.int = ...,
         pinned_fingerprint: _builtins.str = ...,
+        root_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_fingerprint", b"bundle_fingerprint", "institute", b"institute", "pending_offers", b"pending_offers", "pinned_fingerprint", b"pinned_fingerprint", "software_version", b"software_version", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_fingerprint", b"bundle_fingerprint", "institute", b"institute", "pending_offers", b"pending_offers", "pinned_fingerprint", b"pinned_fingerprint", "root_version", b"root_version", "software_version", b"software_version", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,6 +173,12 @@ class ReplicateResponse(_message.Message):
     ACCEPTED_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    ROOT_VERSION_FIELD_NUMBER: _builtins.int
+    root_version: _builtins.int
+    """Version of the root that this node gives out now; 0 where the institute has none. A receiver
+    that holds an older one asks for the others before it goes on, since what follows may be
+    signed with keys that only they list.
+    """
     @_builtins.property
     def accepted(self) -> Global___Accepted:
         """Answer to Start."""
@@ -187,10 +197,11 @@ class ReplicateResponse(_message.Message):
         accepted: Global___Accepted | None = ...,
         batch: Global___Batch | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        root_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "message", b"message", "root_version", b"root_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["accepted", "batch", "heartbeat"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
@@ -571,6 +582,54 @@ class Taken(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Taken: _TypeAlias = Taken  # noqa: Y015
+
+@_typing.final
+class ListRootsRequest(_message.Message):
+    """Request of ListRoots."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    after_version: _builtins.int
+    """Version that the caller holds; 0 asks for the first as well."""
+    def __init__(
+        self,
+        *,
+        after_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRootsRequest: _TypeAlias = ListRootsRequest  # noqa: Y015
+
+@_typing.final
+class ListRootsResponse(_message.Message):
+    """Answer of ListRoots."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROOTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Root files (TUF root metadata, JSON), each the version after the one before: at most 64 and
+        4 MiB together, each at most 512 KiB. None means that the caller holds the newest.
+        """
+
+    def __init__(
+        self,
+        *,
+        roots: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["roots", b"roots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRootsResponse: _TypeAlias = ListRootsResponse  # noqa: Y015
 
 @_typing.final
 class AddCosignatureRequest(_message.Message):

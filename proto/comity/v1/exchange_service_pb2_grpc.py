@@ -55,6 +55,11 @@ class ExchangeServiceStub:
                 request_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
                 _registered_method=True)
+        self.ListRoots = channel.unary_unary(
+                '/comity.v1.ExchangeService/ListRoots',
+                request_serializer=comity_dot_v1_dot_exchange__service__pb2.ListRootsRequest.SerializeToString,
+                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListRootsResponse.FromString,
+                _registered_method=True)
         self.AddCosignature = channel.unary_unary(
                 '/comity.v1.ExchangeService/AddCosignature',
                 request_serializer=comity_dot_v1_dot_exchange__service__pb2.AddCosignatureRequest.SerializeToString,
@@ -106,6 +111,14 @@ class ExchangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRoots(self, request, context):
+        """Returns the versions of this institute's root after one that the caller holds, oldest first, as
+        many as fit: the caller checks each against the one before, and asks again after the last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AddCosignature(self, request, context):
         """Takes the caller's cosignature under a checkpoint of this institute's log.
 
@@ -146,6 +159,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.ListLedger,
                     request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.FromString,
                     response_serializer=comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.SerializeToString,
+            ),
+            'ListRoots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoots,
+                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ListRootsRequest.FromString,
+                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.ListRootsResponse.SerializeToString,
             ),
             'AddCosignature': grpc.unary_unary_rpc_method_handler(
                     servicer.AddCosignature,
@@ -267,6 +285,33 @@ class ExchangeService:
             '/comity.v1.ExchangeService/ListLedger',
             comity_dot_v1_dot_exchange__service__pb2.ListLedgerRequest.SerializeToString,
             comity_dot_v1_dot_exchange__service__pb2.ListLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/comity.v1.ExchangeService/ListRoots',
+            comity_dot_v1_dot_exchange__service__pb2.ListRootsRequest.SerializeToString,
+            comity_dot_v1_dot_exchange__service__pb2.ListRootsResponse.FromString,
             options,
             channel_credentials,
             insecure,

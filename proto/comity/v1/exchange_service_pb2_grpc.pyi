@@ -50,6 +50,10 @@ class ExchangeServiceStub:
     """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
     this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
     """
+    ListRoots: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.ListRootsRequest, _exchange_service_pb2.ListRootsResponse]
+    """Returns the versions of this institute's root after one that the caller holds, oldest first, as
+    many as fit: the caller checks each against the one before, and asks again after the last.
+    """
     AddCosignature: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]
     """Takes the caller's cosignature under a checkpoint of this institute's log.
 
@@ -82,6 +86,10 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     ListLedger: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ListLedgerRequest, _exchange_service_pb2.ListLedgerResponse]  # type: ignore[assignment]
     """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
     this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+    """
+    ListRoots: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ListRootsRequest, _exchange_service_pb2.ListRootsResponse]  # type: ignore[assignment]
+    """Returns the versions of this institute's root after one that the caller holds, oldest first, as
+    many as fit: the caller checks each against the one before, and asks again after the last.
     """
     AddCosignature: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]  # type: ignore[assignment]
     """Takes the caller's cosignature under a checkpoint of this institute's log.
@@ -136,6 +144,16 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_exchange_service_pb2.ListLedgerResponse, _abc.Awaitable[_exchange_service_pb2.ListLedgerResponse]]:
         """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
         this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRoots(
+        self,
+        request: _exchange_service_pb2.ListRootsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_service_pb2.ListRootsResponse, _abc.Awaitable[_exchange_service_pb2.ListRootsResponse]]:
+        """Returns the versions of this institute's root after one that the caller holds, oldest first, as
+        many as fit: the caller checks each against the one before, and asks again after the last.
         """
 
     @_abc_1.abstractmethod

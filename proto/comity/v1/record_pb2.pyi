@@ -87,6 +87,11 @@ class Record(_message.Message):
 
     ENVELOPE_FIELD_NUMBER: _builtins.int
     DISCLOSURES_FIELD_NUMBER: _builtins.int
+    INCLUSION_FIELD_NUMBER: _builtins.int
+    inclusion: _builtins.bytes
+    """That the record stands in its issuer's log (C2SP tlog-proof). Needed only where the key that
+    signed it was revoked since; otherwise empty. At most 512 KiB.
+    """
     @_builtins.property
     def envelope(self) -> Global___Envelope:
         """Signature and header."""
@@ -102,10 +107,11 @@ class Record(_message.Message):
         *,
         envelope: Global___Envelope | None = ...,
         disclosures: _abc.Iterable[_builtins.bytes] | None = ...,
+        inclusion: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disclosures", b"disclosures", "envelope", b"envelope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disclosures", b"disclosures", "envelope", b"envelope", "inclusion", b"inclusion"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
