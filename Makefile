@@ -1,11 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stop test lint types format proto proto-check schemas lock bench clean
+.PHONY: help setup demo demo-stop test lint types format proto proto-check schemas lock bench interop clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard proto/comity/v1/*.proto)
 KEEP ?=
+INTEROP := .interop
+COSIGN := v3.1.3
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,5 +68,18 @@ lock: setup ## Resolve the dependencies anew into requirements/
 bench: setup ## Measure intake and replication as ratios to the signature floor
 	@$(BIN)/python -m tests.bench
 
+interop: setup $(INTEROP)/.installed ## Show our evidence to cosign, sigstore, sumdb, torchwood, litewitness
+	@$(BIN)/python -m interop
+
+$(INTEROP)/.installed: interop/go.mod interop/go.sum interop/main.go interop/package-lock.json Makefile
+	@for tool in go npm node openssl ssh-agent; do command -v $$tool >/dev/null || \
+	  { echo "make interop needs $$tool" >&2; exit 1; }; done
+	@echo "Building the tools into $(INTEROP) (once; cosign takes minutes)…"
+	@GOBIN=$(CURDIR)/$(INTEROP)/bin go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN)
+	@cd interop && go build -o $(CURDIR)/$(INTEROP)/bin/check .
+	@cd interop && go build -o $(CURDIR)/$(INTEROP)/bin/ filippo.io/torchwood/cmd/litewitness
+	@npm ci --prefix interop --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
 clean: ## Remove everything that was built, installed or left by a demo
-	rm -rf $(VENV) .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(INTEROP) interop/node_modules .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,8 +7,6 @@ interop`` shows them to both again.
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +36,7 @@ from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner, Verifier
 from comity.record.sigstore import SigstoreBundle, log_id
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root, trusted_root
+from tests.altering import JsonPath, altered, flipped, to
 from tests.network import card
 from tests.test_record import NOW, UK
 
@@ -49,32 +48,6 @@ KEY = RecordKey.from_pem((VECTORS / "public-key.pem").read_text())
 
 ENTRY = ("verificationMaterial", "tlogEntries", 0)
 PROOF = (*ENTRY, "inclusionProof")
-Path_ = tuple[str | int, ...]
-
-
-def altered(data: bytes, path: Path_, change: Callable[[Any], Any]) -> bytes:
-    """Return a JSON file with the value at ``path`` changed; None removes it."""
-    document = json.loads(data)
-    place: Any = document
-    for step in path[:-1]:
-        place = place[step]
-    value = change(place.get(path[-1]) if isinstance(place, dict) else place[path[-1]])
-    if value is None:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return json.dumps(document).encode()
-
-
-def flipped(text: str) -> str:
-    """Return standard base64 of the same bytes, but for one bit."""
-    data = bytearray(base64.b64decode(text))
-    data[len(data) // 2] ^= 1
-    return base64.b64encode(data).decode()
-
-
-def to(value: Any) -> Callable[[Any], Any]:
-    return lambda _: value
 
 
 def log_signer(name: str = "log.uk.aisi.example") -> NoteSigner:
@@ -136,7 +109,7 @@ def test_no_bundle_is_made_that_would_not_verify(signing_key: SigningKey) -> Non
     ],
     ids=lambda value: str(value[-1]) if isinstance(value, tuple) else "",
 )
-def test_one_flipped_bit_is_noticed(path: Path_, error: type[ComityError]) -> None:
+def test_one_flipped_bit_is_noticed(path: JsonPath, error: type[ComityError]) -> None:
     bundle = SigstoreBundle.from_json(altered(BUNDLE, path, flipped))
     with pytest.raises(error):
         bundle.verify(KEY, LOG)
@@ -156,7 +129,7 @@ def test_another_log_key_or_record_key_is_noticed() -> None:
         bundle.verify(SigningKey.generate().key, LOG)
 
 
-MALFORMED: list[tuple[Path_, Any, str]] = [
+MALFORMED: list[tuple[JsonPath, Any, str]] = [
     (("mediaType",), "application/vnd.dev.sigstore.bundle+json;version=0.2", "mediaType"),
     (("mediaType",), None, "mediaType"),
     (("messageSignature",), {}, "messageSignature: unknown field"),
@@ -192,7 +165,7 @@ MALFORMED: list[tuple[Path_, Any, str]] = [
 
 @pytest.mark.parametrize(("path", "value", "message"), MALFORMED)
 def test_a_malformed_bundle_is_refused_with_the_field(
-    path: Path_, value: Any, message: str
+    path: JsonPath, value: Any, message: str
 ) -> None:
     with pytest.raises(BadEvidence, match=message) as refusal:
         SigstoreBundle.from_json(altered(BUNDLE, path, to(value)))
@@ -259,7 +232,7 @@ def test_oversize_files_are_refused_before_they_are_parsed() -> None:
 
 
 TLOG = ("tlogs", 0)
-MALFORMED_ROOT: list[tuple[Path_, Any, str]] = [
+MALFORMED_ROOT: list[tuple[JsonPath, Any, str]] = [
     (("mediaType",), "application/vnd.dev.sigstore.trustedroot.v0.2+json", "mediaType"),
     (("certificateAuthorities",), [], "certificateAuthorities: unknown field"),
     (("tlogs",), [], "tlogs"),
@@ -278,7 +251,7 @@ MALFORMED_ROOT: list[tuple[Path_, Any, str]] = [
 
 @pytest.mark.parametrize(("path", "value", "message"), MALFORMED_ROOT)
 def test_a_malformed_trusted_root_is_refused_with_the_field(
-    path: Path_, value: Any, message: str
+    path: JsonPath, value: Any, message: str
 ) -> None:
     with pytest.raises(BadEvidence, match=message):
         read_trusted_root(altered(ROOT, path, to(value)))

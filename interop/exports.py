@@ -1,0 +1,50 @@
+"""Exported files, shown to openssl and sha256sum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from comity.client.exporting import export_record
+from comity.record.keys import SigningKey
+from comity.record.record import open_record
+from interop.evidence import Evidence
+from interop.institute import NAME
+from interop.tools import Report, Tool, output, system
+
+
+def check_exports(report: Report, evidence: Evidence) -> None:
+    """Export the record, and show its files."""
+    report.heading("An exported record")
+    folder = evidence.folder / "exported"
+    key = evidence.institute.key.key
+    opened = open_record(evidence.institute.record, lambda _: (frozenset({NAME}), key))
+    export_record(opened, key, folder)
+    _check_signature(report, evidence, folder)
+    _check_disclosures(report, evidence, folder)
+
+
+def _check_signature(report: Report, evidence: Evidence, folder: Path) -> None:
+    openssl = Tool("openssl", output("openssl", "version").split()[1], (system("openssl"),))
+    key, signature, pae = (folder / name for name in ("public-key.pem", "signature.der", "pae.bin"))
+    longer = evidence.file("longer", pae.read_bytes() + b"\n")
+    stranger = evidence.file("stranger.pem", SigningKey.generate().key.pem)
+
+    def dgst(key: Path, pae: Path) -> tuple[str | Path, ...]:
+        return ("dgst", "-sha256", "-verify", key, "-signature", signature, pae)
+
+    failure = "Verification failure"
+    report.accepts(openssl, "the signature over pae.bin", *dgst(key, pae))
+    report.rejects(openssl, "pae.bin and a byte more", failure, *dgst(key, longer))
+    report.rejects(openssl, "another key", failure, *dgst(stranger, pae))
+
+
+def _check_disclosures(report: Report, evidence: Evidence, folder: Path) -> None:
+    version = output("sha256sum", "--version").split()[3]
+    sha256sum = Tool("sha256sum", version, (system("sha256sum"), "--check", "--strict"))
+    committed = [section.digest.sha256 for section in evidence.statement.predicate.sections]
+    for file in sorted((folder / "disclosures").iterdir()):
+        digest = committed[int(file.name[:2])]
+        sums = evidence.file("sums", f"{digest}  {file}\n")
+        report.accepts(sha256sum, f"{file.name}, as in the header", sums)
+        file.write_bytes(file.read_bytes()[:-1] + b"_")
+        report.rejects(sha256sum, f"{file.name}, altered", "FAILED", sums)
