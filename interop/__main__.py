@@ -20,6 +20,8 @@ from interop.logs import check_logs
 from interop.tools import Report
 from interop.witness import check_witness
 
+_CHECKS = (check_exports, check_bundles, check_logs, check_witness)
+
 
 def main() -> int:
     """Make an institute's evidence, show it to every tool, and return the exit code."""
@@ -27,7 +29,7 @@ def main() -> int:
         report = Report(Path(folder))
         evidence = Evidence(Institute.make(), Path(folder))
         try:
-            for check in (check_exports, check_bundles, check_logs, check_witness):
+            for check in _CHECKS:
                 check(report, evidence)
         except ComityError as error:
             err.print(visible(f"{error}; {error.hint}"))

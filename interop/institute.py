@@ -99,8 +99,8 @@ class Institute:
     @classmethod
     def make(cls) -> Institute:
         """Make the keys, sign the records, and log them."""
-        key, draft = SigningKey.generate(), Draft.parse(_DRAFT)
-        records = [draft.sign(ISSUER, key) for _ in range(RECORDS)]
+        key, sample = SigningKey.generate(), draft()
+        records = [sample.sign(ISSUER, key) for _ in range(RECORDS)]
         leaves = [log.leaf(record.envelope, key.key) for record in records]
         return cls(key, records, Log(note_signer(f"log.{NAME}", LOG_KEY), leaves), witness_of("fr"))
 
@@ -118,6 +118,11 @@ class Institute:
     def checkpoint(self) -> Note:
         """The log's checkpoint, cosigned by the witness."""
         return cosigned(self.log.checkpoint(), self.witness)
+
+
+def draft() -> Draft:
+    """Return what the records say; signed again, it is another record."""
+    return Draft.parse(_DRAFT)
 
 
 def note_signer(name: str, kind: int) -> NoteSigner:

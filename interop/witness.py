@@ -7,14 +7,12 @@ for it. What it cosigned is shown to our own code, which must accept that.
 from __future__ import annotations
 
 import base64
-import socket
 import sqlite3
-import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,18 +20,16 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 
 from comity.record.cosignature import cosignatures
-from comity.record.errors import InvalidInput, Unavailable
+from comity.record.errors import InvalidInput
 from comity.record.merkle import EMPTY_ROOT, consistency_proof
 from comity.record.note import Note, NoteSigner, SignatureLine, Verifier
 from interop.evidence import Evidence, with_other_root
 from interop.institute import RECORDS, Log, note_signer, witness_of
+from interop.processes import listens, running
 from interop.tools import BIN, Report, Tool, built, output, system
 from tests.network import free_port
 
 OLDER: Final = 300
-
-_START_SECONDS: Final = 20.0
-_POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,39 +39,46 @@ class Answer:
     status: int
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.status}: {self.text.strip()}"
+
+    @property
+    def cosigned(self) -> bool:
+        """Whether the text is signature lines."""
+        return self.status == 200
+
 
 def check_witness(report: Report, evidence: Evidence) -> None:
     """Have checkpoints cosigned."""
     report.heading("Checkpoints, shown to a witness")
-    litewitness = built("litewitness", "filippo.io/torchwood")
+    tool = built("litewitness", "filippo.io/torchwood")
     log, witness = evidence.institute.log, witness_of("jp")
-    with _running(evidence.folder / "witness", witness, log.signer.verifier) as url:
+    with litewitness(evidence.folder / "witness", witness, log.signer.verifier) as url:
 
         def shown(what: str, status: int, answer: Answer) -> None:
-            got = f"{answer.status}: {answer.text.strip()}"
-            surprise = "" if answer.status == status else got
-            expected = "cosigned" if status == 200 else f"rejected ({got})"
-            report.note(litewitness, what, expected, surprise)
+            surprise = "" if answer.status == status else str(answer)
+            expected = "cosigned" if answer.cosigned else f"rejected ({answer})"
+            report.note(tool, what, expected, surprise)
 
         def growth(old: int, checkpoint: Note) -> Answer:
-            return _add(url, old, consistency_proof(old, RECORDS, log.read), checkpoint)
+            return add_checkpoint(url, old, consistency_proof(old, RECORDS, log.read), checkpoint)
 
         first, last = log.checkpoint(OLDER), log.checkpoint()
         stranger = Log(replace(log.signer, name="log.fr.aisi.example"), log.leaves)
         impostor = Log(note_signer(log.signer.name, log.signer.kind), log.leaves)
-        answer = _add(url, 0, [], first)
+        answer = add_checkpoint(url, 0, [], first)
         shown("the first checkpoint", 200, answer)
-        _open(report, litewitness, first, answer, witness.verifier)
+        _open(report, tool, first, answer, witness.verifier)
         shown("a checkpoint by another key", 403, growth(OLDER, impostor.checkpoint()))
         shown("another root", 403, growth(OLDER, with_other_root(last)))
         shown("a log that it does not know", 404, growth(OLDER, stranger.checkpoint()))
         shown("growth from another size", 409, growth(OLDER - 1, last))
         shown("a fork", 422, growth(OLDER, Log(log.signer, log.leaves[::-1]).checkpoint()))
-        shown("growth without proof", 422, _add(url, OLDER, [], last))
+        shown("growth without proof", 422, add_checkpoint(url, OLDER, [], last))
         answer = growth(OLDER, last)
         shown("growth", 200, answer)
-        _open(report, litewitness, last, answer, witness.verifier)
-        shown("the checkpoint before", 400, _add(url, RECORDS, [], first))
+        _open(report, tool, last, answer, witness.verifier)
+        shown("the checkpoint before", 400, add_checkpoint(url, RECORDS, [], first))
 
 
 def _open(report: Report, tool: Tool, checkpoint: Note, answer: Answer, witness: Verifier) -> None:
@@ -92,7 +95,7 @@ def _open(report: Report, tool: Tool, checkpoint: Note, answer: Answer, witness:
         report.note(tool, "the same on another root", "", "accepted")
 
 
-def _add(url: str, old: int, hashes: Sequence[bytes], checkpoint: Note) -> Answer:
+def add_checkpoint(url: str, old: int, hashes: Sequence[bytes], checkpoint: Note) -> Answer:
     """Ask the witness to cosign (C2SP tlog-witness, add-checkpoint)."""
     lines = [f"old {old}\n", *(f"{base64.b64encode(value).decode()}\n" for value in hashes), "\n"]
     body = "".join(lines).encode() + checkpoint.to_bytes()
@@ -106,25 +109,20 @@ def _add(url: str, old: int, hashes: Sequence[bytes], checkpoint: Note) -> Answe
 
 
 @contextmanager
-def _running(folder: Path, witness: NoteSigner, log_key: Verifier) -> Iterator[str]:
-    """Run a witness that knows one log; yield its URL."""
+def litewitness(folder: Path, witness: NoteSigner, log_key: Verifier) -> Iterator[str]:
+    """Run a witness that knows one log, in a new folder; yield its URL."""
     folder.mkdir()
     agent, database, port = folder / "agent", folder / "witness.db", free_port()
-    with ExitStack() as stack:
-        stack.enter_context(
-            _process([system("ssh-agent"), "-D", "-a", agent], folder / "agent.log")
-        )
-        _wait_for(agent.exists, "ssh-agent", folder / "agent.log")
+    start_agent = (system("ssh-agent"), "-D", "-a", agent)
+    with running(start_agent, folder / "agent.log", agent.exists):
         fingerprint = _give_key(agent, folder / "witness.pem", witness)
         command: list[str | Path] = [
             *(BIN / "litewitness", "-name", witness.name, "-key", fingerprint),
             *("-ssh-agent", agent, "-db", database, "-listen", f"127.0.0.1:{port}"),
         ]
-        log = folder / "litewitness.log"
-        stack.enter_context(_process(command, log))
-        _wait_for(lambda: _listens(port), "litewitness", log)
-        _introduce(database, log_key)
-        yield f"http://127.0.0.1:{port}"
+        with running(command, folder / "litewitness.log", lambda: listens(port)):
+            _introduce(database, log_key)
+            yield f"http://127.0.0.1:{port}"
 
 
 def _give_key(agent: Path, file: Path, witness: NoteSigner) -> str:
@@ -146,30 +144,3 @@ def _introduce(database: Path, log_key: Verifier) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("INSERT INTO log VALUES (?, 0, ?)", (log_key.name, root))
         connection.execute("INSERT INTO key VALUES (?, ?)", (log_key.name, str(log_key)))
-
-
-@contextmanager
-def _process(command: Sequence[str | Path], log: Path) -> Iterator[None]:
-    with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _wait_for(condition: Callable[[], bool], what: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            message = f"did not start within {_START_SECONDS:.0f} s: {log.read_text()}"
-            raise Unavailable(message, field=what)
-        time.sleep(_POLL_SECONDS)
