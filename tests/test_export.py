@@ -15,8 +15,10 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from comity.client.exporting import export_record, verify_export
-from comity.client.verification import Outcome, Verdict
+from comity.client.exported import verify_path
+from comity.client.exporting import export_record
+from comity.client.steps import Outcome, Verdict
+from comity.client.trust import Trust
 from comity.client.view import SectionStatus
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
@@ -29,6 +31,10 @@ from tests.test_record import NOW, UK, bundle_of, resigned
 
 def opened_card(key: SigningKey) -> OpenedRecord:
     return open_record(card().sign(UK, key, NOW), Keyring([bundle_of(UK.institute, key)]).find)
+
+
+def trust(key: SigningKey) -> Trust:
+    return Trust((bundle_of(UK.institute, key),))
 
 
 @pytest.fixture
@@ -120,7 +126,7 @@ def test_the_commands_of_check_md_work_as_they_stand(exported: Path) -> None:
 
 
 def test_an_exported_folder_verifies(exported: Path, signing_key: SigningKey) -> None:
-    verification = verify_export(exported, [bundle_of(UK.institute, signing_key)], NOW)
+    verification = verify_path(exported, trust(signing_key), NOW)
     assert verification.verdict is Verdict.VALID
     assert [step.name for step in verification.steps][-1] == "files"
 
@@ -130,7 +136,7 @@ def test_a_changed_disclosure_file_breaks_its_section(
 ) -> None:
     [file] = (exported / "disclosures").glob("*-risks.txt")
     file.write_bytes(Disclosure.make("risks", []).encoded)
-    verification = verify_export(exported, [bundle_of(UK.institute, signing_key)], NOW)
+    verification = verify_path(exported, trust(signing_key), NOW)
     assert verification.verdict is Verdict.INVALID
     status = {s.name: s.status for s in verification.sections}
     assert status == {"limitations": SectionStatus.PRESENT, "risks": SectionStatus.BROKEN}
@@ -141,7 +147,7 @@ def test_a_file_that_differs_from_the_envelope_is_named(
     exported: Path, signing_key: SigningKey, name: str
 ) -> None:
     (exported / name).write_bytes(flipped((exported / name).read_bytes(), 0))
-    verification = verify_export(exported, [bundle_of(UK.institute, signing_key)], NOW)
+    verification = verify_path(exported, trust(signing_key), NOW)
     step = verification.steps[-1]
     assert (step.outcome, step.detail.endswith(name)) == (Outcome.FAILED, True)
 
@@ -171,5 +177,5 @@ def test_a_section_name_cannot_lead_out_of_the_folder(
         "03.txt",
         f"04-{'x' * 40}.txt",
     ]
-    bundles = [bundle_of(UK.institute, signing_key)]
-    assert verify_export(tmp_path / "deep" / "out", bundles, NOW).verdict is Verdict.VALID
+    verification = verify_path(tmp_path / "deep" / "out", trust(signing_key), NOW)
+    assert verification.verdict is Verdict.VALID

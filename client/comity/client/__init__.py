@@ -5,7 +5,8 @@ from comity.client.exporting import export_record
 from comity.client.node import Node, connect
 from comity.client.profile import Profile, ProfileStore
 from comity.client.result import Filter, Page, Result, SignedReceipt
-from comity.client.verification import Outcome, Step, Verdict, Verification, verify_record
+from comity.client.steps import Outcome, Step, Verdict, Verification
+from comity.client.verification import verify_record
 from comity.client.view import RecordView, SectionStatus, SectionView
 
 __all__ = [

@@ -1,5 +1,7 @@
 """Channels: mutual TLS to one institute's node, for its people and for its peers' nodes alike.
 
+``answer`` awaits what a node answers, and ``told`` says what it means when it fails.
+
 Invariants: only the authorities of the very institute that is dialled are offered as roots, so no
 other institute's CA can answer for it; the name that the server's certificate must carry is the
 institute's id, whatever the address; there is no insecure mode.
@@ -7,13 +9,16 @@ institute's id, whatever the address; there is no insecure mode.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from comity.client.status import from_rpc
 from comity.record.bundle import TrustBundle
-from comity.record.errors import BadBundle
+from comity.record.errors import BadBundle, ComityError, Unavailable
 from comity.record.limits import MAX_MESSAGE_BYTES
 
 KEEPALIVE_MS: Final = 20_000
@@ -24,6 +29,11 @@ KEEPALIVE_TIMEOUT_MS: Final = 10_000
 
 MAX_BACKOFF_MS: Final = 5_000
 """Longest pause between two attempts to connect: gRPC's own 2 minutes outlast most restarts."""
+
+TIMEOUT_SECONDS: Final = 30.0
+"""How long one answer may take; a stream may last for ever."""
+
+_T = TypeVar("_T")
 
 _MESSAGE_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -63,3 +73,28 @@ def open_channel(bundle: TrustBundle, certificate: bytes, private_key: bytes) ->
     credentials = grpc.ssl_channel_credentials(roots, private_key, certificate)
     name = ("grpc.ssl_target_name_override", bundle.institute)
     return grpc.aio.secure_channel(bundle.address, credentials, options=(*_CHANNEL_OPTIONS, name))
+
+
+async def answer(call: Awaitable[_T], bundle: TrustBundle) -> _T:
+    """Await a call to the node of ``bundle``.
+
+    Raises:
+        Unavailable: no answer within TIMEOUT_SECONDS.
+        ComityError: what the node answers, as ``told``.
+    """
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await call
+    except TimeoutError as error:
+        raise Unavailable(f"no answer within {TIMEOUT_SECONDS:.0f} s") from error
+    except grpc.aio.AioRpcError as error:
+        raise told(error, bundle) from error
+
+
+def told(error: grpc.aio.AioRpcError, bundle: TrustBundle) -> ComityError:
+    """Return what a failed call to the node of ``bundle`` says, as an error of the tree."""
+    found = from_rpc(error)
+    if isinstance(found, Unavailable) and not found.hint:
+        where = f"{bundle.institute} at {bundle.address}"
+        found.hint = f"is the node of {where} up, and does it still accept this profile?"
+    return found

@@ -9,7 +9,15 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from comity.client import terminal
-from comity.client.commands import auditing, authoring, importing, login, reading, searching
+from comity.client.commands import (
+    auditing,
+    authoring,
+    evidence,
+    importing,
+    login,
+    reading,
+    searching,
+)
 from comity.client.terminal import examples
 
 app = terminal.command_group(
@@ -38,16 +46,21 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] =
     ("show", reading.show, ("comity show 9f86d081", "comity show llama.record.json --json")),
     (
         "verify",
-        reading.verify,
+        evidence.verify,
         (
             "comity verify llama.record.json --bundle uk.aisi.example.bundle.json",
             "comity verify exported-folder --bundle bundles --json",
+            "comity verify llama.zip --bundle bundles --policy witnesses.policy",
         ),
     ),
     (
         "export",
-        reading.export,
-        ("comity export 9f86d081 --output llama", "comity export llama.record.json --output llama"),
+        evidence.export,
+        (
+            "comity export 9f86d081 --output llama",
+            "comity export 9f86d081 --evidence --output llama.zip",
+            "comity export llama.record.json --output llama",
+        ),
     ),
     (
         "import",

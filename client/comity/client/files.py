@@ -5,23 +5,18 @@ Invariant: whatever is wrong with a file is a BadConfig or LimitExceeded that na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from comity.record.bundle import TrustBundle
-from comity.record.errors import (
-    BadConfig,
-    ComityError,
-    Conflict,
-    LimitExceeded,
-)
-from comity.record.limits import MAX_BUNDLE_BYTES, MAX_RECORD_BYTES
+from comity.record.errors import BadConfig, ComityError, LimitExceeded
+from comity.record.limits import MAX_RECORD_BYTES
 from comity.record.record import Record
 
 RECORD_SUFFIX: Final = ".record.json"
 BUNDLE_SUFFIX: Final = ".bundle.json"
+ROOT_SUFFIX: Final = ".root.json"
 
 MAX_RECORD_FILE_BYTES: Final = 2 * MAX_RECORD_BYTES
 """A record file holds the payload as base64, which adds a third."""
@@ -84,32 +79,3 @@ def load_record(path: Path) -> Record:
     data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
     with naming(path):
         return Record.from_json(data)
-
-
-def load_bundles(paths: Iterable[Path]) -> list[TrustBundle]:
-    """Read trust bundles from files and from folders of ``*.bundle.json``.
-
-    Raises:
-        BadConfig: missing or unreadable, or a folder without bundles.
-        LimitExceeded, MalformedJson, BadBundle: not a trust bundle.
-        Conflict: two different bundles of one institute.
-    """
-    found: dict[str, TrustBundle] = {}
-    for path in (file for given in paths for file in _bundle_files(given)):
-        data = read_file(path, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
-        with naming(path):
-            bundle = TrustBundle.from_json(data)
-        other = found.setdefault(bundle.institute, bundle)
-        if other.fingerprint != bundle.fingerprint:
-            message = f"expected one bundle of {bundle.institute}, got two that differ"
-            raise Conflict(message, field=str(path))
-    return list(found.values())
-
-
-def _bundle_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(path.glob(f"*{BUNDLE_SUFFIX}"))
-    if not files:
-        raise BadConfig(f"expected *{BUNDLE_SUFFIX} files in it, got none", field=str(path))
-    return files

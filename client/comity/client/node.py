@@ -11,22 +11,21 @@ the node must show the very keys that the profile has pinned.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar, Unpack
+from typing import Protocol, TypeVar, Unpack
 
 import grpc
 
-from comity.client.channel import open_channel
+from comity.client.channel import answer, open_channel, told
+from comity.client.log_client import LogClient
 from comity.client.profile import Profile, ProfileStore
 from comity.client.result import Filter, Page, Result, SignedReceipt
-from comity.client.status import from_rpc
 from comity.record.bundle import Keyring, TrustBundle
-from comity.record.errors import BadBundle, ComityError, NotFound, Unavailable, UnknownKey
+from comity.record.errors import BadBundle, ComityError, NotFound, UnknownKey
 from comity.record.receipt import open_receipt
 from comity.record.record import Record, open_record
 from comity.record.wire import envelope_from_proto, record_from_proto, record_to_proto
@@ -39,9 +38,6 @@ from comity.v1 import (
     records_service_pb2,
     records_service_pb2_grpc,
 )
-
-TIMEOUT_SECONDS: Final = 30.0
-"""How long one answer may take; a stream may last for ever."""
 
 _T = TypeVar("_T")
 
@@ -84,14 +80,16 @@ class Node:
         self._records = records_service_pb2_grpc.RecordsServiceStub(channel)
         self._audit = audit_service_pb2_grpc.AuditServiceStub(channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(channel)
+        self.log = LogClient(channel, pinned)
         self.bundles: tuple[TrustBundle, ...] = (pinned,)
+        self.former_bundles: tuple[TrustBundle, ...] = ()
         self.keyring = Keyring(self.bundles)
 
     async def refresh_bundles(self) -> None:
         """Read anew which institutes' keys the node trusts; ``bundles`` has its own first.
 
         Records that were taken in from a peer that was removed since are verified with its former
-        bundle, which is not among ``bundles``.
+        bundle, one of ``former_bundles``.
 
         Raises:
             BadBundle: malformed, or its own is not the pinned one.
@@ -101,7 +99,8 @@ class Node:
         bundles = tuple(TrustBundle.from_json(data) for data in answer.bundles)
         former = tuple(TrustBundle.from_json(data) for data in answer.former_bundles)
         _check_pinned(bundles, self._pinned)
-        self.bundles, self.keyring = bundles, Keyring((*bundles, *former))
+        self.bundles, self.former_bundles = bundles, former
+        self.keyring = Keyring((*bundles, *former))
 
     async def get(self, record_id: str) -> Result:
         """Return one record by its id, or by a prefix of at least 8 hex digits.
@@ -152,7 +151,7 @@ class Node:
             async for message in call:
                 yield await self._open(message.record, message.page_token)
         except grpc.aio.AioRpcError as error:
-            raise self._told(error) from error
+            raise told(error, self._pinned) from error
         finally:
             call.cancel()
 
@@ -235,20 +234,7 @@ class Node:
                 return
 
     async def _call(self, call: Awaitable[_T]) -> _T:
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await call
-        except TimeoutError as error:
-            raise Unavailable(f"no answer within {TIMEOUT_SECONDS:.0f} s") from error
-        except grpc.aio.AioRpcError as error:
-            raise self._told(error) from error
-
-    def _told(self, error: grpc.aio.AioRpcError) -> ComityError:
-        told = from_rpc(error)
-        if isinstance(told, Unavailable) and not told.hint:
-            where = f"{self._pinned.institute} at {self._pinned.address}"
-            told.hint = f"is the node of {where} up, and does it still accept this profile?"
-        return told
+        return await answer(call, self._pinned)
 
 
 def _check_pinned(bundles: tuple[TrustBundle, ...], pinned: TrustBundle) -> None:

@@ -6,6 +6,7 @@ Invariant: every text that comes from a record goes through ``terminal.text`` or
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from textwrap import indent
 from typing import Final
 
@@ -15,8 +16,9 @@ from rich.text import Text
 from comity.client.draft import dump_yaml
 from comity.client.language import choose_text
 from comity.client.result import Result
+from comity.client.split_steps import SplitVerification
+from comity.client.steps import Outcome, Step, Verdict, Verification
 from comity.client.terminal import table, text, visible
-from comity.client.verification import Outcome, Verdict, Verification
 from comity.client.view import RecordView, SectionStatus, SectionView
 from comity.record.content import SECTION_MODELS
 from comity.record.handling import Handling, Tlp
@@ -31,7 +33,13 @@ _TLP_STYLES: Final = {
 }
 """The colours that FIRST's TLP 2.0 prescribes."""
 
-_OUTCOME_STYLES: Final = {Outcome.OK: "green", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
+_OUTCOME_STYLES: Final = {
+    Outcome.OK: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.UNKNOWN: "bold yellow",
+    Outcome.STALE: "bold yellow",
+    Outcome.SKIPPED: "dim",
+}
 _STATUS_STYLES: Final = {
     SectionStatus.PRESENT: "green",
     SectionStatus.WITHHELD: "yellow",
@@ -41,6 +49,7 @@ _VERDICT_STYLES: Final = {
     Verdict.VALID: "bold green",
     Verdict.INVALID: "bold red",
     Verdict.UNVERIFIABLE: "bold yellow",
+    Verdict.STALE: "bold yellow",
 }
 
 SHORT_ID_CHARS: Final = 12
@@ -63,15 +72,14 @@ def render_record(view: RecordView, facts: Iterable[tuple[str, str]]) -> Text:
 
 def render_verification(name: str, verification: Verification) -> Text:
     """Show the verdict on a file or folder, every step, and every section."""
-    verdict = verification.verdict
     lines = [
-        Text.assemble(text(name), ": ", (str(verdict), _VERDICT_STYLES[verdict])),
+        _verdict(name, verification.verdict, verification.expiry),
         Text(f"  record {verification.record.record_id}"),
     ]
-    for step in verification.steps:
-        outcome = (f"{step.outcome:<8}", _OUTCOME_STYLES[step.outcome])
-        head = f"  {step.number} {step.name:<13}"
-        lines.append(Text.assemble(head, outcome, text(step.detail), (f"  [{step.spec}]", "dim")))
+    if verification.witnessed_time:
+        seen = format_time(verification.witnessed_time)
+        lines.append(Text(f"  a witness saw it in its log at {seen}"))
+    lines += render_steps(verification.steps)
     for section in verification.sections:
         status = (f"{section.status:<9}", _STATUS_STYLES[section.status])
         label = text(section.label)
@@ -79,6 +87,25 @@ def render_verification(name: str, verification: Verification) -> Text:
             Text.assemble("  section ", status, label, text(f"  {section.problem}".rstrip()))
         )
     return Text("\n").join(lines)
+
+
+def render_split_view(name: str, verification: SplitVerification) -> Text:
+    """Show the verdict on evidence of a split view, and every step."""
+    verdict = _verdict(name, verification.verdict)
+    return Text("\n").join([verdict, *render_steps(verification.steps)])
+
+
+def render_steps(steps: Iterable[Step]) -> Iterator[Text]:
+    """Yield a line for each step."""
+    for step in steps:
+        outcome = (f"{step.outcome:<8}", _OUTCOME_STYLES[step.outcome])
+        head = f"  {step.number:>2} {step.name:<14}"
+        yield Text.assemble(head, outcome, text(step.detail), (f"  [{step.spec}]", "dim"))
+
+
+def _verdict(name: str, verdict: Verdict, expiry: datetime | None = None) -> Text:
+    until = f" as of {format_time(expiry)}" if expiry and verdict is Verdict.STALE else ""
+    return Text.assemble(text(name), ": ", (f"{verdict}{until}", _VERDICT_STYLES[verdict]))
 
 
 def render_results(results: Sequence[Result]) -> Table:

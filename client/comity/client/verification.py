@@ -10,119 +10,54 @@
 (8) content      each disclosed section follows its content model
 
 Unlike ``open_record``, which stops at the first fault, every step that can still be taken is
-taken: a broken disclosure is named while the signature stands. What this cannot show: that the
-record is in the issuer's log, and that no later version or withdrawal exists. Invariants: nothing
-is valid whose signature was not checked; a step is skipped only because a step it needs failed.
+taken: a broken disclosure is named while the signature stands. ``key_steps`` follow where the key
+or the issuer's root calls for them. What this cannot show: that no later version or withdrawal
+exists, and, without evidence (``log_steps``), that the record is in its issuer's log. Invariant:
+nothing is valid whose signature was not checked.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from comity.client.view import RecordView, SectionView, view_sections
+from comity.client.key_steps import check_keys
+from comity.client.steps import Verification, Walk
+from comity.client.trust import Trust
+from comity.client.view import view_sections
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.content import check_content
 from comity.record.envelope import STATEMENT_TYPE
 from comity.record.errors import (
     BadContent,
     BadDisclosure,
-    ComityError,
     InvalidInput,
-    UnknownKey,
     WrongIssuer,
 )
 from comity.record.record import Record, check_issue_time, match_disclosures
+from comity.record.root import Root
 from comity.record.section import Disclosure
 from comity.record.statement import Statement
 from comity.record.times import format_time
 
 
-class Outcome(StrEnum):
-    """How a step ended."""
+def verify_record(
+    record: Record, bundles: Iterable[TrustBundle], now: datetime, roots: Iterable[Root] = ()
+) -> Verification:
+    """Take all steps; never raises for anything that is wrong with the record.
 
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class Verdict(StrEnum):
-    """What the steps come to. Unverifiable: nothing is wrong, but the key is in no bundle."""
-
-    VALID = "valid"
-    INVALID = "invalid"
-    UNVERIFIABLE = "unverifiable"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step. ``reason`` is the error's reason (BAD_SIGNATURE, …), empty unless it failed."""
-
-    number: int
-    name: str
-    spec: str
-    outcome: Outcome
-    detail: str
-    reason: str = ""
-
-    def to_value(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """All steps, and what could be read on the way.
-
-    ``institutes`` are those whose bundles list the signing key, empty if none does. ``statement``
-    is None where step 4 failed, and not to be believed unless the verdict is valid.
+    ``roots`` are those whose profiles are among ``bundles``; they say until when these hold.
     """
-
-    record: Record
-    steps: tuple[Step, ...]
-    institutes: tuple[str, ...]
-    statement: Statement | None
-    sections: tuple[SectionView, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """Invalid if anything failed, except for want of a key: then unverifiable."""
-        failures = {step.reason for step in self.steps if step.outcome is Outcome.FAILED}
-        if failures - {UnknownKey.reason}:
-            return Verdict.INVALID
-        return Verdict.UNVERIFIABLE if failures else Verdict.VALID
-
-    @property
-    def view(self) -> RecordView | None:
-        """The record as far as it can be read; None where there is no statement."""
-        if self.statement is None:
-            return None
-        keyid = self.record.envelope.keyid
-        return RecordView(self.record.record_id, keyid, self.statement, self.sections)
-
-    def to_value(self) -> dict[str, Any]:
-        """Return the JSON form, without the sections' content."""
-        return {
-            "recordId": self.record.record_id,
-            "verdict": str(self.verdict),
-            "keyid": self.record.envelope.keyid,
-            "institutes": list(self.institutes),
-            "issuer": str(self.statement.issuer) if self.statement else None,
-            "steps": [step.to_value() for step in self.steps],
-            "sections": [
-                {"index": s.index, "name": s.name or None, "status": s.status, "problem": s.problem}
-                for s in self.sections
-            ],
-        }
+    trust = Trust(tuple(bundles), tuple(roots))
+    return check_keys(check_record(record, trust, now), trust, now)
 
 
-def verify_record(record: Record, bundles: Iterable[TrustBundle], now: datetime) -> Verification:
-    """Take all steps; never raises for anything that is wrong with the record."""
-    return _Verifier(record, Keyring(bundles), now).verify()
+def check_record(record: Record, trust: Trust, now: datetime) -> Verification:
+    """Take steps 1 to 8, which need nothing but the record and its key."""
+    return _Verifier(record, Keyring(trust.bundles), now).verify()
 
 
 class _Verifier:
@@ -138,26 +73,16 @@ class _Verifier:
         self._problems: dict[int, str] = {}
 
     def verify(self) -> Verification:
-        steps: list[Step] = []
-        outcomes: dict[str, Outcome] = {}
-        for number, (name, spec, needs, check) in enumerate(_STEPS, start=1):
-            missing = [other for other in needs if outcomes[other] is not Outcome.OK]
-            if missing:
-                detail, outcome, reason = f"needs: {', '.join(missing)}", Outcome.SKIPPED, ""
-            else:
-                try:
-                    detail, outcome, reason = check(self), Outcome.OK, ""
-                except ComityError as error:
-                    detail, outcome, reason = str(error), Outcome.FAILED, error.reason
-            outcomes[name] = outcome
-            steps.append(Step(number, name, spec, outcome, detail, reason))
+        walk = Walk()
+        for name, spec, needs, check in _STEPS:
+            walk.take(name, spec, partial(check, self), *needs)
         sections = (
             view_sections(self._statement, self._disclosures, self._problems)
             if self._statement
             else ()
         )
         institutes = tuple(sorted(self._institutes))
-        return Verification(self._record, tuple(steps), institutes, self._statement, sections)
+        return Verification(self._record, walk.steps, institutes, self._statement, sections)
 
     def envelope(self) -> str:
         self._record.check_size()

@@ -25,6 +25,8 @@
     │   ├── BadTile                 no tile of a log, or one whose bytes are not what they must be
     │   ├── BadProof                no proof of a Merkle tree, or one that leads to another root
     │   ├── BadEvidence             not a Sigstore bundle or trusted root, or of something else
+    │   ├── BadArchive              not a zip, or one that must not be unpacked
+    │   ├── Unproven                nothing at hand says that it is so, nor that it is not
     │   ├── BadLogPolicy            not a policy of logs, witnesses and a quorum
     │   ├── QuorumNotMet            fewer witnesses cosigned than the quorum asks for
     │   ├── BadSplitView            evidence that proves no contradiction of a log
@@ -33,6 +35,7 @@
     ├── Forbidden                   identity known, call not allowed
     ├── NotFound                    no such thing here
     ├── Conflict                    the thing exists, and differs
+    │   └── OtherSizeHeld           a witness holds another size of the log than the proof begins at
     ├── CursorRefused               a well-formed cursor that cannot be served
     │   ├── OutdatedCursor          points before what is kept: start without a cursor
     │   ├── FutureCursor            points past the end: start without a cursor
@@ -218,6 +221,18 @@ class BadEvidence(InvalidInput):
     reason = "BAD_EVIDENCE"
 
 
+class BadArchive(InvalidInput):
+    """Not a zip, or one with a file in it that is not let in."""
+
+    reason = "BAD_ARCHIVE"
+
+
+class Unproven(InvalidInput):
+    """Nothing at hand says that it is so, nor that it is not."""
+
+    reason = "UNPROVEN"
+
+
 class BadLogPolicy(InvalidInput):
     """Not a policy of logs, witnesses and a quorum."""
 
@@ -264,6 +279,16 @@ class Conflict(ComityError):
     """The thing exists already and differs."""
 
     reason = "CONFLICT"
+
+
+class OtherSizeHeld(Conflict):
+    """A witness holds ``held`` leaves of a log; the proof begins at another size."""
+
+    reason = "OTHER_SIZE_HELD"
+
+    def __init__(self, message: str, *, held: int = 0, field: str = "", hint: str = "") -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.held = held
 
 
 class CursorRefused(ComityError):

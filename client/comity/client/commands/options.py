@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from comity.client.files import RECORD_SUFFIX, load_bundles
+from comity.client.files import RECORD_SUFFIX
 from comity.client.profile import ProfileStore
-from comity.record.bundle import TrustBundle
+from comity.client.trust import Trust, load_trust
 from comity.record.errors import NotFound
 
 ProfileOption = Annotated[
@@ -26,7 +26,7 @@ BundleOption = Annotated[
     typer.Option(
         "--bundle",
         metavar="PATH",
-        help="Trust bundle, or folder of *.bundle.json; may be repeated. "
+        help="Trust bundle or root, or folder of *.bundle.json and *.root.json; may be repeated. "
         "Default: the bundle of the profile's own institute.",
     ),
 ]
@@ -39,17 +39,17 @@ RecordArgument = Annotated[
 ]
 
 
-def trusted_bundles(paths: list[Path] | None, profile: str | None) -> list[TrustBundle]:
-    """Return the bundles that a command may believe: those given, else the profile's own.
+def trust_at_hand(paths: list[Path] | None, profile: str | None) -> Trust:
+    """Return what a command may believe: the bundles and roots given, else the profile's own.
 
     Without either there are none, which makes every record unverifiable rather than wrong.
     """
     if paths:
-        return load_bundles(paths)
+        return load_trust(paths)
     store = ProfileStore()
     if not (profile or store.current):
-        return []
-    return [store.open(profile).bundle]
+        return Trust()
+    return Trust((store.open(profile).bundle,))
 
 
 def as_path(record: str) -> Path | None:

@@ -1,0 +1,162 @@
+"""Zip archives of a few files, from strangers: read with nothing unpacked to disk.
+
+Invariants: whatever a header claims, no more is inflated than the limits allow, and a byte beyond
+is an error at once; a name that could lead out of a folder, that is a link, or that stands for two
+files on some system, refuses the whole archive. What ``write_archive`` makes depends on nothing but
+the files.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from comity.client.files import read_file
+from comity.record.errors import BadArchive, LimitExceeded
+
+ZIP_SUFFIX: Final = ".zip"
+
+MAX_ARCHIVE_BYTES: Final = 32 << 20
+"""An archive, packed; and the files in it together, unpacked: a record is in it four times."""
+
+MAX_ARCHIVE_FILES: Final = 128
+"""Files of an archive: MAX_SECTIONS disclosures, and a dozen about them."""
+
+_MAX_DIRECTORY_BYTES: Final = 64 << 10
+"""The table of contents, all of which is read at once: 512 bytes a file."""
+
+_MAX_NAME_CHARS: Final = 255
+_END: Final = struct.Struct("<4s4H2LH")
+"""End of central directory record (APPNOTE.TXT, section 4.3.16), without a comment."""
+
+_ZIP64_LOCATOR: Final = b"PK\x06\x07"
+_ZIP64_LOCATOR_BYTES: Final = 20
+_ENCRYPTED: Final = 0x1
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_FAULTS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    struct.error,
+    ValueError,
+    NotImplementedError,
+)
+"""What zipfile raises of a malformed archive."""
+
+_CHUNK_BYTES: Final = 1 << 16
+_TIME: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def read_archive(path: Path) -> dict[str, bytes]:
+    """Return the files of a zip by their names, without the folder that all of them lie in.
+
+    Raises:
+        BadConfig: missing or unreadable.
+        LimitExceeded: over MAX_ARCHIVE_BYTES, packed or unpacked, or MAX_ARCHIVE_FILES.
+        BadArchive: not a zip, or one with a name or file that is not let in; names it.
+    """
+    data = read_file(path, "MAX_ARCHIVE_BYTES", MAX_ARCHIVE_BYTES)
+    _check_end(data, path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = _read_all(archive, path)
+    except _FAULTS as error:
+        raise BadArchive(f"expected a zip: {error}", field=str(path)) from error
+    return _without_folder(files)
+
+
+def write_archive(folder: str, files: Mapping[str, bytes]) -> bytes:
+    """Return a zip with ``files`` in a folder of that name; equal files make equal archives."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(f"{folder}/{name}", _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, data)
+    return packed.getvalue()
+
+
+def _check_end(data: bytes, path: Path) -> None:
+    """Bound the table of contents, which zipfile reads whole, by what the last record says."""
+    end = data[-_END.size :]
+    if len(end) < _END.size or not end.startswith(b"PK\x05\x06"):
+        raise BadArchive("expected a zip, without a comment at its end", field=str(path))
+    _, _, _, _, count, size, _, comment = _END.unpack(end)
+    locator = data[-_END.size - _ZIP64_LOCATOR_BYTES : -_END.size]
+    if comment or locator.startswith(_ZIP64_LOCATOR):
+        raise BadArchive("expected a zip without comment and Zip64", field=str(path))
+    if count > MAX_ARCHIVE_FILES:
+        raise LimitExceeded("MAX_ARCHIVE_FILES", MAX_ARCHIVE_FILES, count, "files", field=str(path))
+    if size > _MAX_DIRECTORY_BYTES:
+        message = f"expected a table of contents of at most {_MAX_DIRECTORY_BYTES} bytes"
+        raise BadArchive(f"{message}, got {size}", field=str(path))
+
+
+def _read_all(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
+    entries = archive.infolist()
+    if len(entries) > MAX_ARCHIVE_FILES:
+        raise LimitExceeded(
+            "MAX_ARCHIVE_FILES", MAX_ARCHIVE_FILES, len(entries), "files", field=str(path)
+        )
+    files: dict[str, bytes] = {}
+    seen: set[str] = set()
+    room = MAX_ARCHIVE_BYTES
+    for entry in entries:
+        _check_entry(entry, path)
+        # Windows and macOS take Risks.txt and risks.txt for one file
+        if entry.filename.casefold() in seen:
+            raise BadArchive("is in it twice", field=_place(path, entry))
+        seen.add(entry.filename.casefold())
+        if not entry.is_dir():
+            files[entry.filename] = _read(archive, entry, room, path)
+            room -= len(files[entry.filename])
+    return files
+
+
+def _check_entry(entry: zipfile.ZipInfo, path: Path) -> None:
+    # zipfile cuts a name at NUL, and turns backslashes where that is the system's way
+    name = entry.orig_filename
+    parts = name.removesuffix("/").split("/")
+    bad = not name.isprintable() or len(name) > _MAX_NAME_CHARS or "\\" in name or ":" in name
+    if bad or any(part in ("", ".", "..") for part in parts):
+        message = "expected a name within the archive's own folder"
+        raise BadArchive(message, field=_place(path, entry))
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise BadArchive("expected a file, got a link or device", field=_place(path, entry))
+    if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
+        message = "expected a file that is stored or deflated, and not encrypted"
+        raise BadArchive(message, field=_place(path, entry))
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int, path: Path) -> bytes:
+    data = bytearray()
+    with archive.open(entry) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            data += chunk
+            if len(data) > room:
+                got = MAX_ARCHIVE_BYTES - room + len(data)
+                field = _place(path, entry)
+                raise LimitExceeded(
+                    "MAX_ARCHIVE_BYTES", MAX_ARCHIVE_BYTES, got, "bytes", field=field
+                )
+    return bytes(data)
+
+
+def _without_folder(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out the folder that zipping a folder puts before every name."""
+    tops = {PurePosixPath(name).parts[0] for name in files}
+    if len(tops) != 1 or tops & files.keys():
+        return files
+    return {name.partition("/")[2]: data for name, data in files.items()}
+
+
+def _place(path: Path, entry: zipfile.ZipInfo) -> str:
+    return f"{path}: {entry.orig_filename!r:.200}"

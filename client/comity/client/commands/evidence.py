@@ -1,0 +1,192 @@
+"""Records and their evidence outside a node: export, verify."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from comity.client import terminal
+from comity.client.commands.options import (
+    BundleOption,
+    JsonOption,
+    ProfileOption,
+    RecordArgument,
+    as_path,
+    trust_at_hand,
+)
+from comity.client.evidence import Evidence
+from comity.client.exported import verify_path
+from comity.client.exporting import export_record
+from comity.client.files import (
+    MAX_RECORD_FILE_BYTES,
+    load_record,
+    naming,
+    read_file,
+)
+from comity.client.node import Node, connect
+from comity.client.rendering import render_split_view, render_verification
+from comity.client.split_steps import SplitVerification, is_split_view, verify_split_view
+from comity.client.steps import Verdict, Verification
+from comity.client.trust import Trust
+from comity.record.bundle import Keyring
+from comity.record.errors import BadLogPolicy, ComityError, UnknownKey
+from comity.record.keys import RecordKey
+from comity.record.limits import MAX_LOG_POLICY_BYTES
+from comity.record.record import OpenedRecord, open_record
+from comity.record.tlog_policy import LogPolicy
+from comity.record.tlog_proof import TlogProof
+
+_EXIT_CODES: Final = {Verdict.INVALID: 1, Verdict.UNVERIFIABLE: 2, Verdict.STALE: 3}
+"""Worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A record to be exported; ``proof`` is why there is none, or None where none was wanted."""
+
+    opened: OpenedRecord
+    trust: Trust
+    proof: TlogProof | ComityError | None = None
+
+
+def verify(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Record files, exported folders or zips, split views."),
+    ],
+    bundle: BundleOption = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="C2SP tlog-policy: whose cosignatures evidence must have."
+        ),
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify records and their evidence offline, step by step.
+
+    Keys count only if they are at hand: in a --bundle, or in the profile. A bundle that lies in an
+    export counts only if you compared its fingerprint and name it with --bundle yourself. What
+    cannot be seen offline: whether a record has been superseded or withdrawn since.
+
+    Exits with 0 if all are valid; 1 if one is invalid: something contradicts; 2 if one is
+    unverifiable: nothing is wrong, but a key, a proof or a quorum is not at hand; 3 if one is
+    stale: all holds, but the issuer's profile has expired. Of several, the first of 1, 2 and 3.
+    """
+    trust = trust_at_hand(bundle, profile)
+    rules = _load_policy(policy) if policy else None
+    found = [(path, _verify(path, trust, rules)) for path in files]
+    if as_json:
+        values = [{"file": str(path), **verification.to_value()} for path, verification in found]
+        terminal.print_json({"files": values})
+    else:
+        for path, verification in found:
+            _print(path, verification)
+    reasons = {step.reason for _, verification in found for step in verification.steps}
+    if UnknownKey.reason in reasons and not as_json:
+        hint = "hint: comity bundles --output bundles, then comity verify --bundle bundles FILE..."
+        terminal.err.print(hint, soft_wrap=True)
+    verdicts = {verification.verdict for _, verification in found}
+    for verdict, code in _EXIT_CODES.items():
+        if verdict in verdicts:
+            raise typer.Exit(code)
+
+
+def export(
+    record: RecordArgument,
+    output: Annotated[
+        Path, typer.Option(metavar="PATH", help="Folder to make, an empty one, or a new *.zip.")
+    ],
+    evidence: Annotated[
+        bool,
+        typer.Option("--evidence", help="Also that the record stands in its issuer's log."),
+    ] = False,
+    bundle: BundleOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Write a record as plain files, for other tools.
+
+    openssl, sha256sum, securesystemslib and cosign can check them; CHECK.md among them says how.
+    Only a record that verifies is exported. Where no proof of the log is to be had, the rest is
+    written, and that is told.
+    """
+    path = as_path(record)
+    if path is None:
+        source = asyncio.run(_from_node(record, profile, evidence=evidence))
+    else:
+        trust = trust_at_hand(bundle, profile)
+        with naming(path):
+            opened = open_record(load_record(path), Keyring(trust.bundles).find)
+        proof = asyncio.run(_prove(opened.record_id, profile)) if evidence else None
+        source = _Source(opened, trust, proof)
+    _, key = Keyring(source.trust.bundles).find(source.opened.record.envelope.keyid)
+    export_record(source.opened, key, output, _evidence(source, key))
+    terminal.out.print(f"{output}: how to check it is in CHECK.md", soft_wrap=True)
+
+
+def _load_policy(path: Path) -> LogPolicy:
+    data = read_file(path, "MAX_LOG_POLICY_BYTES", MAX_LOG_POLICY_BYTES)
+    with naming(path):
+        try:
+            return LogPolicy.parse(data.decode())
+        except UnicodeDecodeError as error:
+            raise BadLogPolicy(f"expected UTF-8: {error}") from error
+
+
+def _verify(path: Path, trust: Trust, policy: LogPolicy | None) -> Verification | SplitVerification:
+    if path.is_file():
+        data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
+        if is_split_view(data):
+            return verify_split_view(data, trust)
+    return verify_path(path, trust, datetime.now(UTC), policy)
+
+
+def _print(path: Path, verification: Verification | SplitVerification) -> None:
+    if isinstance(verification, SplitVerification):
+        terminal.print_text(render_split_view(str(path), verification))
+    else:
+        terminal.print_text(render_verification(str(path), verification))
+
+
+async def _from_node(record_id: str, profile: str | None, *, evidence: bool) -> _Source:
+    async with connect(profile) as node:
+        opened = (await node.get(record_id)).opened
+        trust = Trust((*node.bundles, *node.former_bundles))
+        return _Source(opened, trust, await _ask(node, opened.record_id) if evidence else None)
+
+
+async def _prove(record_id: str, profile: str | None) -> TlogProof | ComityError:
+    try:
+        async with connect(profile) as node:
+            return await _ask(node, record_id)
+    except ComityError as error:
+        return error
+
+
+async def _ask(node: Node, record_id: str) -> TlogProof | ComityError:
+    try:
+        return await node.log.inclusion(record_id)
+    except ComityError as error:
+        return error
+
+
+def _evidence(source: _Source, key: RecordKey) -> Evidence | None:
+    if source.proof is None:
+        return None
+    institute = source.opened.statement.issuer.institute
+    issuer = source.trust.bundle(institute)
+    if issuer is None:
+        raise UnknownKey(f"expected the bundle of {institute}, got none", field="bundle")
+    if isinstance(source.proof, ComityError):
+        told = f"no proof that it stands in the log of {institute}: {source.proof}"
+        terminal.err.print(terminal.text(told), soft_wrap=True)
+        return Evidence.without_proof(issuer)
+    witnesses = source.trust.witnesses(institute)
+    envelope = source.opened.record.envelope
+    return Evidence.of(envelope, key, issuer, source.proof, witnesses)

@@ -1,0 +1,125 @@
+"""Evidence: what shows that a record stands in its issuer's log, as files for stock tools.
+
+    inclusion.tlog-proof               C2SP tlog-proof, with its checkpoint
+    checkpoint.txt                     the checkpoint alone, with its cosignatures
+    bundle.sigstore.json               Sigstore bundle v0.3: envelope, log entry, proof
+    leaf.json                          the log's entry: digest, signature, key
+    trusted_root.json                  the log's key, for cosign
+    log.vkey, log-key.pem              the same for tools of C2SP and for openssl
+    witnesses.vkey                     keys of the witnesses that cosigned, as far as they are known
+    <issuer>.bundle.json               the issuer's trust bundle; nobody believes it for lying there
+
+Invariants: evidence that does not hold is never written; where there is no proof to be had, what
+speaks of the log's place is left out and the keys remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from comity.client.files import BUNDLE_SUFFIX
+from comity.record import log
+from comity.record.bundle import TrustBundle
+from comity.record.cosignature import cosignatures
+from comity.record.envelope import Envelope
+from comity.record.keys import RecordKey
+from comity.record.log import check_logged
+from comity.record.note import Note, Verifier, known_lines
+from comity.record.sigstore import SigstoreBundle
+from comity.record.tlog_proof import TlogProof
+from comity.record.trusted_root import trusted_root
+
+PROOF_FILE: Final = "inclusion.tlog-proof"
+CHECKPOINT_FILE: Final = "checkpoint.txt"
+SIGSTORE_FILE: Final = "bundle.sigstore.json"
+LEAF_FILE: Final = "leaf.json"
+TRUSTED_ROOT_FILE: Final = "trusted_root.json"
+LOG_KEY_FILE: Final = "log.vkey"
+LOG_PEM_FILE: Final = "log-key.pem"
+WITNESS_KEY_FILE: Final = "witnesses.vkey"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An issuer's bundle, and a proof that was checked under its keys, if there is one.
+
+    ``log_keys`` begin with the key that signed the proof's checkpoint; ``witnesses`` are those
+    that cosigned it and whose keys are known.
+    """
+
+    bundle: TrustBundle
+    log_keys: tuple[Verifier, ...]
+    proof: TlogProof | None = None
+    witnesses: tuple[Verifier, ...] = ()
+
+    @classmethod
+    def without_proof(cls, issuer: TrustBundle) -> Evidence:
+        """Return what remains where there is no proof.
+
+        Raises:
+            BadNote: the bundle lists what is no verifier key.
+        """
+        return cls(issuer, tuple(map(Verifier.parse, issuer.log_keys)))
+
+    @classmethod
+    def of(
+        cls,
+        envelope: Envelope,
+        key: RecordKey,
+        issuer: TrustBundle,
+        proof: TlogProof,
+        witnesses: Iterable[Verifier],
+    ) -> Evidence:
+        """Check a proof, and the cosignatures of ``witnesses`` under its checkpoint.
+
+        Raises:
+            InvalidInput: it does not hold; as ``check_logged`` and ``cosignatures``.
+        """
+        check_logged(log.leaf(envelope, key), proof, issuer.institute, issuer.log_keys)
+        note = Note.parse(proof.checkpoint)
+        listed = map(Verifier.parse, issuer.log_keys)
+        signers = tuple(verifier for _, verifier in known_lines(note, listed))
+        cosigners = tuple(found.witness for found in cosignatures(note, witnesses))
+        return cls(issuer, signers, replace(proof, extra=None), cosigners)
+
+    def files(self, envelope: Envelope, key: RecordKey) -> dict[str, bytes]:
+        """Return the files by name."""
+        files = {f"{self.bundle.institute}{BUNDLE_SUFFIX}": self.bundle.to_json()}
+        if self.log_keys:
+            newest = self.log_keys[0]
+            files |= {
+                TRUSTED_ROOT_FILE: trusted_root([newest]),
+                LOG_KEY_FILE: _lines([newest]),
+                LOG_PEM_FILE: log_key_pem(newest),
+            }
+        if self.witnesses:
+            files[WITNESS_KEY_FILE] = _lines(self.witnesses)
+        if self.proof:
+            files |= self._proof_files(envelope, key, self.proof)
+        return files
+
+    def _proof_files(
+        self, envelope: Envelope, key: RecordKey, proof: TlogProof
+    ) -> dict[str, bytes]:
+        bundle = SigstoreBundle.make(envelope, key, proof, self.log_keys[0])
+        return {
+            PROOF_FILE: proof.to_bytes(),
+            CHECKPOINT_FILE: proof.checkpoint,
+            SIGSTORE_FILE: bundle.to_json(),
+            LEAF_FILE: bundle.leaf,
+        }
+
+
+def log_key_pem(log_key: Verifier) -> bytes:
+    """Return a log's key as SubjectPublicKeyInfo in PEM, for openssl."""
+    public = ed25519.Ed25519PublicKey.from_public_bytes(log_key.public)
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _lines(keys: Sequence[Verifier]) -> bytes:
+    return "".join(f"{key}\n" for key in keys).encode()

@@ -1,0 +1,176 @@
+"""Steps of a verification: what was checked, by which specification, and what that comes to.
+
+A step that fails does not end a verification: every step that can still be taken is taken, so that
+all that is wrong is named. Invariants: a step is skipped only because it does not apply, or because
+a step that it needs did not pass; the verdict is never better than the worst step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from comity.client.view import RecordView, SectionView
+from comity.record.errors import ComityError, ExpiredRoot, QuorumNotMet, UnknownKey, Unproven
+from comity.record.record import Record
+from comity.record.statement import Statement
+from comity.record.times import format_time
+
+
+class Outcome(StrEnum):
+    """How a step ended.
+
+    Unknown: nothing is wrong, but what is at hand does not suffice. Stale: it held, until a time
+    that has passed.
+    """
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What the steps come to.
+
+    Invalid: something contradicts. Unverifiable: nothing does, but a key, a proof or a quorum is
+    not at hand. Stale: all holds, but by a profile whose time is over.
+    """
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNVERIFIABLE = "unverifiable"
+    STALE = "stale"
+
+
+_OUTCOMES: Final[dict[type[ComityError], Outcome]] = {
+    UnknownKey: Outcome.UNKNOWN,
+    Unproven: Outcome.UNKNOWN,
+    QuorumNotMet: Outcome.UNKNOWN,
+    ExpiredRoot: Outcome.STALE,
+}
+"""Errors that say something else than that a step failed."""
+
+_VERDICTS: Final = (
+    (Outcome.FAILED, Verdict.INVALID),
+    (Outcome.UNKNOWN, Verdict.UNVERIFIABLE),
+    (Outcome.STALE, Verdict.STALE),
+)
+"""Worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. ``reason`` is the error's reason (BAD_SIGNATURE, …), empty where there was none."""
+
+    number: int
+    name: str
+    spec: str
+    outcome: Outcome
+    detail: str
+    reason: str = ""
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Walk:
+    """Takes steps one after the other, and keeps what came of them; ``steps`` go before."""
+
+    def __init__(self, steps: Iterable[Step] = ()) -> None:
+        self._steps = list(steps)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps so far, numbered from 1."""
+        return tuple(self._steps)
+
+    def take(self, name: str, spec: str, check: Callable[[], str], *needs: str) -> None:
+        """Take a step, unless one of the steps in ``needs`` did not pass.
+
+        ``check`` returns what is to be told, and raises what is wrong.
+        """
+        missing = [step.name for step in self._steps if step.name in needs and not _passed(step)]
+        if missing:
+            self.skip(name, spec, f"needs: {', '.join(missing)}")
+            return
+        try:
+            self._add(name, spec, Outcome.OK, check())
+        except ComityError as error:
+            outcome = _OUTCOMES.get(type(error), Outcome.FAILED)
+            self._add(name, spec, outcome, str(error), error.reason)
+
+    def skip(self, name: str, spec: str, why: str) -> None:
+        """Leave a step out, and say why."""
+        self._add(name, spec, Outcome.SKIPPED, why)
+
+    def _add(self, name: str, spec: str, outcome: Outcome, detail: str, reason: str = "") -> None:
+        self._steps.append(Step(len(self._steps) + 1, name, spec, outcome, detail, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All steps, and what could be read on the way.
+
+    ``institutes`` are those whose bundles list the signing key, empty if none does. ``statement``
+    is None where it could not be read, and not to be believed unless the verdict is valid or stale.
+    ``witnessed_time`` is the newest time at which a known witness had seen the record in its log,
+    ``expiry`` that of the issuer's profile; both are None where nothing at hand says.
+    """
+
+    record: Record
+    steps: tuple[Step, ...]
+    institutes: tuple[str, ...]
+    statement: Statement | None
+    sections: tuple[SectionView, ...]
+    witnessed_time: datetime | None = None
+    expiry: datetime | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the steps come to."""
+        return verdict_of(self.steps)
+
+    @property
+    def view(self) -> RecordView | None:
+        """The record as far as it can be read; None where there is no statement."""
+        if self.statement is None:
+            return None
+        keyid = self.record.envelope.keyid
+        return RecordView(self.record.record_id, keyid, self.statement, self.sections)
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form, without the sections' content."""
+        return {
+            "recordId": self.record.record_id,
+            "verdict": str(self.verdict),
+            "keyid": self.record.envelope.keyid,
+            "institutes": list(self.institutes),
+            "issuer": str(self.statement.issuer) if self.statement else None,
+            "witnessedTime": _time(self.witnessed_time),
+            "expiry": _time(self.expiry),
+            "steps": [step.to_value() for step in self.steps],
+            "sections": [
+                {"index": s.index, "name": s.name or None, "status": s.status, "problem": s.problem}
+                for s in self.sections
+            ],
+        }
+
+
+def verdict_of(steps: Iterable[Step]) -> Verdict:
+    """Return what steps come to."""
+    outcomes = {step.outcome for step in steps}
+    return next((verdict for worst, verdict in _VERDICTS if worst in outcomes), Verdict.VALID)
+
+
+def _passed(step: Step) -> bool:
+    return step.outcome in (Outcome.OK, Outcome.STALE)
+
+
+def _time(time: datetime | None) -> str | None:
+    return format_time(time) if time else None

@@ -1,0 +1,93 @@
+"""What a person believes: trust bundles, and roots, whose profiles are bundles with an expiry.
+
+A file that is named on the command line is pinned by that: whoever names it has compared its
+fingerprint. Invariant: there is one bundle of an institute, and it is never merged with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, naming, read_file
+from comity.record import ijson, log
+from comity.record.bundle import TrustBundle
+from comity.record.errors import BadConfig, Conflict
+from comity.record.limits import MAX_ROOT_BYTES
+from comity.record.note import Verifier
+from comity.record.root import Root, first
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Bundles, one an institute; ``roots`` are those whose profiles are among them."""
+
+    bundles: tuple[TrustBundle, ...] = ()
+    roots: tuple[Root, ...] = ()
+
+    def bundle(self, institute: str) -> TrustBundle | None:
+        """Return an institute's bundle, None if there is none at hand."""
+        return next((b for b in self.bundles if b.institute == institute), None)
+
+    def root(self, institute: str) -> Root | None:
+        """Return an institute's root, None if there is none at hand."""
+        return next((root for root in self.roots if root.institute == institute), None)
+
+    def log_keys(self, institute: str) -> list[Verifier]:
+        """Return the keys of an institute's log, which are named as that log.
+
+        Raises:
+            BadNote: its bundle lists what is no verifier key.
+        """
+        bundle = self.bundle(institute)
+        keys = [Verifier.parse(key) for key in bundle.log_keys] if bundle else []
+        return [key for key in keys if key.name == log.origin(institute)]
+
+    def witnesses(self, institute: str) -> list[Verifier]:
+        """Return the keys of all witnesses but the institute's own, whose word adds nothing.
+
+        Raises:
+            BadNote: a bundle lists what is no verifier key.
+        """
+        others = (bundle for bundle in self.bundles if bundle.institute != institute)
+        return [Verifier.parse(key) for bundle in others for key in bundle.witness_keys]
+
+
+def load_trust(paths: Iterable[Path]) -> Trust:
+    """Read bundles and roots from files and from folders of ``*.bundle.json`` and ``*.root.json``.
+
+    Raises:
+        BadConfig: missing or unreadable, or a folder without either.
+        LimitExceeded, MalformedJson, BadBundle, BadRoot: neither a bundle nor a root.
+        Conflict: two that differ of one institute.
+    """
+    bundles: dict[str, TrustBundle] = {}
+    roots: dict[str, Root] = {}
+    for path in (file for given in paths for file in _files(given)):
+        data = read_file(path, "MAX_ROOT_BYTES", MAX_ROOT_BYTES)
+        with naming(path):
+            root = first(Root.parse(data)) if _is_root(data) else None
+            bundle = root.profile if root else TrustBundle.from_json(data)
+        other = bundles.setdefault(bundle.institute, bundle)
+        if other.fingerprint != bundle.fingerprint:
+            message = f"expected one bundle of {bundle.institute}, got two that differ"
+            raise Conflict(message, field=str(path))
+        if root:
+            roots[root.institute] = root
+    return Trust(tuple(bundles.values()), tuple(roots.values()))
+
+
+def _is_root(data: bytes) -> bool:
+    value = ijson.loads(data, field="bundle")
+    return isinstance(value, dict) and "signed" in value
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted([*path.glob(f"*{BUNDLE_SUFFIX}"), *path.glob(f"*{ROOT_SUFFIX}")])
+    if not files:
+        message = f"expected *{BUNDLE_SUFFIX} or *{ROOT_SUFFIX} files in it, got none"
+        raise BadConfig(message, field=str(path))
+    return files
