@@ -84,10 +84,12 @@ class WitnessedLog(SQLModel, table=True):
     witnessed_time: int = Field(sa_type=BigInteger)
     halted: str = Field(default="", sa_type=Text)
     """Why it is not cosigned any more; empty where all is well."""
+    passed_over: int = Field(default=0, sa_type=BigInteger)
+    """Size up to which checkpoints of a former life are not held against it; see ``halting``."""
 
 
 class Sighting(SQLModel, table=True):
-    """A checkpoint of another's log that a peer told of, until it is checked against that log."""
+    """The newest checkpoint of another's log that a peer told of and that is not the held one."""
 
     __tablename__ = "sighting"
     institute: str = Field(max_length=253, primary_key=True)
@@ -96,6 +98,8 @@ class Sighting(SQLModel, table=True):
     size: int = Field(sa_type=BigInteger)
     note: bytes = Field(sa_type=LargeBinary)
     told_time: int = Field(sa_type=BigInteger)
+    checked: bool = False
+    """Whether that log has shown how it fits into what is held."""
 
 
 class SplitView(SQLModel, table=True):

@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.LargeBinary(), nullable=False),
         sa.Column("told_time", sa.BigInteger(), nullable=False),
+        sa.Column("checked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("institute", "teller"),
     )
     op.create_table(
@@ -93,6 +94,7 @@ def upgrade() -> None:
         sa.Column("note", sa.LargeBinary(), nullable=False),
         sa.Column("witnessed_time", sa.BigInteger(), nullable=False),
         sa.Column("halted", sa.Text(), nullable=False),
+        sa.Column("passed_over", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("institute"),
     )
     _grow_tiles(op.get_bind())

@@ -1,0 +1,154 @@
+"""Gossip: what nodes tell each other of the logs that they have seen.
+
+A log that shows one history here and another there is found out as soon as two who have seen both
+meet. A told checkpoint that is of the held size is compared at once; of another size it is kept, a
+sighting, until the log itself has shown how it fits; see ``watching``. Invariants: nothing is kept
+that the log's own key did not sign; each teller has one place for each log, so that nobody fills
+the table; a checkpoint of our own log that we know nothing of halts our signer, because then our
+database was restored from an older backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from comity.node.node import Node
+from comity.node.tlog import tree
+from comity.node.tlog.halting import LOG_ROLLED_BACK, witnessed_log
+from comity.node.tlog.signer import LOG_INCONSISTENT, halt
+from comity.node.tlog.tables import Checkpoint, LogHead, Sighting, WitnessedLog
+from comity.node.tlog.witness import Seen, find_contradiction, log_keys, open_seen
+from comity.record import checkpoint as notes
+from comity.record.errors import LimitExceeded, NotFound, UnknownKey
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
+from comity.record.log import origin
+from comity.record.merkle import EMPTY_ROOT
+from comity.record.note import Note
+
+
+def tell(node: Node) -> list[bytes]:
+    """Return the newest checkpoints that this node has seen of others' logs, by institute."""
+    query = select(WitnessedLog.note).where(WitnessedLog.note != b"")
+    with node.store.read() as session:
+        return list(session.exec(query.order_by(WitnessedLog.institute).limit(MAX_PEERS)))
+
+
+def hear(node: Node, teller: str, told: Sequence[bytes]) -> None:
+    """Take in the checkpoints that a peer has seen of others, this institute among them.
+
+    A log that is not pinned, and a key that its bundle does not list, are passed over: the teller
+    may know more than we do. Contradictions are dealt with here, and not the teller's fault.
+
+    Raises:
+        LimitExceeded: more than MAX_PEERS, or one over MAX_CHECKPOINT_BYTES; nothing was taken.
+        BadNote, BadCheckpoint, BadSignature: one is malformed; nothing was taken.
+    """
+    fresh, own = _unknown(node, teller, _parse(told))
+    if not (fresh or own):
+        return
+    with node.store.write() as session:
+        for seen in fresh:
+            _hear(session, node, teller, seen)
+        for checkpoint in own:
+            _hear_own(session, node, teller, checkpoint)
+
+
+def open_sightings(session: Session, institute: str, limit: int) -> list[Sighting]:
+    """Return sightings of a log that were not checked so far, each checkpoint once."""
+    which = select(Sighting).where(
+        Sighting.institute == institute, col(Sighting.checked).is_(False)
+    )
+    found: dict[bytes, Sighting] = {}
+    for row in session.exec(which.order_by(col(Sighting.told_time), Sighting.teller)):
+        found.setdefault(row.note, row)
+        if len(found) == limit:
+            break
+    return list(found.values())
+
+
+def settle(session: Session, sighting: Sighting) -> None:
+    """Note, in ``Store.write``, that a log has shown how a checkpoint fits, whoever told it."""
+    same = select(Sighting).where(
+        Sighting.institute == sighting.institute, Sighting.note == sighting.note
+    )
+    for row in session.exec(same):
+        row.checked = True
+        session.add(row)
+    session.flush()
+
+
+def _parse(told: Sequence[bytes]) -> list[tuple[bytes, Note]]:
+    if len(told) > MAX_PEERS:
+        raise LimitExceeded("MAX_PEERS", MAX_PEERS, len(told), "notes", field="checkpoints")
+    for number, data in enumerate(told):
+        if len(data) > MAX_CHECKPOINT_BYTES:
+            maximum, field = MAX_CHECKPOINT_BYTES, f"checkpoints[{number}]"
+            raise LimitExceeded("MAX_CHECKPOINT_BYTES", maximum, len(data), "bytes", field=field)
+    return [(data, Note.parse(data)) for data in told]
+
+
+def _unknown(
+    node: Node, teller: str, told: Sequence[tuple[bytes, Note]]
+) -> tuple[list[Seen], list[notes.Checkpoint]]:
+    """Return what is new among it: of each other log the largest, and all of the own."""
+    with node.store.read() as session:
+        known = _known_texts(session, teller)
+    fresh: dict[str, Seen] = {}
+    own: list[notes.Checkpoint] = []
+    for data, note in told:
+        if note.text in known:
+            continue
+        try:
+            if notes.Checkpoint.parse(note.text).origin == origin(node.institute):
+                own.append(notes.open_checkpoint(data, log_keys(node.bundle))[0])
+                continue
+            seen = open_seen(node, data)
+        except (NotFound, UnknownKey):
+            continue
+        before = fresh.setdefault(seen.institute, seen)
+        if before.checkpoint.size < seen.checkpoint.size:
+            fresh[seen.institute] = seen
+    return list(fresh.values()), own
+
+
+def _known_texts(session: Session, teller: str) -> set[str]:
+    """Return the texts that were checked already, or wait for it: the usual case costs no more."""
+    held = session.exec(select(WitnessedLog.note).where(WitnessedLog.note != b""))
+    told = session.exec(select(Sighting.note).where(Sighting.teller == teller))
+    own = session.exec(select(Checkpoint.note))
+    return {Note.parse(data).text for rows in (held, told, own) for data in rows}
+
+
+def _hear(session: Session, node: Node, teller: str, seen: Seen) -> None:
+    row, size = witnessed_log(session, seen.institute), seen.checkpoint.size
+    if row.halted or find_contradiction(session, node, row, seen) is not None:
+        return
+    if (size, seen.root) == (row.size, row.root) or size <= row.passed_over:
+        return
+    # without cosignatures the same checkpoint is the same note, whoever tells of it
+    lines = tuple(s for s in seen.note.signatures if s.name == seen.checkpoint.origin)
+    sighting = Sighting(
+        institute=seen.institute,
+        teller=teller,
+        size=size,
+        note=Note(seen.note.text, lines).to_bytes(),
+        told_time=node.clock(),
+    )
+    session.merge(sighting)
+    session.flush()
+
+
+def _hear_own(session: Session, node: Node, teller: str, told: notes.Checkpoint) -> None:
+    """Compare a checkpoint that our log key signed with our log."""
+    head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+    if head.halted:
+        return
+    signed = min(head.size, tree.tree_size(session))
+    if told.size > signed:
+        fault = f"{teller} holds our checkpoint of {told.size} leaves, and our log has {signed}"
+        halt(session, head, LOG_ROLLED_BACK, f"{fault}: an older database?", node.clock())
+    elif tree.root(session, told.size) != told.root:
+        fault = f"{teller} holds our checkpoint of {told.size} leaves with another root"
+        halt(session, head, LOG_INCONSISTENT, f"{fault}: an older database?", node.clock())
