@@ -31,6 +31,7 @@ from comity.node.services.audit import AuditServicer
 from comity.node.services.exchange import ExchangeServicer
 from comity.node.services.records import RecordsServicer
 from comity.node.threads import in_thread
+from comity.node.web import Web
 from comity.record.errors import BadConfig
 from comity.v1 import (
     admin_service_pb2,
@@ -117,6 +118,7 @@ class Server:
             options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(node.store.shared))),
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
         )
+        self.web = Web(node) if node.home.settings.log.listen else None
         self.address = ""
 
     async def __aenter__(self) -> Server:
@@ -130,6 +132,8 @@ class Server:
             hint = "is another node running? listen in comity.toml says what is bound"
             raise BadConfig(f"cannot listen on {listen}", field="listen", hint=hint) from error
         self.address = f"{listen.rpartition(':')[0]}:{port}"
+        if self.web is not None:
+            await self.web.__aenter__()
         await self._server.start()
         await self._background.__aenter__()
         self._renewing = asyncio.create_task(self._renewal.run())
@@ -145,6 +149,8 @@ class Server:
             await asyncio.gather(self._renewing, return_exceptions=True)
         await self._background.__aexit__()
         await self._server.stop(GRACE_SECONDS)
+        if self.web is not None:
+            await self.web.__aexit__()
 
     def _add_services(self) -> None:
         node, bell, stopping, server = self._node, self._bell, self._stopping, self._server

@@ -25,7 +25,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -82,6 +82,9 @@ retry_max_seconds = 60
 [log]
 # Seconds after which the log's newest records are in a signed checkpoint, at the latest.
 checkpoint_seconds = 1
+# host:port of an HTTP port that shows the log as static tiles, with /checkpoint and /metrics; empty
+# for none. It speaks plain HTTP: put a proxy with TLS before it.
+listen = ""
 
 [standing]
 # Days for which what was received and given counts as recent.
@@ -160,9 +163,13 @@ class Replication(_Table):
 
 
 class Log(_Table):
-    """How the log is shown. ``checkpoint_seconds`` is 1 to 3600."""
+    """How the log is shown.
+
+    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is ``host:port`` of the HTTP port, or empty.
+    """
 
     checkpoint_seconds: _Seconds = 1
+    listen: _Address | Literal[""] = ""
 
 
 class Standing(_Table):

@@ -13,8 +13,9 @@ from sqlmodel import Session, select
 from comity.node.clock import to_timestamp
 from comity.node.peers import bundle_of, pinned_peers
 from comity.node.policy import policy_in_force
+from comity.node.rows import last_number
 from comity.node.tables import PeerRow, Quarantine, RecordRow
-from comity.node.tlog.tables import LogEntry
+from comity.node.tlog.tree import tree_size
 from comity.node.version import VERSION
 from comity.v1 import admin_service_pb2 as pb
 
@@ -24,8 +25,8 @@ def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
     return pb.GetStatusResponse(
         institute=institute,
         software_version=VERSION,
-        records=_count(session, RecordRow),
-        log_size=_count(session, LogEntry),
+        records=last_number(session, RecordRow.record_seq),
+        log_size=tree_size(session),
         policy_digest=policy_in_force(session).policy.digest,
         peers=[peer_status(session, row) for row in pinned_peers(session)],
     )
@@ -52,7 +53,3 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
         contact_time=to_timestamp(row.contact_time) if row.contact_time else None,
         last_error=row.last_error,
     )
-
-
-def _count(session: Session, table: type[RecordRow] | type[LogEntry]) -> int:
-    return session.exec(select(func.count()).select_from(table)).one()

@@ -18,7 +18,7 @@ from typing import Final
 
 from comity.record.errors import BadTile, LimitExceeded, NotFound
 from comity.record.limits import MAX_ENTRY_BYTES
-from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE, Node, ReadHashes, node_hash
+from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE, Node, ReadHashes, node_hashes
 
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 256
@@ -125,10 +125,9 @@ def hash_in(data: bytes, node: Node) -> bytes:
     run = data[first * HASH_BYTES : (first + count) * HASH_BYTES]
     if len(run) != count * HASH_BYTES:
         raise BadTile(f"expected at least {first + count} hashes, got {len(data) // HASH_BYTES}")
-    hashes = [run[i : i + HASH_BYTES] for i in range(0, len(run), HASH_BYTES)]
-    while len(hashes) > 1:
-        hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
-    return hashes[0]
+    while len(run) > HASH_BYTES:
+        run = node_hashes(run)
+    return run
 
 
 FetchTiles = Callable[[Sequence[Tile]], Sequence[bytes]]

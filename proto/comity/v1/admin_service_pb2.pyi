@@ -160,7 +160,7 @@ class GetStatusResponse(_message.Message):
     records: _builtins.int
     """Records held."""
     log_size: _builtins.int
-    """Records issued here, which is the size of the log."""
+    """Leaves of the log: records issued here, and versions of the root."""
     policy_digest: _builtins.str
     """SHA-256 of the policy in force, hex."""
     @_builtins.property

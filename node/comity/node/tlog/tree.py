@@ -91,8 +91,9 @@ def _grow(session: Session, level: int, start: int, hashes: bytes) -> bytes:
     """Append hashes to a level from place ``start`` on; return the roots of tiles that got full."""
     position, held = divmod(start, TILE_WIDTH)
     if held:
-        hashes = session.get_one(LogTile, (level, position)).hashes + hashes
-        session.connection().execute(_DROP, {"level": level, "position": position})
+        place = {"level": level, "position": position}
+        hashes = session.connection().execute(_HELD, place).scalar_one() + hashes
+        session.connection().execute(_DROP, place)
     rows: list[dict[str, Any]] = [
         {"level": level, "position": position + number, "hashes": hashes[i : i + TILE_BYTES]}
         for number, i in enumerate(range(0, len(hashes), TILE_BYTES))
@@ -116,6 +117,8 @@ def _read_entries(session: Session, tile: Tile) -> bytes:
     return encode_entries(leaves) if len(leaves) == tile.width else b""
 
 
-_DROP = sa.delete(LogTile).where(
+_PLACE = sa.and_(
     col(LogTile.level) == sa.bindparam("level"), col(LogTile.position) == sa.bindparam("position")
 )
+_HELD = sa.select(col(LogTile.hashes)).where(_PLACE)
+_DROP = sa.delete(LogTile).where(_PLACE)

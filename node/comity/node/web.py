@@ -1,0 +1,123 @@
+"""The HTTP port: the log as static tiles, and metrics.
+
+    GET /checkpoint     the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)
+    GET /tile/...       hashes and leaves (C2SP tlog-tiles); a tile never changes
+    GET /metrics        for monitoring; a proxy in front can keep it from the public
+
+Off unless ``log.listen`` is set. It is plain HTTP, for a proxy that speaks TLS to stand before:
+what is shown here is signed or hashes to what is. Invariants: everything that is shown was signed
+before; readers here take at most READERS worker threads, so that a flood of them cannot keep the
+exchange from working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+from aiohttp import web
+
+from comity.node.metrics import CONTENT_TYPE, metrics
+from comity.node.node import Node
+from comity.node.settings import parse_address
+from comity.node.threads import in_thread
+from comity.node.tlog.proofs import newest_checkpoint, read_tiles
+from comity.record.errors import BadConfig, BadTile, ComityError, NotFound
+
+READERS: Final = 2
+"""Requests that read the database at a time; more wait on their connections."""
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""A request: a note of up to 32 KiB with a proof of 63 hashes."""
+
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_NEVER: Final = "no-cache"
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Web:
+    """Serves a node's HTTP port while the context is open. ``address`` is what it bound."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._reading = asyncio.Semaphore(READERS)
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
+        application.add_routes(
+            [
+                web.get("/checkpoint", self._checkpoint),
+                web.get("/tile/{path:.+}", self._tile),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        self._runner = web.AppRunner(application, handle_signals=False, access_log=None)
+        self.address = ""
+
+    async def __aenter__(self) -> Web:
+        listen = self._node.home.settings.log.listen
+        host, port = parse_address(listen)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host.strip("[]"), port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            hint = "log.listen in comity.toml says what is bound; empty turns it off"
+            raise BadConfig(f"cannot listen on {listen}", field="log.listen", hint=hint) from error
+        self.address = f"{host}:{self._runner.addresses[0][1]}"
+        log.info("serving the log", address=self.address)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _checkpoint(self, request: web.Request) -> web.Response:
+        note = await self._read(self._newest)
+        return _response(note, "text/plain; charset=utf-8", _NEVER)
+
+    async def _tile(self, request: web.Request) -> web.Response:
+        tile = await self._read(self._one_tile, f"tile/{request.match_info['path']}")
+        return _response(tile, "application/octet-stream", _FOR_EVER)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return _response(await self._read(metrics, self._node), CONTENT_TYPE, _NEVER)
+
+    async def _read(self, function: Callable[..., T], *args: object) -> T:
+        async with self._reading:
+            return await in_thread(function, *args)
+
+    def _newest(self) -> bytes:
+        with self._node.store.read() as session:
+            return newest_checkpoint(session).note
+
+    def _one_tile(self, path: str) -> bytes:
+        with self._node.store.read() as session:
+            return read_tiles(session, [path])[0]
+
+
+def _response(body: bytes, content_type: str, cache: str) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": cache})
+
+
+@web.middleware
+async def _answer_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (NotFound, BadTile) as error:
+        return _failure(404, str(error))
+    except web.HTTPException:
+        raise
+    except ComityError as error:
+        return _failure(400, str(error))
+    except Exception:
+        log.exception("failed", path=request.path)
+        return _failure(500, "the node failed; its log says why")
+
+
+def _failure(status: int, message: str) -> web.Response:
+    return web.Response(status=status, text=f"{message}\n", headers={"Cache-Control": "no-store"})
