@@ -3,6 +3,7 @@
     floor         P-256 verifications a second, on one core, of the very cards that are used
     intake        signed 4 KB cards through the whole door into SQLite, on one core, in batches
     replication   cards from one node process to another over mutual TLS, policy in force
+    log           see ``tests.bench.log``
     release       see ``tests.bench.release``
 
 Figures are ratios to the floor of the same run. Peak memory is each node process's own.
@@ -29,7 +30,7 @@ from comity.node.tables import PeerRow, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
-from tests.bench import release
+from tests.bench import log, release
 from tests.bench.cards import signed, size
 from tests.network import make_home
 
@@ -63,6 +64,7 @@ def main() -> None:
         _report("replication, two processes", rate, floor)
         for name, peak in peaks.items():
             console.print(f"peak memory of the {name}: {peak} MiB")
+        log.measure(root, _report_log)
         release.measure(root, _report_release)
 
 
@@ -74,6 +76,10 @@ def _rate(count: int, work: Callable[[], None]) -> float:
 
 def _report(name: str, rate: float, floor: float) -> None:
     console.print(f"{name:<34} {rate:>8.0f}/s  {rate / floor:>6.1%} of the floor")
+
+
+def _report_log(name: str, rate: float, floor: float) -> None:
+    console.print(f"{name:<52} {rate:>8.0f}/s  {rate / floor:>6.1%}")
 
 
 def _report_release(name: str, seconds: float, floor: float) -> None:
