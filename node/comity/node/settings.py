@@ -82,7 +82,7 @@ retry_max_seconds = 60
 [log]
 # Seconds after which the log's newest records are in a signed checkpoint, at the latest.
 checkpoint_seconds = 1
-# host:port of an HTTP port that shows the log as static tiles, with /checkpoint and /metrics; empty
+# host:port of an HTTP port that shows the log as static tiles, cosigns, and has /metrics; empty
 # for none. It speaks plain HTTP: put a proxy with TLS before it.
 listen = ""
 

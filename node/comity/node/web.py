@@ -1,12 +1,13 @@
-"""The HTTP port: the log as static tiles, and metrics.
+"""The HTTP port: the log as static tiles, witnessing, and metrics.
 
-    GET /checkpoint     the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)
-    GET /tile/...       hashes and leaves (C2SP tlog-tiles); a tile never changes
-    GET /metrics        for monitoring; a proxy in front can keep it from the public
+    GET  /checkpoint        the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)
+    GET  /tile/...          hashes and leaves (C2SP tlog-tiles); a tile never changes
+    POST /add-checkpoint    cosigns another institute's checkpoint (C2SP tlog-witness)
+    GET  /metrics           for monitoring; a proxy in front can keep it from the public
 
 Off unless ``log.listen`` is set. It is plain HTTP, for a proxy that speaks TLS to stand before:
 what is shown here is signed or hashes to what is. Invariants: everything that is shown was signed
-before; readers here take at most READERS worker threads, so that a flood of them cannot keep the
+before; what comes here takes at most WORKERS threads, so that a flood of it cannot keep the
 exchange from working.
 """
 
@@ -24,10 +25,23 @@ from comity.node.node import Node
 from comity.node.settings import parse_address
 from comity.node.threads import in_thread
 from comity.node.tlog.proofs import newest_checkpoint, read_tiles
-from comity.record.errors import BadConfig, BadTile, ComityError, NotFound
+from comity.node.tlog.witness import add_checkpoint
+from comity.record.errors import (
+    BadConfig,
+    BadProof,
+    BadSignature,
+    BadTile,
+    ComityError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    OtherSizeHeld,
+    UnknownKey,
+)
+from comity.record.tlog_witness import SIZE_TYPE, AddCheckpoint
 
-READERS: Final = 2
-"""Requests that read the database at a time; more wait on their connections."""
+WORKERS: Final = 2
+"""Requests that are worked on at a time; more wait on their connections."""
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """A request: a note of up to 32 KiB with a proof of 63 hashes."""
@@ -45,12 +59,13 @@ class Web:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._reading = asyncio.Semaphore(READERS)
+        self._working = asyncio.Semaphore(WORKERS)
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
         application.add_routes(
             [
                 web.get("/checkpoint", self._checkpoint),
                 web.get("/tile/{path:.+}", self._tile),
+                web.post("/add-checkpoint", self._add_checkpoint),
                 web.get("/metrics", self._metrics),
             ]
         )
@@ -75,19 +90,33 @@ class Web:
         await self._runner.cleanup()
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
-        note = await self._read(self._newest)
+        note = await self._work(self._newest)
         return _response(note, "text/plain; charset=utf-8", _NEVER)
 
     async def _tile(self, request: web.Request) -> web.Response:
-        tile = await self._read(self._one_tile, f"tile/{request.match_info['path']}")
+        tile = await self._work(self._one_tile, f"tile/{request.match_info['path']}")
         return _response(tile, "application/octet-stream", _FOR_EVER)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        return _response(await self._read(metrics, self._node), CONTENT_TYPE, _NEVER)
+    async def _add_checkpoint(self, request: web.Request) -> web.Response:
+        try:
+            lines = await self._work(self._cosign, await request.read())
+        except OtherSizeHeld as error:
+            return _response(f"{error.held}\n".encode(), SIZE_TYPE, _NEVER, status=409)
+        except ComityError as error:
+            return _failure(_status(error), str(error))
+        return _response(lines, "text/plain; charset=utf-8", _NEVER)
 
-    async def _read(self, function: Callable[..., T], *args: object) -> T:
-        async with self._reading:
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return _response(await self._work(metrics, self._node), CONTENT_TYPE, _NEVER)
+
+    async def _work(self, function: Callable[..., T], *args: object) -> T:
+        async with self._working:
             return await in_thread(function, *args)
+
+    def _cosign(self, body: bytes) -> bytes:
+        asked = AddCheckpoint.parse(body)
+        lines = add_checkpoint(self._node, asked.checkpoint, asked.old_size, asked.proof)
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def _newest(self) -> bytes:
         with self._node.store.read() as session:
@@ -98,8 +127,20 @@ class Web:
             return read_tiles(session, [path])[0]
 
 
-def _response(body: bytes, content_type: str, cache: str) -> web.Response:
-    return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": cache})
+def _status(error: ComityError) -> int:
+    """Return the status of a refusal to cosign, as tlog-witness has it."""
+    known = (
+        (NotFound, 404),
+        ((BadSignature, UnknownKey, Forbidden), 403),
+        (Conflict, 409),
+        (BadProof, 422),
+    )
+    return next((status for kind, status in known if isinstance(error, kind)), 400)
+
+
+def _response(body: bytes, content_type: str, cache: str, *, status: int = 200) -> web.Response:
+    headers = {"Content-Type": content_type, "Cache-Control": cache}
+    return web.Response(status=status, body=body, headers=headers)
 
 
 @web.middleware

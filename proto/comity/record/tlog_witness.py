@@ -1,0 +1,70 @@
+"""What a log asks of a witness over HTTP (C2SP tlog-witness).
+
+    old <size, decimal>
+    <base64 of a hash>          consistency proof from that size, up to 63 lines
+    <empty line>
+    <checkpoint, with the log's signature>
+
+is the body of ``POST /add-checkpoint``; lines of cosignatures are the answer. Invariant: the
+checkpoint is kept byte for byte; parsing proves nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Final
+
+from comity.record.checkpoint import parse_size
+from comity.record.errors import InvalidInput, LimitExceeded
+from comity.record.limits import MAX_PROOF_HASHES
+from comity.record.merkle import HASH_BYTES
+from comity.record.note import decode_base64
+
+SIZE_TYPE: Final = "text/x.tlog.size"
+"""Media type of an answer that tells the size which the witness holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddCheckpoint:
+    """A request: the size that the witness is taken to hold, a proof from it, and a checkpoint."""
+
+    old_size: int
+    proof: tuple[bytes, ...]
+    checkpoint: bytes
+
+    @classmethod
+    def parse(cls, body: bytes) -> AddCheckpoint:
+        """Read a request.
+
+        Raises:
+            LimitExceeded: over MAX_PROOF_HASHES, or a size over MAX_TREE_SIZE.
+            InvalidInput: a line is missing or not as ``to_bytes`` writes it.
+        """
+        head, blank, checkpoint = body.partition(b"\n\n")
+        try:
+            first, *lines = head.decode("ascii").split("\n")
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"expected ASCII before the checkpoint: {error}", field="body"
+            ) from error
+        if not first.startswith("old ") or not blank:
+            raise InvalidInput("expected 'old <decimal>', hashes, and an empty line", field="body")
+        if len(lines) > MAX_PROOF_HASHES:
+            maximum = MAX_PROOF_HASHES
+            raise LimitExceeded("MAX_PROOF_HASHES", maximum, len(lines), "hashes", field="proof")
+        old_size = parse_size(first.removeprefix("old "), "old", InvalidInput)
+        return cls(old_size, tuple(_hash(n, line) for n, line in enumerate(lines)), checkpoint)
+
+    def to_bytes(self) -> bytes:
+        """Return the body of the request."""
+        lines = [b"old %d" % self.old_size, *map(base64.b64encode, self.proof)]
+        return b"\n".join([*lines, b"", self.checkpoint])
+
+
+def _hash(number: int, line: str) -> bytes:
+    value = decode_base64(line)
+    if value is None or len(value) != HASH_BYTES:
+        message = f"expected base64 of {HASH_BYTES} bytes, got {line!r:.100}"
+        raise InvalidInput(message, field=f"proof[{number}]")
+    return value
