@@ -12,9 +12,12 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from comity.node import lease
+from comity.node.clock import system_clock
 from comity.node.home import Home
 from comity.node.lease import give_up, hold
+from comity.node.mark import Mark
 from comity.node.outbox import keep_receipt
+from comity.node.recovery import recover
 from comity.node.store import Store
 from comity.node.tables import Lease, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
 from comity.policies.facts import PeerStatus
@@ -127,7 +130,7 @@ def test_a_sender_whose_database_was_made_anew_is_pulled_from_the_beginning(
                 await introduce(uk, ca)
                 uk.node.publish(uk.sign(card()))
                 await until(lambda: settled(uk, CA), "the first receipt")
-            async with serving(with_database(uk_home, new_database())) as uk:
+            async with serving(recovered(with_database(uk_home, new_database()))) as uk:
                 await introduce(uk, ca)
                 uk.node.publish_all([uk.sign(card()) for _ in range(2)])
                 await until(lambda: settled(uk, CA), "receipts of the second life")
@@ -305,6 +308,16 @@ async def introduce(uk: Running, ca: Running) -> None:
 def keep(one: Institute, receipt: Envelope) -> None:
     with one.node.store.write() as session:
         keep_receipt(session, CA, receipt, one.node.clock())
+
+
+def recovered(home: Home) -> Home:
+    """Do what an operator does where a database is lost."""
+    store = Store(home.settings.database_url)
+    store.upgrade()
+    store.claim(home.institute)
+    recover(store, Mark(home.state), system_clock())
+    store.close()
+    return home
 
 
 def with_database(home: Home, url: str) -> Home:

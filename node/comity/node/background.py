@@ -20,6 +20,7 @@ from comity.node.peers import pinned_peers
 from comity.node.pull import Pull
 from comity.node.threads import in_thread
 from comity.policies.facts import PeerStatus
+from comity.record.errors import BadConfig
 
 POLL_SECONDS: Final = 1.0
 """How late a change made by another process, such as an operator's command, is noticed."""
@@ -45,6 +46,7 @@ class Background:
     async def __aenter__(self) -> None:
         self._tasks = [
             asyncio.create_task(self._listen()),
+            asyncio.create_task(self._keep_mark()),
             asyncio.create_task(self._watch_peers()),
             asyncio.create_task(self._keep_releasing()),
             asyncio.create_task(self._keep_signing()),
@@ -69,6 +71,21 @@ class Background:
                 if commits != seen:
                     seen = commits
                     self._bell.ring()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _keep_mark(self) -> None:
+        told = ""
+        while True:
+            try:
+                await in_thread(self._node.keep_mark)
+            except BadConfig as error:
+                if told != str(error):
+                    told = str(error)
+                    log.error("the mark is not kept", error=told, hint=error.hint)  # noqa: TRY400
+            except Exception:
+                log.exception("cannot keep the mark")
+            else:
+                told = ""
             await asyncio.sleep(POLL_SECONDS)
 
     async def _watch_peers(self) -> None:

@@ -19,6 +19,7 @@ from comity.node.commands import (
     peers,
     policy,
     publish,
+    recover,
     serve,
     setup,
     simulate,
@@ -61,6 +62,7 @@ def _options(
 setup.register(app)
 serve.register(app)
 publish.register(app)
+recover.register(app)
 standing.register(app)
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(peers.app, name="peers")

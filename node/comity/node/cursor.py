@@ -1,7 +1,9 @@
 """Cursors and page tokens: positions that only their maker can read.
 
-A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<numbers>``. Invariants:
-never a timestamp; a cursor of another life of the database is recognised and refused by name.
+A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<numbers>``. An epoch
+names a life of the database: 8 hex digits count how often it was recovered from a backup, 24 are
+random. Invariants: never a timestamp; a cursor of another life of the database is recognised and
+refused by name; of two epochs of one node, the one with the higher count is the later.
 """
 
 from __future__ import annotations
@@ -9,14 +11,27 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import secrets
 from typing import Final
 
 from comity.record.errors import BadCursor, EpochChanged, FutureCursor, LimitExceeded
 from comity.record.limits import MAX_CURSOR_CHARS
 
-_CURSOR: Final = re.compile(r"([0-9a-f]{32}):(\d{1,18})")
+EPOCH: Final = re.compile(r"[0-9a-f]{32}")
+_CURSOR: Final = re.compile(rf"({EPOCH.pattern}):(\d{{1,18}})")
 _PAGE: Final = re.compile(r"page:(\d{1,18}(?::\d{1,18})?)")
 _RECOVERY: Final = "start again without a cursor; records are stored once however often they come"
+
+
+def new_epoch(*former: str) -> str:
+    """Return the epoch of a new life, after all the former ones; 32 hex digits."""
+    count = max((generation(epoch) for epoch in former), default=-1) + 1
+    return f"{count:08x}{secrets.token_hex(12)}"
+
+
+def generation(epoch: str) -> int:
+    """Return how often the database was recovered before this epoch began."""
+    return int(epoch[:8], 16)
 
 
 def make_cursor(epoch: str, offer_number: int) -> str:

@@ -7,6 +7,7 @@
     keys/log.key              signs checkpoints
     keys/witness.key          cosigns checkpoints of other logs
     certificates/ca.pem
+    state/mark                how far the database has come; belongs in no backup
     comity.db                 the database, unless the settings name another
 
 Invariants: a home is made whole or not at all, and never over another; folders are 0700 and keys
@@ -100,6 +101,11 @@ class Home:
     def keys(self) -> Path:
         """The folder of the private keys."""
         return self.path / "keys"
+
+    @property
+    def state(self) -> Path:
+        """The folder of what must not be restored together with the database."""
+        return self.path / "state"
 
     @property
     def authority(self) -> Authority:

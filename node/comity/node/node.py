@@ -17,6 +17,7 @@ from comity.node.clock import Clock, system_clock
 from comity.node.home import Home
 from comity.node.inbox import Inbox
 from comity.node.intake import Intake
+from comity.node.mark import Mark
 from comity.node.peers import (
     Terms,
     add_peer,
@@ -61,13 +62,22 @@ class Node:
         self.clock = clock
         self.bundle = home.bundle()
         self.store = Store(home.settings.database_url)
-        self.store.upgrade()
-        self.store.claim(self.institute)
-        self._keep_terms()
+        self.mark = Mark(home.state)
+        try:
+            self._open()
+        except BaseException:
+            self.store.close()
+            raise
         self.key = home.record_key()
         self.intake = Intake(self.institute, clock)
-        self.signer = Signer(self.store, home.log_signers, clock)
+        self.signer = Signer(self.store, home.log_signers, clock, self.keep_mark)
         self.inbox = Inbox(self.store, self.intake, self.key, self.keyring, clock)
+
+    def _open(self) -> None:
+        self.store.upgrade()
+        self.store.claim(self.institute)
+        self.mark.open(self.store)
+        self._keep_terms()
 
     def _keep_terms(self) -> None:
         standing = self.home.settings.standing
@@ -78,8 +88,15 @@ class Node:
                 set_terms(session, standing.window_days, standing.weights)
 
     def close(self) -> None:
-        """Close the database."""
-        self.store.close()
+        """Note how far the database is, and close it."""
+        try:
+            self.keep_mark()
+        finally:
+            self.store.close()
+
+    def keep_mark(self) -> None:
+        """Note outside the database how far it is; see ``mark.Mark.keep``."""
+        self.mark.keep(self.store)
 
     def bundles(self) -> list[TrustBundle]:
         """Return this institute's bundle and those of the pinned peers."""

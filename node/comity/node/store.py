@@ -7,7 +7,6 @@ for writers.
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, event, make_url, text
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from sqlmodel import Session, create_engine, select
+from sqlmodel import Session, SQLModel, create_engine, select
 
+from comity.node.cursor import new_epoch
 from comity.node.tables import NodeState
 from comity.record.errors import BadConfig
 
@@ -54,7 +55,7 @@ class Store:
         """Bring the schema to this version's.
 
         Raises:
-            BadConfig: the database cannot be reached or opened.
+            BadConfig: the database cannot be reached or opened, or another version made it.
         """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -63,10 +64,14 @@ class Store:
                 self._lock_setup(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                _check_schema(connection)
                 connection.commit()
         except DatabaseError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
+        except CommandError as error:
+            # the root's message names the revision that this version does not know
+            raise _other_version(str(error)) from error
 
     def claim(self, institute: str) -> None:
         """Make this database the institute's, or check that it is.
@@ -78,7 +83,7 @@ class Store:
             self._lock_setup(session.connection())
             state = session.get(NodeState, 1)
             if state is None:
-                session.add(NodeState(institute=institute, epoch=secrets.token_hex(16)))
+                session.add(NodeState(institute=institute, epoch=new_epoch()))
             elif state.institute != institute:
                 message = f"expected the database of {institute}, got that of {state.institute}"
                 raise BadConfig(message, field="database")
@@ -123,6 +128,26 @@ class Store:
     def _lock_setup(self, connection: Connection) -> None:
         if not self._sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _check_schema(connection: Connection) -> None:
+    """Check that every table and column is there, since a first write is late to find out."""
+    found = {
+        name: {column["name"] for column in columns}
+        for (_, name), columns in inspect(connection).get_multi_columns().items()
+    }
+    for table in SQLModel.metadata.sorted_tables:
+        if table.name not in found:
+            raise _other_version(f"expected a table {table.name}, got none")
+        missing = {column.name for column in table.columns} - found[table.name]
+        if missing:
+            raise _other_version(f"expected columns {sorted(missing)} of {table.name}, got none")
+
+
+def _other_version(message: str) -> BadConfig:
+    hint = "run the version of Comity that made it, or put back a backup that this version made"
+    message = f"made by another version of Comity: {message}"
+    return BadConfig(message, field="database", hint=hint)
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -1,7 +1,7 @@
 """Signs the log's checkpoints (C2SP tlog-checkpoint), never two that contradict each other.
 
     (1) the last signed size and root are compared with the tree as it is now
-    (2) the new size and root are committed
+    (2) the new size and root are committed, and noted outside the database
     (3) the note is signed with every log key that is in force
     (4) the note is kept, and old ones are dropped
 
@@ -40,9 +40,14 @@ class Signer:
     """Signs for the log that ``signers``, the first of them the newest key, speak for."""
 
     def __init__(
-        self, store: Store, signers: Callable[[], Sequence[NoteSigner]], clock: Clock
+        self,
+        store: Store,
+        signers: Callable[[], Sequence[NoteSigner]],
+        clock: Clock,
+        keep_mark: Callable[[], None],
     ) -> None:
         self._store, self._signers, self._clock = store, signers, clock
+        self._keep_mark = keep_mark
 
     def sign(self) -> bool:
         """Sign the tree unless that was done; return whether there is a new checkpoint."""
@@ -53,6 +58,7 @@ class Signer:
             head = self._advance(session)
         if head.halted:
             return False
+        self._keep_mark()
         signers = self._signers()
         body = notes.Checkpoint(signers[0].name, head.size, bytes.fromhex(head.root))
         lines = [notes.sign_checkpoint(body, signer).signatures[0] for signer in signers]

@@ -1,0 +1,78 @@
+"""Recovering from a database that was restored from an older backup."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from comity.client.terminal import err, examples, print_fields, print_json, text
+from comity.node.clock import system_clock
+from comity.node.commands.workplace import Json, open_home
+from comity.node.mark import Mark, Progress
+from comity.node.recovery import Recovered, last_mark
+from comity.node.recovery import recover as recover_now
+from comity.node.store import Store
+from comity.record.errors import BadConfig
+
+
+def recover(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let a database be used that was restored from an older backup.
+
+    Stop the node first, and look for a newer copy of the database: what only that copy holds is
+    lost otherwise. Peers begin again from the start and get what they may have; nothing arrives
+    twice. What this node signed as a log and as a witness stays halted where it may contradict
+    what it signed before.
+    """
+    home = open_home(context)
+    store, mark = Store(home.settings.database_url), Mark(home.state)
+    try:
+        store.upgrade()
+        store.claim(home.institute)
+        if not yes:
+            _ask(store, last_mark(mark))
+        done = recover_now(store, mark, system_clock())
+    finally:
+        store.close()
+    if as_json:
+        print_json(_value(done))
+    else:
+        print_fields(_value(done))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(epilog=examples("comity-node recover", "comity-node recover --yes --json"))(recover)
+
+
+def _ask(store: Store, marked: Progress | None) -> None:
+    with store.read() as session:
+        found = Progress.of(session)
+    reached = marked.commits if marked else "unknown"
+    err.print(text(f"database     commit {found.commits}, life {found.epoch[:12]}…"))
+    life = f", life {marked.epoch[:12]}…" if marked else ""
+    err.print(text(f"had reached  commit {reached}{life}"))
+    if marked == found:
+        err.print("The database is as far as it was: there is nothing to recover from.")
+    try:
+        sure = typer.confirm("Is there no newer copy of the database?", err=True)
+    except typer.Abort:
+        err.print()
+        sure = False
+    if not sure:
+        hint = "put the newest copy of the database back, or answer y, or add --yes"
+        raise BadConfig("not confirmed; nothing was changed", field="database", hint=hint)
+
+
+def _value(done: Recovered) -> dict[str, object]:
+    return {
+        "commit": done.found.commits,
+        "reachedCommit": done.marked.commits if done.marked else None,
+        "epoch": done.epoch,
+        "logHalted": done.log_halted,
+        "witnessedLogsHalted": done.witnessed_halted,
+    }
