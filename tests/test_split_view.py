@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,55 +24,19 @@ from comity.record.errors import (
     UnknownKey,
 )
 from comity.record.limits import MAX_PROOF_HASHES, MAX_SPLIT_VIEW_BYTES
-from comity.record.merkle import (
-    EMPTY_ROOT,
-    Node,
-    ReadHashes,
-    consistency_proof,
-    leaf_hash,
-    node_hash,
-    root,
-)
+from comity.record.merkle import EMPTY_ROOT
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner
 from comity.record.split_view import SplitView
 from tests.exchange import HandClock
+from tests.histories import History
 
 LOG, OTHER = "log.ca.aisi.example", "log.fr.aisi.example"
 SIGNER = NoteSigner(LOG, LOG_KEY, ed25519.Ed25519PrivateKey.generate())
 KEYS = [SIGNER.verifier]
 
 
-class Tree:
-    """A log's leaves, from which it signs whatever size it is asked for."""
-
-    def __init__(self, *leaves: str) -> None:
-        self.leaves = [leaf_hash(leaf.encode()) for leaf in leaves]
-
-    def root(self, size: int) -> bytes:
-        return root(size, self.read)
-
-    def note(self, size: int, signer: NoteSigner = SIGNER) -> Note:
-        return sign_checkpoint(Checkpoint(signer.name, size, self.root(size)), signer)
-
-    def proof(self, old: int, new: int) -> list[bytes]:
-        return consistency_proof(old, new, self.read)
-
-    @property
-    def read(self) -> ReadHashes:
-        def hash_of(node: Node) -> bytes:
-            level, index = node
-            if level == 0:
-                return self.leaves[index]
-            return node_hash(hash_of((level - 1, 2 * index)), hash_of((level - 1, 2 * index + 1)))
-
-        def read(nodes: Sequence[Node]) -> list[bytes]:
-            return [hash_of(node) for node in nodes]
-
-        return read
-
-
-HONEST = Tree("a", "b", "c", "d", "e", "f", "g")
-FORKED = Tree("a", "b", "X", "d", "e", "f", "g")
+HONEST = History(SIGNER, "abcdefg")
+FORKED = History(SIGNER, "abXdefg")
 
 
 def of_two_sizes(old: int = 5, new: int = 7) -> SplitView:
@@ -150,7 +114,7 @@ def test_a_proof_of_the_wrong_length_proves_nothing(
 
 def test_a_checkpoint_that_somebody_else_signed_proves_nothing() -> None:
     forger = NoteSigner(LOG, LOG_KEY, ed25519.Ed25519PrivateKey.generate())
-    refused(SplitView.of(HONEST.note(5), FORKED.note(5, forger)), UnknownKey)
+    refused(SplitView.of(HONEST.note(5), History(forger, "abXde").note()), UnknownKey)
 
 
 def test_a_checkpoint_that_was_changed_after_it_was_signed_proves_nothing() -> None:
@@ -160,7 +124,7 @@ def test_a_checkpoint_that_was_changed_after_it_was_signed_proves_nothing() -> N
 
 def test_two_logs_do_not_contradict_each_other() -> None:
     other = NoteSigner(OTHER, LOG_KEY, ed25519.Ed25519PrivateKey.generate())
-    evidence = SplitView.of(HONEST.note(5), FORKED.note(5, other))
+    evidence = SplitView.of(HONEST.note(5), History(other, "abXde").note())
     with pytest.raises(BadSplitView, match=f"expected two checkpoints of '{LOG}'"):
         evidence.check([*KEYS, other.verifier])
 
