@@ -194,9 +194,9 @@ the checkpoint's root (RFC 6962, section 2.1.1), from place {index} of {size}:
 ```sh
 grep -q -F -e "$(openssl dgst -sha256 -binary pae.bin | base64)" leaf.json && echo 'leaf.json: OK'
 grep -q -F -e "$(base64 -w 0 signature.der)" leaf.json && echo 'signature.der: OK'
-hash() {{ sha256sum | cut -d ' ' -f 1; }}
-node() {{ printf '01%s%s' "$1" "$2" | tr a-f A-F | basenc -d --base16 | hash; }}
-root=$({{ printf '\\000'; cat leaf.json; }} | hash)
+digest() {{ sha256sum | cut -d ' ' -f 1; }}
+node() {{ printf '01%s%s' "$1" "$2" | tr a-f A-F | basenc -d --base16 | digest; }}
+root=$({{ printf '\\000'; cat leaf.json; }} | digest)
 {path}
 signed=$(sed -n 3p checkpoint.txt | base64 -d | basenc -w 0 --base16 | tr A-F a-f)
 test "$root" = "$signed" && echo 'root: OK'
