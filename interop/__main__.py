@@ -17,10 +17,11 @@ from interop.evidence import Evidence
 from interop.exports import check_exports
 from interop.institute import Institute
 from interop.logs import check_logs
+from interop.nodes import check_nodes
 from interop.tools import Report
 from interop.witness import check_witness
 
-_CHECKS = (check_exports, check_bundles, check_logs, check_witness)
+_CHECKS = (check_exports, check_bundles, check_logs, check_witness, check_nodes)
 
 
 def main() -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -72,3 +73,13 @@ def with_other_root(checkpoint: Note) -> Note:
     """Return a checkpoint of another root under the same signatures."""
     body = replace(Checkpoint.parse(checkpoint.text), root=bytes(32)).body
     return replace(checkpoint, text=body)
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[None]:
+    """Flip a bit in the middle of a file, until the block ends."""
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    yield
+    path.write_bytes(data)

@@ -1,26 +1,46 @@
-"""Exported files, shown to openssl and sha256sum."""
+"""An export, shown to openssl and sha256sum, and by its own CHECK.md to whatever that calls."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
+from comity.client.evidence import Evidence as Exported
 from comity.client.exporting import export_record
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
-from interop.evidence import Evidence
+from interop.evidence import Evidence, changed
 from interop.institute import NAME
 from interop.tools import Report, Tool, output, system
 
+_SHELL: Final = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
 
 def check_exports(report: Report, evidence: Evidence) -> None:
-    """Export the record, and show its files."""
+    """Export the record with its evidence, and show the files."""
     report.heading("An exported record")
-    folder = evidence.folder / "exported"
-    key = evidence.institute.key.key
-    opened = open_record(evidence.institute.record, lambda _: (frozenset({NAME}), key))
-    export_record(opened, key, folder)
+    institute, folder = evidence.institute, evidence.folder / "exported"
+    key = institute.key.key
+    opened = open_record(institute.record, lambda _: (frozenset({NAME}), key))
+    witnesses = [institute.witness.verifier]
+    shown = Exported.of(institute.record.envelope, key, institute.bundle, evidence.proof, witnesses)
+    export_record(opened, key, folder, shown)
+    _check_page(report, folder)
     _check_signature(report, evidence, folder)
     _check_disclosures(report, evidence, folder)
+
+
+def _check_page(report: Report, folder: Path) -> None:
+    """Run every command of CHECK.md as it stands, and one on a file that was altered."""
+    for step in (folder / "CHECK.md").read_text().split("\n## ")[1:]:
+        number, _, title = step.partition("\n")[0].partition(". ")
+        shell = Tool("CHECK.md", number, (system("env"), "-C", folder, "sh", "-e", "-c"))
+        for command in _SHELL.findall(step):
+            report.accepts(shell, title, command)
+            if "leaf.json" in command:
+                with changed(folder / "leaf.json"):
+                    report.rejects(shell, "the same, its leaf altered", "leaf.json: OK", command)
 
 
 def _check_signature(report: Report, evidence: Evidence, folder: Path) -> None:

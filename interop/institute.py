@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from comity.client.draft import Draft
 from comity.record import log
+from comity.record.bundle import PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.cosignature import cosign
 from comity.record.keys import SigningKey
@@ -113,6 +114,19 @@ class Institute:
     def log_key(self) -> Verifier:
         """The key that the log's checkpoints are checked with."""
         return self.log.signer.verifier
+
+    @property
+    def bundle(self) -> TrustBundle:
+        """What others pin of the institute: it has no node, so no certificates."""
+        key = PublicRecordKey(keyid=self.key.key.keyid, public_key=self.key.key.pem)
+        return TrustBundle(
+            institute=NAME,
+            names={"en": NAME},
+            address="127.0.0.1:1",
+            spiffe=SpiffeBundle(keys=()),
+            record_keys=(key,),
+            log_keys=(str(self.log_key),),
+        )
 
     @cached_property
     def checkpoint(self) -> Note:

@@ -15,7 +15,7 @@ from typing import Any
 from comity.record.merkle import consistency_proof
 from comity.record.note import LOG_KEY, Note
 from comity.record.tile import ENTRIES, Tile
-from interop.evidence import Evidence, with_other_root
+from interop.evidence import Evidence, changed, with_other_root
 from interop.institute import INDEX, RECORDS, Log, cosigned, note_signer, witness_of
 from interop.tools import Report, built
 
@@ -122,9 +122,9 @@ def _check_tiles(report: Report, evidence: Evidence) -> None:
     entries, hashes = folder / Tile(ENTRIES, 1).path, folder / Tile(0, 1).path
     last = folder / Tile(0, RECORDS // 256, RECORDS % 256).path
     mismatch = "hash mismatch for entry"
-    with _changed(entries):
+    with changed(entries):
         report.rejects(torchwood, "an altered entry", mismatch, "tiles", log_key, folder)
-    with _changed(hashes):
+    with changed(hashes):
         report.rejects(torchwood, "an altered hash", mismatch, "tiles", log_key, folder)
     last.unlink()
     report.rejects(torchwood, "a tile too few", "no such file", "tiles", log_key, folder)
@@ -149,16 +149,6 @@ def _with_later_time(checkpoint: Note) -> Note:
 
 def _lines(hashes: Sequence[bytes]) -> str:
     return "".join(f"{base64.b64encode(value).decode()}\n" for value in hashes)
-
-
-@contextmanager
-def _changed(path: Path) -> Iterator[None]:
-    """Flip a bit in the middle of a file, until the block ends."""
-    data = path.read_bytes()
-    middle = len(data) // 2
-    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
-    yield
-    path.write_bytes(data)
 
 
 @contextmanager

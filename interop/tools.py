@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,12 +65,14 @@ class Report:
         self.checks += 1
         self.surprises += bool(surprise)
         label = f"{tool.name} {tool.version}"
-        line = f"  {label:<29} {what:<36} {surprise or expected}"
+        line = f"  {label:<29} {what:<44} {surprise or expected}"
         out.print(f"{line} UNEXPECTED" if surprise else line, soft_wrap=True)
 
     def _run(self, tool: Tool, arguments: tuple[_ARGUMENT, ...]) -> tuple[int, str]:
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.pathsep.join(
+                [str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
             "HOME": str(self.home),
             "NODE_NO_WARNINGS": "1",
             "HTTP_PROXY": _NOWHERE,
