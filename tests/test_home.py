@@ -102,7 +102,7 @@ def test_missing_home_says_how_to_make_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("listen =", "lisen =", "lisen: unknown key; expected one of institute, names, address"),
+        ('listen = "0', 'lisen = "0', "lisen: unknown key; expected one of institute, names, addr"),
         ("heartbeat_seconds =", "heartbeat =", "heartbeat: unknown key; expected one of heartbeat"),
         ("heartbeat_seconds = 10", 'heartbeat_seconds = "10"', "heartbeat_seconds: .*integer"),
         ("heartbeat_seconds = 10", "heartbeat_seconds = 0", "heartbeat_seconds: .*1, got 0"),
@@ -146,23 +146,23 @@ def test_bundle_is_the_same_each_time_and_survives_its_json(home: Home) -> None:
 def test_bundle_names_every_public_key_once(home: Home) -> None:
     bundle = home.bundle()
     assert list(bundle.keys_by_id) == [home.record_key().key.keyid]
-    public = home.log_key().public_key()
-    assert bundle.log_keys == (verifier_key(f"log.{UK}", LOG_KEY, public),)
+    [log], [witness] = home.keychain().log, home.keychain().witness
+    assert bundle.log_keys == (verifier_key(f"log.{UK}", LOG_KEY, log.private.public_key()),)
     assert bundle.witness_keys[0].startswith(f"witness.{UK}+")
-    assert home.witness_key().public_key() != public
+    assert witness.verifier.public != log.verifier.public
 
 
 def test_key_that_others_may_read_is_refused(home: Home) -> None:
     (home.path / "keys" / "log.key").chmod(0o640)
     with pytest.raises(BadConfig, match=r"log\.key: expected mode 0600, got 0640"):
-        home.log_key()
+        home.keychain()
 
 
 def test_key_of_another_kind_is_refused(home: Home) -> None:
     keys = home.path / "keys"
     (keys / "log.key").write_bytes((keys / "record.key").read_bytes())
     with pytest.raises(BadConfig, match="expected an Ed25519 key"):
-        home.log_key()
+        home.keychain()
 
 
 def test_certificates_satisfy_openssl_for_their_purpose(home: Home, tmp_path: Path) -> None:

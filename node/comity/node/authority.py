@@ -54,8 +54,10 @@ class Authority:
         return f"Authority({self.institute})"
 
     @classmethod
-    def create(cls, institute: str, now: datetime | None = None) -> Authority:
+    def create(cls, institute: str, now: datetime | None = None, generation: int = 1) -> Authority:
         """Make a key and a self-signed certificate of ``spiffe://<institute>``, 10 years long.
+
+        ``generation`` counts the institute's authorities, from 1: each has a name of its own.
 
         Raises:
             InvalidInput: not an institute id.
@@ -64,7 +66,11 @@ class Authority:
         check_institute(institute)
         private = ec.generate_private_key(ec.SECP256R1())
         # a common name holds at most 64 characters, an institute id up to 253
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Comity {institute}"[:64])])
+        attributes = [x509.NameAttribute(NameOID.COMMON_NAME, f"Comity {institute}"[:64])]
+        if generation > 1:
+            # TLS looks an issuer up by its name, and tries one only
+            attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, str(generation)))
+        name = x509.Name(attributes)
         certificate = (
             _builder(private.public_key(), now, AUTHORITY_LIFETIME)
             .subject_name(name)

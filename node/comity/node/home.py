@@ -7,6 +7,7 @@
     keys/log.key              signs checkpoints
     keys/witness.key          cosigns checkpoints of other logs
     certificates/ca.pem
+    keys/record.2.key         a successor, where there is one; see ``keychain``
     state/mark                how far the database has come; belongs in no backup
     comity.db                 the database, unless the settings name another
 
@@ -20,23 +21,22 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.exceptions import InvalidSignature
 
 from comity.client.profile import Profile
 from comity.node.authority import Authority, Svid
 from comity.node.disk import replace_secret
+from comity.node.keychain import Keychain, Sort, generations, load_certificate, make_key
 from comity.node.settings import Settings
-from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
+from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
-from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
-from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner, verifier_key
+from comity.record.keys import SigningKey, read_secret, write_secret
 from comity.record.spiffe import Role, SpiffeId
 
 NODE_FILE: Final = "node.pem"
@@ -109,78 +109,69 @@ class Home:
 
     @property
     def authority(self) -> Authority:
-        """The institute's CA.
+        """The institute's CA: the one that signed the node's certificate, or else the oldest.
 
         Raises:
             BadConfig: a file is missing, readable by others, or not what it should be.
 
         """
-        key = self._key("ca")
+        files = self._certificates()
+        file = next(
+            (file for file in files if self.is_certified_by(load_certificate(file))), files[0]
+        )
+        key = self.keys / f"{file.stem}.key"
         if not key.exists():
             hint = "for the node's certificate: comity-node certificate renew --ca-key FILE"
             raise BadConfig("the key of the institute's CA is not here", field=str(key), hint=hint)
         return self.authority_with(key)
 
     def authority_with(self, key: Path) -> Authority:
-        """Return the institute's CA, with its private key from a file that is not in the home.
+        """Return the CA of a private key, which may lie outside the home.
 
         Raises:
-            BadConfig: as ``authority``.
+            BadConfig: as ``authority``; or no certificate here is this key's.
 
         """
-        certificate = _read(self._certificate("ca"))
-        return Authority.load(self.institute, certificate, read_secret(key))
+        secret = read_secret(key)
+        *others, newest = self._certificates()
+        for file in others:
+            with suppress(BadConfig):
+                return Authority.load(self.institute, file.read_bytes(), secret)
+        return Authority.load(self.institute, newest.read_bytes(), secret)
 
     @property
     def node_id(self) -> SpiffeId:
         """Identity of the node, which also signs what the institute publishes with it."""
         return SpiffeId(self.institute, Role.NODE)
 
+    def keychain(self) -> Keychain:
+        """Return the keys that are here now.
+
+        Raises:
+            BadConfig: a file is missing, readable by others, or not what it should be.
+
+        """
+        return Keychain.load(self.path, self.institute)
+
     def bundle(self) -> TrustBundle:
-        """Return what peers pin of this institute; the same bytes for as long as nothing changed.
+        """Return a bundle of all keys that are here: what peers pin of an institute without a root.
+
+        It has the same bytes for as long as nothing has changed.
 
         Raises:
             BadConfig: a file is missing or not what it should be.
 
         """
-        record = self.record_key().key
-        log, witness = self.log_key().public_key(), self.witness_key().public_key()
-        authority = x509.load_pem_x509_certificate(_read(self._certificate("ca")))
-        der = authority.public_bytes(serialization.Encoding.DER)
-        return TrustBundle(
-            institute=self.institute,
-            names=self.settings.names,
-            address=self.settings.address,
-            spiffe=SpiffeBundle(keys=(JsonWebKey.of(authority, der),)),
-            record_keys=(PublicRecordKey(keyid=record.keyid, public_key=record.pem),),
-            log_keys=(verifier_key(f"log.{self.institute}", LOG_KEY, log),),
-            witness_keys=(verifier_key(f"witness.{self.institute}", WITNESS_KEY, witness),),
-        )
+        return self.keychain().bundle(self.settings)
 
     def record_key(self) -> SigningKey:
-        """Return the key that signs records and receipts.
+        """Return what signs records and receipts of an institute without a root.
 
         Raises:
-            BadConfig: missing, readable by others, or not P-256; so for every key.
+            BadConfig: a file is missing or not what it should be.
 
         """
-        return SigningKey.load(self._key("record"))
-
-    def log_key(self) -> ed25519.Ed25519PrivateKey:
-        """Return the key that signs checkpoints of this institute's log."""
-        return _load_ed25519(self._key("log"))
-
-    def witness_key(self) -> ed25519.Ed25519PrivateKey:
-        """Return the key that cosigns checkpoints of other institutes' logs."""
-        return _load_ed25519(self._key("witness"))
-
-    def log_signers(self) -> list[NoteSigner]:
-        """Return what signs checkpoints of this institute's log, the newest key first."""
-        return [NoteSigner(f"log.{self.institute}", LOG_KEY, self.log_key())]
-
-    def witness_signers(self) -> list[NoteSigner]:
-        """Return what cosigns checkpoints of other institutes' logs, the newest key first."""
-        return [NoteSigner(f"witness.{self.institute}", WITNESS_KEY, self.witness_key())]
+        return self.keychain().record[-1]
 
     def node_identity(self) -> tuple[bytes, bytes]:
         """Return the node's certificate and private key as they are now, both PEM.
@@ -204,10 +195,20 @@ class Home:
         """
         replace_secret(self.keys / NODE_FILE, svid.private_key + svid.certificate)
 
-    def grant(self, role: Role, name: str) -> Profile:
+    def is_certified_by(self, authority: x509.Certificate) -> bool:
+        """Tell whether an authority signed the node's certificate; not if that is damaged."""
+        try:
+            leaf = x509.load_pem_x509_certificate(self.node_identity()[0])
+            leaf.verify_directly_issued_by(authority)
+        except (BadConfig, ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    def grant(self, role: Role, name: str, bundle: TrustBundle | None = None) -> Profile:
         """Return a new profile, valid for a year, for a person of this institute.
 
-        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``.
+        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``; ``bundle`` is
+        the institute's, by default ``bundle()``.
 
         Raises:
             InvalidInput: not a name, or the node's role.
@@ -219,13 +220,16 @@ class Home:
             people = ", ".join(r for r in Role if r is not Role.NODE)
             raise InvalidInput(f"expected one of {people}, got {role}", field="role")
         svid = self.authority.issue(who)
-        return Profile(who, self.bundle(), svid.certificate.decode(), svid.private_key.decode())
+        return Profile(
+            who, bundle or self.bundle(), svid.certificate.decode(), svid.private_key.decode()
+        )
 
-    def _key(self, name: str) -> Path:
-        return self.keys / f"{name}.key"
-
-    def _certificate(self, name: str) -> Path:
-        return self.path / "certificates" / f"{name}.pem"
+    def _certificates(self) -> list[Path]:
+        files = generations(self.path, Sort.CA)
+        if not files:
+            where = str(self.path / "certificates")
+            raise BadConfig("expected the certificate of an authority, got none", field=where)
+        return files
 
 
 @contextmanager
@@ -263,29 +267,8 @@ def _write_keys(draft: Path, institute: str) -> None:
     keys, certificates = draft / "keys", draft / "certificates"
     keys.mkdir(mode=0o700)
     certificates.mkdir(mode=0o700)
-    authority = Authority.create(institute)
-    node = authority.issue(SpiffeId(institute, Role.NODE))
-    certificate, private_key = authority.pem()
-    write_secret(keys / "ca.key", private_key)
-    write_secret(keys / NODE_FILE, node.private_key + node.certificate)
-    SigningKey.generate().save(keys / "record.key")
-    write_secret(keys / "log.key", private_pem(ed25519.Ed25519PrivateKey.generate()))
-    write_secret(keys / "witness.key", private_pem(ed25519.Ed25519PrivateKey.generate()))
-    (certificates / "ca.pem").write_bytes(certificate)
-
-
-def _load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
-    try:
-        private = serialization.load_pem_private_key(read_secret(path), password=None)
-    except (ValueError, TypeError) as error:
-        raise BadConfig("expected an unencrypted private key in PEM", field=str(path)) from error
-    if not isinstance(private, ed25519.Ed25519PrivateKey):
-        raise BadConfig(f"expected an Ed25519 key, got {type(private).__name__}", field=str(path))
-    return private
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadConfig(f"cannot be read: {error.strerror}", field=str(path)) from error
+    for sort in Sort:
+        make_key(draft, institute, sort)
+    authority = Home(draft).authority_with(keys / "ca.key")
+    svid = authority.issue(SpiffeId(institute, Role.NODE))
+    write_secret(keys / NODE_FILE, svid.private_key + svid.certificate)

@@ -90,6 +90,7 @@ CALLERS: Final[Mapping[str, Callers]] = MappingProxyType(
         "/comity.v1.ExchangeService/Replicate": _PEER_NODES,
         "/comity.v1.ExchangeService/GetStanding": _PEER_NODES,
         "/comity.v1.ExchangeService/ListLedger": _PEER_NODES,
+        "/comity.v1.ExchangeService/ListRoots": _PEER_NODES,
         "/comity.v1.ExchangeService/AddCosignature": _PEER_NODES,
         "/comity.v1.ExchangeService/ShareCheckpoints": _PEER_NODES,
     }

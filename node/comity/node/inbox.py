@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from comity.node.clock import Clock, to_datetime
 from comity.node.intake import Arrival, Intake, too_many_classes
+from comity.node.own import OwnKeys
 from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.rows import last_number
 from comity.node.store import Store
@@ -24,7 +25,6 @@ from comity.record import ijson
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
-from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
 from comity.record.record import Record
@@ -49,11 +49,11 @@ class Inbox:
         self,
         store: Store,
         intake: Intake,
-        key: SigningKey,
+        own: OwnKeys,
         keyring: Callable[[], Keyring],
         clock: Clock,
     ) -> None:
-        self._store, self._intake, self._key = store, intake, key
+        self._store, self._intake, self._own = store, intake, own
         self._keyring, self._clock = keyring, clock
 
     def take(self, peer: str, batch: pb.Batch) -> Taken:
@@ -140,7 +140,7 @@ class Inbox:
                 if record_id not in stored
             ),
         )
-        return receipt.sign(self._key)
+        return receipt.sign(self._own.record_key)
 
 
 def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:

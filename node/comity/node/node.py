@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 from sqlmodel import col, select
 
+from comity.node.alarm import raise_alarm
 from comity.node.clock import Clock, system_clock
 from comity.node.home import Home
 from comity.node.inbox import Inbox
 from comity.node.intake import Intake
 from comity.node.mark import Mark
+from comity.node.own import OwnKeys
 from comity.node.peers import (
     Terms,
-    add_peer,
     bundle_of,
     change_peer,
     check_authorities,
@@ -28,9 +29,18 @@ from comity.node.peers import (
     get_peer,
     pinned_peers,
 )
+from comity.node.pinning import (
+    ROOT_REFUSED,
+    Pin,
+    bundle_in,
+    follow_peer,
+    pin_peer,
+    watch_expiry,
+)
 from comity.node.policy import PolicyInForce, policy_at, set_policy
 from comity.node.reckoning import move_window, window_has_moved
 from comity.node.release import is_due, release_to
+from comity.node.roots import newest_version
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
 from comity.node.tables import PeerRow, TreatyRow
@@ -40,7 +50,8 @@ from comity.node.treaties import add_treaty, end_treaty
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from comity.record.bundle import Keyring, TrustBundle
-from comity.record.errors import NotFound
+from comity.record.errors import ComityError, Conflict, InvalidInput, NotFound
+from comity.record.keys import SigningKey
 from comity.record.record import Record
 
 
@@ -60,7 +71,6 @@ class Node:
         self.home = home
         self.institute = home.institute
         self.clock = clock
-        self.bundle = home.bundle()
         self.store = Store(home.settings.database_url)
         self.mark = Mark(home.state)
         try:
@@ -68,10 +78,11 @@ class Node:
         except BaseException:
             self.store.close()
             raise
-        self.key = home.record_key()
+        self.own = OwnKeys(home, self.store)
+        _ = self.key  # a home that cannot sign is told of before it serves
         self.intake = Intake(self.institute, clock)
-        self.signer = Signer(self.store, home.log_signers, clock, self.keep_mark)
-        self.inbox = Inbox(self.store, self.intake, self.key, self.keyring, clock)
+        self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
+        self.inbox = Inbox(self.store, self.intake, self.own, self.keyring, clock)
 
     def _open(self) -> None:
         self.store.upgrade()
@@ -98,10 +109,21 @@ class Node:
         """Note outside the database how far it is; see ``mark.Mark.keep``."""
         self.mark.keep(self.store)
 
+    @property
+    def bundle(self) -> TrustBundle:
+        """What peers pin of this institute, as it is now."""
+        return self.own.bundle
+
+    @property
+    def key(self) -> SigningKey:
+        """What signs records and receipts now."""
+        return self.own.record_key
+
     def bundles(self) -> list[TrustBundle]:
         """Return this institute's bundle and those of the pinned peers."""
+        own = self.bundle
         with self.store.read() as session:
-            return [self.bundle, *(bundle_of(row) for row in pinned_peers(session))]
+            return [own, *(bundle_of(row) for row in pinned_peers(session))]
 
     def former_bundles(self) -> list[TrustBundle]:
         """Return the bundles of peers that were removed, by which their records still verify."""
@@ -183,7 +205,7 @@ class Node:
 
     def add_peer(
         self,
-        bundle: TrustBundle,
+        pin: Pin,
         status: PeerStatus = PeerStatus.MEMBER,
         purposes: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,
@@ -193,13 +215,13 @@ class Node:
 
         Of a peer that was pinned before, None leaves the words as they are.
 
-        Raises: as ``peers.check_authorities`` and ``peers.add_peer``.
+        Raises: as ``peers.check_authorities`` and ``pinning.pin_peer``.
         """
-        check_authorities(bundle, self.bundles())
+        check_authorities(bundle_in(pin), self.bundles())
         with self.store.write() as session:
-            row = add_peer(
+            row = pin_peer(
                 session,
-                bundle,
+                pin,
                 self.clock(),
                 own_institute=self.institute,
                 status=status,
@@ -208,6 +230,32 @@ class Node:
         self.inbox.retry()
         self.release()
         return row
+
+    def follow(self, peer: str, documents: Sequence[bytes]) -> int:
+        """Follow a peer's root through newer versions; return the version that is held now, or 0.
+
+        If they do not hold nothing changes, and an alarm is raised.
+        """
+        others = self.bundles()
+        try:
+            with self.store.write() as session:
+                root = follow_peer(session, peer, documents, others, self.clock())
+                if root is not None:
+                    watch_expiry(session, root, self.clock())
+        except (InvalidInput, Conflict) as error:
+            self.refuse_root(peer, error)
+            with self.store.read() as session:
+                return newest_version(session, peer)
+        if root is not None and documents:
+            self.inbox.retry()
+            self.release()
+        return root.version if root else 0
+
+    def refuse_root(self, peer: str, error: ComityError) -> None:
+        """Raise the alarm about a peer's root that is not followed."""
+        message = f"{error}; version and keys stay as they were: ask {peer} what has happened"
+        with self.store.write() as session:
+            raise_alarm(session, peer, ROOT_REFUSED, message, self.clock())
 
     def set_peer_status(self, institute: str, status: PeerStatus) -> PeerRow:
         """Change a peer's status; see ``peers.change_peer``."""

@@ -22,11 +22,13 @@ import structlog
 from comity.client.channel import open_channel
 from comity.client.status import from_rpc
 from comity.node.bell import Bell
+from comity.node.following import Follower
 from comity.node.inbox import Taken, unsent_receipts
 from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.node.tables import PeerRow
 from comity.node.threads import in_thread
+from comity.node.witnessing import Witnessing
 from comity.record.envelope import Envelope
 from comity.record.errors import (
     BadCursor,
@@ -72,6 +74,7 @@ class Pull:
 
     def __init__(self, node: Node, bell: Bell, peer: str) -> None:
         self._node, self._bell, self._peer = node, bell, peer
+        self._batches = Bell()
         self._log = log.bind(peer=peer)
         self._bad_in_a_row = 0
         self._failures = 0
@@ -115,13 +118,18 @@ class Pull:
         row = await in_thread(self._node.active_peer, self._peer)
         identity = await in_thread(self._node.home.node_identity)
         async with open_channel(bundle_of(row), *identity) as channel:
+            follower = Follower(self._node, self._peer, channel)
+            await follower.start()
             call = rpc.ExchangeServiceStub(channel).Replicate()
             try:
-                await self._converse(call, row, identity)
+                async with Witnessing(self._node, self._peer, channel, self._batches):
+                    await self._converse(call, row, identity, follower)
             finally:
                 call.cancel()
 
-    async def _converse(self, call: Any, row: PeerRow, identity: tuple[bytes, bytes]) -> None:
+    async def _converse(
+        self, call: Any, row: PeerRow, identity: tuple[bytes, bytes], follower: Follower
+    ) -> None:
         dialled = time.monotonic()
         await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
@@ -133,6 +141,7 @@ class Pull:
         async with _ReadAhead(call, silence) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
+                await follower.hear(message.root_version)
                 if kind == "batch":
                     await _write(call, _receipt(await self._take(message.batch)))
                 elif kind != "heartbeat":
@@ -164,6 +173,7 @@ class Pull:
     async def _take(self, batch: pb.Batch) -> Envelope:
         taken: Taken = await in_thread(self._node.inbox.take, self._peer, batch)
         self._bell.ring()
+        self._batches.ring()
         self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
         self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected
         if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +23,7 @@ from comity.record.errors import BadConfig, BadSignature, InvalidInput
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _ECDSA = ec.ECDSA(hashes.SHA256())
+_ENCRYPTED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +89,25 @@ class SigningKey:
         return cls._of(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def load(cls, path: Path) -> SigningKey:
-        """Read an unencrypted PKCS #8 PEM file.
+    def load(cls, path: Path, passphrase: Callable[[], str] | None = None) -> SigningKey:
+        """Read a PKCS #8 PEM file; ``passphrase`` is called only if the key is encrypted.
 
         Raises:
-            BadConfig: missing, readable by others, or not a P-256 private key.
+            BadConfig: missing, readable by others, or not a P-256 private key; encrypted, and
+                there is no passphrase or another.
         """
+        data, password = read_secret(path), None
+        if passphrase is not None and _ENCRYPTED in data:
+            password = passphrase().encode()
         try:
-            private = serialization.load_pem_private_key(read_secret(path), password=None)
+            private = serialization.load_pem_private_key(data, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise BadConfig(
-                "expected an unencrypted private key in PEM", field=str(path)
-            ) from error
+            expected = (
+                "an unencrypted private key"
+                if password is None
+                else "the passphrase of a private key"
+            )
+            raise BadConfig(f"expected {expected} in PEM", field=str(path)) from error
         if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
             raise BadConfig("expected an ECDSA P-256 private key", field=str(path))
         return cls._of(private)
@@ -106,13 +116,13 @@ class SigningKey:
     def _of(cls, private: ec.EllipticCurvePrivateKey) -> SigningKey:
         return cls(RecordKey.of(private.public_key()), private)
 
-    def save(self, path: Path) -> None:
-        """Write PKCS #8 PEM with mode 0600.
+    def save(self, path: Path, passphrase: str = "") -> None:
+        """Write PKCS #8 PEM with mode 0600, encrypted if there is a passphrase.
 
         Raises:
             BadConfig: the file exists already.
         """
-        write_secret(path, private_pem(self._private))
+        write_secret(path, private_pem(self._private, passphrase))
 
     def sign(self, message: bytes) -> bytes:
         """Return the DER signature over ``message``."""
@@ -126,13 +136,13 @@ def fingerprint(public: ec.EllipticCurvePublicKey) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def private_pem(private: PrivateKey) -> bytes:
-    """Return a private key as unencrypted PKCS #8 PEM."""
-    return private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+def private_pem(private: PrivateKey, passphrase: str = "") -> bytes:
+    """Return a private key as PKCS #8 PEM, encrypted if there is a passphrase."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return private.private_bytes(encoding, form, encryption)
 
 
 def write_secret(path: Path, data: bytes) -> None:

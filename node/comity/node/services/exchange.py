@@ -15,7 +15,10 @@ from comity.node.node import Node
 from comity.node.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.peers import get_peer
 from comity.node.reciprocity import standing_with
+from comity.node.roots import newest_version, page_after
 from comity.node.threads import in_thread
+from comity.node.tlog.cosigning import keep_cosignature
+from comity.node.tlog.gossip import hear, tell
 from comity.node.version import VERSION
 from comity.policies.facts import PeerStatus
 from comity.record.envelope import Envelope
@@ -50,8 +53,8 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         if first is None or first.WhichOneof("message") != "start":
             raise InvalidInput("expected start as the first message", field="message")
         after, accepted = await in_thread(self._start, peer, first.start.cursor)
-        yield pb.ReplicateResponse(accepted=accepted)
         stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
+        yield await in_thread(stream.accept, accepted)
         reading = asyncio.create_task(stream.read_receipts(incoming))
         try:
             async for response in stream.responses(reading):
@@ -59,6 +62,12 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def ListRoots(  # noqa: N802
+        self, request: pb.ListRootsRequest, context: Any
+    ) -> pb.ListRootsResponse:
+        """Return a page of the versions of this institute's root."""
+        return await in_thread(self._roots, request.after_version)
 
     async def GetStanding(  # noqa: N802
         self, request: pb.GetStandingRequest, context: Any
@@ -72,6 +81,21 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         """Return a page of the ledger with a peer."""
         return await in_thread(self._ledger, CALLER.get().institute, request)
 
+    async def AddCosignature(  # noqa: N802
+        self, request: pb.AddCosignatureRequest, context: Any
+    ) -> pb.AddCosignatureResponse:
+        """Keep the caller's cosignature under a checkpoint of this institute's log."""
+        peer, line = CALLER.get().institute, request.cosignature
+        await in_thread(keep_cosignature, self._node, peer, request.size, line)
+        return pb.AddCosignatureResponse()
+
+    async def ShareCheckpoints(  # noqa: N802
+        self, request: pb.ShareCheckpointsRequest, context: Any
+    ) -> pb.ShareCheckpointsResponse:
+        """Hear what the caller has seen of others' logs, and tell what this node has."""
+        await in_thread(hear, self._node, CALLER.get().institute, list(request.checkpoints))
+        return pb.ShareCheckpointsResponse(checkpoints=await in_thread(tell, self._node))
+
     def _standing(self, peer: str) -> pb.GetStandingResponse:
         with self._node.store.read() as session:
             return standing_with(session, get_peer(session, peer), self._node.clock())
@@ -80,9 +104,14 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         with self._node.store.read() as session:
             return list_ledger(session, peer, request)
 
+    def _roots(self, after: int) -> pb.ListRootsResponse:
+        with self._node.store.read() as session:
+            return pb.ListRootsResponse(roots=page_after(session, self._node.institute, after))
+
     def _describe(self, peer: str) -> pb.DescribeResponse:
         with self._node.store.read() as session:
             row = get_peer(session, peer)
+            root_version = newest_version(session, self._node.institute)
         return pb.DescribeResponse(
             institute=self._node.institute,
             bundle_fingerprint=self._node.bundle.fingerprint,
@@ -90,6 +119,7 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
             status=row.status,
             pending_offers=row.offered - row.receipted,
             pinned_fingerprint=row.fingerprint,
+            root_version=root_version,
         )
 
     def _start(self, peer: str, cursor: str) -> tuple[int, pb.Accepted]:
@@ -113,6 +143,13 @@ class _Outgoing:
         self._sent = after
         self._open_batches: list[int] = []
         self._progress = Bell()
+        self._root_version = 0
+
+    def accept(self, accepted: pb.Accepted) -> pb.ReplicateResponse:
+        """Return the first message."""
+        with self._node.store.read() as session:
+            self._root_version = newest_version(session, self._node.institute)
+        return pb.ReplicateResponse(accepted=accepted, root_version=self._root_version)
 
     async def responses(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
         """Yield batches and heartbeats until the peer hangs up or the node stops."""
@@ -121,15 +158,13 @@ class _Outgoing:
         last_sent = loop.time()
         while not (reading.done() or self._stopping.is_set()):
             heard, progress = self._bell.rings, self._progress.rings
-            batch = None
-            if len(self._open_batches) < WINDOW:
-                batch = await in_thread(self._next_batch)
+            batch, is_news = await in_thread(self._look)
             if batch is not None:
-                yield pb.ReplicateResponse(batch=batch)
+                yield pb.ReplicateResponse(batch=batch, root_version=self._root_version)
                 last_sent = loop.time()
-            elif loop.time() - last_sent >= heartbeat:
-                now = to_timestamp(self._node.clock())
-                yield pb.ReplicateResponse(heartbeat=pb.Heartbeat(time=now))
+            elif is_news or loop.time() - last_sent >= heartbeat:
+                beat = pb.Heartbeat(time=to_timestamp(self._node.clock()))
+                yield pb.ReplicateResponse(heartbeat=beat, root_version=self._root_version)
                 last_sent = loop.time()
             elif self._open_batches:
                 await self._progress.wait(progress, min(heartbeat, 1))
@@ -153,15 +188,19 @@ class _Outgoing:
             self._progress.ring()
             self._bell.ring()
 
-    def _next_batch(self) -> pb.Batch | None:
+    def _look(self) -> tuple[pb.Batch | None, bool]:
+        """Return the next batch, if there is one and room for it; and whether the root is new."""
         with self._node.store.read() as session:
             _check_active(get_peer(session, self._peer).status, self._peer)
-            found = next_batch(session, self._peer, self._sent)
+            version = newest_version(session, self._node.institute)
+            is_news, self._root_version = version != self._root_version, version
+            has_room = len(self._open_batches) < WINDOW
+            found = next_batch(session, self._peer, self._sent) if has_room else None
         if found is None:
-            return None
+            return None, is_news
         batch, self._sent = found
         self._open_batches.append(self._sent)
-        return batch
+        return batch, is_news
 
     def _keep(self, envelope: Envelope) -> int:
         with self._node.store.write() as session:
