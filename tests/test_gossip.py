@@ -1,0 +1,321 @@
+"""Gossip: nodes that tell each other of checkpoints find out a log that forks, and only such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from comity.node.alarm import list_alarms
+from comity.node.tlog.gossip import hear, open_sightings, tell
+from comity.node.tlog.halting import MAX_SPLIT_VIEWS, resume, resume_own
+from comity.node.tlog.proofs import newest_checkpoint
+from comity.node.tlog.tables import Checkpoint, LogHead, Sighting, SplitView, WitnessedLog
+from comity.node.tlog.watching import examine, needed_tiles
+from comity.node.tlog.witness import add_checkpoint
+from comity.record import split_view
+from comity.record.errors import (
+    BadNote,
+    BadProof,
+    BadSignature,
+    BadTile,
+    LimitExceeded,
+    NotFound,
+)
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
+from comity.record.note import LOG_KEY, Note, NoteSigner
+from comity.record.tile import Tile
+from tests.databases import NewDatabase, sqlite_databases
+from tests.exchange import HandClock, Institute, institutes
+from tests.histories import History
+from tests.network import card
+
+UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
+TRUE, FALSE = "abcdefghij", "abcdeXghij"
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[list[Institute]]:
+    """Return three institutes, each other's peers."""
+    with institutes(tmp_path, HandClock(), sqlite_databases(tmp_path), UK, CA, FR) as found:
+        yield found
+
+
+def history(one: Institute, leaves: str = TRUE) -> History:
+    """Return leaves that an institute's own log key signs."""
+    return History(one.node.own.log_signers()[0], leaves)
+
+
+def hold(uk: Institute, log: History, size: int) -> None:
+    """Let uk witness so many leaves."""
+    add_checkpoint(uk.node, log.note(size).to_bytes(), 0, [])
+
+
+def told(uk: Institute, log: History, *sizes: int, teller: str = FR) -> None:
+    """Tell uk of checkpoints."""
+    hear(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
+
+
+def waiting(uk: Institute, institute: str = CA) -> list[int]:
+    """Return the sizes of the sightings that were not checked so far."""
+    with uk.node.store.read() as session:
+        return [row.size for row in open_sightings(session, institute, MAX_PEERS)]
+
+
+def checked(uk: Institute, log: History) -> None:
+    """Check every sighting against what the log shows by its tiles."""
+    [held] = uk.rows(WitnessedLog, institute=CA)
+    with uk.node.store.read() as session:
+        sightings = open_sightings(session, CA, MAX_PEERS)
+    for sighting in sightings:
+        tiles = {t: log.tile(t.path) for t in needed_tiles(sighting.size, held.size)}
+        examine(uk.node, sighting, Note.parse(held.note), tiles)
+
+
+def reasons(one: Institute, about: str) -> list[str]:
+    with one.node.store.read() as session:
+        return [alarm.reason for alarm in list_alarms(session, about)]
+
+
+def evidence_holds(uk: Institute, log: History) -> bool:
+    """Whether uk keeps evidence that anyone with the log's key can check."""
+    [row] = uk.rows(SplitView)
+    return bool(split_view.SplitView.parse(row.evidence).check([log.signer.verifier]))
+
+
+def test_another_root_of_the_held_size_is_found_at_once(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
+        hold(uk, history(ca), 8)
+        told(uk, history(ca, FALSE), 8)
+        assert reasons(uk, CA) == ["SPLIT_VIEW"]
+        assert evidence_holds(uk, history(ca))
+        assert reasons(uk, FR) == []
+
+
+@pytest.mark.parametrize("size", [3, 5, 6, 7])
+def test_a_smaller_checkpoint_of_another_history_is_found_by_the_logs_own_tiles(
+    three: list[Institute], size: int
+) -> None:
+    uk, ca, _ = three
+    log, fork = history(ca), history(ca, "ab" + FALSE)
+    hold(uk, log, 8)
+    told(uk, fork, size)
+    checked(uk, log)
+    assert reasons(uk, CA) == ["SPLIT_VIEW"]
+    assert evidence_holds(uk, log)
+
+
+def test_a_checkpoint_that_the_held_tree_begins_with_is_settled(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
+        log = history(ca)
+        hold(uk, log, 8)
+        told(uk, log, 6)
+        told(uk, log, 6, teller=CA)
+        assert waiting(uk) == [6]
+        checked(uk, log)
+        told(uk, log, 6)
+        assert waiting(uk) == []
+        assert [row.checked for row in uk.rows(Sighting)] == [True, True]
+        assert reasons(uk, CA) == []
+
+
+def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    hold(uk, history(ca), 8)
+    told(uk, history(ca), 6)
+    with pytest.raises(BadProof):
+        checked(uk, history(ca, FALSE))
+    [held] = uk.rows(WitnessedLog)
+    [sighting] = uk.rows(Sighting)
+    with pytest.raises(NotFound):
+        examine(uk.node, sighting, Note.parse(held.note), {})
+    with pytest.raises(BadTile):
+        examine(uk.node, sighting, Note.parse(held.note), {Tile(0, 0, 8): b"short"})
+    assert waiting(uk) == [6]
+
+
+def test_the_tiles_of_a_proof_are_few_whatever_the_size() -> None:
+    assert needed_tiles(0, 10) == needed_tiles(10, 10) == []
+    assert len(needed_tiles(2**52 - 12345, 2**53 - 1)) <= 32
+
+
+def test_a_checkpoint_of_a_log_that_was_never_reached_waits(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    told(uk, history(ca), 6)
+    assert waiting(uk) == [6]
+    assert reasons(uk, CA) == []
+
+
+def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    hold(uk, history(ca), 8)
+    commits = uk.node.store.commits()
+    told(uk, history(ca), 8)
+    assert uk.rows(Sighting) == []
+    assert uk.node.store.commits() == commits
+
+
+def test_each_teller_has_one_place_for_each_log(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    log = History(history(ca).signer, "x" * 300)
+    hold(uk, log, 299)
+    told(uk, log, *range(1, 200))
+    for size in range(200, 260):
+        told(uk, log, size)
+        told(uk, log, size, teller=CA)
+    assert len(uk.rows(Sighting)) == 2
+    assert waiting(uk) == [259]
+
+
+def test_a_flood_of_checkpoints_is_refused_whole(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    note = history(ca).note(6).to_bytes()
+    with pytest.raises(LimitExceeded, match="MAX_PEERS"):
+        hear(uk.node, FR, [note] * (MAX_PEERS + 1))
+    with pytest.raises(LimitExceeded, match=r"checkpoints\[1\]"):
+        hear(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
+    assert uk.rows(Sighting) == []
+
+
+def test_a_log_that_is_not_pinned_here_is_passed_over(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    stranger = NoteSigner("log.eve.example", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
+    rotated = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
+    for signer in (stranger, rotated):
+        told(uk, History(signer, TRUE), 6)
+    assert uk.rows(Sighting) == []
+    told(uk, history(ca), 6)
+    assert waiting(uk) == [6]
+
+
+def test_a_forged_or_malformed_checkpoint_is_refused_with_all_that_came_with_it(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    good = history(ca).note(6)
+    forged = Note(history(ca, FALSE).note(8).text, good.signatures)
+    for bad, kind in ((forged.to_bytes(), BadSignature), (b"no note", BadNote)):
+        with pytest.raises(kind):
+            hear(uk.node, FR, [good.to_bytes(), bad])
+    assert uk.rows(Sighting) == []
+
+
+def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> None:
+    uk, ca, fr = three
+    assert tell(uk.node) == []
+    hold(uk, history(fr), 4)
+    hold(uk, history(ca), 8)
+    assert tell(uk.node) == [history(ca).note(8).to_bytes(), history(fr).note(4).to_bytes()]
+
+
+def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    for number in range(MAX_SPLIT_VIEWS + 2):
+        with uk.node.store.write() as session:
+            if session.get(WitnessedLog, CA):
+                resume(session, CA, anew=True)
+        hold(uk, history(ca), 8)
+        with uk.node.store.write() as session:
+            row = session.get_one(WitnessedLog, CA)
+            row.passed_over = 0
+            session.add(row)
+            session.flush()
+        told(uk, history(ca, f"{number % 10}{number // 10}" + FALSE), 8)
+    assert len(uk.rows(SplitView)) == MAX_SPLIT_VIEWS
+
+
+def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    log, fork = history(ca), history(ca, FALSE)
+    hold(uk, log, 9)
+    told(uk, fork, 9)
+    with uk.node.store.write() as session:
+        resume(session, CA, anew=True)
+    hold(uk, fork, 7)
+    told(uk, log, 9)
+    told(uk, log, 8)
+    assert waiting(uk) == []
+    assert reasons(uk, CA) == []
+    told(uk, log, 10)
+    assert waiting(uk) == [10]
+
+
+def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    log = history(ca)
+    lines = add_checkpoint(uk.node, log.note(8).to_bytes(), 0, [])
+    with uk.node.store.write() as session:
+        session.delete(session.get_one(WitnessedLog, CA))
+        session.flush()
+    hold(uk, log, 5)
+    note = log.note(8)
+    hear(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
+    assert reasons(uk, UK) == ["WITNESS_RESTORED"]
+    [row] = uk.rows(WitnessedLog)
+    assert row.halted
+    assert row.size == 8
+
+
+def signed(one: Institute, count: int) -> None:
+    """Publish cards and sign the log."""
+    for _ in range(count):
+        one.publish(card())
+    one.node.signer.sign()
+
+
+def own_note(one: Institute) -> bytes:
+    with one.node.store.read() as session:
+        return newest_checkpoint(session).note
+
+
+def test_a_log_that_peers_know_to_be_longer_signs_nothing_more(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA) as (uk, _):
+        signed(uk, 2)
+        hear(uk.node, CA, [own_note(uk), history(uk).note(7).to_bytes()])
+        assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
+        uk.publish(card())
+        assert not uk.node.signer.sign()
+        assert [row.size for row in uk.rows(Checkpoint)] == [2]
+        with uk.node.store.write() as session:
+            resume_own(session, UK)
+        assert uk.node.signer.sign()
+        assert reasons(uk, UK) == []
+
+
+def test_a_log_that_grew_again_after_it_was_restored_is_found_by_its_old_checkpoint(
+    three: list[Institute],
+) -> None:
+    uk = three[0]
+    signed(uk, 3)
+    hear(uk.node, CA, [history(uk).note(2).to_bytes()])
+    assert reasons(uk, UK) == ["LOG_INCONSISTENT"]
+
+
+def test_our_own_true_checkpoints_are_no_news(three: list[Institute]) -> None:
+    uk = three[0]
+    signed(uk, 1)
+    first = own_note(uk)
+    signed(uk, 2)
+    hear(uk.node, CA, [first, own_note(uk)])
+    assert reasons(uk, UK) == []
+    assert [row.halted for row in uk.rows(LogHead)] == [""]
+
+
+def test_nobody_halts_our_log_without_our_key(three: list[Institute]) -> None:
+    uk = three[0]
+    signed(uk, 1)
+    forger = NoteSigner(f"log.{UK}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
+    hear(uk.node, CA, [History(forger, TRUE).note(9).to_bytes()])
+    assert reasons(uk, UK) == []
