@@ -15,6 +15,7 @@ from comity.client.commands import (
     evidence,
     importing,
     login,
+    monitoring,
     reading,
     searching,
 )
@@ -82,6 +83,14 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] =
     ("receipts", auditing.receipts, ("comity receipts --peer ca.aisi.example",)),
     ("quarantine", auditing.quarantine, ("comity quarantine --json",)),
     ("explain", auditing.explain, ("comity explain 9f86d081 --peer ca.aisi.example",)),
+    (
+        "monitor",
+        monitoring.monitor,
+        (
+            "comity monitor ca.aisi.example jp.aisi.example",
+            "comity monitor https://log.ca.aisi.example --bundle ca.aisi.example.bundle.json",
+        ),
+    ),
     ("status", auditing.status, ("comity status", "comity status --json")),
 )
 """Name, function and examples of every command, in the order of the help page."""

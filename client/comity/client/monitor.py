@@ -1,0 +1,228 @@
+"""Monitoring: looks at an institute's log from outside, and compares it with all that was seen.
+
+(1) checkpoint     a key of the log, from a bundle at hand, signed it; it does not go back
+(2) entries        all of them lead to its root (RFC 6962, section 2.1)
+(3) consistency    so do those before, at the last look and in what one's own node witnessed
+(4) records        each one that one's node received from the institute stands in the log, once
+
+What is left over is what the institute issued and did not show to us; that there is such a number
+is meant, and no fault (versions of its root, which are logged as well, count among it).
+
+Invariants: only what a log's key signed, against what it signed before or was received, makes a log
+contradict itself; where two signed checkpoints do, that is kept as evidence which anyone can check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from comity.client.monitor_report import Finding, Report
+from comity.client.monitor_source import TILES_AT_ONCE, LogSource
+from comity.client.monitor_state import MAX_MONITORED_ENTRIES, UNREADABLE, LogState, opened
+from comity.client.node import Node
+from comity.client.trust import Trust
+from comity.record.checkpoint import Checkpoint, open_checkpoint
+from comity.record.cosignature import cosignatures
+from comity.record.envelope import pae
+from comity.record.errors import (
+    BadCheckpoint,
+    BadProof,
+    BadSignature,
+    BadTile,
+    ComityError,
+    LimitExceeded,
+    UnknownKey,
+)
+from comity.record.log import origin
+from comity.record.merkle import consistency_proof, root
+from comity.record.note import Note
+from comity.record.split_view import SplitView
+from comity.record.tile import ENTRIES, TILE_WIDTH, Tile
+from comity.v1 import audit_service_pb2 as pb
+
+MERGE_SECONDS: Final = 60
+"""How long after it came a record may be missing from a checkpoint, which is signed every second
+or so: several times what a busy node needs."""
+
+_CONTRADICTIONS: Final = (BadSignature, BadCheckpoint, BadProof, BadTile)
+
+Progress = Callable[[int, int], None]
+"""Is told how many entries were fetched so far, and of how many."""
+
+
+class Monitor:
+    """Looks at logs; keeps what it saw in ``folder``. ``node`` is one's own, if there is one."""
+
+    def __init__(self, trust: Trust, folder: Path, node: Node | None, now: datetime) -> None:
+        self._trust, self._folder, self._node, self._now = trust, folder, node, now
+        self._witnessed: Mapping[str, pb.WitnessedLog] = {}
+
+    async def prepare(self) -> None:
+        """Ask one's own node what it has witnessed, before any log is looked at.
+
+        Raises:
+            ComityError: what it answers.
+        """
+        if self._node:
+            logs = await self._node.log.witnessed()
+            self._witnessed = {log.institute: log for log in logs}
+
+    async def look(self, name: str, source: LogSource, progress: Progress) -> Report:
+        """Look at one log; never raises for anything that the log does, or does not."""
+        report = Report(name)
+        try:
+            await self._look(report, source, progress)
+        except _CONTRADICTIONS as error:
+            report.findings.append(Finding(error.reason, str(error)))
+        except ComityError as error:
+            report.problem = str(error)
+        return report
+
+    async def _look(self, report: Report, source: LogSource, progress: Progress) -> None:
+        note = await source.checkpoint()
+        institute, checkpoint = self._open(note)
+        report.institute, report.size = institute, checkpoint.size
+        witnesses = self._trust.witnesses(institute)
+        report.cosigned = len(cosignatures(Note.parse(note), witnesses))
+        with opened(self._folder, institute) as state:
+            last = state.checkpoint
+            report.before = _unsigned(last).size if last else 0
+            if self._goes_back(report, checkpoint):
+                return
+            await _Entries(state, source, progress).fetch(checkpoint)
+            seen = [("last time", last)] if last else []
+            held = self._witnessed.get(institute)
+            seen += [("to our own node", held.checkpoint)] if held else []
+            for told, other in seen:
+                self._compare(report, state, note, other, told)
+            if not report.findings:
+                state.keep(note)
+            if self._node:
+                await self._match(report, state, self._node)
+
+    def _open(self, note: bytes) -> tuple[str, Checkpoint]:
+        """Return whose log a checkpoint is of, which a key of that log has signed."""
+        claimed = _unsigned(note).origin
+        for bundle in self._trust.bundles:
+            if claimed == origin(bundle.institute):
+                keys = self._trust.log_keys(bundle.institute)
+                checkpoint, _ = open_checkpoint(note, keys)
+                return bundle.institute, checkpoint
+        raise UnknownKey(
+            f"expected a log whose institute's bundle is at hand, got {claimed!r:.100}"
+        )
+
+    def _goes_back(self, report: Report, checkpoint: Checkpoint) -> bool:
+        held = self._witnessed.get(report.institute)
+        if held and held.halted:
+            report.findings.append(Finding("HALTED", f"our own node stopped: {held.halted:.500}"))
+        witnessed = _unsigned(held.checkpoint).size if held else 0
+        for told, size in (("we saw", report.before), ("our own node saw", witnessed)):
+            if checkpoint.size < size:
+                message = f"shows {checkpoint.size} entries, but {told} {size} before"
+                report.findings.append(Finding("LOG_ROLLED_BACK", message))
+                return True
+        return False
+
+    def _compare(
+        self, report: Report, state: LogState, note: bytes, other: bytes, told: str
+    ) -> None:
+        """Check that a checkpoint of before begins the tree of this one, whose entries are here."""
+        before, now = _unsigned(other), _unsigned(note)
+        found = root(before.size, state.read)
+        if found == before.root:
+            return
+        same = before.size == now.size
+        proof = [] if same else consistency_proof(before.size, now.size, state.read)
+        notes = Note.parse(other), Note.parse(note)
+        view = SplitView.of(*notes, b"" if same else found, proof)
+        view.check(self._trust.log_keys(report.institute))
+        message = f"what it showed {told}, of {before.size} entries, does not begin what it shows"
+        evidence = self._keep_evidence(report.institute, view.to_json())
+        report.findings.append(Finding("SPLIT_VIEW", message, evidence))
+
+    def _keep_evidence(self, institute: str, evidence: bytes) -> Path:
+        digest = hashlib.sha256(evidence).hexdigest()[:12]
+        path = self._folder / f"{institute}.{digest}.split-view.json"
+        path.write_bytes(evidence)
+        return path
+
+    async def _match(self, report: Report, state: LogState, node: Node) -> None:
+        """Look for what our own node received in the log."""
+        for view in await node.log.split_views(report.institute):
+            evidence = self._keep_evidence(report.institute, view.evidence)
+            message = "our own node holds evidence that it contradicted itself"
+            report.findings.append(Finding("SPLIT_VIEW", message, evidence))
+        latest = self._now - timedelta(seconds=MERGE_SECONDS)
+        received: dict[bytes, tuple[str, bool]] = {}
+        async for result in node.search(issuers=[report.institute], include_superseded=True):
+            envelope = result.opened.record.envelope
+            signed = pae(envelope.payload_type, envelope.payload)
+            recent = result.received_time > latest
+            received[hashlib.sha256(signed).digest()] = (result.record_id, recent)
+        counts = state.tally(received, report.size)
+        report.shown = sum(counts[digest] > 0 for digest in received)
+        report.pending = 0
+        for digest, (record_id, recent) in received.items():
+            if counts[digest] > 1:
+                message = f"record {record_id} is in the log {counts[digest]} times"
+                report.findings.append(Finding("LOGGED_TWICE", message))
+            elif not counts[digest] and recent:
+                report.pending += 1
+            elif not counts[digest]:
+                message = f"record {record_id}, which we received, is not in the log"
+                report.findings.append(Finding("NOT_LOGGED", message))
+        if counts[UNREADABLE]:
+            message = f"{counts[UNREADABLE]} entries are no hashedrekord 0.0.2"
+            report.findings.append(Finding("BAD_ENTRY", message))
+
+
+class _Entries:
+    """Fetches what is missing of a log's entries."""
+
+    def __init__(self, state: LogState, source: LogSource, progress: Progress) -> None:
+        self._state, self._source, self._progress = state, source, progress
+
+    async def fetch(self, checkpoint: Checkpoint) -> None:
+        """Fetch entries until they lead to the checkpoint's root.
+
+        What was fetched before is not fetched again, unless it is why they do not.
+
+        Raises:
+            LimitExceeded: more than MAX_MONITORED_ENTRIES.
+            BadProof: all of them, fetched anew, lead to another root.
+        """
+        size, maximum = checkpoint.size, MAX_MONITORED_ENTRIES
+        if size > maximum:
+            raise LimitExceeded("MAX_MONITORED_ENTRIES", maximum, size, "entries", field="log")
+        await self._fetch(size)
+        if root(size, self._state.read) == checkpoint.root:
+            return
+        self._state.cut(0)
+        await self._fetch(size)
+        found = root(size, self._state.read)
+        if found != checkpoint.root:
+            self._state.cut(0)
+            message = f"expected entries that lead to {checkpoint.root.hex()}, got {found.hex()}"
+            raise BadProof(message, field="entries")
+
+    async def _fetch(self, size: int) -> None:
+        while (have := self._state.count) < size:
+            first = have // TILE_WIDTH
+            end = min(first + TILES_AT_ONCE, -(-size // TILE_WIDTH))
+            tiles = [
+                Tile(ENTRIES, index, min(TILE_WIDTH, size - index * TILE_WIDTH))
+                for index in range(first, end)
+            ]
+            found = [entry for tile in await self._source.entries(tiles) for entry in tile]
+            self._state.append(found[have % TILE_WIDTH :])
+            self._progress(self._state.count, size)
+
+
+def _unsigned(note: bytes) -> Checkpoint:
+    """Return what a note says that was checked before, or is yet to be."""
+    return Checkpoint.parse(Note.parse(note).text)

@@ -1,0 +1,153 @@
+"""What a monitor remembers of a log between two looks at it: a folder with two files a log.
+
+    <institute>.checkpoint    the newest checkpoint that held, a signed note
+    <institute>.entries       64 bytes an entry, in order: its leaf hash, and the digest it holds
+                              (SHA-256 of what was signed; zeros where it is no hashedrekord)
+
+Invariants: the first entries up to the checkpoint's size lead to its root; those after it were
+fetched and not yet checked, so that a long fetch that is interrupted goes on where it was. One
+monitor at a time looks at a log.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from comity.record.errors import BadConfig, Conflict
+from comity.record.limits import MAX_NOTE_BYTES
+from comity.record.merkle import HASH_BYTES, Node, leaf_hash, node_hash
+
+MAX_MONITORED_ENTRIES: Final = 1 << 26
+"""Entries of one log: 4 GiB on disk, and more records than all institutes together write."""
+
+ROW_BYTES: Final = 2 * HASH_BYTES
+UNREADABLE: Final = bytes(HASH_BYTES)
+"""Digest of an entry that is no hashedrekord."""
+
+_SPAN_LEVEL: Final = 10
+"""Subtrees of 1024 leaves are hashed at a time, and their hashes kept in memory."""
+
+_LEAF: Final = re.compile(
+    rb'\{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":\{"hashedRekordV002":\{"data":'
+    rb'\{"algorithm":"SHA2_256","digest":"([A-Za-z0-9+/]{43}=)"\},"signature":\{"content":'
+    rb'"[A-Za-z0-9+/=]+","verifier":\{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":'
+    rb'\{"rawBytes":"[A-Za-z0-9+/=]+"\}\}\}\}\}\}'
+)
+"""What ``comity.record.log`` writes: a tenth of the time that parsing it would take."""
+
+
+class LogState:
+    """One log's state, open and locked. ``close`` it; ``opened`` does."""
+
+    def __init__(self, folder: Path, institute: str) -> None:
+        self._path = folder / f"{institute}.checkpoint"
+        self._file = _open(folder / f"{institute}.entries")
+        self._spans: dict[Node, bytes] = {}
+
+    def close(self) -> None:
+        """Let others look."""
+        self._file.close()
+
+    @property
+    def checkpoint(self) -> bytes | None:
+        """The newest checkpoint that held, None before the first one."""
+        if not self._path.exists():
+            return None
+        return self._path.read_bytes()[: MAX_NOTE_BYTES + 1]
+
+    def keep(self, checkpoint: bytes) -> None:
+        """Keep a checkpoint to whose root the entries lead."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(checkpoint)
+        fresh.replace(self._path)
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self._file.seek(0, os.SEEK_END) // ROW_BYTES
+
+    def cut(self, count: int) -> None:
+        """Forget the entries from ``count`` on."""
+        self._file.truncate(count * ROW_BYTES)
+        self._spans.clear()
+
+    def append(self, entries: Sequence[bytes]) -> None:
+        """Add entries, as the log serves them."""
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(b"".join(leaf_hash(entry) + digest_in(entry) for entry in entries))
+
+    def read(self, nodes: Sequence[Node]) -> list[bytes]:
+        """Return the hashes of subtrees of the entries: fits ``merkle.root``."""
+        return [self._hash(*node) for node in nodes]
+
+    def tally(self, digests: Collection[bytes], size: int) -> Counter[bytes]:
+        """Count how often each digest, and UNREADABLE, stands among the first ``size`` entries."""
+        wanted = {*digests, UNREADABLE}
+        found: Counter[bytes] = Counter()
+        for start in range(0, size, 1 << _SPAN_LEVEL):
+            rows = self._rows(start, min(size, start + (1 << _SPAN_LEVEL)))
+            found.update(row[HASH_BYTES:] for row in rows if row[HASH_BYTES:] in wanted)
+        return found
+
+    def _hash(self, level: int, index: int) -> bytes:
+        if level > _SPAN_LEVEL:
+            return node_hash(self._hash(level - 1, 2 * index), self._hash(level - 1, 2 * index + 1))
+        if (level, index) not in self._spans:
+            rows = self._rows(index << level, (index + 1) << level)
+            hashes = [row[:HASH_BYTES] for row in rows]
+            while len(hashes) > 1:
+                hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
+            self._spans[level, index] = hashes[0]
+        return self._spans[level, index]
+
+    def _rows(self, start: int, end: int) -> list[bytes]:
+        self._file.seek(start * ROW_BYTES)
+        data = self._file.read((end - start) * ROW_BYTES)
+        return [data[i : i + ROW_BYTES] for i in range(0, len(data), ROW_BYTES)]
+
+
+@contextmanager
+def opened(folder: Path, institute: str) -> Iterator[LogState]:
+    """Open a log's state, made if there is none; ``institute`` is an institute id.
+
+    Raises:
+        BadConfig: the folder cannot be written.
+        Conflict: another monitor looks at this log.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = LogState(folder, institute)
+    except OSError as error:
+        raise BadConfig(f"cannot be used: {error.strerror}", field=str(folder)) from error
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def digest_in(entry: bytes) -> bytes:
+    """Return the digest (32 bytes) that a log's entry holds, UNREADABLE if it holds none."""
+    match = _LEAF.fullmatch(entry)
+    return base64.b64decode(match[1]) if match else UNREADABLE
+
+
+def _open(path: Path) -> IO[bytes]:
+    file = path.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise Conflict("another monitor is looking at this log", field=str(path)) from error
+    # what was cut off in the middle of an entry is fetched again
+    file.truncate(file.seek(0, os.SEEK_END) // ROW_BYTES * ROW_BYTES)
+    return file

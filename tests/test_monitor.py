@@ -1,0 +1,278 @@
+"""Monitoring a log: what holds, what contradicts, and what costs no more than it must."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from comity.client.monitor import Monitor
+from comity.client.monitor_report import Report, Result
+from comity.client.monitor_source import LogSource, SiteSource, open_session
+from comity.client.monitor_state import ROW_BYTES, UNREADABLE, digest_in, opened
+from comity.client.split_steps import verify_split_view
+from comity.client.steps import Verdict
+from comity.client.trust import Trust
+from comity.record import log, merkle
+from comity.record.checkpoint import Checkpoint, sign_checkpoint
+from comity.record.errors import Conflict, LimitExceeded, Unavailable
+from comity.record.keys import SigningKey
+from comity.record.tile import ENTRIES, Tile, encode_entries
+from tests.logbook import NOW, Logbook
+from tests.network import card
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+
+
+@dataclass
+class Shown(LogSource):
+    """A log as it is shown: what a test may change, it does."""
+
+    logbook: Logbook
+    size: int
+    fails_after: int = 1 << 60
+    spoil: Callable[[list[bytes]], list[bytes]] = list
+    asked: list[Tile] = field(default_factory=list)
+
+    async def checkpoint(self) -> bytes:
+        """Return the checkpoint of the first entries."""
+        return self.logbook.checkpoint(self.size)
+
+    async def entries(self, tiles: Sequence[Tile]) -> list[list[bytes]]:
+        """Return entries."""
+        if len(self.asked) >= self.fails_after:
+            raise Unavailable("the line was cut")
+        self.asked += tiles
+        return [self._entries(tile) for tile in tiles]
+
+    def _entries(self, tile: Tile) -> list[bytes]:
+        start = 256 * tile.index
+        return self.spoil(self.logbook.leaves[start : start + tile.width])
+
+
+@pytest.fixture
+def logbook(signing_key: SigningKey) -> Logbook:
+    logbook = Logbook(UK, signing_key, CA)
+    logbook.leaves = [b"entry %d" % number for number in range(3000)]
+    return logbook
+
+
+@pytest.fixture
+def look(logbook: Logbook, tmp_path: Path) -> Callable[[LogSource], Report]:
+    """Return a function that looks at a log, remembering what was seen before."""
+
+    def once(source: LogSource) -> Report:
+        monitor = Monitor(logbook.trust, tmp_path / "state", None, NOW)
+        return asyncio.run(monitor.look("the log", source, lambda done, total: None))
+
+    return once
+
+
+Look = Callable[[LogSource], Report]
+
+
+def test_a_log_that_grows_is_followed_and_only_what_is_new_is_read(
+    logbook: Logbook, look: Look
+) -> None:
+    first = look(Shown(logbook, 700))
+    assert (first.result, first.institute, first.size, first.before) == (Result.HOLDS, UK, 700, 0)
+    assert first.cosigned == 1
+    source = Shown(logbook, 1500)
+    second = look(source)
+    assert (second.result, second.size, second.before) == (Result.HOLDS, 1500, 700)
+    assert [tile.index for tile in source.asked] == [2, 3, 4, 5]
+    unchanged = Shown(logbook, 1500)
+    assert look(unchanged).result is Result.HOLDS
+    assert unchanged.asked == []
+
+
+def test_an_empty_log_holds(logbook: Logbook, look: Look) -> None:
+    report = look(Shown(logbook, 0))
+    assert (report.result, report.size) == (Result.HOLDS, 0)
+    assert look(Shown(logbook, 1)).result is Result.HOLDS
+
+
+def test_an_interrupted_look_goes_on_where_it_was(logbook: Logbook, look: Look) -> None:
+    report = look(Shown(logbook, 2500, fails_after=8))
+    assert (report.result, report.problem) == (Result.UNCHECKED, "the line was cut")
+    source = Shown(logbook, 3000)
+    report = look(source)
+    assert (report.result, report.before) == (Result.HOLDS, 0)
+    assert source.asked[0].index == 8
+
+
+def test_a_log_that_goes_back_contradicts_itself(logbook: Logbook, look: Look) -> None:
+    look(Shown(logbook, 300))
+    report = look(Shown(logbook, 299))
+    assert report.result is Result.CONTRADICTS
+    assert [finding.reason for finding in report.findings] == ["LOG_ROLLED_BACK"]
+    assert look(Shown(logbook, 300)).result is Result.HOLDS
+
+
+@pytest.mark.parametrize("size", [300, 301, 1000])
+def test_a_rewritten_history_leaves_evidence_that_anyone_can_check(
+    logbook: Logbook, look: Look, tmp_path: Path, size: int
+) -> None:
+    look(Shown(logbook, 300))
+    logbook.leaves[17] = b"rewritten"
+    report = look(Shown(logbook, size))
+    [finding] = report.findings
+    assert finding.reason == "SPLIT_VIEW"
+    assert finding.evidence is not None
+    evidence = finding.evidence.read_bytes()
+    assert verify_split_view(evidence, logbook.trust).verdict is Verdict.VALID
+    assert verify_split_view(evidence, Trust()).verdict is Verdict.UNVERIFIABLE
+    again = look(Shown(logbook, size))
+    assert [finding.evidence for finding in again.findings] == [finding.evidence]
+
+
+def test_entries_that_do_not_lead_to_the_root_are_read_once_more_and_then_told(
+    logbook: Logbook, look: Look
+) -> None:
+    source = Shown(logbook, 300, spoil=lambda entries: [b"other", *entries[1:]])
+    report = look(source)
+    assert [finding.reason for finding in report.findings] == ["BAD_PROOF"]
+    assert [tile.index for tile in source.asked] == [0, 1, 0, 1]
+    assert look(Shown(logbook, 300)).result is Result.HOLDS
+
+
+def test_damage_to_what_was_remembered_is_mended_from_the_log(
+    logbook: Logbook, look: Look, tmp_path: Path
+) -> None:
+    look(Shown(logbook, 600))
+    file = tmp_path / "state" / f"{UK}.entries"
+    data = bytearray(file.read_bytes())
+    data[5000] ^= 1
+    file.write_bytes(data[:-7])
+    assert look(Shown(logbook, 700)).result is Result.HOLDS
+    assert file.stat().st_size == 700 * ROW_BYTES
+
+
+def test_a_checkpoint_of_a_log_without_a_bundle_cannot_be_checked(
+    logbook: Logbook, look: Look, signing_key: SigningKey
+) -> None:
+    report = look(Shown(Logbook(CA, signing_key), 4))
+    assert (report.result, report.findings) == (Result.UNCHECKED, [])
+    assert CA in report.problem
+
+
+def test_a_checkpoint_by_another_key_of_the_same_name_cannot_be_checked(
+    logbook: Logbook, look: Look
+) -> None:
+    other = Logbook(UK, logbook.key)
+    assert look(Shown(other, 4)).result is Result.UNCHECKED
+
+
+def test_a_checkpoint_with_a_bad_signature_contradicts(logbook: Logbook, look: Look) -> None:
+    class Altered(Shown):
+        async def checkpoint(self) -> bytes:
+            return self.logbook.checkpoint(300).replace(b"\n300\n", b"\n301\n")
+
+    report = look(Altered(logbook, 300))
+    assert [finding.reason for finding in report.findings] == ["BAD_SIGNATURE"]
+
+
+def test_a_size_beyond_all_reason_costs_nothing(logbook: Logbook, look: Look) -> None:
+    class Huge(Shown):
+        async def checkpoint(self) -> bytes:
+            origin = self.logbook.signer.name
+            huge = Checkpoint(origin, 2**53, bytes(32))
+            return sign_checkpoint(huge, self.logbook.signer).to_bytes()
+
+        async def entries(self, tiles: Sequence[Tile]) -> list[list[bytes]]:
+            raise AssertionError("nothing is to be fetched")
+
+    report = look(Huge(logbook, 0))
+    assert report.result is Result.UNCHECKED
+    assert "MAX_MONITORED_ENTRIES" in report.problem
+
+
+def test_two_monitors_do_not_look_at_one_log_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path, UK), pytest.raises(Conflict), opened(tmp_path, UK):
+        pass
+
+
+def test_hashes_of_remembered_entries_are_those_of_the_tree(
+    logbook: Logbook, tmp_path: Path
+) -> None:
+    with opened(tmp_path, UK) as state:
+        state.append(logbook.leaves)
+        for size in (1, 2, 255, 1023, 1024, 1025, 2049, 3000):
+            assert merkle.root(size, state.read) == merkle.root(size, logbook.read)
+
+
+def test_the_digest_of_an_entry_is_read_in_its_one_spelling(logbook: Logbook) -> None:
+    envelope = card().sign(logbook.issuer, logbook.key, NOW).envelope
+    entry = log.leaf(envelope, logbook.key.key)
+    assert len(digest_in(entry)) == 32
+    assert digest_in(entry) != UNREADABLE
+    for spoilt in (entry + b" ", entry[:-1], entry.replace(b"0.0.2", b"0.0.1"), b"", b"{}"):
+        assert digest_in(spoilt) == UNREADABLE
+
+
+def answering(status: int = 200, body: bytes = b"", **headers: str) -> web.Application:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, body=body, headers=headers)
+
+    application = web.Application()
+    application.add_routes([web.get("/{path:.*}", answer)])
+    return application
+
+
+async def served(application: web.Application, ask: Callable[[SiteSource], object]) -> object:
+    """Serve an application, and return what asking a static log there gives."""
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with open_session() as session:
+            host, port = runner.addresses[0]
+            found = ask(SiteSource(session, f"http://{host}:{port}/log/"))
+            return await found  # type: ignore[misc]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "application",
+    [answering(404), answering(302, location="http://127.0.0.1:1/"), answering(500)],
+    ids=["missing", "redirect", "failure"],
+)
+def test_a_static_log_that_answers_otherwise_is_unavailable(application: web.Application) -> None:
+    with pytest.raises(Unavailable, match="expected status 200"):
+        asyncio.run(served(application, lambda site: site.checkpoint()))
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(bytes(1 << 16))
+
+    application = web.Application()
+    application.add_routes([web.get("/log/checkpoint", endless)])
+    with pytest.raises(LimitExceeded, match="MAX_NOTE_BYTES"):
+        asyncio.run(served(application, lambda site: site.checkpoint()))
+
+
+def test_nobody_at_the_address_is_unavailable() -> None:
+    async def scenario() -> None:
+        async with open_session() as session:
+            await SiteSource(session, "http://127.0.0.1:1").checkpoint()
+
+    with pytest.raises(Unavailable, match="cannot be read"):
+        asyncio.run(scenario())
+
+
+def test_a_full_tile_may_stand_for_a_partial_one() -> None:
+    entries = [b"entry %d" % number for number in range(256)]
+    application = answering(body=encode_entries(entries))
+    tile = Tile(ENTRIES, 0, 10)
+    found = asyncio.run(served(application, lambda site: site.entries([tile])))
+    assert found == [entries[:10]]
