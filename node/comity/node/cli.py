@@ -14,6 +14,7 @@ import typer
 
 from comity.client.terminal import command_group, out, run
 from comity.node.commands import (
+    alarms,
     certificate,
     explain,
     peers,
@@ -26,6 +27,7 @@ from comity.node.commands import (
     standing,
     treaty,
     trial,
+    witness,
 )
 from comity.node.version import VERSION
 
@@ -68,6 +70,8 @@ app.add_typer(certificate.app, name="certificate")
 app.add_typer(peers.app, name="peers")
 app.add_typer(policy.app, name="policy")
 app.add_typer(treaty.app, name="treaty")
+app.add_typer(witness.app, name="witness")
+app.add_typer(alarms.app, name="alarms")
 trial.register(policy.app)
 explain.register(policy.app)
 simulate.register(policy.app)

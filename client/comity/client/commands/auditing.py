@@ -139,7 +139,10 @@ def explain(
 
 
 def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
-    """Tell how your node and its peers are. For auditors and operators."""
+    """Tell how your node and its peers are, and what needs attention. For auditors and operators.
+
+    Alarms are told on stderr.
+    """
     answer = asyncio.run(_ask(profile, lambda node: node.status()))
     if as_json:
         terminal.print_json(message_value(answer))
@@ -147,6 +150,10 @@ def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     head = f"{answer.institute}: {answer.records} records, {answer.log_size} in its log"
     policy = f"software {answer.software_version}, policy {answer.policy_digest}"
     terminal.out.print(text(head, "bold"), text(policy), "", sep="\n", soft_wrap=True)
+    for alarm in answer.alarms:
+        told = f"{alarm.reason}: {alarm.institute}: {alarm.message}"
+        since = f"since {_time(alarm, 'first_time')}, {alarm.count} times"
+        terminal.err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
     columns = ("peer", "status", "released", "receipted", "received", "refused", "contact", "error")
     rows = terminal.table(*columns)
     for peer in answer.peers:

@@ -12,6 +12,7 @@ from comity.node.guard import CALLER
 from comity.node.node import Node
 from comity.node.threads import in_thread
 from comity.node.tlog.inclusion import prove_inclusion
+from comity.node.tlog.listing import list_split_views, list_witnessed_logs
 from comity.node.tlog.proofs import consistency, newest_checkpoint, read_tiles
 from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2 as pb
@@ -64,6 +65,18 @@ class AuditServicer(rpc.AuditServiceServicer):
         ask = CALLER.get().institute == self._node.institute
         proof = await in_thread(self._prove, request.record_id, ask)
         return pb.GetInclusionProofResponse(proof=proof.to_bytes())
+
+    async def ListWitnessedLogs(  # noqa: N802
+        self, request: pb.ListWitnessedLogsRequest, context: Any
+    ) -> pb.ListWitnessedLogsResponse:
+        """Return the newest checkpoints of other institutes' logs."""
+        return await in_thread(self._read, list_witnessed_logs, request)
+
+    async def ListSplitViews(  # noqa: N802
+        self, request: pb.ListSplitViewsRequest, context: Any
+    ) -> pb.ListSplitViewsResponse:
+        """Return the evidence of logs that contradicted themselves."""
+        return await in_thread(self._read, list_split_views, request)
 
     def _prove(self, record_id: str, ask: bool) -> TlogProof:
         return prove_inclusion(self._node, record_id, ask=ask)

@@ -1,0 +1,75 @@
+"""Alarms: what an operator has to look at, until it is cleared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from comity.client.terminal import (
+    command_group,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
+from comity.node.alarm import clear_alarm, list_alarms
+from comity.node.clock import to_datetime
+from comity.node.commands.workplace import Json, open_node
+from comity.node.tlog.tables import Alarm
+from comity.record.errors import NotFound
+from comity.record.times import format_time
+
+app = command_group(
+    "See what needs your attention.",
+    "comity-node alarms list",
+    "comity-node alarms clear ca.aisi.example ROOT_REFUSED",
+)
+
+
+@app.command(name="list", epilog=examples("comity-node alarms list --json"))
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the alarms, the oldest first."""
+    with open_node(context) as node, node.store.read() as session:
+        values = [_value(alarm) for alarm in list_alarms(session)]
+    if as_json:
+        print_json(values)
+        return
+    grid = table("institute", "reason", "since", "last", "times", "message")
+    for value in values:
+        grid.add_row(*(text(str(cell)) for cell in value.values()))
+    print_table(grid)
+
+
+@app.command(epilog=examples("comity-node alarms clear ca.aisi.example ROOT_REFUSED"))
+def clear(
+    context: typer.Context,
+    institute: Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whom it is about.")],
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="As alarms list shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Clear an alarm that was dealt with. It comes back if its cause does.
+
+    A log that was halted stays so: comity-node witness resume is the way back.
+    """
+    with open_node(context) as node, node.store.write() as session:
+        if not clear_alarm(session, institute, reason):
+            hint = "comity-node alarms list shows them"
+            raise NotFound(f"no alarm {reason!r:.80} about {institute!r:.100}", hint=hint)
+    if as_json:
+        print_json({"institute": institute, "reason": reason})
+    else:
+        out.print(text(f"cleared {reason} about {institute}"))
+
+
+def _value(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "institute": alarm.institute,
+        "reason": alarm.reason,
+        "firstTime": format_time(to_datetime(alarm.first_time)),
+        "lastTime": format_time(to_datetime(alarm.last_time)),
+        "count": alarm.count,
+        "message": alarm.message,
+    }

@@ -1,0 +1,130 @@
+"""Witnessing others' logs: what is seen of them, the evidence, and the operator's way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from comity.client.files import write_file
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
+from comity.node.clock import to_datetime
+from comity.node.commands.workplace import Json, open_node
+from comity.node.tlog.halting import resume as resume_log
+from comity.node.tlog.halting import resume_own
+from comity.node.tlog.listing import split_views, witnessed_logs
+from comity.node.tlog.tables import WitnessedLog
+from comity.record.errors import InvalidInput, NotFound
+from comity.record.times import format_time
+
+app = command_group(
+    "Watch the logs of other institutes, which this node cosigns as they grow.",
+    "comity-node witness list",
+    "comity-node witness export ca.aisi.example ca.split-view.json",
+    "comity-node witness resume ca.aisi.example",
+)
+
+Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whose log.")]
+
+
+@app.command(name="list", epilog=examples("comity-node witness list --json"))
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the logs that this node has seen, and why one is not cosigned any more."""
+    with open_node(context) as node, node.store.read() as session:
+        rows = witnessed_logs(session)
+        values = [_value(row, len(split_views(session, row.institute))) for row in rows]
+    if as_json:
+        print_json(values)
+        return
+    grid = table("institute", "leaves", "seen", "proofs against it", "state")
+    for value in values:
+        state = text(value["halted"], "red") if value["halted"] else text("witnessed")
+        cells = (value["institute"], value["size"], value["witnessedTime"], value["splitViews"])
+        grid.add_row(*(text(str(cell)) for cell in cells), state)
+    print_table(grid)
+
+
+@app.command(
+    epilog=examples(
+        "comity-node witness resume ca.aisi.example",
+        "comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us",
+    )
+)
+def resume(
+    context: typer.Context,
+    institute: Institute,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Forget what was seen of the log: it has begun again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Cosign a log again that was halted, and clear its alarms; evidence is kept.
+
+    What the log shows next must continue what was seen of it before, unless it may begin anew. Of
+    this institute's own log: sign checkpoints again. Find out first what happened: two histories
+    under one key are what a witness is there to prevent.
+    """
+    with open_node(context) as node:
+        own = institute == node.institute
+        if own and anew:
+            raise InvalidInput("this institute's own log goes on from what it signed", field="anew")
+        with node.store.write() as session:
+            size = None
+            if own:
+                resume_own(session, institute)
+            else:
+                size = resume_log(session, institute, anew=anew).size
+    if as_json:
+        print_json({"institute": institute, "size": size})
+    elif own:
+        out.print("The log is signed again.")
+    else:
+        out.print(text(f"The log of {institute} is witnessed again from {size} leaves on."))
+
+
+@app.command(epilog=examples("comity-node witness export ca.aisi.example ca.split-view.json"))
+def export(
+    context: typer.Context,
+    institute: Institute,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; must be new.")],
+    as_json: Json = False,
+) -> None:
+    """Write the proof that a log contradicted itself: the first that was found.
+
+    Whoever knows the institute's bundle checks it offline with comity verify FILE, and need not
+    believe us.
+    """
+    with open_node(context) as node, node.store.read() as session:
+        found = split_views(session, institute)
+    if not found:
+        hint = "comity-node witness list shows the logs"
+        message = f"no proof against the log of {institute!r:.100}"
+        raise NotFound(message, field="institute", hint=hint)
+    write_file(file, found[0].evidence)
+    if as_json:
+        print_json({"institute": institute, "file": str(file), "digest": found[0].digest})
+        return
+    out.print(text(str(file)), soft_wrap=True)
+    err.print(text(f"Check it with: comity verify {file}"), soft_wrap=True)
+
+
+def _value(row: WitnessedLog, count: int) -> dict[str, Any]:
+    seen = format_time(to_datetime(row.witnessed_time)) if row.witnessed_time else ""
+    return {
+        "institute": row.institute,
+        "size": row.size,
+        "root": row.root,
+        "witnessedTime": seen,
+        "halted": row.halted,
+        "splitViews": count,
+    }
