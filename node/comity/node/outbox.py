@@ -1,8 +1,9 @@
 """The sending side of replication: a peer's queue, in batches, and its receipts.
 
-Invariants: offers go out in order and a batch is a run of consecutive offers; memory is bounded by
-one batch, since sizes are known before contents are read; a receipt is kept only if it is signed by
-the peer and names exactly the records of the offers that it covers.
+Invariants: offers go out in order and a batch is a run of consecutive offers, of which all or none
+were signed for before, so that receipts do not overlap when a peer begins again; memory is bounded
+by one batch, since sizes are known before contents are read; a receipt is kept only if it is signed
+by the peer and names exactly the records of the offers that it covers.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
         .order_by(col(Release.offer_number))
         .limit(_BATCH_PARTS)
     )
+    receipted = session.get_one(PeerRow, peer).receipted
+    if after < receipted:
+        query = query.where(col(Release.offer_number) <= receipted)
     rows = session.connection().execute(query)
     chosen: list[_Offered] = []
     seqs: set[int] = set()

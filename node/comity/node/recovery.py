@@ -17,13 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, func, select
 
 from comity.node.alarm import raise_alarm
 from comity.node.cursor import new_epoch
 from comity.node.mark import Mark, Progress
 from comity.node.store import Store
 from comity.node.tables import NodeState
+from comity.node.tlog.halting import halt_all
 from comity.node.tlog.signer import halt
 from comity.node.tlog.tables import Alarm, LogHead, WitnessedLog
 from comity.node.tlog.tree import tree_size
@@ -67,7 +68,7 @@ def recover(store: Store, mark: Mark, now: int) -> Recovered:
         session.add(state)
         lost = _lost_leaves(session, marked)
         log_halted = bool(lost) and _halt_log(session, lost, now)
-        witnessed = _halt_witnessing(session)
+        witnessed = _halt_witnessing(session, state.institute, now)
         raise_alarm(session, state.institute, RESTORED, _message(found, marked), now)
         epoch = state.epoch
     mark.reset(store)
@@ -101,15 +102,13 @@ def _halt_log(session: Session, fault: str, now: int) -> bool:
     return True
 
 
-def _halt_witnessing(session: Session) -> int:
-    rows = session.exec(select(WitnessedLog).where(col(WitnessedLog.halted) == "")).all()
-    for row in rows:
-        row.halted = (
-            "this node was restored from a backup, and may have cosigned more than it knows"
-        )
-        session.add(row)
-    session.flush()
-    return len(rows)
+def _halt_witnessing(session: Session, institute: str, now: int) -> int:
+    query = select(func.count()).where(WitnessedLog.halted == "")
+    count = session.exec(query).one()
+    if count:
+        message = "restored from a backup: more may have been cosigned than the database knows of"
+        halt_all(session, institute, message, now)
+    return count
 
 
 def _message(found: Progress, marked: Progress | None) -> str:

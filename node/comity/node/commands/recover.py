@@ -9,6 +9,7 @@ import typer
 from comity.client.terminal import err, examples, print_fields, print_json, text
 from comity.node.clock import system_clock
 from comity.node.commands.workplace import Json, open_home
+from comity.node.logs import configure_logs
 from comity.node.mark import Mark, Progress
 from comity.node.recovery import Recovered, last_mark
 from comity.node.recovery import recover as recover_now
@@ -29,6 +30,7 @@ def recover(
     what it signed before.
     """
     home = open_home(context)
+    configure_logs()
     store, mark = Store(home.settings.database_url), Mark(home.state)
     try:
         store.upgrade()
