@@ -107,7 +107,7 @@ def test_a_log_that_shows_two_histories_is_found_by_gossip(tmp_path: Path) -> No
         log = forked(tmp_path, uk=TRUE, fr=FALSE)
         async with network(tmp_path, UK, FR) as (uk, fr), forking(log, uk, fr):
             for one in (uk, fr):
-                await until(lambda one=one: reasons(one, CA) == ["SPLIT_VIEW"], "the alarm")
+                await until(partial(is_split, one), "the alarm")
                 [row] = one.rows(SplitView)
                 evidence = split_view.SplitView.parse(row.evidence)
                 assert evidence.check(verifiers(log.home.bundle().log_keys))
