@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from comity.record.keys import SigningKey
+from tests.commanding import Run, runner
 from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
 
 
@@ -17,6 +18,14 @@ from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite
 def _logs_to_stderr() -> None:
     """Keep what nodes in this process log out of what commands print."""
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+@pytest.fixture
+def comity_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Return a function that runs comity-node in an empty folder, with answers to prompts."""
+    return runner(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

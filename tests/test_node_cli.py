@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -23,49 +20,16 @@ from comity.client.profile import Profile
 from comity.node.cli import app
 from comity.node.home import Home
 from comity.record.bundle import TrustBundle, spoken
+from tests.commanding import Run, init
 from tests.network import card, free_port
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(comity_node: Run) -> Run:
     """Return a function that runs a command line in an empty folder, with answers to prompts."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COMITY_HOME", str(tmp_path / "uk"))
-
-    def run(*arguments: str, answer: str = "") -> Ended:
-        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-        with pytest.raises(SystemExit) as ended:
-            terminal.run(app, arguments)
-        captured = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ended(ended.value.code, captured.out, captured.err)
-
-    return run
-
-
-def init(run: Run, institute: str = UK, home: str = "uk", port: int = 7000) -> Ended:
-    return run(
-        *("--home", home, "init", "--institute", institute, "--name", f"en=Institute {institute}"),
-        *("--name", "fr=Institut", "--address", f"127.0.0.1:{port}"),
-    )
+    return comity_node
 
 
 @pytest.fixture

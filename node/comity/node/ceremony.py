@@ -109,13 +109,14 @@ def prepare_next(node: Node, draft: Root | None, wish: Wish, change: Change | No
         if keyid not in keys:
             raise NotFound(f"no root key {keyid!r:.80}", field="--remove-key")
         del keys[keyid]
-    expires = _until(node, wish.days or DEFAULT_DAYS)
     if draft is not None and wish.days is None:
         expires = draft.expires
+    else:
+        expires = _until(node, DEFAULT_DAYS if wish.days is None else wish.days)
     return Root.draft(
         change(bundle) if change else bundle,
         keys.values(),
-        wish.threshold or before.threshold,
+        before.threshold if wish.threshold is None else wish.threshold,
         expires,
         version,
     )

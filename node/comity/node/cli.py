@@ -17,10 +17,12 @@ from comity.node.commands import (
     alarms,
     certificate,
     explain,
+    keys,
     peers,
     policy,
     publish,
     recover,
+    root,
     serve,
     setup,
     simulate,
@@ -68,6 +70,8 @@ recover.register(app)
 standing.register(app)
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(peers.app, name="peers")
+app.add_typer(keys.app, name="keys")
+app.add_typer(root.app, name="root")
 app.add_typer(policy.app, name="policy")
 app.add_typer(treaty.app, name="treaty")
 app.add_typer(witness.app, name="witness")

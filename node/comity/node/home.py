@@ -116,10 +116,23 @@ class Home:
 
         """
         files = self._certificates()
-        file = next(
-            (file for file in files if self.is_certified_by(load_certificate(file))), files[0]
-        )
-        key = self.keys / f"{file.stem}.key"
+        certificates = (load_certificate(file) for file in files)
+        signer = next((c for c in certificates if self.is_certified_by(c)), None)
+        return self.authority_of(signer or load_certificate(files[0]))
+
+    def authority_of(self, certificate: x509.Certificate) -> Authority:
+        """Return a CA of the institute by its certificate.
+
+        Raises:
+            BadConfig: it is not here, or its key is not.
+
+        """
+        for file in self._certificates():
+            if load_certificate(file) == certificate:
+                return self._authority(self.keys / f"{file.stem}.key")
+        raise BadConfig("the certificate of the CA is not here", field=str(self.path))
+
+    def _authority(self, key: Path) -> Authority:
         if not key.exists():
             hint = "for the node's certificate: comity-node certificate renew --ca-key FILE"
             raise BadConfig("the key of the institute's CA is not here", field=str(key), hint=hint)

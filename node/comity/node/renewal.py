@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 from cryptography import x509
 
-from comity.node.authority import CLOCK_DRIFT
+from comity.node.authority import CLOCK_DRIFT, Authority
 from comity.node.clock import Clock, to_datetime
 from comity.node.disk import alone
 from comity.node.home import NODE_FILE, Home
@@ -72,7 +72,15 @@ def renew(home: Home, now: datetime, ca_key: Path | None = None) -> None:
         BadConfig: that key is not here or not the CA's, or the home cannot be written; nothing
             has changed.
     """
-    authority = home.authority if ca_key is None else home.authority_with(ca_key)
+    certify(home, home.authority if ca_key is None else home.authority_with(ca_key), now)
+
+
+def certify(home: Home, authority: Authority, now: datetime) -> None:
+    """Give the node a new key and a certificate of ``authority`` for 90 days.
+
+    Raises:
+        BadConfig: the home cannot be written; nothing has changed.
+    """
     with alone(home.keys):
         home.save_node_identity(authority.issue(home.node_id, now=now))
 

@@ -10,18 +10,21 @@ import json
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from comity.node.alarm import list_alarms
 from comity.node.clock import to_timestamp
 from comity.node.peers import bundle_of, pinned_peers
 from comity.node.policy import policy_in_force
+from comity.node.roots import newest_version
 from comity.node.rows import last_number
 from comity.node.tables import PeerRow, Quarantine, RecordRow
+from comity.node.tlog.tables import Alarm
 from comity.node.tlog.tree import tree_size
 from comity.node.version import VERSION
 from comity.v1 import admin_service_pb2 as pb
 
 
 def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
-    """Return counts, the policy's digest and every peer."""
+    """Return counts, the policy's digest, every peer and every alarm."""
     return pb.GetStatusResponse(
         institute=institute,
         software_version=VERSION,
@@ -29,6 +32,7 @@ def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
         log_size=tree_size(session),
         policy_digest=policy_in_force(session).policy.digest,
         peers=[peer_status(session, row) for row in pinned_peers(session)],
+        alarms=[_alarm(alarm) for alarm in list_alarms(session)],
     )
 
 
@@ -52,4 +56,17 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
         quarantined=session.exec(refused).one(),
         contact_time=to_timestamp(row.contact_time) if row.contact_time else None,
         last_error=row.last_error,
+        root_version=newest_version(session, row.institute),
+        alarms=[alarm.reason for alarm in list_alarms(session, row.institute)],
+    )
+
+
+def _alarm(alarm: Alarm) -> pb.Alarm:
+    return pb.Alarm(
+        institute=alarm.institute,
+        reason=alarm.reason,
+        message=alarm.message,
+        first_time=to_timestamp(alarm.first_time),
+        last_time=to_timestamp(alarm.last_time),
+        count=alarm.count,
     )

@@ -59,6 +59,8 @@ class Peer(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     CLEARANCES_FIELD_NUMBER: _builtins.int
+    ROOT_VERSION_FIELD_NUMBER: _builtins.int
+    ALARMS_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Institute id."""
     address: _builtins.str
@@ -77,6 +79,8 @@ class Peer(_message.Message):
     """Records refused from it."""
     last_error: _builtins.str
     """Why the last attempt to pull from it failed; empty if it did not."""
+    root_version: _builtins.int
+    """Version of its root that is held; 0 where it was pinned without one."""
     @_builtins.property
     def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Its names by BCP 47 language tag."""
@@ -97,6 +101,10 @@ class Peer(_message.Message):
     def clearances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Clearances that the operator gave it."""
 
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Reasons of the alarms about it, such as ROOT_REFUSED; GetStatus tells more."""
+
     def __init__(
         self,
         *,
@@ -114,10 +122,12 @@ class Peer(_message.Message):
         last_error: _builtins.str = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
         clearances: _abc.Iterable[_builtins.str] | None = ...,
+        root_version: _builtins.int = ...,
+        alarms: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alarms", b"alarms", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "root_version", b"root_version", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -249,9 +259,9 @@ class AddPeerRequest(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     CLEARANCES_FIELD_NUMBER: _builtins.int
     bundle: _builtins.bytes
-    """Trust bundle as JSON. At most 256 KiB."""
+    """Trust bundle as JSON, at most 256 KiB, or a root (TUF root metadata), at most 512 KiB."""
     fingerprint: _builtins.str
-    """Fingerprint that was compared out of band, hex; must equal the bundle's."""
+    """Fingerprint that was compared out of band, hex; must equal the bundle's, or the root's digest."""
     status: _builtins.str
     """probation or member. Empty means member."""
     @_builtins.property

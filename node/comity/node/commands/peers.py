@@ -1,4 +1,4 @@
-"""Peers: whose trust bundle is pinned, and how things stand with them."""
+"""Peers: whose root or trust bundle is pinned, and how things stand with them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ from comity.client.terminal import (
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node
 from comity.node.peers import Terms, get_peer, pinned_peers
+from comity.node.pinning import Pin, bundle_in, fingerprint_of, read_pin, why_compare
 from comity.node.status import peer_status
 from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
-from comity.record.bundle import TrustBundle, spoken
+from comity.record.bundle import spoken
 from comity.record.errors import BadBundle, InvalidInput, NotFound
-from comity.record.limits import MAX_BUNDLE_BYTES
+from comity.record.limits import MAX_ROOT_BYTES
+from comity.record.root import Root
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 
 app = command_group(
-    "Pin peers' trust bundles and see how things stand with them.",
+    "Pin peers' roots or trust bundles, and see how things stand with them.",
     "comity-node peers add ca.aisi.example.bundle.json",
     "comity-node peers list",
     "comity-node peers suspend ca.aisi.example",
 )
 
 _ADD_EXAMPLES = examples(
-    "comity-node peers add ca.aisi.example.bundle.json",
+    "comity-node peers add ca.aisi.example.root.json",
     "comity-node peers add ca.bundle.json --status probation --purpose research --group g7",
     "comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits",
 )
@@ -68,7 +70,7 @@ Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute i
 @app.command(epilog=_ADD_EXAMPLES)
 def add(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The peer's trust bundle.")],
+    file: Annotated[Path, typer.Argument(help="The peer's root, or its trust bundle.")],
     fingerprint: Annotated[
         str | None,
         typer.Option(metavar="HEX", help="Fingerprint that the peer told you; spaces are ignored."),
@@ -87,24 +89,27 @@ def add(
     clearances: _Clearances = None,
     as_json: Json = False,
 ) -> None:
-    """Pin a peer's trust bundle, or replace the pinned one.
+    """Pin a peer's root or trust bundle, or replace the pinned one.
 
     Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
-    does not carry the file, such as the telephone. Purposes, groups and clearances that were set
-    before stay unless new ones are given.
+    does not carry the file, such as the telephone. A root that follows from the pinned one needs
+    no comparison; a running node fetches such by itself. Purposes, groups and clearances that were
+    set before stay unless new ones are given.
     """
-    data = read_file(file, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
+    data = read_file(file, "MAX_ROOT_BYTES", MAX_ROOT_BYTES)
     with naming(file):
-        bundle = TrustBundle.from_json(data)
+        pin = read_pin(data)
     with open_node(context) as node:
-        former = _pinned(node, bundle.institute)
+        former = _pinned(node, bundle_in(pin).institute)
+        with node.store.read() as session:
+            reason = why_compare(session, pin)
         if fingerprint is not None:
-            _compare(bundle, fingerprint)
-        elif not yes:
-            _ask(bundle, former)
+            _compare(pin, fingerprint)
+        elif reason and not yes:
+            _ask(pin, former, reason)
         # an option that is not given is an empty list here
         words = (given or None for given in (purposes, groups, clearances))
-        row = node.add_peer(bundle, status or _status(former), *words)
+        row = node.add_peer(pin, status or _status(former), *words)
         _print_peer(node, row, as_json=as_json)
 
 
@@ -123,6 +128,10 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         cells = (peer["institute"], peer["status"], peer["address"], *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid)
+    for peer in peers:
+        for reason in peer["alarms"]:
+            told = f"alarm: {reason}: {peer['institute']}; comity-node status tells more"
+            err.print(text(told, "bold red"), soft_wrap=True)
     if not peers:
         err.print("No peer yet: comity-node peers add FILE pins the first one.")
 
@@ -221,22 +230,28 @@ def _pinned(node: Node, institute: str) -> PeerRow | None:
     return None if row.status == PeerStatus.REMOVED else row
 
 
-def _compare(bundle: TrustBundle, fingerprint: str) -> None:
-    told = "".join(fingerprint.split()).lower()
-    if told != bundle.fingerprint:
-        message = f"expected fingerprint {spoken(told):.100}, got {spoken(bundle.fingerprint)}"
-        hint = "get the bundle again, over a channel that you trust; nothing was changed"
+def _compare(pin: Pin, fingerprint: str) -> None:
+    told, got = "".join(fingerprint.split()).lower(), fingerprint_of(pin)
+    if told != got:
+        message = f"expected fingerprint {spoken(told):.100}, got {spoken(got)}"
+        hint = "get the file again, over a channel that you trust; nothing was changed"
         raise BadBundle(message, field="bundle", hint=hint)
 
 
-def _ask(bundle: TrustBundle, former: PeerRow | None) -> None:
+def _ask(pin: Pin, former: PeerRow | None, reason: str) -> None:
+    bundle = bundle_in(pin)
     for tag, name in bundle.names.items():
         err.print(text(f"{tag:<12} {name}"), soft_wrap=True)
     err.print(text(f"institute    {bundle.institute}"), soft_wrap=True)
     err.print(text(f"address      {bundle.address}"), soft_wrap=True)
-    err.print(text(f"fingerprint  {spoken(bundle.fingerprint)}"), soft_wrap=True)
+    if isinstance(pin, Root):
+        kept = f"version {pin.version}, {pin.threshold} of {len(pin.keys)} keys sign"
+        err.print(text(f"root         {kept}, until {format_time(pin.expires)}"), soft_wrap=True)
+    err.print(text(f"fingerprint  {spoken(fingerprint_of(pin))}"), soft_wrap=True)
     if former is not None and former.fingerprint != bundle.fingerprint:
         err.print(text(f"replaces     {spoken(former.fingerprint)}"), soft_wrap=True)
+    if former is not None:
+        err.print(text(f"compare      {reason}"), soft_wrap=True)
     try:
         same = typer.confirm("Did the peer read this fingerprint to you?", err=True)
     except typer.Abort:
@@ -274,8 +289,10 @@ def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
         return
     value["fingerprint"] = spoken(row.fingerprint)
     value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
+    value["rootVersion"] = value["rootVersion"] or "pinned without a root"
     for name, empty in (("purposes", "not bound"), ("groups", "none"), ("clearances", "none")):
         value[name] = ", ".join(value[name]) or empty
+    value["alarms"] = ", ".join(value["alarms"]) or "none"
     print_fields({name: "-" if item in (None, "") else item for name, item in value.items()})
 
 
@@ -295,6 +312,8 @@ def peer_value(peer: pb.Peer) -> dict[str, Any]:
         "receipted": peer.receipted,
         "received": peer.received,
         "quarantined": peer.quarantined,
+        "rootVersion": peer.root_version,
+        "alarms": list(peer.alarms),
         "contactTime": None if contact is None else format_time(contact),
         "lastError": peer.last_error,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import Any
 
 import typer
@@ -14,11 +15,13 @@ from comity.node.commands.peers import peer_value
 from comity.node.commands.workplace import Json, open_home, open_node
 from comity.node.logs import configure_logs
 from comity.node.node import Node
+from comity.node.pinning import fingerprint_of
 from comity.node.renewal import Life, obstacle
 from comity.node.server import serve
 from comity.node.status import node_status
 from comity.record.bundle import spoken
 from comity.record.times import format_time
+from comity.v1 import admin_service_pb2 as pb
 
 
 def run(context: typer.Context) -> None:
@@ -32,7 +35,7 @@ def run(context: typer.Context) -> None:
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show how the node is: records, log, policy, peers, and when its certificate ends.
+    """Show how the node is: records, log, policy, peers, alarms, when its certificate ends.
 
     A certificate that is due and cannot be renewed is told on stderr.
     """
@@ -46,8 +49,12 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(value)
         return
+    for alarm in value["alarms"]:
+        told = f"{alarm['reason']}: {alarm['institute']}: {alarm['message']}"
+        since = f"since {alarm['firstTime']}, {alarm['count']} times"
+        err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
     value["fingerprint"] = spoken(value["fingerprint"])
-    value["peers"] = len(value["peers"])
+    value |= {name: len(value[name]) for name in ("peers", "alarms")}
     print_fields(value)
 
 
@@ -59,6 +66,7 @@ def register(app: typer.Typer) -> None:
 
 def _value(node: Node, session: Session) -> dict[str, Any]:
     life = Life.of(node.home)
+    root = node.own.root
     settings, counted = node.home.settings, node_status(session, node.institute)
     return {
         "institute": node.institute,
@@ -66,11 +74,25 @@ def _value(node: Node, session: Session) -> dict[str, Any]:
         "home": str(node.home.path),
         "address": settings.address,
         "database": settings.database.render_as_string(hide_password=True),
-        "fingerprint": node.bundle.fingerprint,
+        "fingerprint": fingerprint_of(root or node.bundle),
+        "rootVersion": root.version if root else 0,
+        "rootExpiry": format_time(root.expires) if root else "",
         "certificateExpiry": format_time(life.end),
         "certificateRenewal": format_time(life.due),
         "records": counted.records,
         "logSize": counted.log_size,
         "policyDigest": counted.policy_digest,
         "peers": [peer_value(peer) for peer in counted.peers],
+        "alarms": [_alarm_value(alarm) for alarm in counted.alarms],
+    }
+
+
+def _alarm_value(alarm: pb.Alarm) -> dict[str, Any]:
+    return {
+        "institute": alarm.institute,
+        "reason": alarm.reason,
+        "message": alarm.message,
+        "firstTime": format_time(alarm.first_time.ToDatetime(UTC)),
+        "lastTime": format_time(alarm.last_time.ToDatetime(UTC)),
+        "count": alarm.count,
     }

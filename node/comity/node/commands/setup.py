@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import err, examples, out, print_fields, print_json, text
-from comity.node.commands.workplace import Json, home_folder, open_home
+from comity.node.commands.workplace import Json, home_folder, open_node
 from comity.node.home import Home
+from comity.node.pinning import fingerprint_of
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
 from comity.record.spiffe import Role
@@ -73,13 +74,16 @@ def init(
 
 
 def bundle(context: typer.Context) -> None:
-    """Print the trust bundle that peers pin: JSON on stdout, its fingerprint on stderr.
+    """Print what peers pin: JSON on stdout, its fingerprint on stderr.
 
-    Send the file to a peer, and read the fingerprint to it over the telephone.
+    That is the newest version of the root, or the trust bundle of an institute without one. Send
+    the file to a peer, and read the fingerprint to it over the telephone.
     """
-    made = open_home(context).bundle()
-    sys.stdout.write(made.to_json().decode())
-    err.print(text(f"fingerprint {spoken(made.fingerprint)}"), soft_wrap=True)
+    with open_node(context) as node:
+        root, own = node.own.root, node.bundle
+    sys.stdout.write((root.document if root else own.to_json()).decode())
+    fingerprint = spoken(fingerprint_of(root or own))
+    err.print(text(f"fingerprint {fingerprint}"), soft_wrap=True)
 
 
 def grant(
@@ -97,7 +101,8 @@ def grant(
     The file is a secret. Hand it to that person only, and delete your copy.
     """
     role, name = _person(who)
-    profile = open_home(context).grant(role, name)
+    with open_node(context) as node:
+        profile = node.home.grant(role, name, node.bundle)
     file = output or Path(f"{role}-{name}.profile.json")
     profile.save(file)
     expires = format_time(profile.expiry)

@@ -9,13 +9,13 @@ from comity.node.clock import to_timestamp
 from comity.node.explain import PartExplanation, explain
 from comity.node.node import Node
 from comity.node.peers import Terms
+from comity.node.pinning import fingerprint_of, read_pin
 from comity.node.policy import PolicyInForce, policy_in_force
 from comity.node.search import find_record
 from comity.node.status import node_status, peer_status
 from comity.node.tables import HEADER, PeerRow
 from comity.node.threads import in_thread
 from comity.policies.facts import PeerStatus
-from comity.record.bundle import TrustBundle
 from comity.record.errors import BadBundle, InvalidInput
 from comity.v1 import admin_service_pb2 as pb
 from comity.v1 import admin_service_pb2_grpc as rpc
@@ -43,15 +43,15 @@ class AdminServicer(rpc.AdminServiceServicer):
     async def AddPeer(  # noqa: N802
         self, request: pb.AddPeerRequest, context: Any
     ) -> pb.AddPeerResponse:
-        """Pin a bundle whose fingerprint was compared."""
-        bundle = TrustBundle.from_json(request.bundle)
-        if request.fingerprint != bundle.fingerprint:
-            message = f"expected {bundle.fingerprint}, got {request.fingerprint!r:.100}"
+        """Pin a bundle or root whose fingerprint was compared."""
+        pin = read_pin(request.bundle)
+        if request.fingerprint != fingerprint_of(pin):
+            message = f"expected {fingerprint_of(pin)}, got {request.fingerprint!r:.100}"
             raise BadBundle(message, field="fingerprint")
         status = _status(request.status or PeerStatus.MEMBER)
         # a repeated field cannot be absent: an empty one leaves what was there
         words = (list(w) or None for w in (request.purposes, request.groups, request.clearances))
-        row = await in_thread(self._node.add_peer, bundle, status, *words)
+        row = await in_thread(self._node.add_peer, pin, status, *words)
         self._bell.ring()
         return pb.AddPeerResponse(peer=await in_thread(self._peer, row))
 
