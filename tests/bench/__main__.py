@@ -30,7 +30,7 @@ from comity.node.tables import PeerRow, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
-from tests.bench import log, release
+from tests.bench import evidence, log, release
 from tests.bench.cards import signed, size
 from tests.network import make_home
 
@@ -65,6 +65,7 @@ def main() -> None:
         for name, peak in peaks.items():
             console.print(f"peak memory of the {name}: {peak} MiB")
         log.measure(root, _report_log)
+        evidence.measure(root, _report_evidence)
         release.measure(root, _report_release)
 
 
@@ -80,6 +81,10 @@ def _report(name: str, rate: float, floor: float) -> None:
 
 def _report_log(name: str, rate: float, floor: float) -> None:
     console.print(f"{name:<52} {rate:>8.0f}/s  {rate / floor:>6.1%}")
+
+
+def _report_evidence(name: str, seconds: float, floor: float) -> None:
+    console.print(f"{name:<52} {seconds * 1000:>7.1f} ms {seconds / floor:>5.1f} times the floor")
 
 
 def _report_release(name: str, seconds: float, floor: float) -> None:
