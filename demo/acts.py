@@ -6,6 +6,7 @@ if that was asked for and nothing was raised.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -16,19 +17,20 @@ from typing import Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from comity.client.exporting import export_record
 from comity.client.terminal import err
 from comity.node.node import Node
 from comity.record.spiffe import Role
 from comity.v1.admin_service_pb2 import GetStatusResponse
-from demo import network, story, terms
+from demo import log_story, network, story, terms
 from demo.audit import verify_export
 from demo.cards import load_cards
+from demo.evidence import collect, compare_found, examine
 from demo.expectation import Expectation
 from demo.inquiry import Inquiry, releases_of
+from demo.logs import SeenLog, compare_logs, compare_reports
 from demo.network import Member
 from demo.outcome import Observed, Outcome, compare
-from demo.processes import START_SECONDS, Processes, clear, wait_until
+from demo.processes import POLL_SECONDS, START_SECONDS, Processes, clear, wait_until
 
 MODEL: Final = "Llama 3.1"
 ANALYST: Final = "kr.aisi.example"
@@ -38,6 +40,10 @@ AUDITOR: Final = "de.aisi.example"
 AUDITED: Final = "sg/deepseek-v2-chat"
 LIVE: Final = "uk/phi-3-mini"
 LIVE_SECONDS: Final = 15.0
+MONITOR: Final = "us.aisi.example"
+WITNESS_SECONDS: Final = 30.0
+"""How long witnesses may take: a log that brings them no records they look at every 5 seconds."""
+
 DELIVERY_SECONDS: Final = 45.0
 """How long delivery may take; differences that are left then count as failures."""
 
@@ -61,12 +67,18 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
                 await _rest(inquiry, progress, deadline)
                 arrivals = await _publish_live(inquiry, progress)
                 expected, observed, outcome = await _check(inquiry, progress, deadline)
+                logs = await _watch_logs(inquiry, progress)
+                reports = await inquiry.monitor(MONITOR, folder / "monitor")
                 progress.stop()
                 story.show_members(members)
                 story.show_holdings(expected, observed)
                 story.show_withheld(expected, observed)
                 story.show_arrivals(LIVE, arrivals)
-                await _show_people(inquiry, folder)
+                await _show_people(inquiry)
+                log_story.show_logs(logs)
+                log_story.show_monitor(MONITOR, reports)
+                outcome += compare_logs(logs) + compare_reports(expected, MONITOR, reports)
+                outcome += await _show_evidence(inquiry, folder)
         story.show_outcome(outcome, time.monotonic() - began)
         if keep:
             member = next(m for m in members if m.institute.id == OPERATOR)
@@ -167,20 +179,35 @@ async def _check(
             return expected, observed, outcome
 
 
-async def _show_people(inquiry: Inquiry, folder: Path) -> None:
+async def _watch_logs(inquiry: Inquiry, progress: Progress) -> dict[str, SeenLog]:
+    """Return the logs once all are witnessed, or as they are when that takes too long."""
+    total = sum(len(terms.witnesses(institute)) for institute in terms.IDS)
+    task = progress.add_task("Cosign the newest checkpoint of every log", total=total)
+    deadline = time.monotonic() + WITNESS_SECONDS
+    while True:
+        logs = await inquiry.logs()
+        progress.update(task, completed=sum(len(log.witnesses) for log in logs.values()))
+        if not compare_logs(logs).differences or time.monotonic() > deadline:
+            return logs
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _show_people(inquiry: Inquiry) -> None:
     node = await inquiry.node(OPERATOR, Role.OPERATOR)
     story.show_releases(OPERATOR, GIVEN, await releases_of(node, inquiry.ids[GIVEN]))
     node = await inquiry.node(ANALYST, Role.ANALYST)
     story.show_search(ANALYST, MODEL, [result async for result in node.search(model=MODEL)])
+
+
+async def _show_evidence(inquiry: Inquiry, folder: Path) -> Outcome:
     node = await inquiry.node(AUDITOR, Role.AUDITOR)
-    result = await node.get(inquiry.ids[AUDITED])
-    issuer = result.opened.statement.issuer.institute
-    keyid = result.opened.record.envelope.keyid
-    key = next(b for b in node.bundles if b.institute == issuer).keys_by_id[keyid]
     exported = folder / "audit" / AUDITED.replace("/", "-")
-    export_record(result.opened, key, exported)
-    steps = verify_export(exported, key.keyid, result.record_id)
-    story.show_audit(result, exported, steps)
+    exhibit = await collect(node, inquiry.ids[AUDITED], exported)
+    keyid = exhibit.result.opened.record.envelope.keyid
+    story.show_audit(exhibit.result, exported, verify_export(exported, keyid, inquiry.ids[AUDITED]))
+    found = examine(exhibit)
+    log_story.show_evidence(AUDITOR, exhibit, found)
+    return compare_found(found)
 
 
 def _sums(statuses: dict[str, GetStatusResponse]) -> tuple[int, int]:

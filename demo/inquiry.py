@@ -8,14 +8,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 
+from comity.client.channel import open_channel
+from comity.client.log_client import LogClient
+from comity.client.monitor import Monitor
+from comity.client.monitor_report import Report
+from comity.client.monitor_source import NodeSource
 from comity.client.node import Node, connect
 from comity.client.profile import Profile
+from comity.client.trust import Trust
+from comity.record.checkpoint import open_checkpoint
+from comity.record.cosignature import cosignatures
 from comity.record.errors import NotFound
+from comity.record.note import Verifier
 from comity.record.spiffe import Role
 from comity.v1 import admin_service_pb2, audit_service_pb2
 from demo.cards import Card
 from demo.expectation import EMBARGO, HEADER, UNPERMITTED, Pair, Piece
+from demo.logs import SeenLog
 from demo.network import Member
 from demo.outcome import Observed
 
@@ -67,6 +79,40 @@ class Inquiry:
     async def statuses(self) -> dict[str, admin_service_pb2.GetStatusResponse]:
         """Return how every node is."""
         return {i: await (await self.node(i, Role.AUDITOR)).status() for i in self._members}
+
+    async def logs(self) -> dict[str, SeenLog]:
+        """Return what every node shows of its log, each checked against the keys that are pinned.
+
+        Raises:
+            InvalidInput: a checkpoint, or a cosignature on it, does not verify.
+        """
+        found = await asyncio.gather(*(self._log(institute) for institute in self._members))
+        return dict(zip(self._members, found, strict=True))
+
+    async def monitor(self, institute: str, folder: Path) -> list[Report]:
+        """Look at every log as an institute's auditor, who is answered by the peers' nodes."""
+        node = await self.node(institute, Role.AUDITOR)
+        profile = Profile.load(self._members[institute].profile(Role.AUDITOR))
+        identity = profile.certificate.encode(), profile.private_key.encode()
+        look = Monitor(Trust(node.bundles), folder, node, datetime.now(UTC))
+        await look.prepare()
+        reports = []
+        for bundle in sorted(node.bundles, key=lambda bundle: bundle.institute):
+            async with open_channel(bundle, *identity) as channel:
+                source = NodeSource(LogClient(channel, bundle))
+                reports.append(await look.look(bundle.institute, source, lambda *_: None))
+        return reports
+
+    async def _log(self, institute: str) -> SeenLog:
+        node = await self.node(institute, Role.AUDITOR)
+        trust = Trust(node.bundles)
+        data = await node.log.checkpoint()
+        checkpoint, note = open_checkpoint(data, trust.log_keys(institute))
+        keys = {Verifier.parse(key): b.institute for b in node.bundles for key in b.witness_keys}
+        witnesses = frozenset(keys[found.witness] for found in cosignatures(note, keys))
+        alarms = (await node.status()).alarms
+        told = tuple(f"{alarm.reason} about {alarm.institute}" for alarm in alarms)
+        return SeenLog(checkpoint.size, checkpoint.root, witnesses, told)
 
     async def observe(self) -> Observed:
         """Ask every node for all that can be compared."""

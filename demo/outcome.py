@@ -6,7 +6,7 @@ Invariants: an empty list means that nothing was found amiss in anything that wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from demo import terms
@@ -54,17 +54,27 @@ class Outcome:
     differences: list[str]
     checked: int
 
+    @classmethod
+    def of(cls, results: Iterable[str]) -> Outcome:
+        """Count statements, each empty where it holds and else the difference."""
+        told = list(results)
+        return cls([result for result in told if result], len(told))
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.differences + other.differences, self.checked + other.checked)
+
 
 def compare(expected: Expectation, observed: Observed) -> Outcome:
     """Compare; ``expected`` was made with the observed gifts."""
-    results = [
-        *_holdings(expected, observed),
-        *_own_cards(expected, observed),
-        *_relayed(expected, observed),
-        *_counting(expected, observed),
-        *_receipts(observed),
-    ]
-    return Outcome([result for result in results if result], len(results))
+    return Outcome.of(
+        [
+            *_holdings(expected, observed),
+            *_own_cards(expected, observed),
+            *_relayed(expected, observed),
+            *_counting(expected, observed),
+            *_receipts(observed),
+        ]
+    )
 
 
 def _holdings(expected: Expectation, observed: Observed) -> Iterator[str]:

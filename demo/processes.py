@@ -30,7 +30,7 @@ START_SECONDS: Final = 40.0
 
 _STOP_SECONDS: Final = 15.0
 """Longer than the grace that a node gives to calls in flight."""
-_POLL_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 
 
 def clear(folder: Path) -> None:
@@ -111,7 +111,7 @@ def stop_network(folder: Path) -> list[str]:
     _signal(running, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     while (left := _running(folder)) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     _signal(left, signal.SIGKILL)
     if folder.exists():
         _write_mark(folder, {})
@@ -128,7 +128,7 @@ async def wait_until(condition: Callable[[], Awaitable[str]], seconds: float) ->
     while missing := await condition():
         if time.monotonic() > deadline:
             raise Unavailable(f"waited {seconds:.0f} s, and still: {missing}")
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _signal(processes: list[tuple[str, int]], number: signal.Signals) -> None:

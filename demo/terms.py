@@ -34,6 +34,16 @@ def status(at: str, of: str) -> PeerStatus:
     return STATUSES.get((at, of), PeerStatus.MEMBER)
 
 
+def witnesses(institute: str) -> frozenset[str]:
+    """Return who pulls from an institute, and so witnesses its log."""
+    suspended = PeerStatus.SUSPENDED
+    return frozenset(
+        peer
+        for peer in IDS
+        if peer != institute and suspended not in (status(peer, institute), status(institute, peer))
+    )
+
+
 def purposes(institute: str) -> tuple[str, ...]:
     """Return the purposes that an institute is bound to."""
     tester = institute.partition(".")[0] in _TESTERS

@@ -1,0 +1,165 @@
+"""An auditor's evidence that another institute's record stands in its log, checked offline.
+
+    bundles/<institute>.bundle.json   the keys that the auditor's institute has pinned
+    witnesses.policy                  C2SP tlog-policy: a quorum of the issuer's peers
+    <name>/                           the record and its evidence, as ``comity export`` writes them
+    <name>-elsewhere/                 a forgery, which claims another place in the log
+    <name>-unwitnessed/               honest, but with one cosignature less than the quorum
+
+Invariant: what checks reads these files, and asks no node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from comity.client.evidence import PROOF_FILE, Evidence
+from comity.client.exported import verify_path
+from comity.client.exporting import SUMS_FILE, export_record
+from comity.client.files import BUNDLE_SUFFIX
+from comity.client.node import Node
+from comity.client.result import Result
+from comity.client.steps import Outcome as StepOutcome
+from comity.client.steps import Verdict, Verification
+from comity.client.trust import Trust, load_trust
+from comity.record.bundle import Keyring, TrustBundle
+from comity.record.log import origin
+from comity.record.note import Note
+from comity.record.tlog_policy import LogPolicy
+from comity.record.tlog_proof import TlogProof
+from demo.outcome import Outcome
+
+QUORUM: Final = 7
+"""Of the ten institutes other than the issuer."""
+
+ELSEWHERE: Final = "-elsewhere"
+UNWITNESSED: Final = "-unwitnessed"
+
+COPIES: Final = {
+    ELSEWHERE: (Verdict.INVALID, "inclusion"),
+    UNWITNESSED: (Verdict.UNVERIFIABLE, "policy"),
+}
+"""What each copy must be found to be, and by which step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What an auditor has: a record, and ``folder``, where it and its evidence were written."""
+
+    result: Result
+    folder: Path
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of the bundles."""
+        return self.folder.with_name("bundles")
+
+    @property
+    def policy(self) -> Path:
+        """File of the policy."""
+        return self.folder.with_name("witnesses.policy")
+
+    def copy(self, suffix: str) -> Path:
+        """Folder of one of COPIES."""
+        return self.folder.with_name(self.folder.name + suffix)
+
+
+async def collect(node: Node, record_id: str, folder: Path) -> Exhibit:
+    """Export a record, its evidence and what it takes to check them, and copies to be refused.
+
+    Raises:
+        NotFound: the node has no such record, or its issuer no proof of it.
+        InvalidInput: the proof does not hold.
+    """
+    exhibit = Exhibit(await node.get(record_id), folder)
+    issuer = exhibit.result.opened.statement.issuer.institute
+    _write_trust(exhibit, node.bundles, issuer)
+    proof = await node.log.inclusion(record_id)
+    few = _cosigned(proof, issuer, QUORUM - 1)
+    for path, one in ((folder, proof), (exhibit.copy(UNWITNESSED), few)):
+        _export(exhibit.result, node.bundles, one, path)
+    _forge(folder, exhibit.copy(ELSEWHERE))
+    return exhibit
+
+
+def examine(exhibit: Exhibit) -> dict[str, Verification]:
+    """Check all folders as ``comity verify --bundle --policy`` does; by suffix, "" the true one."""
+    trust = load_trust([exhibit.bundles])
+    policy = LogPolicy.parse(exhibit.policy.read_text())
+    now = datetime.now(UTC)
+    return {s: verify_path(exhibit.copy(s), trust, now, policy) for s in ("", *COPIES)}
+
+
+def compare_found(found: Mapping[str, Verification]) -> Outcome:
+    """Compare with what must be found: every step good, and each copy caught by its own step."""
+    return Outcome.of([*_steps(found[""]), *_caught(found)])
+
+
+def first_fault(verification: Verification) -> str:
+    """Return the name of the first step that did not pass; empty if all did."""
+    faults = (step.name for step in verification.steps if step.outcome is not StepOutcome.OK)
+    return next(faults, "")
+
+
+def _steps(exported: Verification) -> Iterator[str]:
+    for step in exported.steps:
+        fine = step.outcome is StepOutcome.OK
+        yield "" if fine else f"evidence: step {step.number}, {step.name}: {step.detail}"
+
+
+def _caught(found: Mapping[str, Verification]) -> Iterator[str]:
+    for suffix, must in COPIES.items():
+        does = found[suffix].verdict, first_fault(found[suffix])
+        said = (f"{verdict} by {step or 'no step'}" for verdict, step in (does, must))
+        yield "" if does == must else f"evidence{suffix} is {', expected '.join(said)}"
+
+
+def _write_trust(exhibit: Exhibit, bundles: tuple[TrustBundle, ...], issuer: str) -> None:
+    exhibit.bundles.mkdir(parents=True)
+    for bundle in bundles:
+        (exhibit.bundles / f"{bundle.institute}{BUNDLE_SUFFIX}").write_bytes(bundle.to_json())
+    others = {b.institute.partition(".")[0]: b for b in bundles if b.institute != issuer}
+    lines = [
+        *(f"log {key}" for key in Trust(bundles).log_keys(issuer)),
+        *(f"witness {name} {bundle.witness_keys[0]}" for name, bundle in others.items()),
+        f"group peers {QUORUM} {' '.join(others)}",
+        "quorum peers",
+    ]
+    exhibit.policy.write_text("".join(f"{line}\n" for line in lines))
+
+
+def _export(
+    result: Result, bundles: tuple[TrustBundle, ...], proof: TlogProof, folder: Path
+) -> None:
+    trust, envelope = Trust(bundles), result.opened.record.envelope
+    issuer = result.opened.statement.issuer.institute
+    _, key = Keyring(bundles).find(envelope.keyid)
+    bundle = next(bundle for bundle in bundles if bundle.institute == issuer)
+    evidence = Evidence.of(envelope, key, bundle, proof, trust.witnesses(issuer))
+    export_record(result.opened, key, folder, evidence)
+
+
+def _cosigned(proof: TlogProof, issuer: str, count: int) -> TlogProof:
+    """Return a proof whose checkpoint has ``count`` cosignatures."""
+    note = Note.parse(proof.checkpoint)
+    signed = [line for line in note.signatures if line.name == origin(issuer)]
+    cosigned = [line for line in note.signatures if line.name != origin(issuer)]
+    fewer = Note(note.text, (*signed, *cosigned[:count]))
+    return replace(proof, checkpoint=fewer.to_bytes())
+
+
+def _forge(folder: Path, forged: Path) -> None:
+    """Copy evidence and let it claim another place in the log; its sums are made to agree."""
+    shutil.copytree(folder, forged)
+    proof = TlogProof.parse((forged / PROOF_FILE).read_bytes())
+    moved = replace(proof, index=proof.index - 1 if proof.index else 1).to_bytes()
+    sums = (forged / SUMS_FILE).read_text()
+    before, after = (hashlib.sha256(data).hexdigest() for data in (proof.to_bytes(), moved))
+    (forged / PROOF_FILE).write_bytes(moved)
+    (forged / SUMS_FILE).write_text(sums.replace(before, after))

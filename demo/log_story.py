@@ -1,0 +1,81 @@
+"""What an auditor would want to see of the logs, on screens like those of ``story``.
+
+Invariant: a screen shows what the nodes answered and what was checked of it; nothing is shown that
+was only expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rich.text import Text
+
+from comity.client.monitor_report import Report
+from comity.client.rendering import render_steps, render_verification
+from comity.client.steps import Outcome as StepOutcome
+from comity.client.steps import Verification
+from comity.client.terminal import out, table, text
+from demo.evidence import COPIES, QUORUM, Exhibit
+from demo.logs import SeenLog
+from demo.story import heading
+
+_ROOT_CHARS: Final = 16
+
+
+def show_logs(logs: Mapping[str, SeenLog]) -> None:
+    """Show every log: how long it is, and who has seen that it only grew."""
+    heading(
+        "The logs",
+        "Each institute's newest checkpoint, with the cosignatures of those that pull from it.",
+    )
+    rows = table("institute", "leaves", "root", "witnesses", "not witnessed by", "alarms")
+    for institute, log in logs.items():
+        others = logs.keys() - log.witnesses - {institute}
+        rows.add_row(
+            institute,
+            f"{log.size:>6}",
+            f"{log.root.hex()[:_ROOT_CHARS]}…",
+            f"{len(log.witnesses):>2} of {len(logs) - 1}",
+            ", ".join(sorted(other.partition(".")[0] for other in others)) or "-",
+            text("; ".join(log.alarms) or "none"),
+        )
+    out.print(rows)
+
+
+def show_monitor(institute: str, reports: Iterable[Report]) -> None:
+    """Show what a monitor found in all logs."""
+    heading(
+        f"The auditor of {institute} looks at every log: comity monitor",
+        "Every leaf was fetched and hashed up to the signed root; every record that the institute"
+        " received stands in its issuer's log, once. Entries that were not shown to it are meant.",
+    )
+    rows = table("log", "entries", "shown to us", "withheld", "cosigned", "result")
+    for report in reports:
+        rows.add_row(
+            text(report.institute or report.name),
+            f"{report.size:>7}",
+            f"{report.shown:>11}",
+            f"{report.withheld:>8}",
+            f"{report.cosigned:>8}",
+            str(report.result),
+        )
+    out.print(rows)
+
+
+def show_evidence(institute: str, exhibit: Exhibit, found: Mapping[str, Verification]) -> None:
+    """Show each step of checking evidence offline, and which steps caught the copies."""
+    issuer = exhibit.result.opened.statement.issuer.institute
+    heading(
+        f"The auditor of {institute} checks offline that a record stands in the log of {issuer}",
+        f"comity verify {exhibit.folder} --bundle {exhibit.bundles} --policy {exhibit.policy}"
+        f"\nThe policy asks for {QUORUM} witnesses among the issuer's peers.",
+    )
+    out.print(render_verification(str(exhibit.folder), found[""]))
+    for suffix in COPIES:
+        verification = found[suffix]
+        faults = [step for step in verification.steps if step.outcome is not StepOutcome.OK]
+        name = text(f"\n{exhibit.copy(suffix)}: ")
+        out.print(Text.assemble(name, (str(verification.verdict), "bold red"), ", by step"))
+        for line in render_steps(faults):
+            out.print(line)
