@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from comity.node.alarm import list_alarms
 from comity.node.tlog import witness
 from comity.node.tlog.cosigning import MAX_COSIGNATURE_BYTES, keep_cosignature
-from comity.node.tlog.halting import resume
+from comity.node.tlog.halting import halt_all, resume
 from comity.node.tlog.proofs import newest_checkpoint
 from comity.node.tlog.tables import Cosignature, SplitView, WitnessedLog
 from comity.node.tlog.watching import take_shown
@@ -361,6 +361,50 @@ def test_a_restored_witness_cosigns_nothing_until_the_operator_says_so(
     with pytest.raises(OtherSizeHeld):
         take(uk, history(ca, FALSE), 9, 5)  # what it had cosigned before counts again
     assert take(uk, log, 9, 8)
+
+
+def test_a_restored_witness_remembers_its_other_cosignatures_before_it_is_resumed(
+    three: list[Institute],
+) -> None:
+    uk, ca, fr = three
+    logs = [history(ca), history(fr)]
+    notes = []
+    for log in logs:
+        lines = take(uk, log, 8)
+        notes.append(Note(log.note(8).text, (*log.note(8).signatures, *lines)).to_bytes())
+    with uk.node.store.write() as session:
+        for institute in (CA, FR):
+            session.delete(session.get_one(WitnessedLog, institute))
+        session.flush()
+    for log in logs:
+        take(uk, log, 5)
+    for note in notes:
+        with pytest.raises(Forbidden):
+            add_checkpoint(uk.node, note, 5, logs[0].proof(5, 8))
+    resumed(uk)
+    assert reasons(uk, UK) == ["WITNESS_RESTORED"]
+    resumed(uk, institute=FR)
+    assert reasons(uk, UK) == []
+    for log in logs:
+        assert take(uk, log, 9, 8)
+
+
+def test_a_late_reminder_halts_its_own_log_only_while_others_are_being_resumed(
+    three: list[Institute],
+) -> None:
+    uk, ca, fr = three
+    log, other = history(ca), history(fr)
+    lines = take(uk, log, 8)
+    note = Note(log.note(8).text, (*log.note(8).signatures, *lines)).to_bytes()
+    forgetful(uk, log, 5)
+    take(uk, other, 3)
+    with uk.node.store.write() as session:
+        halt_all(session, UK, "restored from a backup", 1)
+    resumed(uk, institute=FR)
+    with pytest.raises(Forbidden):
+        add_checkpoint(uk.node, note, 5, log.proof(5, 8))
+    assert take(uk, other, 4, 3)
+    assert held(uk).halted
 
 
 def test_somebody_elses_cosignature_does_not_make_a_restored_witness(

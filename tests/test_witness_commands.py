@@ -141,7 +141,7 @@ def test_resuming_clears_the_alarm_and_goes_on_from_what_is_held(
     ended = uk("witness", "resume", CA)
     assert (ended.code, ended.out) == (0, f"The log of {CA} is witnessed again from 8 leaves on.\n")
     assert uk("alarms", "list", "--json").json == []
-    assert uk("witness", "resume", CA, "--anew", "--json").json == {"institute": CA, "size": 0}
+    assert uk("witness", "resume", CA, "--anew", "--json").json == [{"institute": CA, "size": 0}]
 
 
 def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Command) -> None:
@@ -158,7 +158,7 @@ def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk
     hear(one.node, CA, [history(one).note(7).to_bytes()])
     assert "LOG_ROLLED_BACK" in uk("status").err
     assert uk("witness", "resume", UK, "--anew").code == 1
-    assert uk("witness", "resume", UK).out == "The log is signed again.\n"
+    assert uk("witness", "resume", UK).out == f"The log of {UK} is signed again.\n"
     assert [row.halted for row in one.rows(LogHead)] == [""]
     assert uk("alarms", "list", "--json").json == []
 

@@ -23,7 +23,7 @@ from comity.node.bell import Bell
 from comity.node.node import Node
 from comity.node.threads import in_thread
 from comity.node.tlog.gossip import hear, open_sightings, tell
-from comity.node.tlog.halting import LOG_ROLLED_BACK, witnessed_log
+from comity.node.tlog.halting import LOG_ROLLED_BACK, WITNESS_RESTORED, witnessed_log
 from comity.node.tlog.proofs import MAX_TILES
 from comity.node.tlog.signer import LOG_INCONSISTENT
 from comity.node.tlog.tables import Sighting, WitnessedLog
@@ -133,7 +133,7 @@ class Witnessing:
     async def _witness(self) -> None:
         # sightings are looked up before the log is asked, so that what it shows cannot be older
         row, sightings = await in_thread(self._look)
-        if row.halted:
+        if row.halted and not row.halted.startswith(WITNESS_RESTORED):
             return
         request = audit.GetCheckpointRequest(old_size=row.size)
         shown = await self._audit.GetCheckpoint(request, timeout=CALL_SECONDS)

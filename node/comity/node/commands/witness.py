@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlmodel import Session
 
 from comity.client.files import write_file
 from comity.client.terminal import (
@@ -56,40 +57,35 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command(
     epilog=examples(
-        "comity-node witness resume ca.aisi.example",
+        "comity-node witness resume ca.aisi.example fr.aisi.example",
         "comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us",
     )
 )
 def resume(
     context: typer.Context,
-    institute: Institute,
+    institutes: Annotated[
+        list[str], typer.Argument(metavar="INSTITUTE...", help="Whose logs.", show_default=False)
+    ],
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget what was seen of the log: it has begun again.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Cosign a log again that was halted, and clear its alarms; evidence is kept.
+    """Cosign logs again that were halted, and clear their alarms; evidence is kept.
 
-    What the log shows next must continue what was seen of it before, unless it may begin anew. Of
+    What a log shows next must continue what was seen of it before, unless it may begin anew. Of
     this institute's own log: sign checkpoints again. Find out first what happened: two histories
     under one key are what a witness is there to prevent.
     """
-    with open_node(context) as node:
-        own = institute == node.institute
-        if own and anew:
-            raise InvalidInput("this institute's own log goes on from what it signed", field="anew")
-        with node.store.write() as session:
-            size = None
-            if own:
-                resume_own(session, institute)
-            else:
-                size = resume_log(session, institute, anew=anew).size
+    with open_node(context) as node, node.store.write() as session:
+        values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
     if as_json:
-        print_json({"institute": institute, "size": size})
-    elif own:
-        out.print("The log is signed again.")
-    else:
-        out.print(text(f"The log of {institute} is witnessed again from {size} leaves on."))
+        print_json(values)
+        return
+    for name, value in zip(institutes, values, strict=True):
+        size = value.get("size")
+        line = "is signed again" if size is None else f"is witnessed again from {size} leaves on"
+        out.print(text(f"The log of {name} {line}."), soft_wrap=True)
 
 
 @app.command(epilog=examples("comity-node witness export ca.aisi.example ca.split-view.json"))
@@ -116,6 +112,16 @@ def export(
         return
     out.print(text(str(file)), soft_wrap=True)
     err.print(text(f"Check it with: comity verify {file}"), soft_wrap=True)
+
+
+def _resume(session: Session, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
+    if institute != own:
+        return {"institute": institute, "size": resume_log(session, institute, anew=anew).size}
+    if anew:
+        message = f"the log of {own}, this institute's own, goes on from what it signed"
+        raise InvalidInput(message, field="--anew")
+    resume_own(session, own)
+    return {"institute": institute}
 
 
 def _value(row: WitnessedLog, count: int) -> dict[str, Any]:

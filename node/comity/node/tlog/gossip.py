@@ -19,7 +19,13 @@ from comity.node.tlog import tree
 from comity.node.tlog.halting import LOG_ROLLED_BACK, witnessed_log
 from comity.node.tlog.signer import LOG_INCONSISTENT, halt
 from comity.node.tlog.tables import Checkpoint, LogHead, Sighting, WitnessedLog
-from comity.node.tlog.witness import Seen, find_contradiction, log_keys, open_seen
+from comity.node.tlog.witness import (
+    Seen,
+    find_contradiction,
+    find_restored,
+    log_keys,
+    open_seen,
+)
 from comity.record import checkpoint as notes
 from comity.record.errors import LimitExceeded, NotFound, UnknownKey
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
@@ -123,7 +129,9 @@ def _known_texts(session: Session, teller: str) -> set[str]:
 
 def _hear(session: Session, node: Node, teller: str, seen: Seen) -> None:
     row, size = witnessed_log(session, seen.institute), seen.checkpoint.size
-    if row.halted or find_contradiction(session, node, row, seen) is not None:
+    if find_restored(session, node, row, seen) is not None or row.halted:
+        return
+    if find_contradiction(session, node, row, seen) is not None:
         return
     if (size, seen.root) == (row.size, row.root) or size <= row.passed_over:
         return

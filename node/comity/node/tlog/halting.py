@@ -13,8 +13,9 @@ import structlog
 from sqlmodel import Session, col, func, select
 
 from comity.node.alarm import clear_alarm, raise_alarm
+from comity.node.tables import NodeState
 from comity.node.tlog.signer import LOG_INCONSISTENT
-from comity.node.tlog.tables import LogHead, Sighting, SplitView, WitnessedLog
+from comity.node.tlog.tables import Alarm, LogHead, Sighting, SplitView, WitnessedLog
 from comity.record import split_view
 from comity.record.errors import Forbidden, NotFound
 from comity.record.merkle import EMPTY_ROOT
@@ -24,7 +25,7 @@ LOG_ROLLED_BACK: Final = "LOG_ROLLED_BACK"
 WITNESS_RESTORED: Final = "WITNESS_RESTORED"
 """About this institute: it cosigned what its database knows nothing of."""
 
-REASONS: Final = (SPLIT_VIEW, LOG_INCONSISTENT, LOG_ROLLED_BACK, WITNESS_RESTORED)
+_OF_A_LOG: Final = (LOG_INCONSISTENT, LOG_ROLLED_BACK)
 
 MAX_SPLIT_VIEWS: Final = 8
 """Pieces of evidence kept against one log: one is enough, and its key can make any number."""
@@ -67,6 +68,23 @@ def halt_split(
     keep_evidence(session, row.institute, evidence, now)
     hint = f"comity-node witness export {row.institute} FILE writes the proof"
     halt(session, row, SPLIT_VIEW, f"{message}; {hint}", now)
+
+
+def halt_restored(
+    session: Session, row: WitnessedLog, institute: str, message: str, now: int
+) -> None:
+    """Cosign nothing more, in ``Store.write``, since this ``institute`` cosigned what it forgot.
+
+    While the alarm about that stands, the other logs have been halted already, and an operator is
+    resuming them: it halts the log of ``row`` alone.
+    """
+    if session.get(Alarm, (institute, WITNESS_RESTORED)) is None:
+        halt_all(session, institute, message, now)
+        return
+    row.halted = f"{WITNESS_RESTORED}: {message}"
+    session.add(row)
+    session.flush()
+    raise_alarm(session, institute, WITNESS_RESTORED, message, now)
 
 
 def halt_all(session: Session, institute: str, message: str, now: int) -> None:
@@ -115,8 +133,11 @@ def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLog:
             session.delete(sighting)
     session.add(row)
     session.flush()
-    for reason in REASONS:
+    for reason in (SPLIT_VIEW, *_OF_A_LOG):
         clear_alarm(session, institute, reason)
+    if not _is_any_restored(session):
+        own = session.exec(select(NodeState.institute)).one()
+        clear_alarm(session, own, WITNESS_RESTORED)
     log.info("witnessing resumed", institute=institute, anew=anew)
     return row
 
@@ -133,9 +154,14 @@ def resume_own(session: Session, institute: str) -> None:
     head.halted = ""
     session.add(head)
     session.flush()
-    for reason in REASONS:
+    for reason in _OF_A_LOG:
         clear_alarm(session, institute, reason)
     log.info("signing resumed", institute=institute)
+
+
+def _is_any_restored(session: Session) -> bool:
+    which = col(WitnessedLog.halted).startswith(WITNESS_RESTORED)
+    return session.exec(select(WitnessedLog).where(which).limit(1)).first() is not None
 
 
 def _largest_told(session: Session, institute: str) -> int:

@@ -14,7 +14,8 @@
 Invariants: (3) to (8) happen under the store's write lock, so that no two threads or processes
 cosign what contradicts each other; a checkpoint that contradicts the held one halts the log, with
 the evidence kept; a checkpoint that carries our own cosignature and is newer than what is held
-shows that the database was restored, and halts all witnessing.
+shows that the database was restored, and halts all witnessing; meanwhile such checkpoints are still
+taken for held, so that no memory is missing when an operator resumes it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ from sqlmodel import Session
 
 from comity.node.clock import to_datetime
 from comity.node.node import Node
-from comity.node.tlog.halting import check_witnessed, halt_all, halt_split, witnessed_log
+from comity.node.tlog.halting import (
+    WITNESS_RESTORED,
+    check_witnessed,
+    halt_restored,
+    halt_split,
+    witnessed_log,
+)
 from comity.node.tlog.tables import WitnessedLog
 from comity.record.bundle import TrustBundle
 from comity.record.checkpoint import Checkpoint, open_checkpoint
@@ -134,23 +141,41 @@ def carries_ours(note: Note, signers: Iterable[NoteSigner]) -> bool:
     return all((s.name, s.verifier.keyid) in lines for s in signers)
 
 
+def find_restored(
+    session: Session, node: Node, row: WitnessedLog, seen: Seen
+) -> ComityError | None:
+    """Look for our own cosignature on a checkpoint that this database knows nothing of.
+
+    In ``Store.write``, whose transaction must be committed: cosigning is halted, and the refusal is
+    returned. Our cosignature is as good as our memory: the checkpoint was found consistent when it
+    was made, so it takes the place of what is held. None where there is none such.
+    """
+    time = seen.cosigned_time
+    if time is None or seen.checkpoint.size <= max(row.size, row.passed_over):
+        return None
+    if row.halted and not row.halted.startswith(WITNESS_RESTORED):
+        return None
+    message = (
+        f"this institute cosigned {seen.checkpoint.size} leaves of {seen.institute} at"
+        f" {time:%Y-%m-%d %H:%M:%S} UTC, but its database knew of {row.size}: an older backup?"
+    )
+    _hold(session, row, seen, node.clock())
+    if not row.halted:
+        halt_restored(session, row, node.institute, message, node.clock())
+    return Forbidden(message, hint="comity-node witness resume, once it is known what happened")
+
+
 def find_contradiction(
     session: Session, node: Node, row: WitnessedLog, seen: Seen
 ) -> ComityError | None:
-    """Compare a checkpoint, wherever it comes from, with what is held: (3) and (5).
-
-    In ``Store.write``, whose transaction must be committed: what contradicts is halted with an
-    alarm, and the refusal is returned. None where nothing contradicts.
-    """
-    refusal = _find_restored(session, node, row, seen)
+    """Look for another root of the held size: (5); otherwise as ``find_restored``."""
     size = seen.checkpoint.size
-    if refusal is None and row.note and size == row.size and seen.root != row.root:
-        held = Note.parse(row.note)
-        evidence = SplitView.of(held, seen.note)
-        message = f"signed two roots of {size} leaves, {row.root} and {seen.root}"
-        halt_split(session, row, evidence, message, node.clock())
-        refusal = Conflict(f"the log of {seen.institute} {message}", field="checkpoint.root")
-    return refusal
+    if not row.note or size != row.size or seen.root == row.root:
+        return None
+    message = f"signed two roots of {size} leaves, {row.root} and {seen.root}"
+    evidence = SplitView.of(Note.parse(row.note), seen.note)
+    halt_split(session, row, evidence, message, node.clock())
+    return Conflict(f"the log of {seen.institute} {message}", field="checkpoint.root")
 
 
 def _is_held(node: Node, seen: Seen, old_size: int) -> bool:
@@ -166,8 +191,10 @@ def _take(
 ) -> ComityError | None:
     """Do (3) to (8). A refusal is returned where it leaves something to be committed."""
     row = witnessed_log(session, seen.institute)
-    check_witnessed(row)
-    refusal = find_contradiction(session, node, row, seen)
+    refusal = find_restored(session, node, row, seen)
+    if refusal is None:
+        check_witnessed(row)
+        refusal = find_contradiction(session, node, row, seen)
     if refusal is not None:
         return refusal
     if old_size != row.size:
@@ -184,26 +211,6 @@ def _hold(session: Session, row: WitnessedLog, seen: Seen, now: int) -> None:
     row.note, row.witnessed_time = seen.note.to_bytes(), now
     session.add(row)
     session.flush()
-
-
-def _find_restored(
-    session: Session, node: Node, row: WitnessedLog, seen: Seen
-) -> ComityError | None:
-    """Look for our own cosignature on a checkpoint that this database knows nothing of.
-
-    Our cosignature is as good as our memory: the checkpoint was found consistent when it was made,
-    so it takes the place of what is held.
-    """
-    time = seen.cosigned_time
-    if time is None or seen.checkpoint.size <= max(row.size, row.passed_over):
-        return None
-    message = (
-        f"this institute cosigned {seen.checkpoint.size} leaves of {seen.institute} at"
-        f" {time:%Y-%m-%d %H:%M:%S} UTC, but its database knows of {row.size}: an older backup?"
-    )
-    _hold(session, row, seen, node.clock())
-    halt_all(session, node.institute, message, node.clock())
-    return Forbidden(message, hint="comity-node witness resume, once it is known what happened")
 
 
 def _cosigned_time(node: Node, note: Note) -> datetime | None:
