@@ -344,6 +344,13 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     assert not node.signer.sign()
 
 
+def test_the_log_halts_where_nothing_tells_what_was_signed(node: Node) -> None:
+    (node.home.state / "mark").unlink()
+    assert recover(node.store, node.mark, NOW).log_halted
+    Institute(node).publish(card())
+    assert not node.signer.sign()
+
+
 def test_the_log_goes_on_where_every_signed_leaf_is_there(node: Node) -> None:
     uk = Institute(node)
     uk.publish(card())

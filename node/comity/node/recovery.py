@@ -29,6 +29,7 @@ from comity.node.tlog.signer import halt
 from comity.node.tlog.tables import Alarm, LogHead, WitnessedLog
 from comity.node.tlog.tree import tree_size
 from comity.record.errors import BadConfig
+from comity.record.merkle import EMPTY_ROOT
 
 RESTORED: Final = "RESTORED"
 """Reason of the alarm about this institute."""
@@ -67,12 +68,14 @@ def recover(store: Store, mark: Mark, now: int) -> Recovered:
         state.epoch = new_epoch(found.epoch, *([marked.epoch] if marked else []))
         session.add(state)
         lost = _lost_leaves(session, marked)
-        log_halted = bool(lost) and _halt_log(session, lost, now)
+        if lost:
+            head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+            halt(session, head, RESTORED, lost, now)
         witnessed = _halt_witnessing(session, state.institute, now)
         raise_alarm(session, state.institute, RESTORED, _message(found, marked), now)
         epoch = state.epoch
     mark.reset(store)
-    return Recovered(found, marked, epoch, log_halted, witnessed)
+    return Recovered(found, marked, epoch, bool(lost), witnessed)
 
 
 def restored_time(session: Session, institute: str) -> int | None:
@@ -92,14 +95,6 @@ def _lost_leaves(session: Session, marked: Progress | None) -> str:
     if size < marked.signed:
         return f"restored from a backup: the log has {size} leaves, but {marked.signed} were signed"
     return ""
-
-
-def _halt_log(session: Session, fault: str, now: int) -> bool:
-    head = session.get(LogHead, 1)
-    if head is None:
-        return False
-    halt(session, head, RESTORED, fault, now)
-    return True
 
 
 def _halt_witnessing(session: Session, institute: str, now: int) -> int:

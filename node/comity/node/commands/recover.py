@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -9,9 +10,10 @@ import typer
 from comity.client.terminal import err, examples, print_fields, print_json, text
 from comity.node.clock import system_clock
 from comity.node.commands.workplace import Json, open_home
+from comity.node.home import Home
 from comity.node.logs import configure_logs
 from comity.node.mark import Mark, Progress
-from comity.node.recovery import Recovered, last_mark
+from comity.node.recovery import RESTORED, Recovered, last_mark
 from comity.node.recovery import recover as recover_now
 from comity.node.store import Store
 from comity.record.errors import BadConfig
@@ -30,7 +32,7 @@ def recover(
     what it signed before.
     """
     home = open_home(context)
-    configure_logs()
+    configure_logs(level=logging.WARNING)
     store, mark = Store(home.settings.database_url), Mark(home.state)
     try:
         store.upgrade()
@@ -43,7 +45,9 @@ def recover(
     if as_json:
         print_json(_value(done))
     else:
-        print_fields(_value(done))
+        value = _value(done)
+        print_fields({name: "unknown" if item is None else item for name, item in value.items()})
+    _print_next_steps(home, done)
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +72,16 @@ def _ask(store: Store, marked: Progress | None) -> None:
     if not sure:
         hint = "put the newest copy of the database back, or answer y, or add --yes"
         raise BadConfig("not confirmed; nothing was changed", field="database", hint=hint)
+
+
+def _print_next_steps(home: Home, done: Recovered) -> None:
+    err.print("Next:")
+    err.print("  comity-node run                       peers begin again by themselves")
+    if done.log_halted:
+        err.print(text(f"  comity-node witness resume {home.institute}  sign the log again"))
+    if done.witnessed_halted:
+        err.print("  comity-node witness list              logs that are cosigned no more")
+    err.print(text(f"  comity-node alarms clear {home.institute} {RESTORED}"))
 
 
 def _value(done: Recovered) -> dict[str, object]:

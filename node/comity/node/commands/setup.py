@@ -161,6 +161,6 @@ def _print_next_steps(home: Home) -> None:
         f"{prefix} peers add FILE               pin a peer's bundle",
         f"{prefix} run                          serve",
     )
-    err.print(text("\nBack up this folder: its keys exist nowhere else. Next:"))
+    err.print(text("\nBack up this folder, all but state/: its keys exist nowhere else. Next:"))
     for step in steps:
         err.print(text(f"  {step}"), soft_wrap=True)
