@@ -8,6 +8,7 @@
     log.vkey, log-key.pem              the same for tools of C2SP and for openssl
     witnesses.vkey                     keys of the witnesses that cosigned, as far as they are known
     <issuer>.bundle.json               the issuer's trust bundle; nobody believes it for lying there
+    <issuer>.root.json                 its root, if it has one: until when the bundle holds
 
 Invariants: evidence that does not hold is never written; where there is no proof to be had, what
 speaks of the log's place is left out and the keys remain.
@@ -22,7 +23,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from comity.client.files import BUNDLE_SUFFIX
+from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX
 from comity.record import log
 from comity.record.bundle import TrustBundle
 from comity.record.cosignature import cosignatures
@@ -30,6 +31,7 @@ from comity.record.envelope import Envelope
 from comity.record.keys import RecordKey
 from comity.record.log import check_logged
 from comity.record.note import Note, Verifier, known_lines
+from comity.record.root import Root
 from comity.record.sigstore import SigstoreBundle
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import trusted_root
@@ -49,13 +51,14 @@ class Evidence:
     """An issuer's bundle, and a proof that was checked under its keys, if there is one.
 
     ``log_keys`` begin with the key that signed the proof's checkpoint; ``witnesses`` are those
-    that cosigned it and whose keys are known.
+    that cosigned it and whose keys are known; ``root`` is what ``bundle`` is the profile of.
     """
 
     bundle: TrustBundle
     log_keys: tuple[Verifier, ...]
     proof: TlogProof | None = None
     witnesses: tuple[Verifier, ...] = ()
+    root: Root | None = None
 
     @classmethod
     def without_proof(cls, issuer: TrustBundle) -> Evidence:
@@ -90,6 +93,8 @@ class Evidence:
     def files(self, envelope: Envelope, key: RecordKey) -> dict[str, bytes]:
         """Return the files by name."""
         files = {f"{self.bundle.institute}{BUNDLE_SUFFIX}": self.bundle.to_json()}
+        if self.root:
+            files[f"{self.bundle.institute}{ROOT_SUFFIX}"] = self.root.document
         if self.log_keys:
             newest = self.log_keys[0]
             files |= {

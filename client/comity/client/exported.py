@@ -34,7 +34,7 @@ from comity.client.exporting import (
     SUMS_FILE,
     signed_files,
 )
-from comity.client.files import load_record, naming, read_file
+from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, load_record, naming, read_file
 from comity.client.key_steps import check_keys
 from comity.client.log_steps import LogSteps
 from comity.client.steps import Verification, Walk
@@ -53,7 +53,7 @@ _NAMES: Final = (
     *(evidence.TRUSTED_ROOT_FILE, evidence.LOG_KEY_FILE, evidence.LOG_PEM_FILE),
     evidence.WITNESS_KEY_FILE,
 )
-_PATTERNS: Final = (f"{DISCLOSURES}/*.txt", "*.bundle.json")
+_PATTERNS: Final = (f"{DISCLOSURES}/*.txt", f"*{BUNDLE_SUFFIX}", f"*{ROOT_SUFFIX}")
 
 
 def verify_path(

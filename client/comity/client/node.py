@@ -28,6 +28,7 @@ from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import BadBundle, ComityError, NotFound, UnknownKey
 from comity.record.receipt import open_receipt
 from comity.record.record import Record, open_record
+from comity.record.root import Root, first
 from comity.record.wire import envelope_from_proto, record_from_proto, record_to_proto
 from comity.v1 import (
     admin_service_pb2,
@@ -83,21 +84,23 @@ class Node:
         self.log = LogClient(channel, pinned)
         self.bundles: tuple[TrustBundle, ...] = (pinned,)
         self.former_bundles: tuple[TrustBundle, ...] = ()
+        self.roots: tuple[Root, ...] = ()
         self.keyring = Keyring(self.bundles)
 
     async def refresh_bundles(self) -> None:
         """Read anew which institutes' keys the node trusts; ``bundles`` has its own first.
 
         Records that were taken in from a peer that was removed since are verified with its former
-        bundle, one of ``former_bundles``.
+        bundle, one of ``former_bundles``. ``roots`` say until when some of the bundles hold.
 
         Raises:
-            BadBundle: malformed, or its own is not the pinned one.
+            BadBundle, BadRoot: malformed, or its own is not the pinned one.
         """
         request = records_service_pb2.ListBundlesRequest()
         answer = await self._call(self._records.ListBundles(request))
         bundles = tuple(TrustBundle.from_json(data) for data in answer.bundles)
         former = tuple(TrustBundle.from_json(data) for data in answer.former_bundles)
+        self.roots = tuple(first(Root.parse(data)) for data in answer.roots)
         _check_pinned(bundles, self._pinned)
         self.bundles, self.former_bundles = bundles, former
         self.keyring = Keyring((*bundles, *former))

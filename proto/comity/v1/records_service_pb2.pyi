@@ -322,6 +322,7 @@ class ListBundlesResponse(_message.Message):
 
     BUNDLES_FIELD_NUMBER: _builtins.int
     FORMER_BUNDLES_FIELD_NUMBER: _builtins.int
+    ROOTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bundles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Trust bundles as JSON (JCS form), this institute's own first."""
@@ -332,15 +333,22 @@ class ListBundlesResponse(_message.Message):
         theirs is taken in; what was taken in before stays verifiable by them.
         """
 
+    @_builtins.property
+    def roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Newest root (TUF root metadata, JSON) of each institute in bundles that has one. Its profile is
+        that bundle; it says until when.
+        """
+
     def __init__(
         self,
         *,
         bundles: _abc.Iterable[_builtins.bytes] | None = ...,
         former_bundles: _abc.Iterable[_builtins.bytes] | None = ...,
+        roots: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "former_bundles", b"former_bundles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "former_bundles", b"former_bundles", "roots", b"roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

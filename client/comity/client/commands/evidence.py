@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -157,7 +157,7 @@ def _print(path: Path, verification: Verification | SplitVerification) -> None:
 async def _from_node(record_id: str, profile: str | None, *, evidence: bool) -> _Source:
     async with connect(profile) as node:
         opened = (await node.get(record_id)).opened
-        trust = Trust((*node.bundles, *node.former_bundles))
+        trust = Trust((*node.bundles, *node.former_bundles), node.roots)
         return _Source(opened, trust, await _ask(node, opened.record_id) if evidence else None)
 
 
@@ -186,7 +186,9 @@ def _evidence(source: _Source, key: RecordKey) -> Evidence | None:
     if isinstance(source.proof, ComityError):
         told = f"no proof that it stands in the log of {institute}: {source.proof}"
         terminal.err.print(terminal.text(told), soft_wrap=True)
-        return Evidence.without_proof(issuer)
-    witnesses = source.trust.witnesses(institute)
-    envelope = source.opened.record.envelope
-    return Evidence.of(envelope, key, issuer, source.proof, witnesses)
+        found = Evidence.without_proof(issuer)
+    else:
+        witnesses = source.trust.witnesses(institute)
+        envelope = source.opened.record.envelope
+        found = Evidence.of(envelope, key, issuer, source.proof, witnesses)
+    return replace(found, root=source.trust.root(institute))

@@ -105,7 +105,7 @@ async def _look_at(
     chosen = ProfileStore().open(name) if name or ProfileStore().current else None
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(connect(chosen)) if chosen else None
-        trust = load_trust(bundles) if bundles else Trust(node.bundles if node else ())
+        trust = load_trust(bundles) if bundles else _pinned(node)
         session = await stack.enter_async_context(open_session())
         look = Monitor(trust, folder, node, datetime.now(UTC))
         await look.prepare()
@@ -159,6 +159,10 @@ class _Sources:
                 return bundle
         known = ", ".join(bundle.institute for bundle in self._trust.bundles) or "none"
         raise NotFound(f"expected a URL, or one of {known}, got {log!r:.100}", field="NODE")
+
+
+def _pinned(node: Node | None) -> Trust:
+    return Trust(node.bundles, node.roots) if node else Trust()
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from comity.node.bell import Bell
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_page_token, read_page_token
 from comity.node.node import Node
+from comity.node.roots import newest_root
 from comity.node.rows import last_number
 from comity.node.search import NEWEST, arrived, disclosures_of, find_record, search
 from comity.node.tables import RecordRow
 from comity.node.threads import in_thread
+from comity.record.bundle import TrustBundle
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.record import Record
 from comity.record.wire import record_from_proto, record_to_proto
@@ -95,7 +97,14 @@ class RecordsServicer(rpc.RecordsServiceServicer):
         return pb.ListBundlesResponse(
             bundles=[b.to_json().rstrip(b"\n") for b in bundles],
             former_bundles=[b.to_json().rstrip(b"\n") for b in former],
+            roots=await in_thread(self._roots, bundles),
         )
+
+    def _roots(self, bundles: Sequence[TrustBundle]) -> list[bytes]:
+        with self._node.store.read() as session:
+            found = [newest_root(session, bundle.institute) for bundle in bundles]
+        pairs = zip(found, bundles, strict=True)
+        return [root.document for root, bundle in pairs if root and root.profile == bundle]
 
     def _newest(self) -> int:
         with self._node.store.read() as session:
