@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from comity.client.monitor_report import Finding, Report
 from comity.client.monitor_source import TILES_AT_ONCE, LogSource
@@ -49,6 +49,14 @@ MERGE_SECONDS: Final = 60
 or so: several times what a busy node needs."""
 
 _CONTRADICTIONS: Final = (BadSignature, BadCheckpoint, BadProof, BadTile)
+
+
+class _Seen(NamedTuple):
+    """A record that one's own node received, and when (UTC)."""
+
+    record_id: str
+    received_time: datetime
+
 
 Progress = Callable[[int, int], None]
 """Is told how many entries were fetched so far, and of how many."""
@@ -157,24 +165,19 @@ class Monitor:
             evidence = self._keep_evidence(report.institute, view.evidence)
             message = "our own node holds evidence that it contradicted itself"
             report.findings.append(Finding("SPLIT_VIEW", message, evidence))
-        latest = self._now - timedelta(seconds=MERGE_SECONDS)
-        received: dict[bytes, tuple[str, bool]] = {}
-        async for result in node.search(issuers=[report.institute], include_superseded=True):
-            envelope = result.opened.record.envelope
-            signed = pae(envelope.payload_type, envelope.payload)
-            recent = result.received_time > latest
-            received[hashlib.sha256(signed).digest()] = (result.record_id, recent)
+        received = await _received(node, report.institute)
         counts = state.tally(received, report.size)
-        report.shown = sum(counts[digest] > 0 for digest in received)
-        report.pending = 0
-        for digest, (record_id, recent) in received.items():
+        latest = self._now - timedelta(seconds=MERGE_SECONDS)
+        report.shown, report.pending = 0, 0
+        for digest, result in received.items():
+            report.shown += counts[digest] > 0
             if counts[digest] > 1:
-                message = f"record {record_id} is in the log {counts[digest]} times"
+                message = f"record {result.record_id} is in the log {counts[digest]} times"
                 report.findings.append(Finding("LOGGED_TWICE", message))
-            elif not counts[digest] and recent:
+            elif not counts[digest] and result.received_time > latest:
                 report.pending += 1
             elif not counts[digest]:
-                message = f"record {record_id}, which we received, is not in the log"
+                message = f"record {result.record_id}, which we received, is not in the log"
                 report.findings.append(Finding("NOT_LOGGED", message))
         if counts[UNREADABLE]:
             message = f"{counts[UNREADABLE]} entries are no hashedrekord 0.0.2"
@@ -221,6 +224,17 @@ class _Entries:
             found = [entry for tile in await self._source.entries(tiles) for entry in tile]
             self._state.append(found[have % TILE_WIDTH :])
             self._progress(self._state.count, size)
+
+
+async def _received(node: Node, institute: str) -> dict[bytes, _Seen]:
+    """Return what a node received of an institute, by the digest that the log holds of it."""
+    found: dict[bytes, _Seen] = {}
+    async for result in node.search(issuers=[institute], include_superseded=True):
+        envelope = result.opened.record.envelope
+        signed = pae(envelope.payload_type, envelope.payload)
+        # only this much is kept: a node may hold more than fits into memory
+        found[hashlib.sha256(signed).digest()] = _Seen(result.record_id, result.received_time)
+    return found
 
 
 def _unsigned(note: bytes) -> Checkpoint:

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from comity.client import terminal
+from comity.client.archive import ZIP_SUFFIX
 from comity.client.commands.options import (
     BundleOption,
     JsonOption,
@@ -140,7 +141,7 @@ def _load_policy(path: Path) -> LogPolicy:
 
 
 def _verify(path: Path, trust: Trust, policy: LogPolicy | None) -> Verification | SplitVerification:
-    if path.is_file():
+    if path.is_file() and path.suffix != ZIP_SUFFIX:
         data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
         if is_split_view(data):
             return verify_split_view(data, trust)
