@@ -69,6 +69,8 @@ class Follower:
         is_newer = 0 < self._held < version and not self._in_vain
         if is_newer or time.monotonic() >= self._next:
             await self._ask()
+            # who announces versions that do not hold is asked again when the time comes
+            self._in_vain = 0 < self._held < version
 
     async def _ask(self) -> None:
         held, hint = await in_thread(self._look)
@@ -80,11 +82,9 @@ class Follower:
             documents = await self._fetch(held)
         except LimitExceeded as error:
             await in_thread(self._node.refuse_root, self._peer, error)
-            self._in_vain = True
             return
         version = await in_thread(self._node.follow, self._peer, documents)
-        # who announces versions that do not hold is asked again when the time comes
-        self._held, self._in_vain = version, version == held
+        self._held = version
         if version != held:
             log.info("root followed", peer=self._peer, version=version)
 
