@@ -104,13 +104,13 @@ def _floor(node: Node, records: Sequence[Record]) -> float:
 def _intake(root: Path, sender: Node, records: Sequence[Record]) -> float:
     node = Node(make_home(root, "c.aisi.example"))
     node.add_peer(sender.bundle)
-    find_key = node.keyring().find
+    keyring = node.keyring()
     some = records[:10_000]
 
     def take() -> None:
         for start in range(0, len(some), MAX_BATCH_RECORDS):
             batch = some[start : start + MAX_BATCH_RECORDS]
-            arrivals = [node.intake.examine(r, sender.institute, find_key) for r in batch]
+            arrivals = [node.intake.examine(r, sender.institute, keyring) for r in batch]
             with node.store.write() as session:
                 node.intake.admit(session, arrivals)
 

@@ -21,13 +21,16 @@ from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.rows import last_number
 from comity.node.store import Store
 from comity.node.tables import PeerRow, Quarantine, ReceiptRow
+from comity.node.tlog.travelling import keep
 from comity.record import ijson
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
 from comity.record.record import Record
+from comity.record.revocation import revoked_from
 from comity.record.wire import record_from_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
@@ -75,6 +78,9 @@ class Inbox:
             stored = {arrival.opened.record_id for arrival in arrivals}
             receipt = self._sign(peer, batch, stored, refusals)
             new = self._intake.admit(session, arrivals)
+            for arrival in arrivals:
+                if arrival.proof is not None:
+                    keep(session, arrival.opened.record_id, arrival.proof)
             now = self._clock()
             quarantine(session, peer, refusals, now)
             keep_own_receipt(session, peer, batch.cursor, receipt, now)
@@ -83,12 +89,29 @@ class Inbox:
             session.flush()
         return Taken(receipt, new, len(refusals))
 
+    def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
+        """Return our receipts that a peer does not hold; see ``unsent_receipts``.
+
+        What a key that was revoked since has signed is signed anew, since no peer takes it.
+        """
+        with self._store.read() as session:
+            row = session.get_one(PeerRow, peer)
+            receipts = unsent_receipts(session, row, receipted_cursor)
+        bundle, key = self._own.bundle, self._own.record_key
+        revoked = [r for r in receipts if revoked_from(bundle, r.keyid) is not None]
+        if not revoked:
+            return receipts
+        with self._store.write() as session:
+            for receipt in revoked:
+                _sign_anew(session, peer, receipt, key)
+            return unsent_receipts(session, row, receipted_cursor)
+
     def retry(self) -> int:
         """Take records whose key was unknown and is known now; return how many were taken.
 
         To be called when a bundle is pinned: the peers that offered them will not offer them again.
         """
-        find_key = self._keyring().find
+        keyring = self._keyring()
         taken = 0
         with self._store.read() as session:
             waiting = waiting_records(session)
@@ -99,7 +122,7 @@ class Inbox:
                     continue
                 record = record_from_proto(record_pb2.Record.FromString(row.record))
                 try:
-                    self._intake.admit(session, [self._intake.examine(record, peer, find_key)])
+                    self._intake.admit(session, [self._intake.examine(record, peer, keyring)])
                 except UnknownKey:
                     continue
                 except InvalidInput as error:
@@ -111,14 +134,14 @@ class Inbox:
         return taken
 
     def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
-        find_key = self._keyring().find
+        keyring = self._keyring()
         arrivals: list[Arrival] = []
         refusals: list[Refusal] = []
         for offer in batch.offers:
             record = _claimed(offer.record)
             try:
                 record = record_from_proto(offer.record)
-                arrivals.append(self._intake.examine(record, peer, find_key))
+                arrivals.append(self._intake.examine(record, peer, keyring))
             except InvalidInput as error:
                 refusals.append(Refusal(record, error))
         return arrivals, refusals
@@ -176,6 +199,15 @@ def keep_own_receipt(session: Session, peer: str, cursor: str, receipt: Envelope
         "payload": receipt.payload,
     }
     session.connection().execute(insert(ReceiptRow), [row])
+
+
+def _sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -> None:
+    signed = Envelope.sign(RECEIPT_TYPE, receipt.payload, key)
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
+    for row in session.exec(query.where(ReceiptRow.payload == receipt.payload)):
+        row.keyid, row.signature = signed.keyid, signed.signature
+        session.add(row)
+    session.flush()
 
 
 def _check_form(batch: pb.Batch) -> None:

@@ -2,9 +2,9 @@
 
 ``examine``, without the database, cheapest refusal first:
 (1) sizes, (2) envelope and signature, (3) issuer's key trusted for that issuer, (4) statement,
-(5) each disclosure against its digest, (6) content, (7) issue time, (8) handling admits this
-institute and the way the record came.
-``admit``, in one transaction: (9) duplicate check, (10) store and, for own records, log.
+(5) each disclosure against its digest, (6) content, (7) issue time, (8) of a revoked key, that it
+was logged before, (9) handling admits this institute and the way the record came.
+``admit``, in one transaction: (10) duplicate check, (11) store and, for own records, log.
 
 Invariants (DESIGN section 10): every stored record verifies and is stored once (3, 5); an own
 record is in the log whenever it is in the store (4); what is refused changes nothing (10).
@@ -22,11 +22,14 @@ from comity.node.clock import Clock, to_datetime
 from comity.node.shelf import Shelf
 from comity.node.tables import HEADER, Part, RecordRow
 from comity.policies.facts import PartFacts
+from comity.record.bundle import Keyring
 from comity.record.errors import BadDisclosure, LimitExceeded, NotReleasable
 from comity.record.handling import Handling
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_CLASSES, MAX_CLOCK_SKEW_SECONDS
-from comity.record.record import FindKey, OpenedRecord, Record, check_issue_time, open_record
+from comity.record.record import OpenedRecord, Record, check_issue_time, open_record
+from comity.record.revocation import check_revocation
+from comity.record.tlog_proof import TlogProof
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Arrival:
     origin: str
     parts: dict[int, DescribedPart]
     """The parts that came, by section index; HEADER is the header."""
+    proof: TlogProof | None
+    """That it was logged before its key was revoked; None where the key is not."""
 
 
 class Intake:
@@ -56,23 +61,25 @@ class Intake:
         self._clock = clock
         self._index = ClassIndex()
 
-    def examine(self, record: Record, origin: str, find_key: FindKey) -> Arrival:
+    def examine(self, record: Record, origin: str, keyring: Keyring) -> Arrival:
         """Make every check that needs no database. ``origin`` is the institute that brings it.
 
         Raises:
             InvalidInput: of the class that names the reason; see ``open_record``.
             IssuedInFuture: issued ahead of the clock.
+            RevokedKey: of a revoked key, and not shown to be logged before.
             NotReleasable: handling does not let this institute have it, or not from ``origin``.
         """
-        opened = open_record(record, find_key)
+        opened = open_record(record, keyring.find)
         now = to_datetime(self._clock())
         check_issue_time(opened.statement, now)
+        proof = check_revocation(record, keyring.bundle(opened.statement.issuer.institute))
         if origin == self.institute:
             _check_own(opened, origin)
         else:
             _check_releasable(opened, origin, self.institute, now.timestamp())
-        key = find_key(record.envelope.keyid)[1]
-        return Arrival(opened, key, origin, self._describe(opened))
+        key = keyring.find(record.envelope.keyid)[1]
+        return Arrival(opened, key, origin, self._describe(opened), proof)
 
     def crowded(self, session: Session, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Return those of ``arrivals`` whose issuer would have too many handling classes."""

@@ -152,8 +152,8 @@ class Node:
 
     def publish_all(self, records: Sequence[Record]) -> list[Published]:
         """Take in several own records in one transaction, all or none."""
-        find_key = Keyring([self.bundle]).find
-        arrivals = [self.intake.examine(r, self.institute, find_key) for r in records]
+        keyring = Keyring([self.bundle])
+        arrivals = [self.intake.examine(r, self.institute, keyring) for r in records]
         ids = [arrival.opened.record_id for arrival in arrivals]
         with self.store.write() as session:
             query = select(LogEntry.record_id, LogEntry.log_index)

@@ -8,8 +8,9 @@ by the peer and names exactly the records of the offers that it covers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import insert
@@ -17,20 +18,32 @@ from sqlmodel import Session, col, select
 
 from comity.node.cursor import make_cursor, read_cursor
 from comity.node.peers import bundle_of
+from comity.node.pinning import known_bundle
 from comity.node.reckoning import reckon_receipt
 from comity.node.rows import last_number
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, ReceiptRow, RecordRow, Release
+from comity.node.tlog.travelling import travelling_proof
 from comity.record.bundle import Keyring
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadReceipt
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import Record
+from comity.record.revocation import check_in_force, revoked_from
 from comity.record.wire import record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 
 BATCH_BYTES: Final = 4 << 20
 """Target size of a batch. One record may exceed it, but never the message limit."""
+
+_HEADERS: Final = sa.select(
+    col(RecordRow.record_seq),
+    col(RecordRow.record_id),
+    col(RecordRow.issuer),
+    col(RecordRow.payload),
+    col(RecordRow.keyid),
+    col(RecordRow.signature),
+)
 
 _BATCH_PARTS: Final = 4096
 """Parts looked at for one batch; 256 records of 16 parts each."""
@@ -96,14 +109,11 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
 
 def _offers(session: Session, offered: list[_Offered]) -> list[pb.Offer]:
     seqs = {item.record_seq for item in offered}
-    envelopes = {
-        row[0]: Envelope(STATEMENT_TYPE, row[1], row[2], row[3])
-        for row in session.exec(
-            select(
-                RecordRow.record_seq, RecordRow.payload, RecordRow.keyid, RecordRow.signature
-            ).where(col(RecordRow.record_seq).in_(seqs))
-        )
+    rows = {
+        row.record_seq: row
+        for row in session.connection().execute(_HEADERS.where(col(RecordRow.record_seq).in_(seqs)))
     }
+    proofs = _proofs(session, list(rows.values()))
     ids = [item.part_id for item in offered if item.section != HEADER]
     query = select(Part.part_id, Part.disclosure).where(col(Part.part_id).in_(ids))
     disclosures = dict(session.exec(query).all())
@@ -113,21 +123,39 @@ def _offers(session: Session, offered: list[_Offered]) -> list[pb.Offer]:
         disclosure = disclosures.get(item.part_id)
         if disclosure is not None:
             found.append(disclosure)
-    return [
-        pb.Offer(record=record_to_proto(Record(envelopes[seq], tuple(found))))
-        for seq, found in by_record.items()
-    ]
+    offers = []
+    for seq, found in by_record.items():
+        envelope = Envelope(STATEMENT_TYPE, rows[seq].payload, rows[seq].keyid, rows[seq].signature)
+        record = Record(envelope, tuple(found), proofs.get(seq, b""))
+        offers.append(pb.Offer(record=record_to_proto(record)))
+    return offers
+
+
+def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
+    """Return by ``record_seq`` what must travel with records whose key was revoked since."""
+    own = session.exec(select(NodeState.institute)).one()
+    bundles = {
+        issuer: known_bundle(session, issuer, own) for issuer in {row.issuer for row in rows}
+    }
+    proofs = {}
+    for row in rows:
+        bundle = bundles[row.issuer]
+        if bundle is not None and revoked_from(bundle, row.keyid) is not None:
+            proofs[row.record_seq] = travelling_proof(session, row.record_id, bundle, own)
+    return proofs
 
 
 def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> int:
     """Check and keep a peer's receipt, in ``Store.write``; return the last offer it covers.
 
     Raises:
-        InvalidInput: bad signature, or a receipt that does not fit what was sent.
+        InvalidInput: bad signature, a revoked key, or a receipt that does not fit what was sent.
         CursorRefused: its cursors are not of this database.
     """
     row = session.get_one(PeerRow, peer)
-    receipt = open_receipt(envelope, Keyring([bundle_of(row)]).find)
+    bundle = bundle_of(row)
+    receipt = open_receipt(envelope, Keyring([bundle]).find)
+    check_in_force(envelope.keyid, bundle)
     epoch = epoch_of(session)
     first = read_cursor(receipt.previous_cursor, epoch, row.offered)
     last = read_cursor(receipt.cursor, epoch, row.offered)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from comity.node.alarm import clear_alarm, list_alarms, raise_alarm
 from comity.node.clock import to_datetime
-from comity.node.peers import Terms, add_peer, check_authorities, get_peer
+from comity.node.peers import Terms, add_peer, bundle_of, check_authorities, get_peer
 from comity.node.roots import follow_chain, forget_chain, keep_chain, newest_root
 from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
@@ -53,6 +53,18 @@ def bundle_in(pin: Pin) -> TrustBundle:
 def fingerprint_of(pin: Pin) -> str:
     """Return what is compared by voice: of a bundle its fingerprint, of a root its digest."""
     return pin.digest if isinstance(pin, Root) else pin.fingerprint
+
+
+def known_bundle(session: Session, institute: str, own_institute: str) -> TrustBundle | None:
+    """Return what is known of an institute that may have revoked keys; None where nothing is.
+
+    Of this institute that is its root's profile: without a root nothing is revoked.
+    """
+    if institute == own_institute:
+        root = newest_root(session, institute)
+        return root.profile if root else None
+    row = session.get(PeerRow, institute)
+    return bundle_of(row) if row else None
 
 
 def why_compare(session: Session, pin: Pin) -> str:

@@ -23,7 +23,7 @@ from comity.client.channel import open_channel
 from comity.client.status import from_rpc
 from comity.node.bell import Bell
 from comity.node.following import Follower
-from comity.node.inbox import Taken, unsent_receipts
+from comity.node.inbox import Taken
 from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.node.tables import PeerRow
@@ -134,7 +134,8 @@ class Pull:
         await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
         accepted = await self._accepted(call)
         await in_thread(self._note_contact)
-        for receipt in await in_thread(self._unsent, accepted.receipted_cursor):
+        unsent = self._node.inbox.unsent
+        for receipt in await in_thread(unsent, self._peer, accepted.receipted_cursor):
             await _write(call, _receipt(receipt))
         silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         self._log.info("pulling", cursor=row.cursor)
@@ -180,11 +181,6 @@ class Pull:
             count, self._bad_in_a_row = self._bad_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} bad records in a row")
         return taken.receipt
-
-    def _unsent(self, receipted_cursor: str) -> list[Envelope]:
-        with self._node.store.read() as session:
-            row = get_peer(session, self._peer)
-            return unsent_receipts(session, row, receipted_cursor)
 
     def _note_contact(self) -> None:
         with self._node.store.write() as session:

@@ -173,9 +173,11 @@ class Keyring:
     """
 
     def __init__(self, bundles: Iterable[TrustBundle]) -> None:
+        self._bundles: dict[str, TrustBundle] = {}
         self._keys: dict[str, RecordKey] = {}
         self._owners: dict[str, frozenset[str]] = {}
         for bundle in bundles:
+            self._bundles[bundle.institute] = bundle
             for keyid, key in bundle.keys_by_id.items():
                 self._keys[keyid] = key
                 owners = self._owners.get(keyid, frozenset())
@@ -193,6 +195,10 @@ class Keyring:
             hint = "pin the trust bundle of the institute that signed"
             raise UnknownKey(message, field="signatures[0].keyid", hint=hint)
         return self._owners[keyid], self._keys[keyid]
+
+    def bundle(self, institute: str) -> TrustBundle:
+        """Return the bundle of an institute that ``find`` has named."""
+        return self._bundles[institute]
 
 
 def spoken(fingerprint: str) -> str:

@@ -30,7 +30,12 @@ from comity.record.errors import (
     WrongIssuer,
 )
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_CLOCK_SKEW_SECONDS, MAX_RECORD_BYTES, MAX_SECTIONS
+from comity.record.limits import (
+    MAX_CLOCK_SKEW_SECONDS,
+    MAX_RECORD_BYTES,
+    MAX_SECTIONS,
+    MAX_TLOG_PROOF_BYTES,
+)
 from comity.record.section import Disclosure
 from comity.record.statement import Statement
 from comity.record.times import format_time
@@ -43,10 +48,15 @@ Raises UnknownKey where no bundle does."""
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An envelope and zero or more disclosures, unverified."""
+    """An envelope and zero or more disclosures, unverified.
+
+    ``inclusion`` is a proof that it stands in its issuer's log (``tlog_proof``), or empty; it
+    travels between nodes, and is in no record file.
+    """
 
     envelope: Envelope
     disclosures: tuple[bytes, ...] = ()
+    inclusion: bytes = b""
 
     @property
     def record_id(self) -> str:
@@ -81,7 +91,8 @@ class Record:
         """Check what bounds the work of everything after it.
 
         Raises:
-            LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together.
+            LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together, or a proof over
+                MAX_TLOG_PROOF_BYTES.
         """
         if len(self.disclosures) > MAX_SECTIONS:
             raise LimitExceeded(
@@ -90,6 +101,9 @@ class Record:
         size = len(self.envelope.payload) + sum(map(len, self.disclosures))
         if size > MAX_RECORD_BYTES:
             raise LimitExceeded("MAX_RECORD_BYTES", MAX_RECORD_BYTES, size, "bytes", field="record")
+        size, most = len(self.inclusion), MAX_TLOG_PROOF_BYTES
+        if size > most:
+            raise LimitExceeded("MAX_TLOG_PROOF_BYTES", most, size, "bytes", field="inclusion")
 
 
 @dataclass(frozen=True, slots=True)

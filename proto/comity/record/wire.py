@@ -35,7 +35,9 @@ def envelope_from_proto(message: record_pb2.Envelope) -> Envelope:
 def record_to_proto(record: Record) -> record_pb2.Record:
     """Return the wire form of a record."""
     return record_pb2.Record(
-        envelope=envelope_to_proto(record.envelope), disclosures=record.disclosures
+        envelope=envelope_to_proto(record.envelope),
+        disclosures=record.disclosures,
+        inclusion=record.inclusion,
     )
 
 
@@ -45,4 +47,5 @@ def record_from_proto(message: record_pb2.Record) -> Record:
     Raises:
         MalformedEnvelope: not exactly one signature.
     """
-    return Record(envelope_from_proto(message.envelope), tuple(message.disclosures))
+    envelope = envelope_from_proto(message.envelope)
+    return Record(envelope, tuple(message.disclosures), message.inclusion)

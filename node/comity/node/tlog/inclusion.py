@@ -6,14 +6,13 @@ peer's own bundle; then it is kept, and shown to others as it came.
 
 from __future__ import annotations
 
-from sqlmodel import Session
-
 from comity.node.asking import ask_inclusion
 from comity.node.node import Node
 from comity.node.search import find_record
 from comity.node.tables import RecordRow
 from comity.node.tlog.proofs import inclusion
 from comity.node.tlog.tables import Inclusion
+from comity.node.tlog.travelling import keep
 from comity.record.bundle import TrustBundle
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import NotFound, UnknownKey
@@ -62,10 +61,3 @@ def check_shown(row: RecordRow, proof: TlogProof, bundle: TrustBundle | None) ->
         raise UnknownKey(message, field="signatures[0].keyid")
     body = leaf(Envelope(STATEMENT_TYPE, row.payload, row.keyid, row.signature), key)
     check_logged(body, proof, row.issuer, bundle.log_keys)
-
-
-def keep(session: Session, record_id: str, proof: TlogProof) -> None:
-    """Keep a proof that was checked."""
-    row = Inclusion(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
-    session.merge(row)
-    session.flush()
