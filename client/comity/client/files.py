@@ -10,19 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from comity.record.errors import BadConfig, ComityError, LimitExceeded
+from comity.record.errors import BadConfig, ComityError, InvalidInput, LimitExceeded
 from comity.record.limits import MAX_RECORD_BYTES
 from comity.record.record import Record
 
 RECORD_SUFFIX: Final = ".record.json"
 BUNDLE_SUFFIX: Final = ".bundle.json"
 ROOT_SUFFIX: Final = ".root.json"
+DRAFT_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 MAX_RECORD_FILE_BYTES: Final = 2 * MAX_RECORD_BYTES
 """A record file holds the payload as base64, which adds a third."""
 
 MAX_DRAFT_BYTES: Final = 2 * MAX_RECORD_BYTES
 """A draft says what the record says, in YAML with comments."""
+
+_SIGN: Final = "comity sign --key KEY --issuer SPIFFE-ID"
 
 
 def read_file(path: Path, limit: str, maximum: int) -> bytes:
@@ -43,8 +46,8 @@ def read_file(path: Path, limit: str, maximum: int) -> bytes:
     return data
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a new file.
+def write_file(path: Path, data: bytes, hint: str = "") -> None:
+    """Write a new file; ``hint`` is told where there is one already.
 
     Raises:
         BadConfig: it exists already, or cannot be written.
@@ -53,9 +56,22 @@ def write_file(path: Path, data: bytes) -> None:
         with path.open("xb") as file:
             file.write(data)
     except FileExistsError as error:
-        raise BadConfig("exists already and is not overwritten", field=str(path)) from error
+        message = "exists already and is not overwritten"
+        raise BadConfig(message, field=str(path), hint=hint) from error
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those that it lies in, unless it is there.
+
+    Raises:
+        BadConfig: it cannot be made, as where a file has its name.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
 
 
 @contextmanager
@@ -72,10 +88,17 @@ def naming(path: Path) -> Iterator[None]:
 def load_record(path: Path) -> Record:
     """Read a record file or a bare DSSE envelope; nothing is verified yet.
 
+    A draft is none, and whoever takes it for one is told how to make one of it.
+
     Raises:
         BadConfig: missing or unreadable.
         LimitExceeded, MalformedJson, MalformedEnvelope: names the file.
     """
     data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
     with naming(path):
-        return Record.from_json(data)
+        try:
+            return Record.from_json(data)
+        except InvalidInput as error:
+            if path.suffix in DRAFT_SUFFIXES:
+                error.hint = error.hint or f"if it is a draft: {_SIGN} {path}"
+            raise

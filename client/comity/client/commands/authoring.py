@@ -15,6 +15,7 @@ from comity.client.files import (
     MAX_DRAFT_BYTES,
     RECORD_SUFFIX,
     load_record,
+    make_folder,
     naming,
     read_file,
     write_file,
@@ -78,6 +79,8 @@ def sign(
     """
     signing_key, who = SigningKey.load(key), SpiffeId.parse(issuer)
     signed = [(path, _sign(path, who, signing_key)) for path in drafts]
+    if output is not None:
+        make_folder(output)
     values = []
     for path, record in signed:
         stem = path.name.removesuffix(path.suffix).removesuffix(".draft")

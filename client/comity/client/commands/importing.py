@@ -12,10 +12,10 @@ from rich.progress import track
 
 from comity.client import terminal
 from comity.client.commands.options import JsonOption
-from comity.client.files import write_file
+from comity.client.files import make_folder, write_file
 from comity.client.importing import Imported, import_card
 from comity.client.terminal import text
-from comity.record.errors import ComityError, InvalidInput
+from comity.record.errors import BadConfig, ComityError, InvalidInput
 from comity.record.handling import Tlp
 
 DRAFT_SUFFIX: Final = ".draft.yaml"
@@ -58,7 +58,7 @@ def import_cards(
         draft = output / name.with_name(name.stem + DRAFT_SUFFIX)
         try:
             card = import_card(file, tlp)
-            _write(draft, card.draft.to_yaml(), force=force and draft not in taken)
+            _write(draft, card.draft.to_yaml(), force=force, taken=draft in taken)
         except ComityError as error:
             refused.append((file, error))
         else:
@@ -91,14 +91,16 @@ def _progress(cards: list[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
     )
 
 
-def _write(draft: Path, data: bytes, *, force: bool) -> None:
-    try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        if force:
+def _write(draft: Path, data: bytes, *, force: bool, taken: bool) -> None:
+    make_folder(draft.parent)
+    if force and not taken:
+        try:
             draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror}", field=str(draft)) from error
-    write_file(draft, data)
+        except OSError as error:
+            raise BadConfig(f"cannot be written: {error.strerror}", field=str(draft)) from error
+    # two cards of one command may have one name
+    hint = "import it by itself, with another --output" if taken else "--force overwrites drafts"
+    write_file(draft, data, hint)
 
 
 def _to_value(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> dict[str, Any]:

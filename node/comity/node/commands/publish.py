@@ -8,14 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from comity.client.draft import Draft
-from comity.client.files import MAX_DRAFT_BYTES, load_record, naming, read_file
+from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, naming, read_file
 from comity.client.terminal import examples, out, print_json, text
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
 from comity.record.record import Record
-
-DRAFT_SUFFIXES = frozenset({".yaml", ".yml"})
 
 _EXAMPLES = examples(
     "comity-node publish llama-3.1-8b.yaml",
