@@ -1,4 +1,4 @@
-"""Operators at their terminal: comity-node's commands in the test's own process."""
+"""People at their terminal: commands in the test's own process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from comity.client import terminal
-from comity.node.cli import app
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,9 @@ Run = Callable[..., Ended]
 
 
 def runner(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    app: typer.Typer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Return a function that runs a command line in a folder, with answers to prompts.
-
-    The home is the folder's ``uk`` unless --home names another.
-    """
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("COMITY_HOME", str(folder / "uk"))
+    """Return a function that runs a command line of an application, with answers to prompts."""
 
     def run(*arguments: str, answer: str = "") -> Ended:
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))

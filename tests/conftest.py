@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from comity.client import cli as client_cli
+from comity.node import cli as node_cli
 from comity.record.keys import SigningKey
 from tests.commanding import Run, runner
 from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
+from tests.network import card
+from tests.records import UK, bundle_of
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +28,35 @@ def _logs_to_stderr() -> None:
 def comity_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Return a function that runs comity-node in an empty folder, with answers to prompts."""
-    return runner(tmp_path, monkeypatch, capsys)
+    """Return a function that runs comity-node in an empty folder, with answers to prompts.
+
+    The home is the folder's ``uk`` unless --home names another.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMITY_HOME", str(tmp_path / "uk"))
+    return runner(node_cli.app, monkeypatch, capsys)
+
+
+@pytest.fixture
+def comity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Return a function that runs comity in an empty folder, far from any profile."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMITY_CONFIG", str(tmp_path / "config"))
+    for name in ("COMITY_PROFILE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    return runner(client_cli.app, monkeypatch, capsys)
+
+
+@pytest.fixture
+def signed(tmp_path: Path, signing_key: SigningKey) -> Path:
+    """Write a record of uk.aisi.example and the institute's bundle; return the record's file."""
+    bundle = bundle_of(UK.institute, signing_key)
+    (tmp_path / "uk.bundle.json").write_bytes(bundle.to_json())
+    path = tmp_path / "card.record.json"
+    path.write_bytes(card().sign(UK, signing_key).to_json())
+    return path
 
 
 @pytest.fixture(scope="session")

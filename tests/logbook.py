@@ -20,7 +20,7 @@ from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner
 from comity.record.record import OpenedRecord, open_record
 from comity.record.spiffe import SpiffeId
 from comity.record.tlog_proof import TlogProof
-from tests.test_record import bundle_of
+from tests.records import bundle_of
 
 NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
 

@@ -28,9 +28,8 @@ from comity.node.tlog.tree import Entry
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 from comity.record.spiffe import Role
+from tests.commanding import Ended, Run
 from tests.network import Running, befriend, card, make_home, network, run, serving, until
-from tests.test_comity_cli import Comity, Ended
-from tests.test_comity_cli import comity as comity
 from tests.test_web import home_with_port
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -68,7 +67,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, comity: Comity) -> Callable[[], Any]:
+def pair(tmp_path: Path, comity: Run) -> Callable[[], Any]:
     """Return what opens a pair of nodes; uk's log is also served over HTTP."""
 
     @asynccontextmanager
@@ -114,7 +113,7 @@ def trusted(pair: Pair, folder: Path) -> str:
 
 
 def test_evidence_of_a_peers_record_comes_through_ones_own_node(
-    pair: Callable[[], Any], comity: Comity, tmp_path: Path
+    pair: Callable[[], Any], comity: Run, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with pair() as here:
@@ -135,7 +134,7 @@ def test_evidence_of_a_peers_record_comes_through_ones_own_node(
 
 
 def test_evidence_of_an_own_record_names_the_witness_that_cosigned(
-    pair: Callable[[], Any], comity: Comity, tmp_path: Path
+    pair: Callable[[], Any], comity: Run, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with pair() as here:
@@ -156,7 +155,7 @@ def test_evidence_of_an_own_record_names_the_witness_that_cosigned(
 
 
 def test_without_a_proof_the_rest_is_exported_and_that_is_told(
-    pair: Callable[[], Any], comity: Comity, tmp_path: Path
+    pair: Callable[[], Any], comity: Run, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with pair() as here:
@@ -200,7 +199,7 @@ def test_a_monitor_counts_what_was_shown_and_what_was_withheld(
 
 
 def test_a_record_that_its_issuers_log_lacks_is_found(
-    pair: Callable[[], Any], comity: Comity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pair: Callable[[], Any], comity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as if the records had come long ago
     monkeypatch.setattr("comity.client.monitor.MERGE_SECONDS", -60)
@@ -229,7 +228,7 @@ def test_a_record_that_its_issuers_log_lacks_is_found(
 
 
 def test_a_static_log_needs_no_profile_but_the_institutes_bundle(
-    pair: Callable[[], Any], comity: Comity, tmp_path: Path
+    pair: Callable[[], Any], comity: Run, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with pair() as here:
@@ -262,7 +261,7 @@ def test_a_log_that_cannot_be_reached_leaves_the_others_checked(
     run(scenario())
 
 
-def test_ones_own_node_that_is_down_is_told_as_unreachable(comity: Comity, tmp_path: Path) -> None:
+def test_ones_own_node_that_is_down_is_told_as_unreachable(comity: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with network(tmp_path, CA) as (ca,):
             ca.node.home.grant(Role.AUDITOR, "eve").save(tmp_path / "eve.json")

@@ -18,7 +18,7 @@ from comity.record.errors import ComityError, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
 from tests.network import card
-from tests.test_record import UK, bundle_of
+from tests.records import UK, bundle_of
 
 DRAFT = """\
 kind: model-card

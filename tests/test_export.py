@@ -26,7 +26,7 @@ from comity.record.keys import SigningKey
 from comity.record.record import OpenedRecord, Record, open_record
 from comity.record.section import Disclosure
 from tests.network import card
-from tests.test_record import NOW, UK, bundle_of, resigned
+from tests.records import NOW, UK, bundle_of, resigned
 
 
 def opened_card(key: SigningKey) -> OpenedRecord:

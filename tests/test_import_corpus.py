@@ -24,7 +24,7 @@ from comity.record.errors import InvalidInput
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
 from comity.record.spiffe import SpiffeId
-from tests.test_record import bundle_of
+from tests.records import bundle_of
 
 CORPUS: Final = os.environ.get("COMITY_CORPUS", "")
 FOLDERS: Final = ("hf_model_card", "md_model_card")

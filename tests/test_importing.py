@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
-import typer
-from hypothesis import given
-from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from comity.client.commands.importing import import_cards
-from comity.client.draft import Draft, dump_yaml, load_yaml
+from comity.client.draft import Draft
 from comity.client.importing import Imported, import_bytes, import_card
-from comity.client.importing.card import MAX_BARS, MAX_LINES, MAX_SECTION_BYTES
 from comity.client.importing.naming import Names
-from comity.record.errors import BadConfig, ComityError, InvalidInput, LimitExceeded
+from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
-from comity.record.limits import MAX_IMPORT_BYTES, MAX_TEXT_CHARS
 from comity.record.spiffe import SpiffeId
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -281,126 +273,3 @@ def test_a_file_of_a_download_cache_names_repository_and_revision() -> None:
 def test_a_title_of_any_length_and_script_gives_a_name_that_fits() -> None:
     card = read(f"# {'魚' * 190}\n\n- **Developer:** {'鳥' * 150}\n")
     assert len(card.draft.subject.name) <= 1024
-
-
-def test_sections_are_kept_within_what_a_record_holds(signing_key: SigningKey) -> None:
-    items = "".join(f'- It does "not" do thing {n} at all.\n' for n in range(12_000))
-    card = read(f"# Pebble\n\n## Limitations\n\n{items}")
-    assert len(json.dumps(card.draft.sections["limitations"])) < 2 * MAX_SECTION_BYTES
-    assert any(note.startswith("limitations: more than fits") for note in card.notes)
-    card.draft.sign(AUTHOR, signing_key)
-
-
-@pytest.mark.parametrize(
-    ("data", "limit"),
-    [
-        (b"a" * (MAX_IMPORT_BYTES + 1), "MAX_IMPORT_BYTES"),
-        (b"# a\n" * (MAX_LINES + 1), "MAX_LINES"),
-        (b"|" * (MAX_BARS + 1), "MAX_BARS"),
-        (b"---\nk: " + b"a" * (1 << 19) + b"\n---\n", "MAX_FRONT_MATTER_BYTES"),
-    ],
-)
-def test_a_file_beyond_a_limit_is_refused_by_name(data: bytes, limit: str) -> None:
-    with pytest.raises(LimitExceeded) as caught:
-        import_bytes(data, PLACE)
-    assert caught.value.limit == limit
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"# Risks\n" + b"[" * (1 << 22),
-        b"# Limitations\n" + b"not " * (1 << 20),
-        b">" * (1 << 20),
-        b"- " * (1 << 20),
-        b"# Results\n" + b"|a" * (1 << 20) + b"|\n" + b"|-" * (1 << 20) + b"|\n",
-        b"<table>" + b"<tr><td rowspan=999 colspan=999>1" * (1 << 16),
-        b"<!--" * (1 << 20),
-        b"---\na: " + b"[" * (1 << 17) + b"\n---\n",
-        b"**" + b"a " * (1 << 20),
-    ],
-    ids=["brackets", "words", "quotes", "lists", "columns", "spans", "comments", "flow", "bold"],
-)
-def test_a_hostile_file_ends_in_a_draft_or_a_typed_error(data: bytes) -> None:
-    try:
-        card = import_bytes(data, PLACE)
-    except ComityError:
-        return
-    longest = max((len(e["text"]) for e in _excerpts(card)), default=0)
-    assert longest <= MAX_TEXT_CHARS
-
-
-def _excerpts(card: Imported) -> list[dict[str, Any]]:
-    excerpts: list[dict[str, Any]] = card.draft.sections["sources"][0].get("excerpts", [])
-    return excerpts
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_any_text_survives_being_written_as_yaml(text: str) -> None:
-    assert load_yaml(dump_yaml({"text": text, "list": [{"text": f"{text}\n{text}"}]})) == {
-        "text": text,
-        "list": [{"text": f"{text}\n{text}"}],
-    }
-
-
-@given(st.binary(max_size=400))
-def test_any_bytes_end_in_a_draft_or_a_typed_error(data: bytes) -> None:
-    for source in (data, b"---\n" + data + b"\n---\n# A\n", b"# Limitations\n" + data):
-        try:
-            card = import_bytes(source, PLACE)
-        except ComityError:
-            continue
-        assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
-
-
-@pytest.fixture
-def cli() -> typer.Typer:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command("import")(import_cards)
-    return app
-
-
-def test_import_writes_a_draft_for_each_card_below_a_folder(
-    cli: typer.Typer, tmp_path: Path
-) -> None:
-    for name in ("a", "b"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-        (tmp_path / "in" / name / "README.md").write_bytes((SAMPLES / "french.md").read_bytes())
-    arguments = [str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--tlp", "AMBER"]
-    result = CliRunner().invoke(cli, arguments)
-    assert result.exit_code == 0, result.output
-    for name in ("a", "b"):
-        draft = Draft.from_yaml((tmp_path / "out" / name / "README.draft.yaml").read_bytes())
-        assert draft.handling.tlp == "AMBER"
-
-
-def test_import_tells_what_it_refused_and_writes_the_rest(cli: typer.Typer, tmp_path: Path) -> None:
-    files = [str(SAMPLES / "template.md"), str(SAMPLES / "html.md")]
-    result = CliRunner().invoke(cli, [*files, "--output", str(tmp_path), "--json"])
-    assert result.exit_code == 1
-    value = json.loads(result.stdout)
-    (imported,), (refused,) = value["imported"], value["refused"]
-    assert (imported["limitations"], imported["risks"], imported["evaluations"]) == (2, 1, 2)
-    assert refused["field"].endswith("template.md: line 2")
-    assert [p.name for p in tmp_path.iterdir()] == ["html.draft.yaml"]
-
-
-def test_import_overwrites_only_when_it_is_told_to(cli: typer.Typer, tmp_path: Path) -> None:
-    arguments = [str(SAMPLES / "html.md"), "--output", str(tmp_path)]
-    draft = tmp_path / "html.draft.yaml"
-    draft.write_text("mine")
-    assert CliRunner().invoke(cli, arguments).exit_code == 1
-    assert draft.read_text() == "mine"
-    assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
-    assert draft.read_text() != "mine"
-
-
-def test_two_cards_of_one_name_never_overwrite_each_other(cli: typer.Typer, tmp_path: Path) -> None:
-    files = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        files.append(tmp_path / name / "README.md")
-        files[-1].write_text(f"# {name}\n")
-    arguments = [*map(str, files), "--output", str(tmp_path), "--force"]
-    assert CliRunner().invoke(cli, arguments).exit_code == 1
-    assert Draft.from_yaml((tmp_path / "README.draft.yaml").read_bytes()).title == {"en": "a"}

@@ -5,22 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from comity.record import ijson
-from comity.record.bundle import Keyring, PublicRecordKey, SpiffeBundle, TrustBundle
+from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, STATEMENT_TYPE, Envelope, pae
 from comity.record.errors import (
-    BadConfig,
     BadContent,
     BadDisclosure,
-    BadHandling,
     BadSignature,
-    ComityError,
     IssuedInFuture,
     LimitExceeded,
     MalformedEnvelope,
@@ -29,47 +25,14 @@ from comity.record.errors import (
     UnknownKey,
     WrongIssuer,
 )
-from comity.record.handling import Handling, Tlp
-from comity.record.keys import RecordKey, SigningKey
+from comity.record.keys import SigningKey
 from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_JSON_DEPTH, MAX_PAYLOAD_BYTES
 from comity.record.record import Record, check_issue_time, open_record
 from comity.record.section import Disclosure
-from comity.record.spiffe import SpiffeId
 from comity.record.statement import Statement
 from comity.record.wire import record_from_proto, record_to_proto
 from tests.network import card
-
-UK = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
-NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
-
-# made with ssh-keygen -t ecdsa -b 256, printed with ssh-keygen -e -m PKCS8 and ssh-keygen -l
-SSH_KEY = """\
------BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0PZaruSi/jywtPzCdWnIENdBgMdh
-y+3D2XoLy/F9sNkTITIISSH2BSCDH7TmtGmAkAGolMNG2e69jSQzzyGO8Q==
------END PUBLIC KEY-----
-"""
-SSH_FINGERPRINT = "SHA256:P8NomHMHFRB+/ZMy4rKVWFBh3Z/3OxzhGlIzPqc2EFc"
-
-
-def bundle_of(institute: str, *keys: SigningKey) -> TrustBundle:
-    listed = tuple(PublicRecordKey(keyid=k.key.keyid, public_key=k.key.pem) for k in keys)
-    return TrustBundle(
-        institute=institute,
-        names={"en": institute},
-        address="127.0.0.1:1",
-        spiffe=SpiffeBundle(keys=()),
-        record_keys=listed,
-    )
-
-
-def resigned(record: Record, key: SigningKey, **changes: Any) -> Record:
-    """Sign a record's header again, with fields of its predicate changed."""
-    statement = json.loads(record.envelope.payload)
-    statement["predicate"].update(changes)
-    return Record(
-        Envelope.sign(STATEMENT_TYPE, ijson.canonical(statement), key), record.disclosures
-    )
+from tests.records import NOW, UK, bundle_of, resigned
 
 
 def test_pae_is_that_of_the_dsse_specification() -> None:
@@ -83,10 +46,6 @@ def test_disclosure_of_rfc_9901_is_read_and_hashed_as_it_stands_there() -> None:
     assert (disclosure.name, disclosure.value) == ("family_name", "Möbius")
     digest = base64.urlsafe_b64encode(bytes.fromhex(disclosure.digest)).rstrip(b"=")
     assert digest == b"X9yH0Ajrdm1Oij4tWso9UzzKJvPoDxwmuEcO3XAdRC0"
-
-
-def test_keyid_is_the_fingerprint_that_ssh_keygen_prints() -> None:
-    assert RecordKey.from_pem(SSH_KEY).keyid == SSH_FINGERPRINT
 
 
 def test_a_signed_draft_opens_with_its_sections_typed(signing_key: SigningKey) -> None:
@@ -296,84 +255,3 @@ def test_an_issue_time_ahead_of_the_clock_is_refused(signing_key: SigningKey) ->
     check_issue_time(statement, NOW - timedelta(seconds=300))
     with pytest.raises(IssuedInFuture):
         check_issue_time(statement, NOW - timedelta(seconds=301))
-
-
-@pytest.mark.parametrize(
-    ("record", "section", "field"),
-    [
-        ({"tlp": "AMBER"}, {"tlp": "GREEN"}, "tlp"),
-        ({"tlp": "AMBER", "releasableTo": ["ca.x.example"]}, {"tlp": "AMBER"}, "releasableTo"),
-        (
-            {"tlp": "AMBER", "releasableTo": []},
-            {"tlp": "AMBER", "releasableTo": ["ca.x.example"]},
-            "releasableTo",
-        ),
-        ({"tlp": "GREEN"}, {"tlp": "GREEN", "onward": True}, "onward"),
-        ({"tlp": "GREEN", "embargo": "2027-01-01T00:00:00Z"}, {"tlp": "GREEN"}, "embargo"),
-        (
-            {"tlp": "GREEN", "embargo": "2027-01-01T00:00:00Z"},
-            {"tlp": "GREEN", "embargo": "2026-12-31T23:59:59Z"},
-            "embargo",
-        ),
-        ({"tlp": "GREEN", "purposes": ["audit"]}, {"tlp": "RED"}, "purposes"),
-        ({"tlp": "GREEN", "purposes": ["a"]}, {"tlp": "RED", "purposes": ["a", "b"]}, "purposes"),
-    ],
-)
-def test_a_section_handled_more_loosely_than_its_record_is_refused(
-    record: dict[str, Any], section: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(BadHandling) as caught:
-        Handling.parse(section).check_within(Handling.parse(record), "handling")
-    assert caught.value.field == f"handling.{field}"
-
-
-@pytest.mark.parametrize("tlp", [Tlp.RED, Tlp.AMBER_STRICT])
-def test_what_may_not_be_passed_on_cannot_say_onward(tlp: Tlp) -> None:
-    with pytest.raises(BadHandling, match="onward"):
-        Handling.parse({"tlp": str(tlp), "onward": True})
-
-
-def test_tlp_labels_are_ordered_by_strictness() -> None:
-    assert [label.strictness for label in Tlp] == [4, 3, 2, 1, 0]
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "spiffe://UK.aisi.example/node",
-        "spiffe://localhost/node",
-        "spiffe://uk.aisi.example/node/1",
-        "spiffe://uk.aisi.example/analyst",
-        "spiffe://uk.aisi.example/analyst/../node",
-        "spiffe://uk.aisi.example/admin/x",
-        "https://uk.aisi.example/node",
-        "spiffe://uk.aisi.example:1/node",
-    ],
-)
-def test_an_identity_out_of_form_is_refused(uri: str) -> None:
-    with pytest.raises(ComityError):
-        SpiffeId.parse(uri)
-
-
-def test_a_private_key_is_written_once_and_only_for_its_owner(
-    tmp_path: Path, signing_key: SigningKey
-) -> None:
-    path = tmp_path / "record.key"
-    signing_key.save(path)
-    assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(BadConfig, match="not overwritten"):
-        signing_key.save(path)
-    path.chmod(0o640)
-    with pytest.raises(BadConfig, match="0640"):
-        SigningKey.load(path)
-
-
-def test_a_private_key_does_not_show_in_its_repr(signing_key: SigningKey) -> None:
-    assert repr(signing_key) == f"SigningKey({signing_key.key.keyid})"
-
-
-def test_a_bundle_whose_keyid_is_not_its_keys_is_refused(signing_key: SigningKey) -> None:
-    bundle = json.loads(bundle_of(UK.institute, signing_key).to_json())
-    bundle["recordKeys"][0]["keyid"] = SSH_FINGERPRINT
-    with pytest.raises(ComityError, match=r"recordKeys\[0\]\.keyid"):
-        TrustBundle.from_json(ijson.canonical(bundle))

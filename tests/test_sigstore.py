@@ -38,7 +38,7 @@ from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root, trusted_root
 from tests.altering import JsonPath, altered, flipped, to
 from tests.network import card
-from tests.test_record import NOW, UK
+from tests.records import NOW, UK
 
 VECTORS = Path(__file__).parent / "vectors" / "sigstore"
 BUNDLE = (VECTORS / "record.sigstore.json").read_bytes()

@@ -26,12 +26,11 @@ from comity.record.split_view import SplitView
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import trusted_root
+from tests.commanding import Run
 from tests.logbook import NOW, Logbook, note_signer
 from tests.network import card
-from tests.test_comity_cli import Comity
-from tests.test_comity_cli import comity as comity
+from tests.records import bundle_of
 from tests.test_export import flipped
-from tests.test_record import bundle_of
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 
@@ -117,7 +116,7 @@ def test_a_zip_and_a_folder_zipped_again_verify_alike(evidence: Path, logbook: L
 
 
 def test_a_bundle_in_the_evidence_counts_only_if_the_person_names_it(
-    comity: Comity, evidence: Path
+    comity: Run, evidence: Path
 ) -> None:
     alone = comity("verify", str(evidence), "--json")
     assert (alone.code, alone.json["files"][0]["verdict"]) == (2, "unverifiable")
@@ -398,7 +397,7 @@ def test_a_record_of_a_revoked_key_without_a_proof_is_unverifiable(
 
 
 def test_evidence_under_an_expired_profile_is_stale_and_not_invalid(
-    comity: Comity, evidence: Path, logbook: Logbook, tmp_path: Path
+    comity: Run, evidence: Path, logbook: Logbook, tmp_path: Path
 ) -> None:
     offline = SigningKey.generate()
     expires = NOW + timedelta(days=30)
@@ -425,7 +424,7 @@ def test_what_is_wrong_under_an_expired_profile_is_invalid(
 
 
 def test_a_root_that_too_few_of_its_keys_signed_is_not_believed(
-    comity: Comity, evidence: Path, logbook: Logbook, tmp_path: Path
+    comity: Run, evidence: Path, logbook: Logbook, tmp_path: Path
 ) -> None:
     keys = [SigningKey.generate(), SigningKey.generate()]
     expires = NOW + timedelta(days=10000)
@@ -437,7 +436,7 @@ def test_a_root_that_too_few_of_its_keys_signed_is_not_believed(
 
 
 def test_verify_applies_a_policy_file_and_tells_its_faults(
-    comity: Comity, evidence: Path, logbook: Logbook, tmp_path: Path
+    comity: Run, evidence: Path, logbook: Logbook, tmp_path: Path
 ) -> None:
     known = ("--bundle", str(evidence / f"{UK}.bundle.json"))
     witness = logbook.witnesses[CA].verifier
@@ -456,7 +455,7 @@ def test_verify_applies_a_policy_file_and_tells_its_faults(
 
 
 def test_evidence_of_a_split_view_is_checked_by_the_logs_key_at_hand(
-    comity: Comity, logbook: Logbook, tmp_path: Path
+    comity: Run, logbook: Logbook, tmp_path: Path
 ) -> None:
     one, other = (
         sign_checkpoint(Checkpoint(logbook.signer.name, 4, bytes([fill]) * 32), logbook.signer)

@@ -1,0 +1,57 @@
+"""Certificates that a careless or hostile authority might sign, and the homes that they attack."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from comity.node.authority import Authority, Svid
+from comity.node.home import Home
+from comity.record.keys import private_pem
+
+UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
+NOW = datetime.now(UTC)
+
+
+def make_home(path: Path, institute: str) -> Home:
+    """Make a home that nobody serves."""
+    return Home.create(path, institute=institute, names={"en": institute}, address="127.0.0.1:7000")
+
+
+def forge(
+    signer: Authority,
+    *uris: str,
+    dns: str | None = None,
+    is_ca: bool = False,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
+) -> Svid:
+    """Sign what a careless or hostile authority might sign; Authority.issue would refuse."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    signing = serialization.load_pem_private_key(signer.pem()[1], None)
+    assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(u) for u in uris]
+    names += [x509.DNSName(dns)] if dns else []
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(signer.certificate.subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(hours=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), False
+        )
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    certificate = builder.sign(signing, hashes.SHA256())
+    return Svid(certificate.public_bytes(serialization.Encoding.PEM), private_pem(private))
