@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn, TextIO
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from typer.exceptions import TyperException
 
@@ -36,6 +37,12 @@ err: Final = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 _ANY_WIDTH: Final = 1 << 20
 """Columns of what is not a terminal."""
+
+_WORD_COLUMNS: Final = 28
+"""What is longer than this is an id or a path, and may be broken."""
+
+_GAP: Final = 2
+"""Columns that Rich leaves for each column's padding, at the edges as well."""
 
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -76,12 +83,17 @@ def table(*columns: str) -> Table:
 def print_table(rows: Table) -> None:
     """Print a table; into a pipe it is as wide as its text, so that nothing is broken.
 
-    That there are no rows is said on stderr.
+    On a terminal that is too narrow for its words, each row becomes a block of lines. That there
+    are no rows is said on stderr.
     """
-    if out.is_terminal:
+    if not out.is_terminal:
+        Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
+    elif widths := _widths(rows, out.width):
+        for column, width in zip(rows.columns, widths, strict=True):
+            column.width = width
         out.print(rows)
     else:
-        Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
+        _print_blocks(rows)
     if not rows.row_count:
         err.print("nothing found")
 
@@ -145,6 +157,50 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _widths(rows: Table, room: int) -> list[int]:
+    """Return a width for each column in which its words stand whole; [] if there is no room."""
+    cells = [[Text(str(c.header)), *map(_as_text, c.cells)] for c in rows.columns]
+    widths = [max(_longest_word(cell) for cell in column) for column in cells]
+    spare = room - sum(widths) - _GAP * len(widths)
+    if spare < 0:
+        return []
+    wishes = [
+        max(cell.cell_len for cell in column) - width
+        for column, width in zip(cells, widths, strict=True)
+    ]
+    # whoever wishes for little gets it, and what is left over goes to the others
+    order = sorted(range(len(widths)), key=wishes.__getitem__)
+    for served, index in enumerate(order):
+        extra = min(wishes[index], spare // (len(order) - served))
+        widths[index] += extra
+        spare -= extra
+    return widths
+
+
+def _print_blocks(rows: Table) -> None:
+    headings = [str(column.header) for column in rows.columns]
+    width = max(map(len, headings))
+    for number, row in enumerate(zip(*(column.cells for column in rows.columns), strict=True)):
+        if number:
+            out.print()
+        block = Table.grid(
+            Column(width=width, style="bold"), Column(overflow="fold"), padding=(0, 1)
+        )
+        for heading, cell in zip(headings, row, strict=True):
+            if _as_text(cell):
+                block.add_row(heading, cell)
+        out.print(block)
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
+def _longest_word(cell: Text) -> int:
+    words = (cell_len(word) for word in cell.plain.split())
+    return max((min(word, _WORD_COLUMNS) for word in words), default=0)
 
 
 def _complain(message: str, hint: str) -> None:
