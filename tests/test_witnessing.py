@@ -111,12 +111,11 @@ def test_a_log_that_shows_two_histories_is_found_by_gossip(tmp_path: Path) -> No
                 [row] = one.rows(SplitView)
                 evidence = split_view.SplitView.parse(row.evidence)
                 assert evidence.check(verifiers(log.home.bundle().log_keys))
-            before = list(log.cosigned)
             log.histories = dict.fromkeys((UK, FR), History(log.histories[UK].signer, TRUE * 2))
             record = uk.sign(card())
             uk.node.publish(record)
             await until(lambda: fr.rows(RecordRow, record_id=record.record_id), "the card")
-            assert log.cosigned == before  # while all else goes on
+            assert {size for _, size in log.cosigned} <= {10}  # while all else goes on
 
     run(scenario())
 
@@ -143,7 +142,7 @@ def test_a_log_that_replaces_its_history_is_halted_with_evidence(tmp_path: Path)
     async def scenario() -> None:
         log = forked(tmp_path, uk=TRUE[:7])
         async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: log.cosigned == [(UK, 7)], "a cosignature")
+            await until(lambda: (UK, 7) in log.cosigned, "a cosignature")
             log.histories[UK] = History(log.histories[UK].signer, FALSE)
             await until(lambda: is_split(uk), "the alarm")
             [row] = uk.rows(SplitView)
@@ -174,10 +173,10 @@ def test_a_log_that_goes_back_is_halted_until_it_is_resumed(tmp_path: Path) -> N
     async def scenario() -> None:
         log = forked(tmp_path, uk=TRUE)
         async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: log.cosigned == [(UK, 10)], "a cosignature")
+            await until(lambda: (UK, 10) in log.cosigned, "a cosignature")
             log.histories[UK] = History(log.histories[UK].signer, TRUE[:4])
             await until(lambda: reasons(uk, CA) == ["LOG_ROLLED_BACK"], "the alarm")
-            assert log.cosigned == [(UK, 10)]
+            assert set(log.cosigned) == {(UK, 10)}
             with uk.node.store.write() as session:
                 resume(session, CA, anew=True)
             await until(lambda: log.cosigned[-1] == (UK, 4), "a new beginning")
@@ -258,7 +257,7 @@ def test_a_log_that_talks_nonsense_gets_no_cosignature_and_stalls_nothing(
             assert log.cosigned == []
             assert uk.rows(WitnessedLog) == []
             log.show = None
-            await until(lambda: log.cosigned == [(UK, 10)], "a cosignature")
+            await until(lambda: (UK, 10) in log.cosigned, "a cosignature")
 
     run(scenario())
 
