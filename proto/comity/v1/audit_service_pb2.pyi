@@ -508,12 +508,14 @@ class WitnessedLog(_message.Message):
     institute: _builtins.str
     """Whose log."""
     checkpoint: _builtins.bytes
-    """Newest checkpoint that was found consistent with all before: a signed note."""
+    """Newest checkpoint that was found consistent with all before: a signed note. Empty where an
+    operator let the log begin anew, until it has shown one.
+    """
     halted: _builtins.str
     """Why the log is not cosigned any more; empty where all is well."""
     @_builtins.property
     def witnessed_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was found so."""
+        """When it was found so; unset if never."""
 
     def __init__(
         self,

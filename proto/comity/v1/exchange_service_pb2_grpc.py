@@ -122,8 +122,8 @@ class ExchangeServiceServicer:
     def AddCosignature(self, request, context):
         """Takes the caller's cosignature under a checkpoint of this institute's log.
 
-        Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
-        published any more.
+        Errors: BAD_NOTE, UNKNOWN_KEY where it is not by a witness key in the caller's pinned bundle,
+        BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not published any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

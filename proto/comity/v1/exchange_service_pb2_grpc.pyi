@@ -57,8 +57,8 @@ class ExchangeServiceStub:
     AddCosignature: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]
     """Takes the caller's cosignature under a checkpoint of this institute's log.
 
-    Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
-    published any more.
+    Errors: BAD_NOTE, UNKNOWN_KEY where it is not by a witness key in the caller's pinned bundle,
+    BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not published any more.
     """
     ShareCheckpoints: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.ShareCheckpointsRequest, _exchange_service_pb2.ShareCheckpointsResponse]
     """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
@@ -94,8 +94,8 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     AddCosignature: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.AddCosignatureRequest, _exchange_service_pb2.AddCosignatureResponse]  # type: ignore[assignment]
     """Takes the caller's cosignature under a checkpoint of this institute's log.
 
-    Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
-    published any more.
+    Errors: BAD_NOTE, UNKNOWN_KEY where it is not by a witness key in the caller's pinned bundle,
+    BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not published any more.
     """
     ShareCheckpoints: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.ShareCheckpointsRequest, _exchange_service_pb2.ShareCheckpointsResponse]  # type: ignore[assignment]
     """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
@@ -164,8 +164,8 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_exchange_service_pb2.AddCosignatureResponse, _abc.Awaitable[_exchange_service_pb2.AddCosignatureResponse]]:
         """Takes the caller's cosignature under a checkpoint of this institute's log.
 
-        Errors: BAD_NOTE, BAD_COSIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not
-        published any more.
+        Errors: BAD_NOTE, UNKNOWN_KEY where it is not by a witness key in the caller's pinned bundle,
+        BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not published any more.
         """
 
     @_abc_1.abstractmethod
