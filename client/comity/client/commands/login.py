@@ -10,12 +10,11 @@ import typer
 
 from comity.client import terminal
 from comity.client.commands.options import JsonOption, ProfileOption
-from comity.client.files import BUNDLE_SUFFIX, write_file
+from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, make_folder, write_file
 from comity.client.language import choose_text
 from comity.client.node import connect
 from comity.client.profile import Profile, ProfileStore
-from comity.record.bundle import TrustBundle
-from comity.record.errors import BadConfig
+from comity.client.trust import Trust
 from comity.record.times import format_time
 
 
@@ -62,32 +61,34 @@ def bundles(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the trust bundles that your node has pinned."""
+    """List the trust bundles that your node has pinned.
+
+    With --output, also the roots that they are profiles of, which say until when they hold.
+    """
     found = asyncio.run(_fetch_bundles(profile))
     if output:
         _write_bundles(found, output)
     if as_json:
-        terminal.print_json({"bundles": [bundle.to_value() for bundle in found]})
+        terminal.print_json({"bundles": [bundle.to_value() for bundle in found.bundles]})
         return
     rows = terminal.table("institute", "name", "address", "keys", "fingerprint")
-    for bundle in found:
+    for bundle in found.bundles:
         keys, name = str(len(bundle.record_keys)), terminal.text(choose_text(bundle.names))
         rows.add_row(bundle.institute, name, bundle.address, keys, bundle.fingerprint)
     terminal.print_table(rows)
 
 
-async def _fetch_bundles(profile: str | None) -> tuple[TrustBundle, ...]:
+async def _fetch_bundles(profile: str | None) -> Trust:
     async with connect(profile) as node:
-        return node.bundles
+        return Trust(node.bundles, node.roots)
 
 
-def _write_bundles(found: tuple[TrustBundle, ...], folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadConfig(f"cannot be made: {error.strerror}", field=str(folder)) from error
-    for bundle in found:
+def _write_bundles(found: Trust, folder: Path) -> None:
+    make_folder(folder)
+    for bundle in found.bundles:
         write_file(folder / f"{bundle.institute}{BUNDLE_SUFFIX}", bundle.to_json())
+    for root in found.roots:
+        write_file(folder / f"{root.institute}{ROOT_SUFFIX}", root.document)
 
 
 def _profile_value(name: str, profile: Profile, current: str) -> dict[str, object]:
