@@ -1,0 +1,65 @@
+"""Holders of an institute's offline keys, who sign whatever version of its root they are given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from comity.node.ceremony import Wish, prepare_first, prepare_next, publish
+from comity.node.keychain import Sort, make_key
+from comity.node.node import Node
+from comity.node.revoking import Change, revocation
+from comity.record.bundle import TrustBundle
+from comity.record.keys import SigningKey
+from comity.record.root import Root
+
+DAYS = 365
+
+
+class Holders:
+    """Two people, both of whom must sign."""
+
+    def __init__(self) -> None:
+        self.keys = (SigningKey.generate(), SigningKey.generate())
+
+    def draft(self, bundle: TrustBundle, version: int = 1, days: int = DAYS) -> Root:
+        """Return a version of any institute's root, unsigned."""
+        expires = datetime.now(UTC) + timedelta(days=days)
+        return Root.draft(bundle, [key.key for key in self.keys], 2, expires, version)
+
+    def sign(self, root: Root) -> Root:
+        """Return it with their signatures."""
+        for key in self.keys:
+            root = root.sign(key)
+        return root
+
+    def found(self, node: Node) -> Root:
+        """Publish the first version of a node's root."""
+        return self._publish(node, prepare_first(node, [k.key for k in self.keys], 2, DAYS))
+
+    def renew(self, node: Node, change: Change | None = None) -> Root:
+        """Publish the next version: what the home has, and a change of it."""
+        return self._publish(node, prepare_next(node, None, Wish(), change))
+
+    def rotate(self, node: Node, sort: Sort) -> Root:
+        """Make a new key and publish a version that lists it."""
+        make_key(node.home.path, node.institute, sort)
+        return self.renew(node)
+
+    def revoke(self, node: Node, sort: Sort, keyid: str, index: int = 0) -> Root:
+        """Publish a version that revokes a key."""
+        return self.renew(node, revocation(node, sort, keyid, index))
+
+    def give_way(self, node: Node, others: Holders) -> Root:
+        """Publish a version that puts others in their place, signed by both."""
+        wish = Wish(
+            add_keys=tuple(key.key for key in others.keys),
+            remove_keys=tuple(key.key.keyid for key in self.keys),
+        )
+        root = self.sign(others.sign(prepare_next(node, None, wish)))
+        publish(node, root)
+        return root
+
+    def _publish(self, node: Node, draft: Root) -> Root:
+        root = self.sign(draft)
+        publish(node, root)
+        return root
