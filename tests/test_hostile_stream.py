@@ -296,6 +296,7 @@ def test_a_server_whose_certificate_is_by_another_authority_is_told_nothing(
                 async with serving_liar(liar, (forged.certificate, forged.private_key)):
                     uk.node.add_peer(liar.bundle)
                     await named(liar, "UNAVAILABLE")
+                    assert liar.row.last_error.count("UNAVAILABLE") == 1
                     assert liar.streams == []
 
     run(scenario())

@@ -85,7 +85,9 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
 
 def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     code: grpc.StatusCode = error.code()
-    message = f"{code.name}: {error.details()}"
+    message = error.details() or ""
+    if code.name != errors.Unavailable.reason:  # which the class of the error says already
+        message = f"{code.name}: {message}"
     too_large = _TOO_LARGE.search(message)
     if too_large:
         got, maximum = int(too_large[1]), int(too_large[2])

@@ -139,9 +139,9 @@ def explain(
 
 
 def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
-    """Tell how your node and its peers are, and what needs attention. For auditors and operators.
+    """Tell how your node and its peers are. For auditors and operators.
 
-    Alarms are told on stderr.
+    Alarms, which need attention, are told on stderr.
     """
     answer = asyncio.run(_ask(profile, lambda node: node.status()))
     if as_json:

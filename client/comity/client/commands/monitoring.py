@@ -70,7 +70,7 @@ def monitor(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at institutes' logs, and compare them with all that was seen before.
+    """Compare institutes' logs with all that was seen before.
 
     Reads the entries that are new since the last look, and recomputes the root that the log
     signed. With a profile, also compares the log with what your own node witnessed and received:
