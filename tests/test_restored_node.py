@@ -9,21 +9,24 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from comity.node.alarm import clear_alarm, list_alarms
+from comity.node.clock import system_clock
 from comity.node.home import Home
+from comity.node.ledger import given_to, taken_from
 from comity.node.mark import Mark
 from comity.node.node import Node
-from comity.node.recovery import RESTORED, recover, restored_time
+from comity.node.reconciliation import Finding, reconcile
+from comity.node.recovery import RESTORED, Recovered, recover, restored_time
 from comity.node.store import Store
 from comity.node.tables import Part, PeerRow, RecordRow
 from comity.node.tlog.tables import Checkpoint, LogHead, WitnessedLog
 from comity.policies.preset import load_preset
+from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute
@@ -98,10 +101,24 @@ def held(one: Running) -> list[str]:
     return sorted(row.record_id for row in one.rows(RecordRow))
 
 
-async def reconciled(home: Home, peer: str) -> tuple[int, list[dict[str, Any]]]:
-    """Return the exit code of reconcile, and the differences in what home gave."""
-    code, out, _ = await command(home, "reconcile", peer, "--json")
-    return code, json.loads(out)["accounts"][0]["differences"]
+def recovered(home: Home) -> Recovered:
+    """Do what an operator does with comity-node recover."""
+    store = Store(home.settings.database_url)
+    try:
+        return recover(store, Mark(home.state), NOW)
+    finally:
+        store.close()
+
+
+def differences(giver: Running, receiver: Running) -> list[tuple[Finding, tuple[str, ...]]]:
+    """Compare what both say of what one gave the other."""
+    names = giver.node.institute, receiver.node.institute
+    with giver.node.store.read() as session:
+        given = list(given_to(session, names[1]))
+    with receiver.node.store.read() as session:
+        taken = [item for _, item in taken_from(session, names[0])]
+    found = reconcile(*names, given, taken, Keyring([receiver.node.bundle]).find)
+    return [(one.finding, one.record_ids) for one in found.differences]
 
 
 def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_everything(
@@ -121,16 +138,10 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
                 await signed_for(uk, ca)
             put_back(copy, uk_home)
 
-            code, _, err = await command(uk_home, "run")
-            assert code == 1
-            assert "restored from an older backup: expected commit" in err
-            assert "comity-node recover" in err
-            code, out, _ = await command(uk_home, "recover", "--yes", "--json")
-            done = json.loads(out)
-            assert code == 0
-            assert done["commit"] < done["reachedCommit"]
-            assert done["logHalted"]
-
+            with pytest.raises(BadConfig, match="restored from an older backup"):
+                async with serving(uk_home):
+                    pass
+            assert recovered(uk_home).log_halted
             with capture_logs() as logs:
                 async with serving(uk_home) as uk:
                     # without a new life these would come under the offer numbers of the lost one
@@ -138,9 +149,7 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
                     await signed_for(uk, ca)
                     assert held(ca) == sorted([*records, lost])
                     assert len(ca.rows(Part)) == 3 * len(held(ca))
-                    code, [difference] = await reconciled(uk_home, CA)
-                    told = difference["finding"], difference["recordIds"]
-                    assert (code, told) == (1, ("NOT_DELIVERED", [lost]))
+                    assert differences(uk, ca) == [(Finding.NOT_DELIVERED, (lost,))]
             assert "EPOCH_CHANGED" in {line.get("reason") for line in logs}
 
     run(scenario())
@@ -163,11 +172,11 @@ def test_ledgers_agree_after_recovery_where_only_receipts_were_lost(
             await signed_for(uk, ca)
             put_off = held(ca)
         put_back(copy, uk_home)
-        assert (await command(uk_home, "recover", "--yes"))[0] == 0
+        recovered(uk_home)
         async with serving(uk_home) as uk, serving(ca_home) as ca:
             await signed_for(uk, ca)
             assert held(ca) == put_off == sorted(records)
-            assert await reconciled(uk_home, CA) == (0, [])
+            assert differences(uk, ca) == []
 
     run(scenario())
 
@@ -191,14 +200,36 @@ def test_a_restored_receiver_gets_everything_again_once_and_tells_what_it_lacks(
             with pytest.raises(BadConfig, match="restored from an older backup"):
                 async with serving(ca_home):
                     pass
-            assert (await command(ca_home, "recover", "--yes"))[0] == 0
-            async with serving(ca_home) as ca:
+            recovered(ca_home)
+            # the same receipt, signed within the same second, would be no difference
+            async with serving(ca_home, lambda: system_clock() + 60_000) as ca:
                 records.append(published(uk))
                 await signed_for(uk, ca)
                 assert held(ca) == sorted(records)
-                code, [difference] = await reconciled(uk_home, CA)
-                assert (code, difference["finding"]) == (1, "NOT_KEPT")
-                assert difference["recordIds"] == [records[1]]
+                assert differences(uk, ca) == [(Finding.NOT_KEPT, (records[1],))]
+
+    run(scenario())
+
+
+def test_run_says_what_happened_and_recover_what_it_did(homes: tuple[Home, Home]) -> None:
+    home = homes[0]
+
+    async def scenario() -> None:
+        node = Node(home)
+        copy = copied(home)
+        Institute(node).publish(card())
+        node.close()
+        put_back(copy, home)
+        code, _, err = await command(home, "run")
+        assert code == 1
+        assert "restored from an older backup: expected commit" in err
+        assert "comity-node recover" in err
+        code, out, err = await command(home, "recover", "--yes", "--json")
+        done = json.loads(out)
+        assert code == 0
+        assert done["commit"] < done["reachedCommit"]
+        assert "comity-node alarms clear" in err
+        Node(home).close()
 
     run(scenario())
 
