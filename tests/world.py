@@ -240,7 +240,8 @@ class World:
             for key in self.institutes[holder].held() - set(queue):
                 header = (key[0], "")
                 allowed = self._may(holder, peer, key, queue)
-                assert not (allowed and self._may(holder, peer, header, queue)), (holder, peer, key)
+                goes = self._has(holder, peer, header) or self._may(holder, peer, header, queue)
+                assert not (allowed and goes), (holder, peer, key)
             assert set(queue) <= held
             self._check_ledgers(holder, peer)
 
@@ -256,6 +257,10 @@ class World:
         return _handling_lets(facts, holder, peer, status) and self._policy_lets(
             facts, key, holder, peer, given
         )
+
+    def _has(self, holder: str, peer: str, header: Key) -> bool:
+        """Whether a peer has a header: given by the holder, or where the holder has it from."""
+        return header in self._queue[holder, peer] or self._origin[holder, header] == peer
 
     def _policy_lets(
         self, facts: Facts, key: Key, holder: str, peer: str, given: Iterable[Key]

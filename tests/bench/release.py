@@ -144,19 +144,14 @@ def _decisions(node: Node, peers: int) -> float:
 
 
 def _bare_insert(node: Node, rows: int) -> float:
-    """Insert as many rows as a release would into a table with the same columns and indexes."""
+    """Insert as many rows as a release would into a table just like that of releases, but empty."""
     with node.store.write() as session:
         connection = session.connection()
-        connection.execute(
-            text(
-                "CREATE TABLE bare (peer VARCHAR, offer_number BIGINT, part_id BIGINT, "
-                "ruling_id INTEGER, release_time BIGINT, PRIMARY KEY (peer, offer_number), "
-                "UNIQUE (peer, part_id))"
-            )
-        )
-        connection.execute(text("CREATE INDEX bare_by_part ON bare (part_id)"))
+        made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'release'")
+        connection.exec_driver_sql(made.scalar_one().replace("TABLE release", "TABLE bare"))
+        connection.exec_driver_sql("INSERT INTO ruling VALUES (0, '', '', '')")
     statement = text(
-        "INSERT INTO bare SELECT p.institute, part_id, part_id, 1, 0 FROM part, peer p "
+        "INSERT INTO bare SELECT p.institute, part_id, part_id, 0, 0 FROM part, peer p "
         "WHERE class_id % 2 = 1 ORDER BY p.institute, part_id LIMIT :rows"
     )
 
@@ -166,5 +161,5 @@ def _bare_insert(node: Node, rows: int) -> float:
 
     seconds = _timed(insert)
     with node.store.write() as session:
-        session.connection().execute(text("DROP TABLE bare"))
+        session.connection().exec_driver_sql("DROP TABLE bare")
     return seconds

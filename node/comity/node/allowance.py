@@ -2,13 +2,16 @@
 
 Of the records issued here, only as many are given together as the policy still allows after each
 of them, found by search over ``given`` (it is taken to allow less, not more, as ``given`` grows).
-A record is taken to use standing up if it is the first with substance about its subject.
+A record is taken to use standing up if it has substance and its subject does not count yet; where
+several are about one subject, that is more than is used up, and the rest follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.orm import aliased
@@ -18,26 +21,53 @@ from comity.node.standing import SUBSTANCE_CHARS
 from comity.node.tables import Part, RecordRow, StandingEntry
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts
+from comity.record.content import Kind
+
+PLENTY: Final = dict.fromkeys(Kind, 10**9)
+"""More than anyone gives, and little enough for a policy to multiply."""
+
+_LOOK: Final = 64
+"""Records that are looked at first; where more may be given, 16 times as many, and so on."""
 
 
 def limits(
-    headers: Mapping[int, PartFacts], waiting: Mapping[int, int], peer: PeerFacts, policy: Policy
-) -> dict[int, int]:
-    """Return, for classes of own headers of which not all may be released, how many may.
+    headers: Mapping[int, PartFacts],
+    count: Callable[[int, int], int],
+    peer: PeerFacts,
+    policy: Policy,
+) -> dict[int, int | None]:
+    """Return, for those classes of own headers that standing limits, how many records may go.
 
-    ``headers`` are allowed classes; ``waiting`` counts for each, as far as records of it wait, the
-    subjects that use standing up. What is given of one class counts for the next.
+    ``headers`` are allowed classes; ``count(class_id, most)`` counts, up to ``most``, the records
+    of a class that wait and use standing up. The number is of those; None where all of them may
+    go, and more could. What is given of one class counts for the next: they must be released in
+    this order, before any class that is not limited.
     """
-    found: dict[int, int] = {}
-    for class_id, count in sorted(waiting.items()):
-        part = headers[class_id]
-        allowance = _allowance(policy, peer, part, count)
-        if allowance is not None:
-            found[class_id] = allowance
-        given = count if allowance is None else allowance
-        standing = peer.standing.after_giving(part.kind, given)
+    spent = replace(peer.standing, given=PLENTY, given_ever=PLENTY)
+    asked = sorted(headers.items())
+    verdicts = policy.decide_many(replace(peer, standing=spent), [part for _, part in asked])
+    found: dict[int, int | None] = {}
+    for (class_id, part), verdict in zip(asked, verdicts, strict=True):
+        if verdict.allowed:
+            continue
+        wanted, found[class_id] = _limit(policy, peer, part, partial(count, class_id))
+        given = found[class_id]
+        standing = peer.standing.after_giving(part.kind, wanted if given is None else given)
         peer = replace(peer, standing=standing)
     return found
+
+
+def _limit(
+    policy: Policy, peer: PeerFacts, part: PartFacts, count: Callable[[int], int]
+) -> tuple[int, int | None]:
+    """Return how many records that use standing up were counted, and how many may go."""
+    most = _LOOK
+    while True:
+        wanted = count(most)
+        allowance = _allowance(policy, peer, part, wanted)
+        if allowance is not None or wanted < most:
+            return wanted, allowance
+        most *= 16
 
 
 def uses_standing(peer: str) -> ColumnElement[bool]:

@@ -10,11 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal,
+    select,
+)
 from sqlmodel import Session, col
 
 from comity.node.standing import SUBSTANCE_CHARS
-from comity.node.tables import NodeState, Part, Quarantine, RecordRow, Release
+from comity.node.tables import Gathered, NodeState, Part, Quarantine, RecordRow, Release
 from comity.record.errors import UnknownKey
 
 Side = Literal["received", "given", "rejected"]
@@ -47,17 +57,13 @@ def crossings(*which: Any) -> Select[Any]:
 
     Columns: kind, subject, offer_number, release_time; one row for each such record.
     """
-    reached = func.sum(Part.content).over(
-        partition_by=col(Part.record_seq), order_by=col(Release.offer_number)
-    )
     released = (
         select(
             col(RecordRow.kind),
             col(RecordRow.subject),
             col(Release.offer_number),
             col(Release.release_time),
-            col(Part.content),
-            reached.label("reached"),
+            *_reached(col(Part.content), col(Part.record_seq), col(Release.offer_number)),
         )
         .join(Part, col(Part.part_id) == Release.part_id)
         .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
@@ -68,8 +74,38 @@ def crossings(*which: Any) -> Select[Any]:
     )
     columns = released.c
     return select(columns.kind, columns.subject, columns.offer_number, columns.release_time).where(
-        columns.reached >= SUBSTANCE_CHARS, columns.reached - columns.content < SUBSTANCE_CHARS
+        _crosses(released)
     )
+
+
+def gathered_crossings(first: int) -> Select[Any]:
+    """Return the same for what is ``Gathered``, in offers after ``first``, by itself.
+
+    Columns: kind, subject, offer_number.
+    """
+    gathered = (
+        select(
+            col(Gathered.record_seq),
+            col(Gathered.number),
+            *_reached(col(Gathered.content), col(Gathered.record_seq), col(Gathered.number)),
+        )
+        .where(col(Gathered.content) > 0)
+        .subquery()
+    )
+    offer = (literal(first, BigInteger) + gathered.c.number).label("offer_number")
+    columns: tuple[Any, ...] = (col(RecordRow.kind), col(RecordRow.subject), offer)
+    query = select(*columns).join(gathered, gathered.c.record_seq == RecordRow.record_seq)
+    return query.where(_crosses(gathered), is_current())
+
+
+def _reached(content: Any, record: Any, offer: Any) -> tuple[Any, Any]:
+    total = func.sum(content).over(partition_by=record, order_by=offer)
+    return content.label("content"), total.label("reached")
+
+
+def _crosses(run: Subquery) -> ColumnElement[bool]:
+    before = run.c.reached - run.c.content
+    return and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
 
 
 def _own_institute() -> ScalarSelect[str]:

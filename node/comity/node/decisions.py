@@ -3,16 +3,19 @@
 A decision stands until the policy, a treaty with the peer or a fact about the peer changes;
 ``PeerRow.decided`` is the digest of them all, and standing enters it only if the policy asks for
 standing. Then every class is decided anew; otherwise only classes that have no decision yet.
-Invariants: a section's class is
-allowed only where its header's class is; ``backlog`` is set on every decision under which parts
-may have been passed over, so that nothing allowed later is missed.
+
+A record is one gift: whether it is given is asked of its header, when the header is released. Its
+sections follow once policy, asked of the section itself, allows them; that the header would not be
+given today does not hold them back. Invariants: a section goes only to who has its header, or gets
+it as well; ``backlog`` never says less than what may wait, so that nothing allowed is missed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import IntEnum
 
 from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, col, select
@@ -21,6 +24,42 @@ from comity.node.rows import last_number
 from comity.node.tables import Decision, HandlingClass, PeerRow, Ruling
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing
+
+
+class Backlog(IntEnum):
+    """Which parts of a class, of those that release has considered for a peer, may wait."""
+
+    NONE = 0
+    HEADERLESS = 1
+    """Sections whose header the peer has not been given, and no others."""
+    SOME = 2
+    ALL = 3
+    """All: none of them has ever been released to the peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What policy says of a part, and of its record's header where it is a section."""
+
+    own: Verdict
+    header: Verdict | None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the part may be given to who has nothing of its record."""
+        return self.own.allowed and (self.header is None or self.header.allowed)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a section that may be given only to who has its header."""
+        return self.own.allowed and not self.allowed
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict as far as the peer has nothing of the record: a header bars its sections."""
+        if self.header is None or not self.follows:
+            return self.own
+        return replace(self.header, message=f"its record is withheld: {self.header.message}")
 
 
 def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
@@ -38,23 +77,29 @@ def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Poli
         before = {decision.class_id: decision for decision in rows}
     classes = list(session.exec(query.order_by(col(HandlingClass.class_id))))
     if classes:
-        verdicts = judge(session, classes, peer, policy)
-        _keep(session, row.institute, policy, verdicts, before)
+        judged = judge(session, classes, peer, policy)
+        _keep(session, row.institute, policy, judged, before)
     row.decided = now_known
     session.add(row)
 
 
 def judge(
     session: Session, classes: list[HandlingClass], peer: PeerFacts, policy: Policy
-) -> dict[int, Verdict]:
-    """Return the verdict on each class; a section is denied where its header is.
+) -> dict[int, Judgement]:
+    """Return what policy says of each class.
 
     Every decision in the node comes from here: release, preview and explanation agree.
     """
     headers = _headers(session, classes)
     facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in [*headers, *classes]}
     verdicts = dict(zip(facts, policy.decide_many(peer, list(facts.values())), strict=True))
-    return {c.class_id: _with_header(c, verdicts) for c in classes}
+    return {
+        c.class_id: Judgement(
+            verdicts[c.class_id],
+            None if c.header_class_id is None else verdicts[c.header_class_id],
+        )
+        for c in classes
+    }
 
 
 def _headers(session: Session, classes: list[HandlingClass]) -> list[HandlingClass]:
@@ -66,43 +111,39 @@ def _headers(session: Session, classes: list[HandlingClass]) -> list[HandlingCla
     return list(session.exec(query))
 
 
-def _with_header(handling_class: HandlingClass, verdicts: dict[int, Verdict]) -> Verdict:
-    own = verdicts[handling_class.class_id]
-    if handling_class.header_class_id is None:
-        return own
-    header = verdicts[handling_class.header_class_id]
-    if header.allowed or not own.allowed:
-        return own
-    return replace(header, message=f"its record is withheld: {header.message}")
-
-
 def _keep(
     session: Session,
     peer: str,
     policy: Policy,
-    verdicts: dict[int, Verdict],
+    judged: dict[int, Judgement],
     before: dict[int, Decision],
 ) -> None:
-    rulings = _rulings(session, policy, {verdict.rules for verdict in verdicts.values()})
-    rows = []
-    for class_id, verdict in verdicts.items():
-        old = before.get(class_id)
-        # of a class that was never decided nothing has been passed over yet; otherwise parts may
-        # have been left behind unless the old decision allowed all of them
-        clean = verdict.allowed and (old is None or (old.allowed and not old.backlog))
-        rows.append(
-            {
-                "peer": peer,
-                "class_id": class_id,
-                "allowed": verdict.allowed,
-                "ruling_id": rulings[verdict.rules],
-                "backlog": not clean,
-            }
-        )
+    deciding = {i: (j.own if j.follows else j.verdict).rules for i, j in judged.items()}
+    rulings = _rulings(session, policy, set(deciding.values()))
+    rows = [
+        {
+            "peer": peer,
+            "class_id": class_id,
+            "allowed": judgement.allowed,
+            "follows": judgement.follows,
+            "ruling_id": rulings[deciding[class_id]],
+            "backlog": _backlog(judgement, before.get(class_id)),
+        }
+        for class_id, judgement in judged.items()
+    ]
     connection = session.connection()
     if before:
         connection.execute(delete(Decision).where(col(Decision.peer) == peer))
     connection.execute(insert(Decision), rows)
+
+
+def _backlog(judgement: Judgement, before: Decision | None) -> Backlog:
+    """Return what may wait: release goes on from there, or passes over what is withheld."""
+    if judgement.own.allowed:
+        # of a class that was never decided nothing has been considered yet
+        return Backlog.NONE if before is None else Backlog(before.backlog)
+    untouched = before is None or before.backlog == Backlog.ALL
+    return Backlog.ALL if untouched else Backlog.SOME
 
 
 def _rulings(

@@ -1,7 +1,8 @@
 """Explains what is given to a peer or withheld, by which rule, and what would change that.
 
 Invariant: the verdicts come from ``decisions.judge``, by which parts are released, and what is
-proposed has been asked of the same policy; explaining changes nothing.
+proposed has been asked of the same policy; explaining changes nothing. Of one record, a section is
+explained as it stands with this peer, who may have the header; of a kind, as for a new record.
 """
 
 from __future__ import annotations
@@ -75,7 +76,12 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
     judged = _Judged(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
     released = _released(session, peer, [part for part, _ in parts])
-    return [_explain_part(part, judged, released.get(part.part_id), now) for part, _ in parts]
+    header = parts[0][0]
+    has_header = header.origin == peer or header.part_id in released
+    return [
+        _explain_part(part, judged, released.get(part.part_id), now, has_header=has_header)
+        for part, _ in parts
+    ]
 
 
 def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[ClassExplanation]:
@@ -88,10 +94,10 @@ def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[Clas
     classes = [c for c in session.exec(select(HandlingClass)) if _kind(c) is kind]
     judged = _Judged(session, peer, [c for c in classes if c.class_id in tallies], now)
     ordered = sorted(judged.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
-    withheld = [i for i in ordered if not judged.verdicts[i].allowed and _waits(tallies[i])]
+    withheld = [i for i in ordered if not judged.found[i].allowed and _waits(tallies[i])]
     ways = {class_id: judged.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
     return [
-        ClassExplanation(judged.facts[i], tallies[i], judged.verdicts[i], ways.get(i, ()))
+        ClassExplanation(judged.facts[i], tallies[i], judged.found[i].verdict, ways.get(i, ()))
         for i in ordered
     ]
 
@@ -110,7 +116,7 @@ class _Judged:
         query = select(HandlingClass).where(col(HandlingClass.class_id).in_(headers - {None}))
         self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
         self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
-        self.verdicts = judge(session, list(self._classes.values()), self._peer, self._policy)
+        self.found = judge(session, list(self._classes.values()), self._peer, self._policy)
         self._known = stamp(self._policy, self._peer)
 
     @property
@@ -118,9 +124,9 @@ class _Judged:
         """The peer's."""
         return self._peer.institute
 
-    def ways(self, class_id: int) -> tuple[str, ...]:
+    def ways(self, class_id: int, *, has_header: bool = False) -> tuple[str, ...]:
         """Return the nearest changes that would release parts of a class, as sentences."""
-        header = self._classes[class_id].header_class_id
+        header = None if has_header else self._classes[class_id].header_class_id
         ids = (class_id,) if header is None else (class_id, header)
         parts = tuple(self.facts[i] for i in ids)
         weights = tuple(sorted(self._peer.standing.weights.items()))
@@ -153,14 +159,17 @@ def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
     return dict(session.exec(query).all())
 
 
-def _explain_part(part: Part, judged: _Judged, released: int | None, now: int) -> PartExplanation:
-    verdict = judged.verdicts[part.class_id]
+def _explain_part(
+    part: Part, judged: _Judged, released: int | None, now: int, *, has_header: bool
+) -> PartExplanation:
+    judgement = judged.found[part.class_id]
+    verdict = judgement.own if has_header else judgement.verdict
     allowed, message = verdict.allowed, verdict.message
     ways: tuple[str, ...] = ()
     if part.origin == judged.institute:
         allowed, message = False, f"{judged.institute} is where this came from"
     elif not allowed and not released:
-        ways = judged.ways(part.class_id)
+        ways = judged.ways(part.class_id, has_header=has_header)
     if part.embargo_time is not None and part.embargo_time > now:
         until = format_time(to_datetime(part.embargo_time))
         ways = _after_embargo(ways, until, allowed=allowed)

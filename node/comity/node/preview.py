@@ -12,16 +12,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, exists, func
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, case, func, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.allowance import limits, uses_standing
-from comity.node.decisions import judge
+from comity.node.decisions import Judgement, judge
 from comity.node.peers import facts_of
-from comity.node.tables import HandlingClass, Part, PeerRow, RecordRow, Release
-from comity.node.tally import is_due, tally_classes
+from comity.node.tables import HEADER, HandlingClass, Part, PeerRow, RecordRow
+from comity.node.tally import has_header, is_due, is_given, tally_classes
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
 
@@ -76,14 +79,14 @@ class _View:
         self._classes = list(session.exec(select(HandlingClass)))
         self.facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._classes}
         self.tallies = tally_classes(session, row.institute, now)
-        self._judged: dict[tuple[str, bool], dict[int, Verdict]] = {}
+        self._judged: dict[tuple[str, bool], dict[int, Judgement]] = {}
         self._families: dict[int, list[int]] = defaultdict(list)
         for c in self._classes:
             header = c.class_id if c.header_class_id is None else c.header_class_id
             self._families[header].append(c.class_id)
 
-    def judge(self, policy: Policy, *, afresh: bool = False) -> dict[int, Verdict]:
-        """Return the verdict on each class; ``afresh`` as if nothing had been given to the peer."""
+    def judge(self, policy: Policy, *, afresh: bool = False) -> dict[int, Judgement]:
+        """Judge each class; ``afresh`` as if nothing had been given to the peer."""
         key = policy.digest, afresh and policy.depends_on_standing
         if key not in self._judged:
             peer = self._peer
@@ -92,52 +95,71 @@ class _View:
             self._judged[key] = judge(self._session, self._classes, peer, policy)
         return self._judged[key]
 
-    def given_now(self, policy: Policy, verdicts: Mapping[int, Verdict]) -> Counter[int]:
+    def reach(self, judgement: Judgement, class_id: int) -> tuple[int, int]:
+        """Return how many parts that are due, and under embargo, would go sooner or later."""
+        tally = self.tallies[class_id]
+        if judgement.allowed:
+            return tally.due, tally.embargoed
+        return self._following.get(class_id, (0, 0)) if judgement.follows else (0, 0)
+
+    def given_now(self, policy: Policy) -> Counter[int]:
         """Return how many parts of each class release would append at once."""
-        given = Counter({i: t.due for i, t in self.tallies.items() if verdicts[i].allowed})
+        judged = self.judge(policy)
+        given = Counter({i: self.reach(judged[i], i)[0] for i in self.tallies})
         if policy.depends_on_standing:
-            for class_id, count in self._limits(policy, verdicts).items():
-                some = self._first(class_id, count)
-                for member in self._families[class_id]:
-                    given[member] = some[member] if verdicts[member].allowed else 0
+            for class_id, allowance in self._limits(policy, judged).items():
+                if allowance is not None:
+                    some = self._first(class_id, allowance)
+                    family = [i for i in self._families[class_id] if judged[i].allowed]
+                    given.update({i: some[i] - given[i] for i in family})
         return given
 
-    def _limits(self, policy: Policy, verdicts: Mapping[int, Verdict]) -> dict[int, int]:
+    @cached_property
+    def _following(self) -> dict[int, tuple[int, int]]:
+        """Sections by class, due and under embargo, that wait while the peer has their header."""
+        due = func.sum(case((is_due(self._now), 1), else_=0))
+        grouped = sa.select(col(Part.class_id), due, func.count() - due)
+        query = grouped.where(*self._wait(), has_header(self._institute))
+        query = query.where(col(Part.section) != HEADER).group_by(col(Part.class_id))
+        rows = self._session.connection().execute(query)
+        return {class_id: (due, later) for class_id, due, later in rows}
+
+    def _limits(self, policy: Policy, judged: Mapping[int, Judgement]) -> dict[int, int | None]:
+        def count(class_id: int, most: int) -> int:
+            found = self._using_standing(class_id).limit(most).subquery()
+            return self._session.exec(select(func.count()).select_from(found)).one()
+
         own = {
             c.class_id: part
             for c in self._classes
-            if c.header_class_id is None and verdicts[c.class_id].allowed
-            if (part := self.facts[c.class_id]).own
+            if c.header_class_id is None and judged[c.class_id].allowed
+            if (part := self.facts[c.class_id]).own and c.class_id in self.tallies
         }
-        subject = case((uses_standing(self._institute), col(RecordRow.subject)))
-        query = self._waiting(func.count(subject.distinct())).where(col(Part.class_id).in_(own))
-        waiting = self._session.connection().execute(query).all()
-        return limits(own, dict(waiting), self._peer, policy)
+        return limits(own, count, self._peer, policy)
 
-    def _first(self, class_id: int, count: int) -> Counter[int]:
-        """Count the parts of a class's records, up to the ``count``th that uses standing up."""
-        if not count:
-            return Counter()
-        first = func.min(Part.record_seq)
-        headers = select(first).join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        headers = headers.where(*self._wait(), col(Part.class_id) == class_id)
-        nth = headers.where(uses_standing(self._institute)).group_by(col(RecordRow.subject))
-        connection = self._session.connection()
-        last = connection.execute(nth.order_by(first).offset(count - 1).limit(1)).scalar_one()
+    def _first(self, class_id: int, allowance: int) -> Counter[int]:
+        """Count the parts of a class's records, up to the last that its allowance covers."""
+        which = has_header(self._institute)
+        if allowance:
+            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
+            which = or_(which, col(Part.record_seq) <= self._session.exec(last).one())
         family = col(Part.class_id).in_(self._families[class_id])
-        query = self._waiting(func.count()).where(family, col(Part.record_seq) <= last)
-        return Counter(dict(connection.execute(query).all()))
+        query = sa.select(col(Part.class_id), func.count()).where(
+            *self._wait(), is_due(self._now), family, which
+        )
+        rows = self._session.connection().execute(query.group_by(col(Part.class_id)))
+        return Counter(dict(rows.all()))
 
-    def _waiting(self, *columns: Any) -> Select[Any]:
-        query: Select[Any] = select(Part.class_id, *columns)
-        query = query.join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        return query.where(*self._wait()).group_by(col(Part.class_id))
+    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
+        """Return the records of a class that wait and use standing up, in order."""
+        waits = (*self._wait(), is_due(self._now), col(Part.class_id) == class_id)
+        query = select(RecordRow.record_seq).join(
+            Part, col(Part.record_seq) == RecordRow.record_seq
+        )
+        return query.where(*waits, uses_standing(self._institute)).order_by(col(Part.part_id))
 
     def _wait(self) -> list[ColumnElement[bool]]:
-        released = exists().where(
-            col(Release.peer) == self._institute, col(Release.part_id) == Part.part_id
-        )
-        return [col(Part.origin) != self._institute, is_due(self._now), ~released]
+        return [col(Part.origin) != self._institute, ~is_given(self._institute)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +176,24 @@ class _Change:
 
 def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
     before, after = view.judge(policy), view.judge(other)
-    given_before, given_after = view.given_now(policy, before), view.given_now(other, after)
-    for class_id, tally in view.tallies.items():
+    given_before, given_after = view.given_now(policy), view.given_now(other)
+    for class_id in view.tallies:
         more = given_after[class_id] - given_before[class_id]
-        later = 0
-        match before[class_id].allowed, after[class_id].allowed:
-            case False, True:
-                effect, parts, later = Effect.GAINED, more, tally.due + tally.embargoed - more
-            case True, False:
-                effect, parts, later = Effect.WITHHELD, tally.due, tally.embargoed
-            case _:
-                effect, parts = Effect.GAINED if more > 0 else Effect.WITHHELD, abs(more)
+        due_before, later_before = view.reach(before[class_id], class_id)
+        due_after, later_after = view.reach(after[class_id], class_id)
+        total = due_after + later_after - due_before - later_before
+        if total > 0:
+            effect, parts, later = Effect.GAINED, more, total - more
+        elif total < 0:
+            effect, parts = Effect.WITHHELD, due_before - due_after
+            later = later_before - later_after
+        else:
+            effect, parts = Effect.GAINED if more > 0 else Effect.WITHHELD, abs(more)
+            later = 0
+        said = after[class_id]
+        verdict = said.own if said.follows and parts else said.verdict
         part = view.facts[class_id]
-        yield _Change(part, effect, parts, later, after[class_id], before[class_id])
+        yield _Change(part, effect, parts, later, verdict, before[class_id].verdict)
 
 
 def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
@@ -174,7 +201,7 @@ def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change
     before, after = view.judge(policy, afresh=True), view.judge(other, afresh=True)
     for class_id, tally in view.tallies.items():
         if before[class_id].allowed and not after[class_id].allowed:
-            verdicts = after[class_id], before[class_id]
+            verdicts = after[class_id].verdict, before[class_id].verdict
             yield _Change(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
 
 

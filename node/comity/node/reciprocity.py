@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
+from comity.node.allowance import PLENTY
 from comity.node.decisions import judge
 from comity.node.peers import facts_of
 from comity.node.policy import policy_at
@@ -23,10 +24,7 @@ from comity.policies.facts import PartFacts, Standing
 from comity.record.content import Kind
 from comity.v1 import exchange_service_pb2 as pb
 
-_PLENTY: Final = dict.fromkeys(Kind, 10**9)
-"""More than anyone gives, and little enough for a policy to multiply."""
-
-BEST: Final = Standing(received=_PLENTY, credit=_PLENTY, received_ever=_PLENTY)
+BEST: Final = Standing(received=PLENTY, credit=PLENTY, received_ever=PLENTY)
 """The standing of a peer that gave without end and was given nothing."""
 
 

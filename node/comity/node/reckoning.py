@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     delete,
+    except_,
     exists,
     func,
     insert,
@@ -25,12 +26,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from comity.node.counting import COUNT, Counted, Key, Side, crossings
+from comity.node.counting import COUNT, Counted, Key, Side, gathered_crossings
 from comity.node.standing import window_of
-from comity.node.tables import HEADER, NodeState, Part, PeerRow, RecordRow, Release, Standing
+from comity.node.tables import HEADER, Gathered, NodeState, PeerRow, RecordRow, Standing
 from comity.node.tables import StandingEntry as Entry
 
 _CHUNK: Final = 500
@@ -57,8 +57,12 @@ def reckon(session: Session, side: Side, peer: str, subjects: Iterable[str], now
 
 
 def reckon_released(session: Session, peer: str, first: int, now: int) -> None:
-    """Count what was released to a peer in offers after ``first``."""
-    new = crossings(col(Release.peer) == peer, col(Release.offer_number) > first).subquery()
+    """Count what was ``Gathered`` and is released to a peer, in offers after ``first``."""
+    connection = session.connection()
+    content = select(literal(True)).where(col(Gathered.content) > 0)
+    if connection.execute(content.limit(1)).first() is None:
+        return
+    new = gathered_crossings(first).subquery()
     known = exists().where(
         *_of(peer, "given"), col(Entry.kind) == new.c.kind, col(Entry.subject) == new.c.subject
     )
@@ -67,16 +71,16 @@ def reckon_released(session: Session, peer: str, first: int, now: int) -> None:
     query = select(*values, literal(True), func.min(new.c.offer_number)).where(~known)
     query = query.group_by(new.c.kind, new.c.subject)
     columns = ["peer", "side", "kind", "subject", "counted_time", "recent", "offer_number"]
-    session.connection().execute(insert(Entry).from_select(columns, query))
+    connection.execute(insert(Entry).from_select(columns, query))
     tally = _Tally()
     made = select(col(Entry.kind), func.count()).where(
         *_of(peer, "given"), col(Entry.offer_number) > first
     )
-    for kind, count in session.connection().execute(made.group_by(col(Entry.kind))):
+    for kind, count in connection.execute(made.group_by(col(Entry.kind))):
         tally.add(peer, kind, "pending", recent=True, count=count)
     tally.write(session)
     # a section that follows its header adds to what was released before
-    reckon(session, "given", peer, _followed(session, peer, first), now)
+    reckon(session, "given", peer, _followed(session), now)
 
 
 def reckon_receipt(session: Session, peer: str, first: int, last: int) -> None:
@@ -241,25 +245,15 @@ def _given_to(session: Session, subjects: set[str]) -> dict[str, set[str]]:
     return found
 
 
-def _followed(session: Session, peer: str, first: int) -> list[str]:
-    """Return the subjects of own records of which more was released after ``first``."""
-    header, earlier = aliased(Part), aliased(Release)
-    before = exists().where(
-        col(header.record_seq) == Part.record_seq,
-        col(header.section) == HEADER,
-        col(earlier.part_id) == header.part_id,
-        col(earlier.peer) == peer,
-        col(earlier.offer_number) <= first,
+def _followed(session: Session) -> list[str]:
+    """Return the subjects of own records of which sections, and not the header, were gathered."""
+    sections = select(col(Gathered.record_seq)).where(col(Gathered.content) > 0)
+    headers = select(col(Gathered.record_seq)).where(col(Gathered.section) == HEADER)
+    followed = except_(sections, headers).subquery()
+    query = select(col(RecordRow.subject)).where(
+        col(RecordRow.record_seq).in_(select(followed.c.record_seq))
     )
-    query = (
-        select(col(RecordRow.subject))
-        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
-        .join(Release, col(Release.part_id) == Part.part_id)
-        .where(col(Release.peer) == peer, col(Release.offer_number) > first)
-        .where(col(RecordRow.issuer) == _own_institute(session), col(Part.content) > 0, before)
-        .distinct()
-    )
-    return list(session.connection().execute(query).scalars())
+    return list(session.connection().execute(query.distinct()).scalars())
 
 
 def _own_institute(session: Session) -> str:

@@ -1,49 +1,33 @@
 """Release: applies decisions to parts, and appends what is allowed to a peer's queue.
 
-Three kinds of parts can become releasable: those stored since the peer was last considered (the
-tail), those whose embargo has ended since, and those whose class was denied and is allowed now
-(the backlog). Each is one ``INSERT … SELECT`` over classes, never a loop over records.
+Three kinds of parts can become releasable: those stored since the peer was last considered, those
+whose embargo has ended since, and those of classes that were denied and are allowed now (the
+backlog). A section of a class that is allowed while its header's is not goes to who has its header.
 
-Where the policy asks for standing, giving uses standing up, and of the records issued here only as
-many are released at once as ``allowance`` says; where less was used up than it reckons with,
-because sections stayed here, release runs again.
+Where the policy asks for standing, giving uses standing up. The classes that it limits come first,
+in the order in which ``allowance`` reckoned with them, and of each as many records as it says;
+where less was used up than it reckoned with, release runs again.
 
 Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
-everything allowed is appended in the end (2); offer numbers have no gaps; what was appended stays.
+everything allowed is appended in the end (2); what was appended stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Select,
-    case,
-    exists,
-    func,
-    insert,
-    literal,
-    or_,
-    update,
-)
+from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.allowance import limits, uses_standing
-from comity.node.decisions import decide_classes, stamp
+from comity.node.decisions import Backlog, decide_classes, stamp
 from comity.node.peers import facts_of
-from comity.node.reckoning import move_window, reckon_released, window_has_moved
+from comity.node.queue import Queue
+from comity.node.reckoning import move_window, window_has_moved
 from comity.node.rows import last_number
-from comity.node.tables import (
-    Decision,
-    HandlingClass,
-    Part,
-    PeerRow,
-    RecordRow,
-    Release,
-)
+from comity.node.tables import Decision, HandlingClass, NodeState, Part, PeerRow, RecordRow
+from comity.node.tally import has_header, is_given
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
 
@@ -55,16 +39,7 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     move_window(session, row.institute, now)
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
-    queue = _Queue(session, row, now)
-    limited = queue.limits(peer, policy) if policy.depends_on_standing else {}
-    held_back = queue.with_sections(limited)
-    queue.append(~col(Part.class_id).in_(held_back))
-    for class_id, count in limited.items():
-        queue.append_first(class_id, count)
-    queue.close(held_back)
-    if limited and queue.appended:
-        row.decided = ""
-    return queue.appended
+    return _Run(session, row, now).append_all(peer, policy)
 
 
 def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
@@ -79,48 +54,82 @@ def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
     return session.exec(select(Part.part_id).where(ended).limit(1)).first() is not None
 
 
-class _Queue:
-    """One peer's queue while it is being appended to."""
+class _Run:
+    """One run of release for one peer."""
 
     def __init__(self, session: Session, row: PeerRow, now: int) -> None:
-        self._session, self._row, self._now = session, row, now
-        self._first = row.offered
-        waiting = select(Decision.class_id).where(
-            col(Decision.peer) == row.institute, col(Decision.allowed), col(Decision.backlog)
-        )
-        self._backlog = set(session.exec(waiting))
-        # one walk over all parts is quicker than a walk for each of many classes, and in order
-        self._many = 4 * len(self._backlog) > last_number(session, HandlingClass.class_id)
+        self._session, self._row = session, row
+        self._queue = Queue(session, row, now)
 
-    @property
-    def appended(self) -> int:
-        return self._row.offered - self._first
+    def append_all(self, peer: PeerFacts, policy: Policy) -> int:
+        """Append all that may go; return how many parts that were."""
+        limited = self._limited(peer, policy) if policy.depends_on_standing else {}
+        for class_id, allowance in limited.items():
+            self._append_first(class_id, allowance)
+        others = col(Decision.class_id).not_in(self._with_sections(limited))
+        self._queue.append(col(Decision.allowed) & others)
+        held_back = {class_id for class_id, some in limited.items() if some is not None}
+        held_sections = self._with_sections(held_back) - held_back
+        allowed_held = col(Decision.allowed) & col(Decision.class_id).in_(held_sections)
+        follows = or_(col(Decision.follows), allowed_held)
+        self._append_following(follows)
+        self._keep_backlog(held_back, follows)
+        self._queue.close()
+        if held_back and self._queue.appended:
+            self._row.decided = ""
+        return self._queue.appended
 
-    def append(self, *which: ColumnElement[bool]) -> None:
-        """Append the candidates of all sources that meet ``which``."""
-        for source in self._sources():
-            self._insert(source, *which)
+    def _limited(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
+        """Return the classes that standing limits, in order, and how many records of each go."""
 
-    def append_first(self, class_id: int, count: int) -> None:
-        """Append the records of a class, up to the ``count``th that uses standing up."""
-        if not count:
+        def count(class_id: int, most: int) -> int:
+            found = self._using_standing(class_id).limit(most).subquery()
+            query = select(func.count()).select_from(found)
+            return self._session.exec(query).one()
+
+        return limits(self._own_headers(), count, peer, policy)
+
+    def _append_first(self, class_id: int, allowance: int | None) -> None:
+        """Append the records of a class, up to the last that its allowance covers."""
+        if allowance == 0:
             return
-        first = func.min(Part.record_seq)
-        counting = self._headers([class_id], first).where(uses_standing(self._row.institute))
-        nth = counting.group_by(col(RecordRow.subject)).order_by(first).offset(count - 1).limit(1)
-        last = self._session.connection().execute(nth).scalar_one()
-        classes = col(Part.class_id).in_(self.with_sections([class_id]))
-        self.append(classes, col(Part.record_seq) <= last)
+        family = self._with_sections([class_id])
+        which = [col(Part.class_id).in_(family), ~is_given(self._row.institute)]
+        if allowance is not None:
+            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
+            which.append(col(Part.record_seq) <= self._session.exec(last).one())
+        decided = col(Decision.allowed) & col(Decision.class_id).in_(family)
+        self._queue.append(decided, *which, among=family)
 
-    def limits(self, peer: PeerFacts, policy: Policy) -> dict[int, int]:
-        """Return how many may be released of the classes that standing limits."""
-        headers = self._own_headers()
-        subject = case((uses_standing(self._row.institute), col(RecordRow.subject)))
-        query = self._headers(headers, col(Part.class_id), func.count(subject.distinct()))
-        counts = self._session.connection().execute(query.group_by(col(Part.class_id)))
-        return limits(headers, dict(counts.all()), peer, policy)
+    def _append_following(self, follows: ColumnElement[bool]) -> None:
+        """Append sections that go only to who has their header, where the peer has it."""
+        query = select(Decision.class_id).where(Decision.peer == self._row.institute, follows)
+        among = set(self._session.exec(query))
+        if among:
+            # those without the header wait for a new decision, and are not looked at until then
+            which = (has_header(self._row.institute), ~is_given(self._row.institute))
+            self._queue.append(follows, *which, least=Backlog.SOME, among=among)
 
-    def with_sections(self, headers: Iterable[int]) -> set[int]:
+    def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
+        held = col(Decision.class_id).in_(held_back)
+        for which, backlog in (
+            (held, Backlog.SOME),
+            (follows, Backlog.HEADERLESS),
+            (col(Decision.allowed) & ~held & ~follows, Backlog.NONE),
+        ):
+            of_peer = col(Decision.peer) == self._row.institute
+            change = update(Decision).where(of_peer, col(Decision.backlog) != backlog, which)
+            self._session.connection().execute(change.values(backlog=backlog))
+
+    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
+        """Return the records of a class that wait and use standing up, in order."""
+        query = select(RecordRow.record_seq).join(
+            Part, col(Part.record_seq) == RecordRow.record_seq
+        )
+        waits = (*self._queue.waits(class_id), uses_standing(self._row.institute))
+        return query.where(*waits).order_by(col(Part.part_id))
+
+    def _with_sections(self, headers: Iterable[int]) -> set[int]:
         """Return classes of headers together with those of their sections."""
         wanted = set(headers)
         if not wanted:
@@ -128,84 +137,16 @@ class _Queue:
         query = select(HandlingClass.class_id).where(col(HandlingClass.header_class_id).in_(wanted))
         return wanted | set(self._session.exec(query))
 
-    def close(self, held_back: set[int]) -> None:
-        """Note what has been considered, and count what was given."""
-        row = self._row
-        row.considered_part = last_number(self._session, Part.part_id)
-        # may go back with the clock: embargoes are then looked at again, and none is missed
-        row.considered_time = self._now
-        self._session.add(row)
-        done = update(Decision).where(col(Decision.peer) == row.institute, col(Decision.allowed))
-        connection = self._session.connection()
-        connection.execute(
-            done.values(backlog=False).where(
-                col(Decision.backlog), ~col(Decision.class_id).in_(held_back)
-            )
-        )
-        if held_back:
-            connection.execute(
-                done.values(backlog=True).where(col(Decision.class_id).in_(held_back))
-            )
-        self._session.flush()
-        if self.appended:
-            reckon_released(self._session, row.institute, self._first, self._now)
-
     def _own_headers(self) -> dict[int, PartFacts]:
-        """Return the allowed classes of headers of this institute's own records."""
+        """Return the allowed classes of headers of this institute's records that may wait."""
+        own = select(NodeState.institute).scalar_subquery()
         query = (
             select(HandlingClass)
             .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
             .where(Decision.peer == self._row.institute, col(Decision.allowed))
-            .where(col(HandlingClass.header_class_id).is_(None))
+            .where(col(HandlingClass.header_class_id).is_(None), HandlingClass.issuer == own)
+            .where(self._queue.has_waiting())
         )
-        facts = ((c.class_id, c.facts.encode()) for c in self._session.exec(query))
-        headers = {class_id: PartFacts.from_json(data) for class_id, data in facts}
-        return {class_id: part for class_id, part in headers.items() if part.own}
-
-    def _sources(self) -> list[ColumnElement[bool]]:
-        row = self._row
-        sources = [col(Part.part_id) > row.considered_part]
-        if self._many:
-            sources.append(col(Decision.backlog).is_(True))
-        elif self._backlog:
-            sources.append(col(Part.class_id).in_(self._backlog))
-        sources.append(col(Part.embargo_time).between(row.considered_time + 1, self._now))
-        return sources
-
-    def _candidate(self) -> list[ColumnElement[bool]]:
-        # by the decision's peer, so that it is asked only of parts that are allowed
-        released = exists().where(
-            col(Release.peer) == Decision.peer, col(Release.part_id) == Part.part_id
-        )
-        due = or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= self._now)
-        return [due, col(Part.origin) != self._row.institute, ~released]
-
-    def _headers(self, class_ids: Iterable[int], *columns: Any) -> Select[Any]:
-        query = self._joined(*columns).join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        return query.where(or_(*self._sources()), col(Part.class_id).in_(list(class_ids)))
-
-    def _joined(self, *columns: Any) -> Select[Any]:
-        query: Select[Any] = select(*columns).select_from(Part)
-        # the sum keeps SQLite from walking the parts class by class: a source is the way in
-        decided = (col(Decision.peer) == self._row.institute) & (
-            col(Decision.class_id) == col(Part.class_id) + 0
-        )
-        return query.join(Decision, decided).where(col(Decision.allowed), *self._candidate())
-
-    def _insert(self, *which: ColumnElement[bool]) -> None:
-        row_number = func.row_number().over(order_by=col(Part.part_id))
-        number = literal(self._row.offered, BigInteger) + row_number
-        query = self._joined(
-            literal(self._row.institute),
-            number,
-            col(Part.part_id),
-            col(Decision.ruling_id),
-            literal(self._now),
-        ).where(*which)
-        columns = ["peer", "offer_number", "part_id", "ruling_id", "release_time"]
-        statement = insert(Release).from_select(columns, query.order_by(col(Part.part_id)))
-        # psycopg's count is otherwise gone once the statement is done
-        done = self._session.connection().execute(
-            statement, execution_options={"preserve_rowcount": True}
-        )
-        self._row.offered += done.rowcount
+        return {
+            c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._session.exec(query)
+        }

@@ -240,9 +240,11 @@ class Decision(SQLModel, table=True):
     peer: str = Field(max_length=253, primary_key=True)
     class_id: int = Field(primary_key=True, foreign_key="handling_class.class_id")
     allowed: bool
+    follows: bool
+    """Of sections that are allowed while their header is not: they go to who has the header."""
     ruling_id: int = Field(foreign_key="ruling.ruling_id")
-    backlog: bool
-    """Whether parts that were considered already may still wait for this decision."""
+    backlog: int
+    """Which of the parts that were considered may still wait; see ``decisions.Backlog``."""
 
 
 class Release(SQLModel, table=True):
@@ -255,6 +257,22 @@ class Release(SQLModel, table=True):
     part_id: int = Field(sa_type=BigInteger, foreign_key="part.part_id")
     ruling_id: int = Field(foreign_key="ruling.ruling_id")
     release_time: int = Field(sa_type=BigInteger)
+
+
+class Gathered(SQLModel, table=True):
+    """A part on its way into the queue of one peer; there is none between transactions."""
+
+    __tablename__ = "gathered"
+    number: int = Field(
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    """Counts the offers of one run of release, from 1."""
+    part_id: int = Field(sa_type=BigInteger)
+    ruling_id: int
+    record_seq: int = Field(sa_type=BigInteger)
+    section: int
+    content: int
+    """As in ``Part``, and 0 where another institute issued the record."""
 
 
 class ReceiptRow(SQLModel, table=True):

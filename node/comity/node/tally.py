@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, func, or_
+from sqlalchemy import ColumnElement, case, exists, func, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from comity.node.tables import Part, Release
+from comity.node.tables import HEADER, Part, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +50,21 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
 
 def is_due(now: int) -> ColumnElement[bool]:
     """Return whether a ``Part`` is under no embargo at a time."""
-    return or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= now)
+    # not an OR, which SQLite would answer by a walk along the embargoes
+    return func.coalesce(Part.embargo_time, 0) <= now
+
+
+def has_header(peer: str) -> ColumnElement[bool]:
+    """Return whether a peer has the header of a ``Part``: given, or where this node has it from."""
+    header = aliased(Part)
+    given = exists().where(col(Release.part_id) == header.part_id, col(Release.peer) == peer)
+    return exists().where(
+        col(header.record_seq) == Part.record_seq,
+        col(header.section) == HEADER,
+        or_(col(header.origin) == peer, given),
+    )
+
+
+def is_given(peer: str) -> ColumnElement[bool]:
+    """Return whether a ``Part`` has been released to a peer."""
+    return exists().where(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
