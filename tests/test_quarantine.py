@@ -10,12 +10,15 @@ import pytest
 from sqlmodel import select
 
 from comity.node import quarantine as limits
+from comity.node.audit import list_quarantine
 from comity.node.node import Node
 from comity.node.outbox import next_batch
+from comity.node.status import node_status
 from comity.node.tables import Quarantine, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 from comity.record.wire import record_to_proto
+from comity.v1 import audit_service_pb2
 from comity.v1 import exchange_service_pb2 as pb
 from tests.network import card, make_home
 
@@ -49,6 +52,20 @@ def held(node: Node) -> list[str]:
         return list(session.exec(select(RecordRow.record_id)))
 
 
+def counted(node: Node) -> tuple[int, int]:
+    """Return how many records an operator is told were refused, and how many wait."""
+    with node.store.read() as session:
+        peers = node_status(session, node.institute).peers
+    return sum(peer.quarantined for peer in peers), sum(peer.waiting for peer in peers)
+
+
+def quarantined(node: Node) -> list[audit_service_pb2.QuarantinedRecord]:
+    """Return what an auditor is shown."""
+    request = audit_service_pb2.ListQuarantineRequest()
+    with node.store.read() as session:
+        return list(list_quarantine(session, request, node.clock()).records)
+
+
 def refused(node: Node) -> list[Quarantine]:
     with node.store.read() as session:
         return list(session.exec(select(Quarantine)))
@@ -66,9 +83,13 @@ def test_a_relayed_record_of_an_unknown_institute_is_taken_once_that_institute_i
         (record.record_id, "UNKNOWN_KEY")
     ]
     assert held(jp) == []
+    assert counted(jp) == (0, 1)
+    [listed] = quarantined(jp)
+    assert (listed.record_id, listed.waiting) == (record.record_id, True)
     jp.add_peer(uk.bundle)
     assert held(jp) == [record.record_id]
     assert refused(jp) == []
+    assert counted(jp) == (0, 0)
 
 
 def test_a_flood_of_bad_records_keeps_only_the_newest(
@@ -85,4 +106,5 @@ def test_a_flood_of_bad_records_keeps_only_the_newest(
     taken = ca.inbox.take(uk.institute, batch)
     assert (taken.new, taken.rejected) == (0, 12)
     assert len(refused(ca)) == 5
+    assert counted(ca) == (5, 0)
     assert held(ca) == []

@@ -127,6 +127,7 @@ def test_metrics_count_what_there_is_and_name_nobody(tmp_path: Path) -> None:
                 "comity_checkpoint_leaves 1.0",
                 'comity_peers{status="member"} 1.0',
                 "comity_quarantined_records 0.0",
+                "comity_waiting_records 0.0",
             ):
                 assert line in lines
             assert "ca.aisi" not in body.decode()

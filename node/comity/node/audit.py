@@ -109,6 +109,7 @@ def list_quarantine(
             message=row.message,
             quarantine_time=to_timestamp(row.quarantine_time),
             count=row.count,
+            waiting=row.record is not None,
         )
         for row in rows[:size]
     ]

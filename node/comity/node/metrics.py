@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import Session, col
 
 from comity.node.node import Node
+from comity.node.quarantine import is_waiting
 from comity.node.rows import last_number
 from comity.node.tables import PeerRow, Quarantine, RecordRow
 from comity.node.tlog.tables import Alarm, Checkpoint, Cosignature, WitnessedLog
@@ -49,8 +50,10 @@ def _totals(session: Session) -> Iterator[Metric]:
     yield GaugeMetricFamily("comity_records", "Records held", records)
     pending = sa.func.coalesce(sa.func.sum(col(PeerRow.offered) - col(PeerRow.receipted)), 0)
     yield _one(session, "comity_pending_offers", "Parts released and not signed for", pending)
-    refused = sa.func.count(col(Quarantine.record_id))
+    refused = sa.func.count(col(Quarantine.record_id)).filter(~is_waiting())
     yield _one(session, "comity_quarantined_records", "Records refused from peers", refused)
+    waiting = sa.func.count(col(Quarantine.record_id)).filter(is_waiting())
+    yield _one(session, "comity_waiting_records", "Records that wait for a trust bundle", waiting)
 
 
 def _log(session: Session) -> Iterator[Metric]:

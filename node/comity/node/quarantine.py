@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
 from comity.node.reckoning import reckon
@@ -62,10 +62,14 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
         reckon(session, "rejected", peer, gone | named, now)
 
 
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition that a record waits for a trust bundle that lists its key."""
+    return col(Quarantine.record).is_not(None)
+
+
 def waiting_records(session: Session) -> list[tuple[str, str]]:
     """Return (peer, record id) of the records that are kept because their key was unknown."""
-    query = select(Quarantine.peer, Quarantine.record_id)
-    query = query.where(col(Quarantine.record).is_not(None))
+    query = select(Quarantine.peer, Quarantine.record_id).where(is_waiting())
     return list(session.exec(query.order_by(col(Quarantine.quarantine_time))))
 
 

@@ -14,6 +14,7 @@ from comity.node.alarm import list_alarms
 from comity.node.clock import to_timestamp
 from comity.node.peers import bundle_of, pinned_peers
 from comity.node.policy import policy_in_force
+from comity.node.quarantine import is_waiting
 from comity.node.roots import newest_version
 from comity.node.rows import last_number
 from comity.node.tables import PeerRow, Quarantine, RecordRow
@@ -39,7 +40,7 @@ def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
 def peer_status(session: Session, row: PeerRow) -> pb.Peer:
     """Return what is known of a peer and how far both directions are."""
     received = select(func.count()).where(RecordRow.issuer == row.institute)
-    refused = select(func.count()).where(Quarantine.peer == row.institute)
+    kept_apart = select(func.count()).where(Quarantine.peer == row.institute)
     bundle = bundle_of(row)
     return pb.Peer(
         institute=row.institute,
@@ -53,7 +54,8 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
         released=row.offered,
         receipted=row.receipted,
         received=session.exec(received).one(),
-        quarantined=session.exec(refused).one(),
+        quarantined=session.exec(kept_apart.where(~is_waiting())).one(),
+        waiting=session.exec(kept_apart.where(is_waiting())).one(),
         contact_time=to_timestamp(row.contact_time) if row.contact_time else None,
         last_error=row.last_error,
         root_version=newest_version(session, row.institute),

@@ -61,6 +61,7 @@ class Peer(_message.Message):
     CLEARANCES_FIELD_NUMBER: _builtins.int
     ROOT_VERSION_FIELD_NUMBER: _builtins.int
     ALARMS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Institute id."""
     address: _builtins.str
@@ -76,11 +77,13 @@ class Peer(_message.Message):
     received: _builtins.int
     """Records stored that it issued."""
     quarantined: _builtins.int
-    """Records refused from it."""
+    """Records refused from it, those that wait not counted."""
     last_error: _builtins.str
     """Why the last attempt to pull from it failed; empty if it did not."""
     root_version: _builtins.int
     """Version of its root that is held; 0 where it was pinned without one."""
+    waiting: _builtins.int
+    """Records from it that wait for the trust bundle of who issued them."""
     @_builtins.property
     def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Its names by BCP 47 language tag."""
@@ -124,10 +127,11 @@ class Peer(_message.Message):
         clearances: _abc.Iterable[_builtins.str] | None = ...,
         root_version: _builtins.int = ...,
         alarms: _abc.Iterable[_builtins.str] | None = ...,
+        waiting: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alarms", b"alarms", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "root_version", b"root_version", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alarms", b"alarms", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "root_version", b"root_version", "status", b"status", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from comity.v1 import record_pb2 as comity_dot_v1_dot_record__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/audit_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n\x07Release\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x0f\n\x07section\x18\x03 \x01(\t\x12\x11\n\tis_header\x18\x04 \x01(\x08\x12\x14\n\x0coffer_number\x18\x05 \x01(\x04\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rpolicy_digest\x18\x07 \x01(\t\x12\r\n\x05rules\x18\x08 \x03(\t\x12\x30\n\x0creceipt_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x13ListReleasesRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x14ListReleasesResponse\x12$\n\x08releases\x18\x01 \x03(\x0b\x32\x12.comity.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\rStoredReceipt\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12%\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x30\n\x0creceipt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x13ListReceiptsRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x14ListReceiptsResponse\x12*\n\x08receipts\x18\x01 \x03(\x0b\x32\x18.comity.v1.StoredReceipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x99\x01\n\x11QuarantinedRecord\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x33\n\x0fquarantine_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"L\n\x15ListQuarantineRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x16ListQuarantineResponse\x12-\n\x07records\x18\x01 \x03(\x0b\x32\x1c.comity.v1.QuarantinedRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetCheckpointRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x04\"@\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63onsistency\x18\x02 \x03(\x0c\" \n\x0fGetTilesRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"!\n\x10GetTilesResponse\x12\r\n\x05tiles\x18\x01 \x03(\x0c\"-\n\x18GetInclusionProofRequest\x12\x11\n\trecord_id\x18\x01 \x01(\t\"*\n\x19GetInclusionProofResponse\x12\r\n\x05proof\x18\x01 \x01(\x0c\"\x1a\n\x18ListWitnessedLogsRequest\"y\n\x0cWitnessedLog\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\x12\x32\n\x0ewitnessed_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06halted\x18\x04 \x01(\t\"B\n\x19ListWitnessedLogsResponse\x12%\n\x04logs\x18\x01 \x03(\x0b\x32\x17.comity.v1.WitnessedLog\"*\n\x15ListSplitViewsRequest\x12\x11\n\tinstitute\x18\x01 \x01(\t\"`\n\tSplitView\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\x12.\n\nfound_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x16ListSplitViewsResponse\x12)\n\x0bsplit_views\x18\x01 \x03(\x0b\x32\x14.comity.v1.SplitView2\xb7\x05\n\x0c\x41uditService\x12O\n\x0cListReleases\x12\x1e.comity.v1.ListReleasesRequest\x1a\x1f.comity.v1.ListReleasesResponse\x12O\n\x0cListReceipts\x12\x1e.comity.v1.ListReceiptsRequest\x1a\x1f.comity.v1.ListReceiptsResponse\x12U\n\x0eListQuarantine\x12 .comity.v1.ListQuarantineRequest\x1a!.comity.v1.ListQuarantineResponse\x12R\n\rGetCheckpoint\x12\x1f.comity.v1.GetCheckpointRequest\x1a .comity.v1.GetCheckpointResponse\x12\x43\n\x08GetTiles\x12\x1a.comity.v1.GetTilesRequest\x1a\x1b.comity.v1.GetTilesResponse\x12^\n\x11GetInclusionProof\x12#.comity.v1.GetInclusionProofRequest\x1a$.comity.v1.GetInclusionProofResponse\x12^\n\x11ListWitnessedLogs\x12#.comity.v1.ListWitnessedLogsRequest\x1a$.comity.v1.ListWitnessedLogsResponse\x12U\n\x0eListSplitViews\x12 .comity.v1.ListSplitViewsRequest\x1a!.comity.v1.ListSplitViewsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/audit_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n\x07Release\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x0f\n\x07section\x18\x03 \x01(\t\x12\x11\n\tis_header\x18\x04 \x01(\x08\x12\x14\n\x0coffer_number\x18\x05 \x01(\x04\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rpolicy_digest\x18\x07 \x01(\t\x12\r\n\x05rules\x18\x08 \x03(\t\x12\x30\n\x0creceipt_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x13ListReleasesRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"U\n\x14ListReleasesResponse\x12$\n\x08releases\x18\x01 \x03(\x0b\x32\x12.comity.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\rStoredReceipt\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12%\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x30\n\x0creceipt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x13ListReceiptsRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x14ListReceiptsResponse\x12*\n\x08receipts\x18\x01 \x03(\x0b\x32\x18.comity.v1.StoredReceipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x11QuarantinedRecord\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x33\n\x0fquarantine_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\x12\x0f\n\x07waiting\x18\x07 \x01(\x08\"L\n\x15ListQuarantineRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x16ListQuarantineResponse\x12-\n\x07records\x18\x01 \x03(\x0b\x32\x1c.comity.v1.QuarantinedRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetCheckpointRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x04\"@\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63onsistency\x18\x02 \x03(\x0c\" \n\x0fGetTilesRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"!\n\x10GetTilesResponse\x12\r\n\x05tiles\x18\x01 \x03(\x0c\"-\n\x18GetInclusionProofRequest\x12\x11\n\trecord_id\x18\x01 \x01(\t\"*\n\x19GetInclusionProofResponse\x12\r\n\x05proof\x18\x01 \x01(\x0c\"\x1a\n\x18ListWitnessedLogsRequest\"y\n\x0cWitnessedLog\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\x12\x32\n\x0ewitnessed_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06halted\x18\x04 \x01(\t\"B\n\x19ListWitnessedLogsResponse\x12%\n\x04logs\x18\x01 \x03(\x0b\x32\x17.comity.v1.WitnessedLog\"*\n\x15ListSplitViewsRequest\x12\x11\n\tinstitute\x18\x01 \x01(\t\"`\n\tSplitView\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\x12.\n\nfound_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x16ListSplitViewsResponse\x12)\n\x0bsplit_views\x18\x01 \x03(\x0b\x32\x14.comity.v1.SplitView2\xb7\x05\n\x0c\x41uditService\x12O\n\x0cListReleases\x12\x1e.comity.v1.ListReleasesRequest\x1a\x1f.comity.v1.ListReleasesResponse\x12O\n\x0cListReceipts\x12\x1e.comity.v1.ListReceiptsRequest\x1a\x1f.comity.v1.ListReceiptsResponse\x12U\n\x0eListQuarantine\x12 .comity.v1.ListQuarantineRequest\x1a!.comity.v1.ListQuarantineResponse\x12R\n\rGetCheckpoint\x12\x1f.comity.v1.GetCheckpointRequest\x1a .comity.v1.GetCheckpointResponse\x12\x43\n\x08GetTiles\x12\x1a.comity.v1.GetTilesRequest\x1a\x1b.comity.v1.GetTilesResponse\x12^\n\x11GetInclusionProof\x12#.comity.v1.GetInclusionProofRequest\x1a$.comity.v1.GetInclusionProofResponse\x12^\n\x11ListWitnessedLogs\x12#.comity.v1.ListWitnessedLogsRequest\x1a$.comity.v1.ListWitnessedLogsResponse\x12U\n\x0eListSplitViews\x12 .comity.v1.ListSplitViewsRequest\x1a!.comity.v1.ListSplitViewsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,35 +46,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRECEIPTSRESPONSE']._serialized_start=720
   _globals['_LISTRECEIPTSRESPONSE']._serialized_end=811
   _globals['_QUARANTINEDRECORD']._serialized_start=814
-  _globals['_QUARANTINEDRECORD']._serialized_end=967
-  _globals['_LISTQUARANTINEREQUEST']._serialized_start=969
-  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1045
-  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1047
-  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1143
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1145
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1185
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1187
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1251
-  _globals['_GETTILESREQUEST']._serialized_start=1253
-  _globals['_GETTILESREQUEST']._serialized_end=1285
-  _globals['_GETTILESRESPONSE']._serialized_start=1287
-  _globals['_GETTILESRESPONSE']._serialized_end=1320
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1322
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1367
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1369
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1411
-  _globals['_LISTWITNESSEDLOGSREQUEST']._serialized_start=1413
-  _globals['_LISTWITNESSEDLOGSREQUEST']._serialized_end=1439
-  _globals['_WITNESSEDLOG']._serialized_start=1441
-  _globals['_WITNESSEDLOG']._serialized_end=1562
-  _globals['_LISTWITNESSEDLOGSRESPONSE']._serialized_start=1564
-  _globals['_LISTWITNESSEDLOGSRESPONSE']._serialized_end=1630
-  _globals['_LISTSPLITVIEWSREQUEST']._serialized_start=1632
-  _globals['_LISTSPLITVIEWSREQUEST']._serialized_end=1674
-  _globals['_SPLITVIEW']._serialized_start=1676
-  _globals['_SPLITVIEW']._serialized_end=1772
-  _globals['_LISTSPLITVIEWSRESPONSE']._serialized_start=1774
-  _globals['_LISTSPLITVIEWSRESPONSE']._serialized_end=1841
-  _globals['_AUDITSERVICE']._serialized_start=1844
-  _globals['_AUDITSERVICE']._serialized_end=2539
+  _globals['_QUARANTINEDRECORD']._serialized_end=984
+  _globals['_LISTQUARANTINEREQUEST']._serialized_start=986
+  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1062
+  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1064
+  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1160
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1162
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1202
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1204
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1268
+  _globals['_GETTILESREQUEST']._serialized_start=1270
+  _globals['_GETTILESREQUEST']._serialized_end=1302
+  _globals['_GETTILESRESPONSE']._serialized_start=1304
+  _globals['_GETTILESRESPONSE']._serialized_end=1337
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1339
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1384
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1386
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1428
+  _globals['_LISTWITNESSEDLOGSREQUEST']._serialized_start=1430
+  _globals['_LISTWITNESSEDLOGSREQUEST']._serialized_end=1456
+  _globals['_WITNESSEDLOG']._serialized_start=1458
+  _globals['_WITNESSEDLOG']._serialized_end=1579
+  _globals['_LISTWITNESSEDLOGSRESPONSE']._serialized_start=1581
+  _globals['_LISTWITNESSEDLOGSRESPONSE']._serialized_end=1647
+  _globals['_LISTSPLITVIEWSREQUEST']._serialized_start=1649
+  _globals['_LISTSPLITVIEWSREQUEST']._serialized_end=1691
+  _globals['_SPLITVIEW']._serialized_start=1693
+  _globals['_SPLITVIEW']._serialized_end=1789
+  _globals['_LISTSPLITVIEWSRESPONSE']._serialized_start=1791
+  _globals['_LISTSPLITVIEWSRESPONSE']._serialized_end=1858
+  _globals['_AUDITSERVICE']._serialized_start=1861
+  _globals['_AUDITSERVICE']._serialized_end=2556
 # @@protoc_insertion_point(module_scope)

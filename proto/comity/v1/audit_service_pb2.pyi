@@ -246,6 +246,7 @@ class QuarantinedRecord(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     QUARANTINE_TIME_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     peer: _builtins.str
     """The peer that offered it."""
     record_id: _builtins.str
@@ -256,6 +257,8 @@ class QuarantinedRecord(_message.Message):
     """The same in words, with the field and the limit."""
     count: _builtins.int
     """How often it was refused."""
+    waiting: _builtins.bool
+    """Whether it is kept, and taken as soon as a trust bundle that lists its key is pinned."""
     @_builtins.property
     def quarantine_time(self) -> _timestamp_pb2.Timestamp:
         """When it was refused last."""
@@ -269,10 +272,11 @@ class QuarantinedRecord(_message.Message):
         message: _builtins.str = ...,
         quarantine_time: _timestamp_pb2.Timestamp | None = ...,
         count: _builtins.int = ...,
+        waiting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine_time", b"quarantine_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "message", b"message", "peer", b"peer", "quarantine_time", b"quarantine_time", "reason", b"reason", "record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "message", b"message", "peer", b"peer", "quarantine_time", b"quarantine_time", "reason", b"reason", "record_id", b"record_id", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

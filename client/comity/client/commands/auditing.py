@@ -96,21 +96,25 @@ def quarantine(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was refused from peers, and why. For auditors."""
+    """Tell what was not taken from peers, and why. For auditors.
+
+    What waits for a bundle is taken as soon as one that lists its key is pinned.
+    """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.quarantine(peer), maximum))
     if as_json:
-        terminal.print_json({"quarantine": [message_value(refused) for refused in found]})
+        terminal.print_json({"quarantine": [message_value(apart) for apart in found]})
         return
-    rows = terminal.table("refused", "peer", "record", "times", "reason", "message")
-    for refused in found:
+    rows = terminal.table("last", "peer", "record", "times", "state", "reason", "message")
+    for apart in found:
         rows.add_row(
-            _time(refused, "quarantine_time"),
-            text(refused.peer),
-            text(refused.record_id[:SHORT_ID_CHARS]),
-            str(refused.count),
-            text(refused.reason),
-            text(refused.message),
+            _time(apart, "quarantine_time"),
+            text(apart.peer),
+            text(apart.record_id[:SHORT_ID_CHARS]),
+            str(apart.count),
+            "waits for a bundle" if apart.waiting else "refused",
+            text(apart.reason),
+            text(apart.message),
         )
     terminal.print_table(rows)
 
@@ -154,10 +158,11 @@ def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
         told = f"{alarm.reason}: {alarm.institute}: {alarm.message}"
         since = f"since {_time(alarm, 'first_time')}, {alarm.count} times"
         terminal.err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
-    columns = ("peer", "status", "released", "receipted", "received", "refused", "contact", "error")
-    rows = terminal.table(*columns)
+    columns = ("released", "receipted", "received", "refused", "waiting")
+    rows = terminal.table("peer", "status", *columns, "contact", "error")
     for peer in answer.peers:
-        counts = (peer.released, peer.receipted, peer.received, peer.quarantined)
+        received = (peer.received, peer.quarantined, peer.waiting)
+        counts = (peer.released, peer.receipted, *received)
         rows.add_row(
             text(peer.institute),
             text(peer.status),

@@ -121,11 +121,12 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(peers)
         return
-    grid = table("institute", "status", "address", "signed for", "received", "refused", "contact")
+    counted = ("received", "refused", "waiting")
+    grid = table("institute", "status", "address", "signed for", *counted, "contact")
     for peer in peers:
         signed = f"{peer['receipted']}/{peer['released']}"
-        counts = (signed, str(peer["received"]), str(peer["quarantined"]))
-        cells = (peer["institute"], peer["status"], peer["address"], *counts)
+        counts = (str(peer[name]) for name in ("received", "quarantined", "waiting"))
+        cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid)
     for peer in peers:
@@ -179,7 +180,7 @@ def set_(
     context: typer.Context,
     institute: Institute,
     status: Annotated[
-        PeerStatus | None, typer.Option(help="probation, member or suspended.")
+        PeerStatus | None, typer.Option(metavar="STATUS", help="probation, member or suspended.")
     ] = None,
     purposes: _Purposes = None,
     groups: _Groups = None,
@@ -312,6 +313,7 @@ def peer_value(peer: pb.Peer) -> dict[str, Any]:
         "receipted": peer.receipted,
         "received": peer.received,
         "quarantined": peer.quarantined,
+        "waiting": peer.waiting,
         "rootVersion": peer.root_version,
         "alarms": list(peer.alarms),
         "contactTime": None if contact is None else format_time(contact),
