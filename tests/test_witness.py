@@ -298,14 +298,20 @@ def test_a_log_that_shows_anothers_checkpoint_gets_no_cosignature(three: list[In
     assert take_shown(uk.node, CA, 0, history(ca).note(3).to_bytes(), [])[1]
 
 
-def test_a_checkpoint_that_carries_our_cosignature_is_not_cosigned_over_and_over(
-    three: list[Institute],
-) -> None:
-    uk, log = three[0], history(three[1])
-    lines = take(uk, log, 8)
-    note = Note(log.note(8).text, (*log.note(8).signatures, *lines)).to_bytes()
-    assert take_shown(uk.node, CA, 8, note, [])[1]
-    assert take_shown(uk.node, CA, 8, note, [])[1] == []
+def test_witnesses_do_not_rouse_each_other(three: list[Institute], clock: HandClock) -> None:
+    uk, ca, fr = three
+    log, theirs = history(ca), fr.node.own.witness_signers()[0]
+    note = log.note(8)
+    ours = take(uk, log, 8)
+    first = cosign(note.text, theirs, clock.time)
+    clock.turn(60)
+    for line in (first, cosign(note.text, theirs, clock.time)):
+        with_both = Note(note.text, (*note.signatures, *ours, line)).to_bytes()
+        commits = uk.node.store.commits()
+        assert take_shown(uk.node, CA, 8, with_both, [])[1] == []
+        assert uk.node.store.commits() == commits
+    without_ours = Note(note.text, (*note.signatures, first)).to_bytes()
+    assert take_shown(uk.node, CA, 8, without_ours, [])[1]
 
 
 def test_of_two_contradictory_checkpoints_at_once_only_one_is_cosigned(
