@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, col, select
@@ -85,6 +86,28 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"notes\.txt: file is not a database"):
         store.upgrade()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "revision identified by '9999'"),
+        ("DROP TABLE lease", "expected a table lease, got none"),
+        ("ALTER TABLE lease RENAME COLUMN holder TO owner", r"expected columns \['holder'\]"),
+    ],
+)
+def test_a_database_of_another_version_is_refused_in_words(
+    new_database: NewDatabase, change: str, message: str
+) -> None:
+    store = Store(new_database(empty=True))
+    store.upgrade()
+    with store.engine.begin() as connection:
+        connection.execute(sa.text(change))
+    with pytest.raises(BadConfig, match=f"made by another version of Comity: .*{message}") as told:
+        store.upgrade()
+    store.close()
+    assert told.value.field == "database"
+    assert "run the version of Comity that made it" in told.value.hint
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
