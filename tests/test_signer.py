@@ -159,14 +159,18 @@ def test_evidence_takes_the_checkpoint_that_most_witnesses_cosigned(node: Node) 
             cosigned_checkpoint(session, 9)
 
 
-def test_old_checkpoints_are_dropped_but_for_the_newest_cosigned(node: Node) -> None:
-    for size in range(1, 25):
+def test_old_checkpoints_are_dropped_but_for_the_newest_and_the_newest_cosigned(
+    node: Node,
+) -> None:
+    for size in range(1, KEPT + 5):
         signed(node, 1)
         cosign(node.store, size, "w")
-    signed(node, 1)
+    for _ in range(KEPT + 3):
+        signed(node, 1)
+    last = 2 * KEPT + 7
     with node.store.read() as session:
         kept = sorted(session.exec(sa.select(Checkpoint.size)).scalars())
-        assert kept == [*range(25 - KEPT, 25), 25]
+        assert kept == [*range(5, KEPT + 5), *range(last - KEPT + 1, last + 1)]
         assert len(session.exec(sa.select(Cosignature)).all()) == KEPT
 
 

@@ -32,8 +32,8 @@ from comity.record.note import Note, NoteSigner
 LOG_INCONSISTENT: Final = "LOG_INCONSISTENT"
 
 KEPT: Final = 16
-"""Cosigned checkpoints that are kept beside the newest: while records keep coming, witnesses are
-some checkpoints behind."""
+"""Checkpoints that are kept, of the newest and of the newest cosigned: while records keep coming,
+witnesses are some checkpoints behind."""
 
 
 class Signer:
@@ -116,8 +116,9 @@ def _contradiction(session: Session, head: LogHead, size: int) -> str:
 
 def _drop_old(session: Session) -> None:
     cosigned = select(Cosignature.size).distinct().order_by(col(Cosignature.size).desc())
-    newest = select(sa.func.max(Checkpoint.size))
-    kept = sa.or_(col(Checkpoint.size).in_(cosigned.limit(KEPT)), col(Checkpoint.size).in_(newest))
+    newest = select(Checkpoint.size).order_by(col(Checkpoint.size).desc())
+    lists = (cosigned.limit(KEPT), newest.limit(KEPT))
+    kept = sa.or_(*(col(Checkpoint.size).in_(sizes) for sizes in lists))
     session.connection().execute(sa.delete(Checkpoint).where(~kept))
     gone = ~col(Cosignature.size).in_(select(Checkpoint.size))
     session.connection().execute(sa.delete(Cosignature).where(gone))
