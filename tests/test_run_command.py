@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,25 @@ def knock(port: int) -> None:
             pass
 
 
+def typed(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run comity-node in a process of its own until it ends."""
+    command = [sys.executable, "-m", "comity.node", "--home", str(home), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@contextlib.contextmanager
+def served(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run comity-node until the context is left; it serves when this yields."""
+    command = [sys.executable, "-m", "comity.node", "--home", str(home), "run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(json.loads(line)["event"] == "serving" for line in process.stderr)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: Run) -> None:
     port = free_port()
     init(run, port=port)
@@ -53,13 +74,31 @@ def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: 
     assert seen[-1] == "stopped"
 
 
+def test_a_home_is_served_by_one_process_until_that_ends_however_it_ends(
+    tmp_path: Path, run: Run
+) -> None:
+    init(run, port=free_port())
+    with served(tmp_path / "uk") as first:
+        settings = tmp_path / "uk" / "comity.toml"
+        listen = f'listen = "127.0.0.1:{free_port()}"'
+        settings.write_text(re.sub('^listen = "0.*"$', listen, settings.read_text(), flags=re.M))
+        for words in (("run",), ("recover", "--yes")):
+            refused = typed(tmp_path / "uk", *words)
+            assert refused.returncode == 1
+            assert "another process serves this home\nhint: stop it first" in refused.stderr
+        assert run("status").code == 0
+        first.kill()
+        first.wait()
+    with served(tmp_path / "uk"):
+        assert listen in settings.read_text()
+
+
 def test_run_on_a_taken_address_says_so(tmp_path: Path, run: Run) -> None:
     port = free_port()
     init(run, port=port)
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", port))
         taken.listen()
-        command = [sys.executable, "-m", "comity.node", "--home", str(tmp_path / "uk"), "run"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = typed(tmp_path / "uk", "run")
     assert done.returncode == 1
     assert f"cannot listen on 0.0.0.0:{port}" in done.stderr

@@ -43,20 +43,25 @@ def replace_secret(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Wait until no other thread or process is in here for the same folder.
+
+    The kernel ends the turn of a process that dies.
 
     Raises:
         BadConfig: the folder cannot be written.
+        BlockingIOError: another is in here, and ``wait`` is false.
     """
     try:
         # a file of its own, since network file systems do not lock folders
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             raise
+    except BlockingIOError:
+        raise
     except OSError as error:
         raise BadConfig(f"cannot be locked: {error.strerror}", field=str(folder)) from error
     try:

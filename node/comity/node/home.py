@@ -21,7 +21,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from cryptography.exceptions import InvalidSignature
 
 from comity.client.profile import Profile
 from comity.node.authority import Authority, Svid
-from comity.node.disk import replace_secret
+from comity.node.disk import alone, replace_secret
 from comity.node.keychain import Keychain, Sort, generations, load_certificate, make_key
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
@@ -106,6 +106,28 @@ class Home:
     def state(self) -> Path:
         """The folder of what must not be restored together with the database."""
         return self.path / "state"
+
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Keep other processes from serving this home, unless its database is for several.
+
+        Two on one SQLite database would both pull from every peer, and both sign.
+
+        Raises:
+            BadConfig: another process serves it.
+
+        """
+        if self.settings.database.get_backend_name() != "sqlite":
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone(self.path, wait=False))
+            except BlockingIOError as error:
+                hint = "stop it first; only a database of PostgreSQL is served by several"
+                message = "another process serves this home"
+                raise BadConfig(message, field=str(self.path), hint=hint) from error
+            yield
 
     @property
     def authority(self) -> Authority:

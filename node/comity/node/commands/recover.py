@@ -33,15 +33,8 @@ def recover(
     """
     home = open_home(context)
     configure_logs(level=logging.WARNING)
-    store, mark = Store(home.settings.database_url), Mark(home.state)
-    try:
-        store.upgrade()
-        store.claim(home.institute)
-        if not yes:
-            _ask(store, last_mark(mark))
-        done = recover_now(store, mark, system_clock())
-    finally:
-        store.close()
+    with home.occupied():
+        done = _recover(home, yes=yes)
     if as_json:
         print_json(_value(done))
     else:
@@ -53,6 +46,18 @@ def recover(
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command(epilog=examples("comity-node recover", "comity-node recover --yes --json"))(recover)
+
+
+def _recover(home: Home, *, yes: bool) -> Recovered:
+    store, mark = Store(home.settings.database_url), Mark(home.state)
+    try:
+        store.upgrade()
+        store.claim(home.institute)
+        if not yes:
+            _ask(store, last_mark(mark))
+        return recover_now(store, mark, system_clock())
+    finally:
+        store.close()
 
 
 def _ask(store: Store, marked: Progress | None) -> None:

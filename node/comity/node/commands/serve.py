@@ -27,11 +27,13 @@ from comity.v1 import admin_service_pb2 as pb
 def run(context: typer.Context) -> None:
     """Serve the institute's people and its peers until interrupted.
 
-    Logs are JSON lines on stderr, or key=value on a terminal.
+    Logs are JSON lines on stderr, or key=value on a terminal. Several processes may serve one
+    database if that is PostgreSQL; of a home with SQLite there is one.
     """
     home = open_home(context)
     configure_logs()
-    asyncio.run(serve(home))
+    with home.occupied():
+        asyncio.run(serve(home))
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
