@@ -1,7 +1,7 @@
 """``python -m demo run`` and ``python -m demo stop``.
 
-Exit code 0: every part went where handling and policies say, and nowhere else. 1: a difference, or
-an error. 130: interrupted.
+Exit code 0: every part went where handling and policies say, and nowhere else, and every log holds
+what it must and is witnessed. 1: a difference, or an error. 130: interrupted.
 """
 
 from __future__ import annotations

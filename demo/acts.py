@@ -6,45 +6,40 @@ if that was asked for and nothing was raised.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
-from comity.client.terminal import err
 from comity.node.node import Node
+from comity.node.pinning import Pin
+from comity.record.keys import SigningKey
 from comity.record.spiffe import Role
 from comity.v1.admin_service_pb2 import GetStatusResponse
-from demo import log_story, network, story, terms
+from demo import log_acts, log_story, network, story, terms
 from demo.audit import verify_export
-from demo.cards import load_cards
-from demo.evidence import collect, compare_found, examine
+from demo.cards import Card, load_cards
+from demo.ceremony import compare_followed, found_root
+from demo.evidence import compare_found, examine
 from demo.expectation import Expectation
 from demo.inquiry import Inquiry, releases_of
-from demo.logs import SeenLog, compare_logs, compare_reports
+from demo.logs import compare_logs, compare_reports
 from demo.network import Member
 from demo.outcome import Observed, Outcome, compare
-from demo.processes import POLL_SECONDS, START_SECONDS, Processes, clear, wait_until
+from demo.processes import START_SECONDS, Processes, clear, wait_until
+from demo.progress import progress_bars, stage
 
 MODEL: Final = "Llama 3.1"
 ANALYST: Final = "kr.aisi.example"
 OPERATOR: Final = "uk.aisi.example"
 GIVEN: Final = "uk/llama-3.1"
-AUDITOR: Final = "de.aisi.example"
-AUDITED: Final = "sg/deepseek-v2-chat"
 LIVE: Final = "uk/phi-3-mini"
-LIVE_SECONDS: Final = 15.0
-MONITOR: Final = "us.aisi.example"
-WITNESS_SECONDS: Final = 30.0
-"""How long witnesses may take: a log that brings them no records they look at every 5 seconds."""
-
-DELIVERY_SECONDS: Final = 45.0
+LIVE_SECONDS: Final = 30.0
+DELIVERY_SECONDS: Final = 60.0
 """How long delivery may take; differences that are left then count as failures."""
 
 
@@ -59,26 +54,11 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
     clear(folder)
     processes, left_up = Processes(folder), False
     try:
-        with _progress() as progress:
+        with progress_bars() as progress:
             members = network.make_members(folder)
             ids = await _set_up(members, processes, progress)
             async with Inquiry(members, ids) as inquiry:
-                deadline = time.monotonic() + DELIVERY_SECONDS
-                await _rest(inquiry, progress, deadline)
-                arrivals = await _publish_live(inquiry, progress)
-                expected, observed, outcome = await _check(inquiry, progress, deadline)
-                logs = await _watch_logs(inquiry, progress)
-                reports = await inquiry.monitor(MONITOR, folder / "monitor")
-                progress.stop()
-                story.show_members(members)
-                story.show_holdings(expected, observed)
-                story.show_withheld(expected, observed)
-                story.show_arrivals(LIVE, arrivals)
-                await _show_people(inquiry)
-                log_story.show_logs(logs)
-                log_story.show_monitor(MONITOR, reports)
-                outcome += compare_logs(logs) + compare_reports(expected, MONITOR, reports)
-                outcome += await _show_evidence(inquiry, folder)
+                outcome = await _perform(inquiry, members, progress)
         story.show_outcome(outcome, time.monotonic() - began)
         if keep:
             member = next(m for m in members if m.institute.id == OPERATOR)
@@ -90,27 +70,60 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
             processes.stop()
 
 
+async def _perform(inquiry: Inquiry, members: list[Member], progress: Progress) -> Outcome:
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    await _rest(inquiry, progress, deadline)
+    rotation = log_acts.change_key(inquiry, members, progress)
+    arrivals = await _publish_live(inquiry, rotation.key, progress)
+    followed = await log_acts.ask_followers(inquiry, _card(LIVE))
+    expected, observed, outcome = await _check(inquiry, progress, deadline)
+    logs = await log_acts.watch_logs(inquiry, progress)
+    reports = await log_acts.monitor(inquiry, progress)
+    exhibit = await log_acts.collect_evidence(inquiry)
+    found = examine(exhibit)
+    progress.stop()
+    story.show_members(members)
+    story.show_holdings(expected, observed)
+    story.show_withheld(expected, observed)
+    log_story.show_rotation(rotation, followed)
+    story.show_arrivals(LIVE, arrivals)
+    await _show_people(inquiry)
+    log_story.show_logs(logs)
+    log_story.show_monitor(log_acts.MONITOR, reports)
+    story.show_audit(exhibit.result, exhibit.folder, verify_export(exhibit))
+    log_story.show_evidence(log_acts.AUDITOR, exhibit, found)
+    outcome += compare_followed(rotation, followed) + compare_logs(logs)
+    outcome += compare_reports(expected, log_acts.MONITOR, reports) + compare_found(found)
+    return outcome
+
+
 async def _set_up(
     members: list[Member], processes: Processes, progress: Progress
 ) -> dict[str, str]:
-    step = _stage(progress, "Make homes, keys and certificates", len(members))
+    step = stage(progress, "Make homes, keys and certificates", len(members))
     for member in members:
         network.make_home(member)
         step()
     with ExitStack() as nodes:
-        step = _stage(progress, "Set policies, exchange bundles", len(members))
+        step = stage(progress, "Set policies, exchange bundles", len(members))
         opened = []
-        bundles = [member.open_home().bundle() for member in members]
+        pins = [_pin(member) for member in members]
         for member in members:
-            opened.append(nodes.enter_context(closing(network.introduce(member, bundles))))
+            opened.append(nodes.enter_context(closing(network.introduce(member, pins))))
             step()
         ids = _publish(opened, progress)
     await _start(members, processes, progress)
     return ids
 
 
+def _pin(member: Member) -> Pin:
+    if member.institute.id == terms.ROOTED:
+        return found_root(member)
+    return member.open_home().bundle()
+
+
 async def _start(members: list[Member], processes: Processes, progress: Progress) -> None:
-    step = _stage(progress, "Start nodes", len(members))
+    step = stage(progress, "Start nodes", len(members))
     for member in members:
         processes.start(member)
     for member in members:
@@ -120,7 +133,7 @@ async def _start(members: list[Member], processes: Processes, progress: Progress
 
 def _publish(nodes: list[Node], progress: Progress) -> dict[str, str]:
     # all but one, which is published once the network is at rest, to see it spread
-    step = _stage(progress, "Sign and publish cards", len(load_cards()) - 1)
+    step = stage(progress, "Sign and publish cards", len(load_cards()) - 1)
     ids = {}
     for node in nodes:
         cards = [c for c in load_cards() if c.issuer == node.institute and c.name != LIVE]
@@ -143,14 +156,14 @@ async def _rest(inquiry: Inquiry, progress: Progress, deadline: float) -> None:
     await wait_until(at_rest, deadline - time.monotonic())
 
 
-async def _publish_live(inquiry: Inquiry, progress: Progress) -> dict[str, float]:
+async def _publish_live(inquiry: Inquiry, key: SigningKey, progress: Progress) -> dict[str, float]:
     """Publish the last card at the running node; return when it was at each peer, in seconds."""
-    card = next(card for card in load_cards() if card.name == LIVE)
+    card = _card(LIVE)
     peers = [institute for institute in terms.IDS if institute != card.issuer]
-    step = _stage(progress, "Publish one more card, and watch it arrive", len(peers))
+    step = stage(progress, "Publish one more card, and watch it arrive", len(peers))
     arrivals: dict[str, float] = {}
     began = time.monotonic()
-    await inquiry.publish(card)
+    await inquiry.publish(card, key)
 
     async def everywhere() -> str:
         for peer in [peer for peer in peers if peer not in arrivals]:
@@ -167,7 +180,7 @@ async def _publish_live(inquiry: Inquiry, progress: Progress) -> dict[str, float
 async def _check(
     inquiry: Inquiry, progress: Progress, deadline: float
 ) -> tuple[Expectation, Observed, Outcome]:
-    step = _stage(progress, "Ask every node, and compare", 1)
+    step = stage(progress, "Ask every node, and compare", 1)
     while True:
         before = _sums(await inquiry.statuses())
         observed = await inquiry.observe()
@@ -179,19 +192,6 @@ async def _check(
             return expected, observed, outcome
 
 
-async def _watch_logs(inquiry: Inquiry, progress: Progress) -> dict[str, SeenLog]:
-    """Return the logs once all are witnessed, or as they are when that takes too long."""
-    total = sum(len(terms.witnesses(institute)) for institute in terms.IDS)
-    task = progress.add_task("Cosign the newest checkpoint of every log", total=total)
-    deadline = time.monotonic() + WITNESS_SECONDS
-    while True:
-        logs = await inquiry.logs()
-        progress.update(task, completed=sum(len(log.witnesses) for log in logs.values()))
-        if not compare_logs(logs).differences or time.monotonic() > deadline:
-            return logs
-        await asyncio.sleep(POLL_SECONDS)
-
-
 async def _show_people(inquiry: Inquiry) -> None:
     node = await inquiry.node(OPERATOR, Role.OPERATOR)
     story.show_releases(OPERATOR, GIVEN, await releases_of(node, inquiry.ids[GIVEN]))
@@ -199,27 +199,10 @@ async def _show_people(inquiry: Inquiry) -> None:
     story.show_search(ANALYST, MODEL, [result async for result in node.search(model=MODEL)])
 
 
-async def _show_evidence(inquiry: Inquiry, folder: Path) -> Outcome:
-    node = await inquiry.node(AUDITOR, Role.AUDITOR)
-    exported = folder / "audit" / AUDITED.replace("/", "-")
-    exhibit = await collect(node, inquiry.ids[AUDITED], exported)
-    keyid = exhibit.result.opened.record.envelope.keyid
-    story.show_audit(exhibit.result, exported, verify_export(exported, keyid, inquiry.ids[AUDITED]))
-    found = examine(exhibit)
-    log_story.show_evidence(AUDITOR, exhibit, found)
-    return compare_found(found)
+def _card(name: str) -> Card:
+    return next(card for card in load_cards() if card.name == name)
 
 
 def _sums(statuses: dict[str, GetStatusResponse]) -> tuple[int, int]:
     peers = [peer for status in statuses.values() for peer in status.peers]
     return sum(peer.released for peer in peers), sum(peer.receipted for peer in peers)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description:44}"), BarColumn(20), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=err)
-
-
-def _stage(progress: Progress, description: str, total: int) -> Callable[[], None]:
-    task = progress.add_task(description, total=total)
-    return lambda: progress.advance(task)

@@ -16,18 +16,21 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from comity.record.errors import BadDisclosure, BadSignature
+from demo.evidence import Exhibit
 
 
-def verify_export(folder: Path, keyid: str, record_id: str) -> dict[str, str]:
+def verify_export(exhibit: Exhibit) -> dict[str, str]:
     """Check an exported record and a forged copy of it; return what was found, step by step.
 
-    ``keyid`` is the key that the auditor trusts, ``record_id`` the record that it asked for. Step
-    names map to words for a person.
+    Of the exhibit only its files are read, and which record was asked for, by which key. Step names
+    map to words for a person.
 
     Raises:
         BadSignature: the signature is not good, or the forgery's is taken for good.
         BadDisclosure: a file is not what the header commits to.
     """
+    folder, record_id = exhibit.folder, exhibit.result.record_id
+    keyid = exhibit.result.opened.record.envelope.keyid
     pem = (folder / "public-key.pem").read_bytes()
     key = SSlibKey.from_crypto(load_pem_public_key(pem), keyid=keyid)
     signed = (folder / "envelope.json").read_bytes()

@@ -1,6 +1,7 @@
 """An auditor's evidence that another institute's record stands in its log, checked offline.
 
     bundles/<institute>.bundle.json   the keys that the auditor's institute has pinned
+    bundles/<institute>.root.json     and the root by which it has
     witnesses.policy                  C2SP tlog-policy: a quorum of the issuer's peers
     <name>/                           the record and its evidence, as ``comity export`` writes them
     <name>-elsewhere/                 a forgery, which claims another place in the log
@@ -22,15 +23,15 @@ from typing import Final
 from comity.client.evidence import PROOF_FILE, Evidence
 from comity.client.exported import verify_path
 from comity.client.exporting import SUMS_FILE, export_record
-from comity.client.files import BUNDLE_SUFFIX
+from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX
 from comity.client.node import Node
 from comity.client.result import Result
 from comity.client.steps import Outcome as StepOutcome
 from comity.client.steps import Verdict, Verification
 from comity.client.trust import Trust, load_trust
-from comity.record.bundle import Keyring, TrustBundle
 from comity.record.log import origin
 from comity.record.note import Note
+from comity.record.record import OpenedRecord
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from demo.outcome import Outcome
@@ -77,13 +78,15 @@ async def collect(node: Node, record_id: str, folder: Path) -> Exhibit:
         NotFound: the node has no such record, or its issuer no proof of it.
         InvalidInput: the proof does not hold.
     """
+    await node.refresh_bundles()
+    trust = Trust(node.bundles, node.roots)
     exhibit = Exhibit(await node.get(record_id), folder)
     issuer = exhibit.result.opened.statement.issuer.institute
-    _write_trust(exhibit, node.bundles, issuer)
+    _write_trust(exhibit, trust, issuer)
     proof = await node.log.inclusion(record_id)
+    _export(exhibit.result.opened, trust, proof, folder)
     few = _cosigned(proof, issuer, QUORUM - 1)
-    for path, one in ((folder, proof), (exhibit.copy(UNWITNESSED), few)):
-        _export(exhibit.result, node.bundles, one, path)
+    _export(exhibit.result.opened, trust, few, exhibit.copy(UNWITNESSED))
     _forge(folder, exhibit.copy(ELSEWHERE))
     return exhibit
 
@@ -120,13 +123,15 @@ def _caught(found: Mapping[str, Verification]) -> Iterator[str]:
         yield "" if does == must else f"evidence{suffix} is {', expected '.join(said)}"
 
 
-def _write_trust(exhibit: Exhibit, bundles: tuple[TrustBundle, ...], issuer: str) -> None:
+def _write_trust(exhibit: Exhibit, trust: Trust, issuer: str) -> None:
     exhibit.bundles.mkdir(parents=True)
-    for bundle in bundles:
+    for bundle in trust.bundles:
         (exhibit.bundles / f"{bundle.institute}{BUNDLE_SUFFIX}").write_bytes(bundle.to_json())
-    others = {b.institute.partition(".")[0]: b for b in bundles if b.institute != issuer}
+    for root in trust.roots:
+        (exhibit.bundles / f"{root.institute}{ROOT_SUFFIX}").write_bytes(root.document)
+    others = {b.institute.partition(".")[0]: b for b in trust.bundles if b.institute != issuer}
     lines = [
-        *(f"log {key}" for key in Trust(bundles).log_keys(issuer)),
+        *(f"log {key}" for key in trust.log_keys(issuer)),
         *(f"witness {name} {bundle.witness_keys[0]}" for name, bundle in others.items()),
         f"group peers {QUORUM} {' '.join(others)}",
         "quorum peers",
@@ -134,15 +139,12 @@ def _write_trust(exhibit: Exhibit, bundles: tuple[TrustBundle, ...], issuer: str
     exhibit.policy.write_text("".join(f"{line}\n" for line in lines))
 
 
-def _export(
-    result: Result, bundles: tuple[TrustBundle, ...], proof: TlogProof, folder: Path
-) -> None:
-    trust, envelope = Trust(bundles), result.opened.record.envelope
-    issuer = result.opened.statement.issuer.institute
-    _, key = Keyring(bundles).find(envelope.keyid)
-    bundle = next(bundle for bundle in bundles if bundle.institute == issuer)
+def _export(opened: OpenedRecord, trust: Trust, proof: TlogProof, folder: Path) -> None:
+    envelope, issuer = opened.record.envelope, opened.statement.issuer.institute
+    bundle = next(bundle for bundle in trust.bundles if bundle.institute == issuer)
+    key = bundle.keys_by_id[envelope.keyid]
     evidence = Evidence.of(envelope, key, bundle, proof, trust.witnesses(issuer))
-    export_record(result.opened, key, folder, evidence)
+    export_record(opened, key, folder, replace(evidence, root=trust.root(issuer)))
 
 
 def _cosigned(proof: TlogProof, issuer: str, count: int) -> TlogProof:

@@ -6,10 +6,9 @@ Invariant: what is observed comes from the nodes' public services and from nowhe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 from comity.client.channel import open_channel
 from comity.client.log_client import LogClient
@@ -19,13 +18,17 @@ from comity.client.monitor_source import NodeSource
 from comity.client.node import Node, connect
 from comity.client.profile import Profile
 from comity.client.trust import Trust
+from comity.record.bundle import TrustBundle
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures
 from comity.record.errors import NotFound
+from comity.record.keys import SigningKey
 from comity.record.note import Verifier
-from comity.record.spiffe import Role
+from comity.record.spiffe import Role, SpiffeId
 from comity.v1 import admin_service_pb2, audit_service_pb2
+from demo import network
 from demo.cards import Card
+from demo.ceremony import Followed
 from demo.expectation import EMBARGO, HEADER, UNPERMITTED, Pair, Piece
 from demo.logs import SeenLog
 from demo.network import Member
@@ -37,7 +40,7 @@ _Explained = tuple[tuple[Pair, Piece], admin_service_pb2.PartExplanation]
 class Inquiry:
     """Connections to the nodes, opened when first needed; use it as a context manager.
 
-    ``ids`` are the record ids by card name.
+    ``ids`` are the record ids by card name, ``folder`` is the network's.
     """
 
     def __init__(self, members: Sequence[Member], ids: dict[str, str]) -> None:
@@ -45,6 +48,7 @@ class Inquiry:
         self._stack = AsyncExitStack()
         self._nodes: dict[tuple[str, Role], Node] = {}
         self.ids = ids
+        self.folder = members[0].folder
 
     async def __aenter__(self) -> Inquiry:
         return self
@@ -60,10 +64,15 @@ class Inquiry:
             self._nodes[key] = await self._stack.enter_async_context(connect(profile))
         return self._nodes[key]
 
-    async def publish(self, card: Card) -> None:
+    def renew(self, institute: str, bundle: TrustBundle) -> None:
+        """Give an institute's people profiles with its new bundle, with which they connect anew."""
+        network.grant_profiles(self._members[institute], bundle)
+        for role in Role:
+            self._nodes.pop((institute, role), None)
+
+    async def publish(self, card: Card, key: SigningKey) -> None:
         """Sign a card with its issuer's key and publish it at its node, as the operator does."""
-        home = self._members[card.issuer].open_home()
-        record = card.draft.sign(home.node_id, home.record_key())
+        record = card.draft.sign(SpiffeId(card.issuer, Role.NODE), key)
         node = await self.node(card.issuer, Role.OPERATOR)
         self.ids[card.name] = (await node.publish(record)).record_id
 
@@ -75,6 +84,18 @@ class Inquiry:
         except NotFound:
             return False
         return True
+
+    async def followed(self, institute: str, card: Card) -> Followed:
+        """Return what an institute's node has pinned of a card's issuer, and who signed the card.
+
+        Raises:
+            NotFound: the card is not there.
+        """
+        node = await self.node(institute, Role.AUDITOR)
+        await node.refresh_bundles()
+        bundle = next(b for b in node.bundles if b.institute == card.issuer)
+        result = await node.get(self.ids[card.name])
+        return Followed(bundle, result.opened.record.envelope.keyid)
 
     async def statuses(self) -> dict[str, admin_service_pb2.GetStatusResponse]:
         """Return how every node is."""
@@ -89,18 +110,19 @@ class Inquiry:
         found = await asyncio.gather(*(self._log(institute) for institute in self._members))
         return dict(zip(self._members, found, strict=True))
 
-    async def monitor(self, institute: str, folder: Path) -> list[Report]:
-        """Look at every log as an institute's auditor, who is answered by the peers' nodes."""
+    async def monitor(self, institute: str, step: Callable[[], None]) -> list[Report]:
+        """Look at every log as an institute's auditor, whom the peers' nodes answer."""
         node = await self.node(institute, Role.AUDITOR)
         profile = Profile.load(self._members[institute].profile(Role.AUDITOR))
         identity = profile.certificate.encode(), profile.private_key.encode()
-        look = Monitor(Trust(node.bundles), folder, node, datetime.now(UTC))
+        look = Monitor(Trust(node.bundles), self.folder / "monitor", node, datetime.now(UTC))
         await look.prepare()
         reports = []
         for bundle in sorted(node.bundles, key=lambda bundle: bundle.institute):
             async with open_channel(bundle, *identity) as channel:
                 source = NodeSource(LogClient(channel, bundle))
                 reports.append(await look.look(bundle.institute, source, lambda *_: None))
+            step()
         return reports
 
     async def _log(self, institute: str) -> SeenLog:

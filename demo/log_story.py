@@ -16,9 +16,10 @@ from comity.client.rendering import render_steps, render_verification
 from comity.client.steps import Outcome as StepOutcome
 from comity.client.steps import Verification
 from comity.client.terminal import out, table, text
+from demo.ceremony import HOLDERS, Followed, Rotation
 from demo.evidence import COPIES, QUORUM, Exhibit
 from demo.logs import SeenLog
-from demo.story import heading
+from demo.story import heading, short
 
 _ROOT_CHARS: Final = 16
 
@@ -37,10 +38,23 @@ def show_logs(logs: Mapping[str, SeenLog]) -> None:
             f"{log.size:>6}",
             f"{log.root.hex()[:_ROOT_CHARS]}…",
             f"{len(log.witnesses):>2} of {len(logs) - 1}",
-            ", ".join(sorted(other.partition(".")[0] for other in others)) or "-",
+            ", ".join(sorted(map(short, others))) or "-",
             text("; ".join(log.alarms) or "none"),
         )
     out.print(rows)
+
+
+def show_rotation(rotation: Rotation, followed: Mapping[str, Followed]) -> None:
+    """Show what a version of a root changed, and which peers have followed it."""
+    institute, holders = rotation.profile.institute, " and ".join(HOLDERS)
+    heading(
+        f"{institute} changed its record key while the network ran",
+        f"Version {rotation.version} of its root (TUF), signed offline by {holders}; it is logged.",
+    )
+    for line in rotation.changes:
+        out.print(text(f"  {line}"))
+    pinned = (peer for peer, at in followed.items() if at.bundle == rotation.profile)
+    out.print(Text(f"\nFollowed by {', '.join(sorted(map(short, pinned)))}, each by itself."))
 
 
 def show_monitor(institute: str, reports: Iterable[Report]) -> None:
@@ -48,7 +62,8 @@ def show_monitor(institute: str, reports: Iterable[Report]) -> None:
     heading(
         f"The auditor of {institute} looks at every log: comity monitor",
         "Every leaf was fetched and hashed up to the signed root; every record that the institute"
-        " received stands in its issuer's log, once. Entries that were not shown to it are meant.",
+        " received stands in its issuer's log, once. What was not shown to it is no fault: records"
+        " for others, and versions of a root.",
     )
     rows = table("log", "entries", "shown to us", "withheld", "cosigned", "result")
     for report in reports:
@@ -68,14 +83,16 @@ def show_evidence(institute: str, exhibit: Exhibit, found: Mapping[str, Verifica
     issuer = exhibit.result.opened.statement.issuer.institute
     heading(
         f"The auditor of {institute} checks offline that a record stands in the log of {issuer}",
-        f"comity verify {exhibit.folder} --bundle {exhibit.bundles} --policy {exhibit.policy}"
-        f"\nThe policy asks for {QUORUM} witnesses among the issuer's peers.",
+        f"The policy asks for {QUORUM} witnesses among the issuer's peers. To do the same by hand:",
     )
+    options = f"--bundle {exhibit.bundles} --policy {exhibit.policy}"
+    out.print(text(f"  comity verify {exhibit.folder} {options}"), soft_wrap=True)
+    out.print()
     out.print(render_verification(str(exhibit.folder), found[""]))
     for suffix in COPIES:
         verification = found[suffix]
         faults = [step for step in verification.steps if step.outcome is not StepOutcome.OK]
-        name = text(f"\n{exhibit.copy(suffix)}: ")
+        name = f"\n{exhibit.copy(suffix)}: "
         out.print(Text.assemble(name, (str(verification.verdict), "bold red"), ", by step"))
         for line in render_steps(faults):
             out.print(line)

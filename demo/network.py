@@ -3,10 +3,12 @@
     network.json              process ids
     <short>/home/             the node's home: settings, keys, SQLite file
     <short>/node.log          what the node said
+    uk/root/                  the holders' keys and the versions of the root, see ``ceremony``
     profiles/<short>-<role>.json
     audit/                    what the auditor exported
 
-Invariant: homes are made and introduced as their operators would, with nothing shared but bundles.
+Invariant: homes are made and introduced as their operators would, with nothing shared but bundles
+and a root.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from typing import Final
 
 from comity.node.home import Home
 from comity.node.node import Node
-from comity.node.peers import Terms, add_peer, change_peer
+from comity.node.peers import Terms, change_peer
+from comity.node.pinning import Pin, bundle_in, pin_peer
 from comity.node.settings import FILE as SETTINGS_FILE
+from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.spiffe import Role
 from demo import terms
@@ -77,7 +81,7 @@ def make_home(member: Member) -> None:
     """Make a home with keys, and a profile for each of the institute's people."""
     member.home.parent.mkdir(mode=0o700)
     member.profile(Role.OPERATOR).parent.mkdir(mode=0o700, exist_ok=True)
-    home = Home.create(
+    Home.create(
         member.home,
         institute=member.institute.id,
         names=member.institute.names,
@@ -86,22 +90,32 @@ def make_home(member: Member) -> None:
     )
     settings = member.home / SETTINGS_FILE
     settings.write_text(settings.read_text().replace(*_RETRY))
+    grant_profiles(member)
+
+
+def grant_profiles(member: Member, bundle: TrustBundle | None = None) -> None:
+    """Make a profile for each of the institute's people, in place of one that was there.
+
+    ``bundle`` is the institute's, by default that of a home without a root.
+    """
     for role, name in PEOPLE.items():
-        home.grant(role, name).save(member.profile(role))
+        member.profile(role).unlink(missing_ok=True)
+        member.open_home().grant(role, name, bundle).save(member.profile(role))
 
 
-def introduce(member: Member, bundles: Sequence[TrustBundle]) -> Node:
-    """Set a node's policy and pin the others' bundles, on the terms that were agreed.
+def introduce(member: Member, pins: Sequence[Pin]) -> Node:
+    """Set a node's policy and pin the others' bundles or roots, on the terms that were agreed.
 
     Returns the opened node, for the caller to publish with, and to close.
     """
     node = Node(member.open_home())
     node.set_policy(terms.policy_text(node.institute))
     with node.store.write() as session:
-        for bundle in bundles:
-            if bundle.institute != node.institute:
-                bound = terms.purposes(bundle.institute)
-                own, now = node.institute, node.clock()
-                add_peer(session, bundle, now, own_institute=own, terms=Terms(bound))
-                change_peer(session, bundle.institute, terms.status(own, bundle.institute), Terms())
+        for pin in pins:
+            own, peer = node.institute, bundle_in(pin).institute
+            if peer != own:
+                bound, member_ = Terms(terms.purposes(peer)), PeerStatus.MEMBER
+                now = node.clock()
+                pin_peer(session, pin, now, own_institute=own, status=member_, terms=bound)
+                change_peer(session, peer, terms.status(own, peer), Terms())
     return node

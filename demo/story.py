@@ -79,7 +79,7 @@ def show_withheld(expected: Expectation, observed: Observed) -> None:
     rows = table("rule", "parts", "for example")
     for rule, cases in sorted(_by_rule(observed).items(), key=lambda item: -len(item[1])):
         pair, (name, section) = case = max(cases, key=partial(_telling, observed))
-        words = f"{section or 'header'} of {name}, not to {_short(pair[1])}: "
+        words = f"{section or 'header'} of {name}, not to {short(pair[1])}: "
         why = observed.messages[case].removeprefix(f"forbidden by {rule}: ")
         rows.add_row(rule, f"{len(cases):>5}", Text.assemble(words, (visible(why), "dim")))
     out.print(rows)
@@ -91,7 +91,7 @@ def show_withheld(expected: Expectation, observed: Observed) -> None:
 def show_arrivals(card: str, arrivals: Mapping[str, float]) -> None:
     """Show how fast a card that was published last spread."""
     heading(f"{card} was published last, at the running node; it was at the peers after")
-    each = ", ".join(f"{_short(peer)} {seconds:.1f} s" for peer, seconds in arrivals.items())
+    each = ", ".join(f"{short(peer)} {seconds:.1f} s" for peer, seconds in arrivals.items())
     out.print(each)
 
 
@@ -156,7 +156,7 @@ def show_audit(result: Result, folder: Path, steps: Mapping[str, str]) -> None:
 
 def show_outcome(outcome: Outcome, seconds: float) -> None:
     """Show whether everything went where it must, and nowhere else."""
-    heading("The outcome, against what handling and policies say")
+    heading("The outcome, against what handling, policies and terms say")
     for difference in outcome.differences:
         out.print(text(f"DIFFERENCE  {difference}", "red"))
     count, found = outcome.checked, len(outcome.differences)
@@ -183,12 +183,12 @@ def show_how_to_talk(member: Member, record_id: str) -> None:
 
 def _policy(institute: str) -> str:
     name = terms.policy_name(institute)
-    return f"its own ({name}.cedar)" if name == _short(institute) else name
+    return f"its own ({name}.cedar)" if name == short(institute) else name
 
 
 def _exceptions(institute: str) -> list[str]:
     return [
-        f"{_short(of)} {'on probation' if s is PeerStatus.PROBATION else s}"
+        f"{short(of)} {'on probation' if s is PeerStatus.PROBATION else s}"
         for (at, of), s in terms.STATUSES.items()
         if at == institute
     ]
@@ -219,7 +219,7 @@ def _mark(pieces: set[Piece], held: set[Piece]) -> str:
 def _handling(handling: Handling) -> str:
     words = [str(handling.tlp)]
     if handling.releasable_to is not None:
-        words.append(",".join(map(_short, handling.releasable_to)) or "nobody")
+        words.append(",".join(map(short, handling.releasable_to)) or "nobody")
     if handling.embargo:
         words.append(f"from {handling.embargo:%Y}")
     if handling.purposes:
@@ -229,5 +229,6 @@ def _handling(handling: Handling) -> str:
     return " ".join(words)
 
 
-def _short(institute: str) -> str:
+def short(institute: str) -> str:
+    """Return an institute's country code."""
     return institute.partition(".")[0]

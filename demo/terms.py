@@ -1,6 +1,6 @@
 """What the sample institutes have agreed: policies, purposes, and where trust is limited.
 
-Everyone pins everyone's bundle. Everyone is a member to everyone else, with two exceptions, and an
+Everyone pins everyone's keys. Everyone is a member to everyone else, with two exceptions, and an
 institute is bound to the same purposes towards all.
 """
 
@@ -20,6 +20,12 @@ _TESTERS: Final = ("ca", "jp", "sg", "uk", "us")
 _FOLDER: Final = Path(__file__).with_name("policies")
 _PRESETS: Final = {"fr": "balanced"}
 _OWN: Final = ("eu", "jp")
+
+ROOTED: Final = "uk.aisi.example"
+"""Has a root, which the others have pinned; of everyone else they have pinned the bundle."""
+
+ROOT_VERSIONS: Final = 2
+"""How often it is published: when it is founded, and when a key changes."""
 
 STATUSES: Final = {
     ("kr.aisi.example", "au.aisi.example"): PeerStatus.PROBATION,
