@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from comity.node.alarm import clear_alarm, list_alarms
+from comity.node.alarm import list_alarms
 from comity.node.mark import Mark
 from comity.node.node import Node
-from comity.node.recovery import RESTORED, recover, restored_time
+from comity.node.recovery import recover
 from comity.node.store import Store
+from comity.node.tlog.halting import RESTORED
 from comity.node.tlog.tables import Checkpoint, LogHead, WitnessedLog
 from comity.record.errors import BadConfig
 from tests.databases import NewDatabase
@@ -170,13 +171,9 @@ def test_the_log_goes_on_where_every_signed_leaf_is_there(node: Node) -> None:
     assert node.signer.sign()
 
 
-def test_a_recovery_is_told_until_an_operator_clears_the_alarm(node: Node) -> None:
+def test_a_recovery_raises_the_alarm(node: Node) -> None:
     recover(node.store, node.mark, NOW)
     with node.store.read() as session:
         [alarm] = list_alarms(session, UK)
-        assert (alarm.reason, restored_time(session, UK)) == (RESTORED, NOW)
+        assert (alarm.reason, alarm.last_time) == (RESTORED, NOW)
         assert "is forgotten here" in alarm.message
-    with node.store.write() as session:
-        clear_alarm(session, UK, RESTORED)
-    with node.store.read() as session:
-        assert restored_time(session, UK) is None

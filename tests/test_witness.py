@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.alarm import list_alarms
+from comity.node.alarm import clear_alarm, list_alarms
+from comity.node.recovery import recover
 from comity.node.tlog import witness
 from comity.node.tlog.cosigning import MAX_COSIGNATURE_BYTES, keep_cosignature
 from comity.node.tlog.halting import halt_all, resume
@@ -393,6 +394,20 @@ def test_a_restored_witness_remembers_its_other_cosignatures_before_it_is_resume
     assert reasons(uk, UK) == []
     for log in logs:
         assert take(uk, log, 9, 8)
+
+
+def test_after_a_recovery_logs_that_the_database_does_not_know_wait_for_the_operator(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    log = history(ca)
+    recover(uk.node.store, uk.node.mark, uk.node.clock())
+    with pytest.raises(Forbidden, match="may have been cosigned") as caught:
+        take(uk, log, 5)
+    assert f"comity-node alarms clear {UK} RESTORED" in caught.value.hint
+    with uk.node.store.write() as session:
+        assert clear_alarm(session, UK, "RESTORED")
+    assert take(uk, log, 5)
 
 
 def test_a_late_reminder_halts_its_own_log_only_while_others_are_being_resumed(

@@ -15,7 +15,6 @@ of receipts that this side lacks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from sqlmodel import Session, func, select
 
@@ -24,15 +23,12 @@ from comity.node.cursor import new_epoch
 from comity.node.mark import Mark, Progress
 from comity.node.store import Store
 from comity.node.tables import NodeState
-from comity.node.tlog.halting import halt_all
+from comity.node.tlog.halting import RESTORED, halt_all
 from comity.node.tlog.signer import halt
-from comity.node.tlog.tables import Alarm, LogHead, WitnessedLog
+from comity.node.tlog.tables import LogHead, WitnessedLog
 from comity.node.tlog.tree import tree_size
 from comity.record.errors import BadConfig
 from comity.record.merkle import EMPTY_ROOT
-
-RESTORED: Final = "RESTORED"
-"""Reason of the alarm about this institute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +72,6 @@ def recover(store: Store, mark: Mark, now: int) -> Recovered:
         epoch = state.epoch
     mark.reset(store)
     return Recovered(found, marked, epoch, bool(lost), witnessed)
-
-
-def restored_time(session: Session, institute: str) -> int | None:
-    """Return when this institute's database was recovered last, in Unix milliseconds.
-
-    None if it never was, or an operator has cleared the alarm since.
-    """
-    alarm = session.get(Alarm, (institute, RESTORED))
-    return alarm.last_time if alarm else None
 
 
 def _lost_leaves(session: Session, marked: Progress | None) -> str:

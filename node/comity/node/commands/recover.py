@@ -13,9 +13,10 @@ from comity.node.commands.workplace import Json, open_home
 from comity.node.home import Home
 from comity.node.logs import configure_logs
 from comity.node.mark import Mark, Progress
-from comity.node.recovery import RESTORED, Recovered, last_mark
+from comity.node.recovery import Recovered, last_mark
 from comity.node.recovery import recover as recover_now
 from comity.node.store import Store
+from comity.node.tlog.halting import RESTORED
 from comity.record.errors import BadConfig
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session, col, func, select
 
-from comity.node.alarm import clear_alarm, raise_alarm
+from comity.node.alarm import clear_alarm, list_alarms, raise_alarm
 from comity.node.tables import NodeState
 from comity.node.tlog.signer import LOG_INCONSISTENT
 from comity.node.tlog.tables import Alarm, LogHead, Sighting, SplitView, WitnessedLog
@@ -24,6 +24,9 @@ SPLIT_VIEW: Final = "SPLIT_VIEW"
 LOG_ROLLED_BACK: Final = "LOG_ROLLED_BACK"
 WITNESS_RESTORED: Final = "WITNESS_RESTORED"
 """About this institute: it cosigned what its database knows nothing of."""
+
+RESTORED: Final = "RESTORED"
+"""About this institute: its operator let a restored database be used; see ``recovery``."""
 
 _OF_A_LOG: Final = (LOG_INCONSISTENT, LOG_ROLLED_BACK)
 
@@ -42,12 +45,18 @@ def witnessed_log(session: Session, institute: str) -> WitnessedLog:
     return row
 
 
-def check_witnessed(row: WitnessedLog) -> None:
-    """Check that a log is still witnessed.
+def check_witnessed(session: Session, row: WitnessedLog, own: str) -> None:
+    """Check that a log is still witnessed by the institute ``own``.
 
     Raises:
-        Forbidden: it was halted.
+        Forbidden: it was halted; or nothing is known of it, and this database was restored, so that
+            it may have been cosigned before.
     """
+    restored = {alarm.reason for alarm in list_alarms(session, own)} & {RESTORED, WITNESS_RESTORED}
+    if restored and session.get(WitnessedLog, row.institute) is None:
+        hint = f"comity-node alarms clear {own} {min(restored)}, once it is known what happened"
+        message = "this database was restored: logs that it does not know may have been cosigned"
+        raise Forbidden(message, hint=hint)
     if row.halted:
         hint = f"comity-node witness resume {row.institute}, once it is known what happened"
         raise Forbidden(f"the log of {row.institute} is not witnessed: {row.halted}", hint=hint)

@@ -193,7 +193,7 @@ def _take(
     row = witnessed_log(session, seen.institute)
     refusal = find_restored(session, node, row, seen)
     if refusal is None:
-        check_witnessed(row)
+        check_witnessed(session, row, node.institute)
         refusal = find_contradiction(session, node, row, seen)
     if refusal is not None:
         return refusal
