@@ -11,7 +11,7 @@ from cryptography import x509
 
 from comity.node.home import Home
 from comity.node.keychain import Sort, make_key
-from comity.node.keys import KeyStatus, State, list_keys
+from comity.node.keys import KeyStatus, State, list_keys, note_id
 from comity.node.node import Node
 from comity.node.tlog.proofs import inclusion, newest_checkpoint
 from comity.record.bundle import TrustBundle
@@ -287,6 +287,11 @@ def test_a_revocation_reaches_as_far_as_the_log_and_never_less_far_than_before(
     assert run("keys", "revoke", "SHA256:nothing").code == 1
     log = run("keys", "list", "--json").json[2]["keyid"]
     assert "but for a record key" in run("keys", "revoke", log, "--from-index", "0").err
+
+
+def test_a_note_key_is_named_by_its_name_and_id_whatever_its_base64_holds() -> None:
+    key = "log.uk.aisi.example+c16aaba8+AbfC0neY8MRLeJzEtnnldDAPnukt0Rk1NzjxRqE9u+Jk"
+    assert note_id(key) == "log.uk.aisi.example+c16aaba8"
 
 
 def rooted(run: Run) -> Run:

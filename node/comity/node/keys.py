@@ -94,7 +94,8 @@ def find_key(node: Node, text: str) -> tuple[Sort, str]:
 
 def note_id(key: str) -> str:
     """Return name and id of a verifier key, without the key itself."""
-    return key.rpartition("+")[0]
+    name, keyid, _ = key.split("+", 2)  # there may be more in the base64 of the key
+    return f"{name}+{keyid}"
 
 
 def authority_id(authority: x509.Certificate) -> str:
