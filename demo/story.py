@@ -175,7 +175,9 @@ def show_how_to_talk(member: Member, record_id: str) -> None:
         f"comity show --profile {analyst} {short_id}",
         f"comity releases --profile {auditor} --limit 20",
         f"comity explain --profile {auditor} --peer de.aisi.example {short_id}",
+        f"comity monitor --profile {auditor} --state {member.folder}/monitor de.aisi.example",
         f"comity-node --home {member.home} peers list",
+        f"comity-node --home {member.home} keys list",
     ):
         out.print(text(f"  {line}"), soft_wrap=True)
     out.print("\nTo end it: make demo-stop")
