@@ -8,9 +8,12 @@ from comity.node.ceremony import Wish, prepare_first, prepare_next, publish
 from comity.node.keychain import Sort, make_key
 from comity.node.node import Node
 from comity.node.revoking import Change, revocation
+from comity.node.tlog.tables import RootVersion
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root
+from tests.exchange import Institute
+from tests.network import Running
 
 DAYS = 365
 
@@ -63,3 +66,55 @@ class Holders:
         root = self.sign(draft)
         publish(node, root)
         return root
+
+
+def pin_root(at: Institute, of: Institute) -> Holders:
+    """Give one a root, and pin it at another."""
+    holders = Holders()
+    at.node.add_peer(holders.found(of.node))
+    return holders
+
+
+def chain(of: Institute, after: int = 1) -> list[bytes]:
+    """Return the files of an institute's own root after a version."""
+    rows = of.rows(RootVersion, institute=of.name)
+    return [row.document for row in sorted(rows, key=lambda row: row.version)][after:]
+
+
+def held(one: Running | Institute, peer: str) -> int:
+    """Return the newest version of a peer's root that one holds."""
+    return max((row.version for row in one.rows(RootVersion, institute=peer)), default=0)
+
+
+BAD = [
+    "another institute's",
+    "by nobody",
+    "by the new keys only",
+    "by the old keys only",
+    "by too few",
+    "goes back",
+    "has expired",
+    "repeats",
+    "skips a version",
+    "skips the second step",
+]
+"""Faults of a chain that follows version 1; see ``bad_chains``."""
+
+
+def bad_chains(holders: Holders, ca: TrustBundle, uk: TrustBundle) -> dict[str, list[Root]]:
+    """Return chains that do not hold, after version 1, by what is wrong with them."""
+    others = Holders()
+    good, strange = holders.sign(holders.draft(ca, 2)), others.draft(ca, 2)
+    given_way = Root.draft(ca, [k.key for k in others.keys], 2, strange.expires, 2)
+    return {
+        "skips a version": [holders.sign(holders.draft(ca, 3))],
+        "skips the second step": [good, holders.sign(holders.draft(ca, 4))],
+        "goes back": [good, holders.sign(holders.draft(ca, 1))],
+        "repeats": [good, good],
+        "by the old keys only": [holders.sign(given_way)],
+        "by the new keys only": [others.sign(strange)],
+        "by too few": [holders.draft(ca, 2).sign(holders.keys[0])],
+        "by nobody": [holders.draft(ca, 2)],
+        "has expired": [holders.sign(holders.draft(ca, 2, days=-1))],
+        "another institute's": [holders.sign(holders.draft(uk, 2))],
+    }

@@ -107,6 +107,7 @@ class Liar:
     def __init__(self, home: Home, victim: Running, script: Script) -> None:
         self.home, self.script = home, script
         self.institute, self.bundle, self.key = home.institute, home.bundle(), home.record_key()
+        self.roots: Callable[[int], list[bytes]] = lambda _: []
         self.streams: list[Stream] = []
         self.pauses: list[float] = []
         self.victim = victim
@@ -146,6 +147,10 @@ class Liar:
         finally:
             reading.cancel()
 
+    async def list_roots(self, request: pb.ListRootsRequest, _: Any) -> pb.ListRootsResponse:
+        """Tell what ``roots`` says of the versions after one."""
+        return pb.ListRootsResponse(roots=self.roots(request.after_version))
+
     async def _read(self, requests: AsyncIterator[pb.ReplicateRequest], stream: Stream) -> None:
         find_key = Keyring([self.victim.node.bundle]).find
         async for request in requests:
@@ -172,10 +177,14 @@ async def serving_liar(liar: Liar, identity: tuple[bytes, bytes]) -> AsyncIterat
         response_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
     )
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    service = "comity.v1.ExchangeService"
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(service, {"Replicate": handler}),)
+    roots_handler = grpc.unary_unary_rpc_method_handler(
+        liar.list_roots,
+        request_deserializer=pb.ListRootsRequest.FromString,
+        response_serializer=pb.ListRootsResponse.SerializeToString,
     )
+    service = "comity.v1.ExchangeService"
+    handlers: dict[str, Any] = {"Replicate": handler, "ListRoots": roots_handler}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     roots = b"".join(a.public_bytes(Encoding.PEM) for a in liar.victim.node.bundle.authorities)
     server.add_secure_port(
         liar.home.settings.listen, server_credentials(lambda: identity, lambda: roots)

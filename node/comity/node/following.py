@@ -66,6 +66,9 @@ class Follower:
         Raises:
             RpcError: the peer cannot be asked.
         """
+        if version and not self._held:
+            # the operator may have pinned the root since
+            self._held, _ = await in_thread(self._look)
         is_newer = 0 < self._held < version and not self._in_vain
         if is_newer or time.monotonic() >= self._next:
             await self._ask()

@@ -1,0 +1,101 @@
+"""Revoked record keys at the door: what was logged before is taken, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comity.node.keychain import Sort
+from comity.node.outbox import keep_receipt
+from comity.node.tables import Quarantine, RecordRow
+from comity.node.tlog.proofs import inclusion
+from comity.node.tlog.tables import Inclusion
+from comity.policies.preset import load_preset
+from comity.record.errors import RevokedKey
+from comity.record.keys import SigningKey
+from comity.record.record import Record
+from comity.record.wire import record_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+from tests.databases import NewDatabase
+from tests.exchange import HandClock, Institute, institutes
+from tests.holders import Holders, chain, pin_root
+from tests.network import card
+
+UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+OPEN = load_preset("open")
+
+
+@pytest.fixture
+def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Return uk and ca; each has pinned the other's bundle."""
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=OPEN) as made:
+        yield made
+
+
+def revoked(of: Institute, holders: Holders) -> tuple[Record, SigningKey]:
+    """Publish a record, then revoke its key from the next leaf on; return it and the key."""
+    record, key = of.publish(card("old", handling={"onward": True})), of.node.key
+    of.node.signer.sign()
+    with of.node.store.read() as session:
+        index = inclusion(session, record.record_id).index
+    holders.rotate(of.node, Sort.RECORD)
+    holders.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
+    of.node.signer.sign()
+    return record, key
+
+
+def test_who_comes_late_takes_what_a_revoked_key_had_logged_before(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
+        holders = pin_root(ca, uk)
+        record, _ = revoked(uk, holders)
+        ca.node.follow(UK, chain(uk))
+        ca.pull(uk)
+        assert ca.rows(Quarantine) == []
+        assert [row.record_id for row in ca.rows(Inclusion)] == [record.record_id]
+        # and hands the proof on with the record
+        assert uk.node.own.root is not None
+        jp.node.add_peer(uk.node.own.root)
+        ca.node.release()
+        jp.pull(ca)
+        assert [row.record_id for row in jp.rows(RecordRow)] == [record.record_id]
+        assert jp.rows(Quarantine) == []
+
+
+def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> None:
+    uk, ca = pair
+    holders = pin_root(ca, uk)
+    old, stolen = revoked(uk, holders)
+    ca.node.follow(UK, chain(uk))
+    with uk.node.store.read() as session:
+        proof = inclusion(session, old.record_id).to_bytes()
+    for number, inclusion_ in enumerate((b"", proof, b"rubbish"), start=1):
+        forged = card(f"forged {number}").sign(uk.node.home.node_id, stolen)
+        offer = pb.Offer(record=record_to_proto(replace(forged, inclusion=inclusion_)))
+        before = str(number - 1) if number > 1 else ""
+        batch = pb.Batch(offers=[offer], previous_cursor=before, cursor=str(number))
+        assert ca.node.inbox.take(UK, batch).rejected == 1
+    assert ca.rows(RecordRow) == ca.rows(Inclusion) == []
+    assert {row.reason for row in ca.rows(Quarantine)} == {"REVOKED_KEY"}
+
+
+def test_receipts_of_a_revoked_key_are_signed_anew_on_their_way(pair: list[Institute]) -> None:
+    uk, ca = pair
+    holders = pin_root(uk, ca)
+    uk.publish(card())
+    ca.pull(uk, lose_receipts=True)
+    [lost] = ca.node.inbox.unsent(UK, "")
+    holders.rotate(ca.node, Sort.RECORD)
+    holders.revoke(ca.node, Sort.RECORD, lost.keyid, 0)
+    uk.node.follow(CA, chain(ca))
+    with pytest.raises(RevokedKey), uk.node.store.write() as session:
+        keep_receipt(session, CA, lost, uk.node.clock())
+    [signed] = ca.node.inbox.unsent(UK, "")
+    assert (signed.payload, signed.keyid) == (lost.payload, ca.node.key.key.keyid)
+    with uk.node.store.write() as session:
+        keep_receipt(session, CA, signed, uk.node.clock())
+    assert ca.node.inbox.unsent(UK, "") == [signed]
