@@ -34,7 +34,7 @@ class Backlog(IntEnum):
     """Sections whose header the peer has not been given, and no others."""
     SOME = 2
     ALL = 3
-    """All: none of them has ever been released to the peer."""
+    """All, be they none: nothing of the class has ever been released to the peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _keep(
             "allowed": judgement.allowed,
             "follows": judgement.follows,
             "ruling_id": rulings[deciding[class_id]],
-            "backlog": _backlog(judgement, before.get(class_id)),
+            "backlog": before[class_id].backlog if class_id in before else Backlog.ALL,
         }
         for class_id, judgement in judged.items()
     ]
@@ -135,15 +135,6 @@ def _keep(
     if before:
         connection.execute(delete(Decision).where(col(Decision.peer) == peer))
     connection.execute(insert(Decision), rows)
-
-
-def _backlog(judgement: Judgement, before: Decision | None) -> Backlog:
-    """Return what may wait: release goes on from there, or passes over what is withheld."""
-    if judgement.own.allowed:
-        # of a class that was never decided nothing has been considered yet
-        return Backlog.NONE if before is None else Backlog(before.backlog)
-    untouched = before is None or before.backlog == Backlog.ALL
-    return Backlog.ALL if untouched else Backlog.SOME
 
 
 def _rulings(

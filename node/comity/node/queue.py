@@ -102,12 +102,11 @@ class Queue:
             waits.append(col(Part.part_id) > self._row.considered_part)
         return waits
 
-    def has_waiting(self) -> ColumnElement[bool]:
-        """Return the condition for a ``Decision`` of whose class a part may wait."""
-        new = exists().where(
-            col(Part.class_id) == Decision.class_id, col(Part.part_id) > self._row.considered_part
-        )
-        return or_(col(Decision.backlog) > Backlog.NONE, new, literal(self._embargo_ended))
+    def has_new(self) -> ColumnElement[bool]:
+        """Return the condition for a ``Decision`` of whose class this run looks at a part first."""
+        of_class = exists().where(col(Part.class_id) == Decision.class_id)
+        new = of_class.where(col(Part.part_id) > self._row.considered_part)
+        return or_(new, of_class.where(self._ended)) if self._embargo_ended else new
 
     def close(self) -> None:
         """Note that all parts have been considered, and count what was given."""

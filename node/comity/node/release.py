@@ -111,9 +111,11 @@ class _Run:
             self._queue.append(follows, *which, least=Backlog.SOME, among=among)
 
     def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
+        reached = or_(col(Decision.allowed), col(Decision.follows))
+        passed_over = ~reached & self._queue.has_new() & (col(Decision.backlog) < Backlog.SOME)
         held = col(Decision.class_id).in_(held_back)
         for which, backlog in (
-            (held, Backlog.SOME),
+            (or_(held, passed_over), Backlog.SOME),
             (follows, Backlog.HEADERLESS),
             (col(Decision.allowed) & ~held & ~follows, Backlog.NONE),
         ):
@@ -145,7 +147,7 @@ class _Run:
             .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
             .where(Decision.peer == self._row.institute, col(Decision.allowed))
             .where(col(HandlingClass.header_class_id).is_(None), HandlingClass.issuer == own)
-            .where(self._queue.has_waiting())
+            .where(or_(col(Decision.backlog) > Backlog.NONE, self._queue.has_new()))
         )
         return {
             c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._session.exec(query)
