@@ -5,7 +5,8 @@ from comity.client.evidence import Evidence
 from comity.client.exported import verify_path
 from comity.client.exporting import export_record
 from comity.client.node import Node, connect
-from comity.client.profile import Profile, ProfileStore
+from comity.client.profile import Profile
+from comity.client.profiles import ProfileStore
 from comity.client.result import Filter, Page, Result, SignedReceipt
 from comity.client.steps import Outcome, Step, Verdict, Verification
 from comity.client.trust import Trust

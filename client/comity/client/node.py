@@ -6,7 +6,7 @@
 
 Invariants: every record is verified here, with the trust bundles of this institute and of the
 peers that it pinned, before a caller sees it; a record that fails raises and is never skipped;
-the node must show the very keys that the profile has pinned.
+the node must show the very keys that the profile has pinned, or that its root leads to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import grpc
 
 from comity.client.channel import answer, open_channel, told
 from comity.client.log_client import LogClient
-from comity.client.profile import Profile, ProfileStore
+from comity.client.profile import Profile
+from comity.client.profiles import ProfileStore
 from comity.client.result import Filter, Page, Result, SignedReceipt
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import BadBundle, ComityError, NotFound, UnknownKey
@@ -58,14 +59,16 @@ async def connect(profile: Profile | Path | str | None = None) -> AsyncIterator[
     Raises:
         NotFound, BadConfig: no such profile, or one that has expired.
         Unavailable, Unauthenticated, Forbidden: the node cannot be reached, or refuses.
-        BadBundle: the node shows other keys than the profile has pinned.
+        BadBundle, BadRoot: the node shows other keys than the profile has pinned or leads to.
     """
     chosen = profile if isinstance(profile, Profile) else ProfileStore().open(profile)
     chosen.check_current(datetime.now(UTC))
     certificate, private_key = chosen.certificate.encode(), chosen.private_key.encode()
     async with open_channel(chosen.bundle, certificate, private_key) as channel:
-        node = Node(channel, chosen.bundle)
+        node = Node(channel, chosen)
         await node.refresh_bundles()
+        if node.profile != chosen:
+            ProfileStore().update(node.profile)
         yield node
 
 
@@ -76,13 +79,13 @@ class Node:
     does not. Methods that return records raise what ``open_record`` raises.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, pinned: TrustBundle) -> None:
-        self._pinned = pinned
+    def __init__(self, channel: grpc.aio.Channel, profile: Profile) -> None:
+        self.profile = profile
         self._records = records_service_pb2_grpc.RecordsServiceStub(channel)
         self._audit = audit_service_pb2_grpc.AuditServiceStub(channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(channel)
-        self.log = LogClient(channel, pinned)
-        self.bundles: tuple[TrustBundle, ...] = (pinned,)
+        self.log = LogClient(channel, profile.bundle)
+        self.bundles: tuple[TrustBundle, ...] = (profile.bundle,)
         self.former_bundles: tuple[TrustBundle, ...] = ()
         self.roots: tuple[Root, ...] = ()
         self.keyring = Keyring(self.bundles)
@@ -91,17 +94,20 @@ class Node:
         """Read anew which institutes' keys the node trusts; ``bundles`` has its own first.
 
         Records that were taken in from a peer that was removed since are verified with its former
-        bundle, one of ``former_bundles``. ``roots`` say until when some of the bundles hold.
+        bundle, one of ``former_bundles``. ``roots`` say until when some of the bundles hold. The
+        profile follows its institute's root.
 
         Raises:
             BadBundle, BadRoot: malformed, or its own is not the pinned one.
         """
-        request = records_service_pb2.ListBundlesRequest()
+        root = self.profile.root
+        request = records_service_pb2.ListBundlesRequest(root_version=root.version if root else 0)
         answer = await self._call(self._records.ListBundles(request))
         bundles = tuple(TrustBundle.from_json(data) for data in answer.bundles)
         former = tuple(TrustBundle.from_json(data) for data in answer.former_bundles)
         self.roots = tuple(first(Root.parse(data)) for data in answer.roots)
-        _check_pinned(bundles, self._pinned)
+        self.profile = self.profile.follow(answer.own_roots)
+        _check_pinned(bundles, self.profile.bundle)
         self.bundles, self.former_bundles = bundles, former
         self.keyring = Keyring((*bundles, *former))
 
@@ -154,7 +160,7 @@ class Node:
             async for message in call:
                 yield await self._open(message.record, message.page_token)
         except grpc.aio.AioRpcError as error:
-            raise told(error, self._pinned) from error
+            raise told(error, self.profile.bundle) from error
         finally:
             call.cancel()
 
@@ -237,7 +243,7 @@ class Node:
                 return
 
     async def _call(self, call: Awaitable[_T]) -> _T:
-        return await answer(call, self._pinned)
+        return await answer(call, self.profile.bundle)
 
 
 def _check_pinned(bundles: tuple[TrustBundle, ...], pinned: TrustBundle) -> None:

@@ -37,6 +37,7 @@ from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey, read_secret, write_secret
+from comity.record.root import Root
 from comity.record.spiffe import Role, SpiffeId
 
 NODE_FILE: Final = "node.pem"
@@ -239,11 +240,11 @@ class Home:
             return False
         return True
 
-    def grant(self, role: Role, name: str, bundle: TrustBundle | None = None) -> Profile:
+    def grant(self, role: Role, name: str, pin: Root | TrustBundle | None = None) -> Profile:
         """Return a new profile, valid for a year, for a person of this institute.
 
-        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``; ``bundle`` is
-        the institute's, by default ``bundle()``.
+        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``; ``pin`` is
+        the institute's root or bundle, by default ``bundle()``.
 
         Raises:
             InvalidInput: not a name, or the node's role.
@@ -255,9 +256,10 @@ class Home:
             people = ", ".join(r for r in Role if r is not Role.NODE)
             raise InvalidInput(f"expected one of {people}, got {role}", field="role")
         svid = self.authority.issue(who)
-        return Profile(
-            who, bundle or self.bundle(), svid.certificate.decode(), svid.private_key.decode()
-        )
+        root = pin if isinstance(pin, Root) else None
+        bundle = pin.profile if isinstance(pin, Root) else pin or self.bundle()
+        certificate, private_key = svid.certificate.decode(), svid.private_key.decode()
+        return Profile(who, bundle, certificate, private_key, root)
 
     def _certificates(self) -> list[Path]:
         files = generations(self.path, Sort.CA)

@@ -303,12 +303,17 @@ class ListBundlesRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ROOT_VERSION_FIELD_NUMBER: _builtins.int
+    root_version: _builtins.int
+    """Version of this institute's root that the caller holds; 0 if it holds none."""
     def __init__(
         self,
+        *,
+        root_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["root_version", b"root_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -323,6 +328,7 @@ class ListBundlesResponse(_message.Message):
     BUNDLES_FIELD_NUMBER: _builtins.int
     FORMER_BUNDLES_FIELD_NUMBER: _builtins.int
     ROOTS_FIELD_NUMBER: _builtins.int
+    OWN_ROOTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bundles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Trust bundles as JSON (JCS form), this institute's own first."""
@@ -339,16 +345,23 @@ class ListBundlesResponse(_message.Message):
         that bundle; it says until when.
         """
 
+    @_builtins.property
+    def own_roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Versions of this institute's root after root_version, oldest first: as many as fit into an
+        answer. None if root_version is 0.
+        """
+
     def __init__(
         self,
         *,
         bundles: _abc.Iterable[_builtins.bytes] | None = ...,
         former_bundles: _abc.Iterable[_builtins.bytes] | None = ...,
         roots: _abc.Iterable[_builtins.bytes] | None = ...,
+        own_roots: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "former_bundles", b"former_bundles", "roots", b"roots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "former_bundles", b"former_bundles", "own_roots", b"own_roots", "roots", b"roots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,8 @@ from comity.client.commands.options import JsonOption, ProfileOption
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, make_folder, write_file
 from comity.client.language import choose_text
 from comity.client.node import connect
-from comity.client.profile import Profile, ProfileStore
+from comity.client.profile import Profile
+from comity.client.profiles import ProfileStore
 from comity.client.trust import Trust
 from comity.record.times import format_time
 

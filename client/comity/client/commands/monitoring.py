@@ -23,7 +23,8 @@ from comity.client.monitor import Monitor, Progress
 from comity.client.monitor_report import Report, Result
 from comity.client.monitor_source import LogSource, NodeSource, SiteSource, is_url, open_session
 from comity.client.node import Node, connect
-from comity.client.profile import Profile, ProfileStore
+from comity.client.profile import Profile
+from comity.client.profiles import ProfileStore
 from comity.client.terminal import text
 from comity.client.trust import Trust, load_trust
 from comity.record.bundle import TrustBundle

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from comity.client.files import RECORD_SUFFIX
-from comity.client.profile import ProfileStore
+from comity.client.profiles import ProfileStore
 from comity.client.trust import Trust, load_trust
 from comity.record.errors import NotFound
 

@@ -102,7 +102,7 @@ def grant(
     """
     role, name = _person(who)
     with open_node(context) as node:
-        profile = node.home.grant(role, name, node.bundle)
+        profile = node.home.grant(role, name, node.own.root or node.bundle)
     file = output or Path(f"{role}-{name}.profile.json")
     profile.save(file)
     expires = format_time(profile.expiry)

@@ -12,7 +12,7 @@ from comity.node.bell import Bell
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_page_token, read_page_token
 from comity.node.node import Node
-from comity.node.roots import newest_root
+from comity.node.roots import newest_root, page_after
 from comity.node.rows import last_number
 from comity.node.search import NEWEST, arrived, disclosures_of, find_record, search
 from comity.node.tables import RecordRow
@@ -98,6 +98,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             bundles=[b.to_json().rstrip(b"\n") for b in bundles],
             former_bundles=[b.to_json().rstrip(b"\n") for b in former],
             roots=await in_thread(self._roots, bundles),
+            own_roots=await in_thread(self._own_roots, request.root_version),
         )
 
     def _roots(self, bundles: Sequence[TrustBundle]) -> list[bytes]:
@@ -105,6 +106,12 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             found = [newest_root(session, bundle.institute) for bundle in bundles]
         pairs = zip(found, bundles, strict=True)
         return [root.document for root, bundle in pairs if root and root.profile == bundle]
+
+    def _own_roots(self, version: int) -> list[bytes]:
+        if version == 0:
+            return []
+        with self._node.store.read() as session:
+            return page_after(session, self._node.institute, version)
 
     def _newest(self) -> int:
         with self._node.store.read() as session:
