@@ -163,7 +163,8 @@ def _finish(node: Node, sort: Sort, *, as_json: bool) -> None:
         print_json({"certificateExpiry": expiry})
         return
     out.print(text(f"the node has a certificate of the new authority, valid until {expiry}"))
-    err.print(text("Next: comity-node grant, for everyone whose profile is older than that."))
+    told = "Next: comity-node grant, for everyone who was not here since it was listed."
+    err.print(text(told), soft_wrap=True)
 
 
 def _print_unrooted(node: Node, sort: Sort, *, as_json: bool) -> None:
