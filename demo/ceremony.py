@@ -33,8 +33,7 @@ HOLDERS: Final = ("alice", "bob")
 class Rotation:
     """A published change of the record key: what it changed, and the key that signs now."""
 
-    version: int
-    profile: TrustBundle
+    root: Root
     changes: list[str]
     key: SigningKey
 
@@ -65,7 +64,7 @@ def rotate_record_key(member: Member) -> Rotation:
         before = node.own.root
         make_key(node.home.path, node.institute, Sort.RECORD)
         root = _publish(node, member, prepare_next(node, None, Wish()))
-        return Rotation(root.version, root.profile, changes(before, root), node.key)
+        return Rotation(root, changes(before, root), node.key)
 
 
 def compare_followed(rotation: Rotation, followed: Mapping[str, Followed]) -> Outcome:
@@ -74,7 +73,7 @@ def compare_followed(rotation: Rotation, followed: Mapping[str, Followed]) -> Ou
 
 
 def _faults(rotation: Rotation, followed: Mapping[str, Followed]) -> Iterator[str]:
-    profile, keyid = rotation.profile, rotation.key.key.keyid
+    profile, keyid = rotation.root.profile, rotation.key.key.keyid
     for peer, found in followed.items():
         fine = found.bundle.fingerprint == profile.fingerprint
         yield "" if fine else f"{peer} did not follow the root of {profile.institute}"

@@ -35,7 +35,7 @@ def change_key(inquiry: Inquiry, members: Iterable[Member], progress: Progress) 
     """Change the record key of the institute that has a root, and give its people new profiles."""
     step = stage(progress, "Change a record key, and publish the root", 1)
     rotation = rotate_record_key(next(m for m in members if m.institute.id == terms.ROOTED))
-    inquiry.renew(terms.ROOTED, rotation.profile)
+    inquiry.renew(terms.ROOTED, rotation.root.profile)
     step()
     return rotation
 

@@ -16,7 +16,7 @@ from comity.client.rendering import render_steps, render_verification
 from comity.client.steps import Outcome as StepOutcome
 from comity.client.steps import Verification
 from comity.client.terminal import out, table, text
-from demo.ceremony import HOLDERS, Followed, Rotation
+from demo.ceremony import Followed, Rotation
 from demo.evidence import COPIES, QUORUM, Exhibit
 from demo.logs import SeenLog
 from demo.story import heading, short
@@ -28,7 +28,7 @@ def show_logs(logs: Mapping[str, SeenLog]) -> None:
     """Show every log: how long it is, and who has seen that it only grew."""
     heading(
         "The logs",
-        "Each institute's newest checkpoint, with the cosignatures of those that pull from it.",
+        "Each institute's newest checkpoint, and how many cosigned that it continues all before.",
     )
     rows = table("institute", "leaves", "root", "witnesses", "not witnessed by", "alarms")
     for institute, log in logs.items():
@@ -46,14 +46,15 @@ def show_logs(logs: Mapping[str, SeenLog]) -> None:
 
 def show_rotation(rotation: Rotation, followed: Mapping[str, Followed]) -> None:
     """Show what a version of a root changed, and which peers have followed it."""
-    institute, holders = rotation.profile.institute, " and ".join(HOLDERS)
+    root = rotation.root
+    signed = f"signed by {len(root.signers(root))} of {len(root.keys)} holders of offline keys"
     heading(
-        f"{institute} changed its record key while the network ran",
-        f"Version {rotation.version} of its root (TUF), signed offline by {holders}; it is logged.",
+        f"{root.institute} changed its record key while the network ran",
+        f"Version {root.version} of its root (TUF), {signed}, changes this:",
     )
     for line in rotation.changes:
         out.print(text(f"  {line}"))
-    pinned = (peer for peer, at in followed.items() if at.bundle == rotation.profile)
+    pinned = (peer for peer, at in followed.items() if at.bundle == root.profile)
     out.print(Text(f"\nFollowed by {', '.join(sorted(map(short, pinned)))}, each by itself."))
 
 
@@ -61,9 +62,9 @@ def show_monitor(institute: str, reports: Iterable[Report]) -> None:
     """Show what a monitor found in all logs."""
     heading(
         f"The auditor of {institute} looks at every log: comity monitor",
-        "Every leaf was fetched and hashed up to the signed root; every record that the institute"
-        " received stands in its issuer's log, once. What was not shown to it is no fault: records"
-        " for others, and versions of a root.",
+        "It fetches every leaf, hashes them up to the signed root, and looks for each record that"
+        " the institute received. What was not shown to it is no fault: records for others, and"
+        " versions of a root.",
     )
     rows = table("log", "entries", "shown to us", "withheld", "cosigned", "result")
     for report in reports:

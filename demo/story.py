@@ -44,7 +44,9 @@ def heading(title: str, note: str = "") -> None:
 
 def show_members(members: list[Member]) -> None:
     """Show who takes part, where, and on what terms."""
-    heading("The network", "Everyone pins everyone's bundle; all links are mTLS on loopback.")
+    heading(
+        "The network", "Everyone pins everyone's bundle, or root; all links are mTLS on loopback."
+    )
     rows = table("institute", "name", "node", "policy")
     for member in members:
         institute = member.institute

@@ -164,10 +164,12 @@ def rotation(tmp_path: Path) -> Rotation:
 def test_peer_that_did_not_follow_or_took_a_card_of_the_old_key_is_found(
     rotation: Rotation,
 ) -> None:
-    old, new = (key.keyid for key in rotation.profile.record_keys)
+    old, new = (key.keyid for key in rotation.root.profile.record_keys)
     assert any(line == f"+ record key {new}" for line in rotation.changes)
-    before = rotation.profile.model_copy(update={"record_keys": rotation.profile.record_keys[:1]})
-    followed = {CA: Followed(rotation.profile, new), DE: Followed(before, old)}
+    before = rotation.root.profile.model_copy(
+        update={"record_keys": rotation.root.profile.record_keys[:1]}
+    )
+    followed = {CA: Followed(rotation.root.profile, new), DE: Followed(before, old)}
     outcome = compare_followed(rotation, followed)
     assert outcome.checked == 4
     assert outcome.differences == [
