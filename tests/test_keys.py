@@ -11,7 +11,7 @@ from cryptography import x509
 
 from comity.node.home import Home
 from comity.node.keychain import Sort, make_key
-from comity.node.keys import KeyStatus, State, list_keys, note_id
+from comity.node.keys import KeyStatus, State, list_keys, note_id, note_id
 from comity.node.node import Node
 from comity.node.tlog.proofs import inclusion, newest_checkpoint
 from comity.record.bundle import TrustBundle
@@ -111,7 +111,7 @@ def test_checkpoints_carry_every_log_key_that_is_listed(node: Node, holders: Hol
     node.signer.sign()
     assert signers(node) == [str(s.verifier) for s in node.own.log_signers()]
     assert len(signers(node)) == 2
-    holders.revoke(node, Sort.LOG, str(old.verifier).rpartition("+")[0])
+    holders.revoke(node, Sort.LOG, note_id(str(old.verifier)))
     node.signer.sign()
     assert signers(node) == [str(node.own.log_signers()[0].verifier)]
     assert states(node, Sort.LOG) == [State.CURRENT, State.REVOKED]
@@ -175,12 +175,49 @@ def test_rotating_again_before_publishing_keeps_the_staged_key(comity_node: Run)
     assert len(list(Path("uk/keys").glob("record*.key"))) == 2
 
 
+@pytest.mark.parametrize("has_root", [False, True])
+def test_a_key_whose_file_is_lost_gives_way_to_a_new_one(
+    comity_node: Run, *, has_root: bool
+) -> None:
+    if has_root:
+        rooted(comity_node)
+    else:
+        init(comity_node)
+    Path("uk/keys/record.key").unlink()
+    node = Node(Home(Path("uk")))
+    with pytest.raises(BadConfig, match="no record key in force is here") as caught:
+        node.own.check()
+    node.close()
+    assert "comity-node keys rotate record" in caught.value.hint
+    step(comity_node, "keys", "rotate", "record")
+    if has_root:
+        step(comity_node, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
+        step(comity_node, "root", "publish", "2.root.json")
+    states_ = [k["state"] for k in comity_node("keys", "list", "--json").json]
+    assert states_[: 1 + has_root] == ["retired", "current"][not has_root :]
+
+
+def test_the_end_of_a_root_is_told_a_month_ahead(comity_node: Run) -> None:
+    run = rooted(comity_node)
+    assert "the root ends" not in run("status").err
+    step(run, "root", "next", "--expires-days", "20")
+    step(run, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
+    step(run, "root", "publish", "2.root.json")
+    assert "warning: the root ends" in run("status").err
+
+
 def test_a_missing_sort_or_root_is_told(comity_node: Run) -> None:
     assert init(comity_node).code == 0
     assert comity_node("keys", "rotate", "nothing").code == 64
     keyid = comity_node("keys", "list", "--json").json[0]["keyid"]
     assert "has no root" in comity_node("keys", "revoke", keyid).err
     assert "need no finish" in comity_node("keys", "rotate", "log", "--finish").err
+
+
+def test_a_verifier_key_is_told_by_name_and_id_whatever_its_base64_holds() -> None:
+    assert (
+        note_id("log.uk.aisi.example+13246643+AeD+CD77/BSR+z==") == "log.uk.aisi.example+13246643"
+    )
 
 
 # --- revocation ----------------------------------------------------------------------------------

@@ -228,7 +228,7 @@ def test_a_root_that_the_node_could_not_work_under_is_not_published(run: Run) ->
     sign(run, "1.root.json", "alice")
     refused = run("root", "publish", "1.root.json")
     assert refused.code == 1
-    assert "no record key of the institute's bundle is here" in refused.err
+    assert "no record key in force is here" in refused.err
 
 
 def test_a_key_is_never_overwritten(run: Run) -> None:

@@ -189,11 +189,8 @@ def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) 
 
 
 def _check_workable(node: Node, root: Root) -> None:
-    keychain, bundle = node.own.keychain, root.profile
-    keychain.record_key(bundle)
-    keychain.log_signers(bundle)
-    keychain.witness_signers(bundle)
-    check_certified(node, bundle)
+    node.own.keychain.check(root.profile)
+    check_certified(node, root.profile)
 
 
 def _until(node: Node, days: int) -> datetime:

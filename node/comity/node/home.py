@@ -207,7 +207,7 @@ class Home:
             BadConfig: a file is missing or not what it should be.
 
         """
-        return self.keychain().record[-1]
+        return self.keychain().record_key(self.bundle())
 
     def node_identity(self) -> tuple[bytes, bytes]:
         """Return the node's certificate and private key as they are now, both PEM.

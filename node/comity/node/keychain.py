@@ -81,11 +81,19 @@ class Keychain:
 
         Without ``before``, it lists every key. Names and address are the settings'; ``sequence``
         is SPIFFE's, 0 or more.
+
+        Raises:
+            BadConfig: there is no key of some sort.
         """
         records = [_public(key.key) for key in self.record]
         logs, witnesses = _verifiers(self.log), _verifiers(self.witness)
         authorities = [_web_key(certificate) for certificate in self.authorities]
-        if before is not None:
+        if before is None:
+            _some(records, Sort.RECORD)
+            _some(logs, Sort.LOG)
+            _some(witnesses, Sort.WITNESS)
+            _some(authorities, Sort.CA)
+        else:
             records = _followed(before.record_keys, records, lambda key: key.keyid)
             logs = _followed(before.log_keys, logs, str)
             witnesses = _followed(before.witness_keys, witnesses, str)
@@ -126,6 +134,16 @@ class Keychain:
         """
         listed = [key for key in self.witness if str(key.verifier) in bundle.witness_keys]
         return _some(listed, Sort.WITNESS)[::-1]
+
+    def check(self, bundle: TrustBundle) -> None:
+        """Check that all that has to be signed under a bundle can be signed here.
+
+        Raises:
+            BadConfig: the bundle has none of a sort in force that is here.
+        """
+        self.record_key(bundle)
+        self.log_signers(bundle)
+        self.witness_signers(bundle)
 
 
 def make_key(home: Path, institute: str, sort: Sort) -> Path:
@@ -194,10 +212,7 @@ def _generation(file: Path) -> int:
 
 
 def _load(home: Path, sort: Sort, read: Callable[[Path], T]) -> tuple[T, ...]:
-    files = generations(home, sort)
-    if not files:
-        raise BadConfig(f"expected a {sort} key, got none", field=str(home / "keys"))
-    return tuple(read(file) for file in files)
+    return tuple(read(file) for file in generations(home, sort))
 
 
 def _followed(listed: Iterable[T], held: list[T], name: Callable[[T], Hashable]) -> list[T]:
@@ -211,7 +226,7 @@ def _followed(listed: Iterable[T], held: list[T], name: Callable[[T], Hashable])
 def _some(keys: list[T], sort: Sort) -> list[T]:
     if not keys:
         hint = f"comity-node keys rotate {sort} makes a new one"
-        raise BadConfig(f"no {sort} key of the institute's bundle is here", field="keys", hint=hint)
+        raise BadConfig(f"no {sort} key in force is here", field="keys", hint=hint)
     return keys
 
 

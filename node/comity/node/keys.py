@@ -108,7 +108,8 @@ def authority_id(authority: x509.Certificate) -> str:
 
 def _record_keys(node: Node) -> Iterator[KeyStatus]:
     bundle, held = node.bundle, [key.key.keyid for key in node.own.keychain.record]
-    current = node.key.key.keyid
+    in_force = [k.keyid for k in bundle.record_keys if k.revoked_from is None and k.keyid in held]
+    current = max(in_force, key=held.index, default="")
     for key in bundle.record_keys:
         state = State.CURRENT if key.keyid == current else State.RETIRED
         if key.revoked_from is not None:

@@ -20,7 +20,7 @@ _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----([A-Za-z0-9+/=\s]|\\+[nr])*(-----END \1-----)?"
 )
 _URL_PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s@/\"']+@")
-_QUIET: Final = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING}
+_QUIET: Final = dict.fromkeys(("sqlalchemy", "asyncio", "tuf"), logging.WARNING)
 
 
 def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> None:

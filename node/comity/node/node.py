@@ -79,7 +79,6 @@ class Node:
             self.store.close()
             raise
         self.own = OwnKeys(home, self.store)
-        _ = self.key  # a home that cannot sign is told of before it serves
         self.intake = Intake(self.institute, clock)
         self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
         self.inbox = Inbox(self.store, self.intake, self.own, self.keyring, clock)

@@ -9,10 +9,12 @@ bundle does not list.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from comity.node.home import Home
 from comity.node.keychain import Keychain, stamp
 from comity.node.roots import newest_root
+from comity.node.settings import Settings
 from comity.node.store import Store
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
@@ -20,13 +22,18 @@ from comity.record.note import NoteSigner
 from comity.record.root import Root
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Seen:
-    """The home's keys when they were last read, and what they make without a root."""
+    """The home's keys when they were last read."""
 
     stamp: tuple[int, int]
     keychain: Keychain
-    bundle: TrustBundle
+    settings: Settings
+
+    @cached_property
+    def bundle(self) -> TrustBundle:
+        """What they make without a root."""
+        return self.keychain.bundle(self.settings)
 
 
 class OwnKeys:
@@ -70,10 +77,16 @@ class OwnKeys:
         """Return what cosigns checkpoints of other logs, the newest key first."""
         return self.keychain.witness_signers(self.bundle)
 
+    def check(self) -> None:
+        """Check that this institute can sign all that it has to, before it serves.
+
+        Raises:
+            BadConfig: a key is missing, or the bundle lists none of a sort that is here.
+        """
+        self.keychain.check(self.bundle)
+
     def _look(self) -> _Seen:
         now, seen = stamp(self._home.path), self._seen
         if seen is None or seen.stamp != now:
-            keychain = self._home.keychain()
-            seen = _Seen(now, keychain, keychain.bundle(self._home.settings))
-            self._seen = seen
+            seen = self._seen = _Seen(now, self._home.keychain(), self._home.settings)
         return seen

@@ -89,6 +89,7 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     node = await in_thread(Node, home)
+    await in_thread(node.own.check)
     settle()
     try:
         async with Server(node) as server:

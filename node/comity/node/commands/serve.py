@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC
-from typing import Any
+from datetime import UTC, timedelta
+from typing import Any, Final
 
 import typer
 from sqlmodel import Session
@@ -22,6 +22,9 @@ from comity.node.status import node_status
 from comity.record.bundle import spoken
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
+
+ROOT_WARNING: Final = timedelta(days=30)
+"""How long before its end a root is spoken of: its holders have to meet."""
 
 
 def run(context: typer.Context) -> None:
@@ -45,6 +48,11 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         with node.store.read() as session:
             value = _value(node, session)
         problem = obstacle(node.home, to_datetime(node.clock()))
+        root, now = node.own.root, to_datetime(node.clock())
+    if root is not None and root.expires - now < ROOT_WARNING:
+        message = f"the root ends at {format_time(root.expires)}"
+        err.print(text(f"warning: {message}; peers will call it stale"), soft_wrap=True)
+        err.print(text("hint: comity-node root next prepares the next version"), soft_wrap=True)
     if problem is not None:
         err.print(text(f"warning: the certificate cannot be renewed: {problem}"), soft_wrap=True)
         err.print(text(f"hint: {problem.hint}"), soft_wrap=True)
