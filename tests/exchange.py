@@ -17,9 +17,9 @@ from sqlmodel import SQLModel, col, select
 from comity.client.draft import Draft
 from comity.node.clock import system_clock, to_datetime
 from comity.node.cursor import make_cursor, read_cursor
-from comity.node.inbox import unsent_receipts
 from comity.node.node import Node
 from comity.node.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.own_receipts import unsent_receipts
 from comity.node.peers import get_peer
 from comity.node.policy import policy_in_force
 from comity.node.tables import HEADER, Part, RecordRow, Release

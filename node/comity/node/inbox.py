@@ -8,25 +8,20 @@ told in the receipt, and never stalls the stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
-
-from sqlalchemy import insert
-from sqlmodel import Session, col, select
 
 from comity.node.clock import Clock, to_datetime
 from comity.node.intake import Arrival, Intake, too_many_classes
 from comity.node.own import OwnKeys
+from comity.node.own_receipts import keep_own_receipt, note_seconded, sign_anew, unsent_receipts
 from comity.node.quarantine import Refusal, quarantine, waiting_records
 from comity.node.rows import last_number
 from comity.node.store import Store
-from comity.node.tables import PeerRow, Quarantine, ReceiptRow
+from comity.node.tables import Part, PeerRow, Quarantine
 from comity.node.tlog.travelling import keep
-from comity.record import ijson
 from comity.record.bundle import Keyring
-from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
-from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
 from comity.record.record import Record
@@ -38,11 +33,15 @@ from comity.v1 import record_pb2
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch: our signed receipt, how many were new, how many refused."""
+    """What became of a batch: our signed receipt, how many were new, how many refused.
+
+    It is ``idle`` if nothing was stored that the peer had not given before.
+    """
 
     receipt: Envelope
     new: int
     rejected: int
+    idle: bool
 
 
 class Inbox:
@@ -77,17 +76,20 @@ class Inbox:
                 refusals.append(Refusal(arrival.opened.record, too_many_classes()))
             stored = {arrival.opened.record_id for arrival in arrivals}
             receipt = self._sign(peer, batch, stored, refusals)
+            parts = last_number(session, Part.part_id)
             new = self._intake.admit(session, arrivals)
+            is_seconded = note_seconded(session, peer, stored) if new < len(stored) else False
+            idle = parts == last_number(session, Part.part_id) and not is_seconded
             for arrival in arrivals:
                 if arrival.proof is not None:
                     keep(session, arrival.opened.record_id, arrival.proof)
             now = self._clock()
             quarantine(session, peer, refusals, now)
-            keep_own_receipt(session, peer, batch.cursor, receipt, now)
+            keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
             row.cursor, row.contact_time, row.last_error = batch.cursor, now, ""
             session.add(row)
             session.flush()
-        return Taken(receipt, new, len(refusals))
+        return Taken(receipt, new, len(refusals), idle)
 
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.
@@ -103,7 +105,7 @@ class Inbox:
             return receipts
         with self._store.write() as session:
             for receipt in revoked:
-                _sign_anew(session, peer, receipt, key)
+                sign_anew(session, peer, receipt, key)
             return unsent_receipts(session, row, receipted_cursor)
 
     def retry(self) -> int:
@@ -164,50 +166,6 @@ class Inbox:
             ),
         )
         return receipt.sign(self._own.record_key)
-
-
-def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:
-    """Return our receipts that lead from a peer's last one to where we are, oldest first.
-
-    Receipts from before we had to start anew lead elsewhere: the peer could not place them.
-    """
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, col(ReceiptRow.ours))
-    newest_first = query.order_by(col(ReceiptRow.receipt_id).desc())
-    found: list[Envelope] = []
-    here = peer.cursor
-    # PostgreSQL keeps a cursor open until it is read to its end or closed
-    with closing(session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS))) as rows:
-        for row in rows:
-            if row.cursor != here or here == receipted_cursor:
-                break
-            found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
-            here = ijson.loads(row.payload)["previousCursor"]
-    return found[::-1]
-
-
-def keep_own_receipt(session: Session, peer: str, cursor: str, receipt: Envelope, now: int) -> None:
-    """Keep a receipt that we signed, in ``Store.write``."""
-    row = {
-        "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
-        "peer": peer,
-        "ours": True,
-        "cursor": cursor,
-        "last_offer": 0,
-        "receipt_time": now,
-        "keyid": receipt.keyid,
-        "signature": receipt.signature,
-        "payload": receipt.payload,
-    }
-    session.connection().execute(insert(ReceiptRow), [row])
-
-
-def _sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -> None:
-    signed = Envelope.sign(RECEIPT_TYPE, receipt.payload, key)
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
-    for row in session.exec(query.where(ReceiptRow.payload == receipt.payload)):
-        row.keyid, row.signature = signed.keyid, signed.signature
-        session.add(row)
-    session.flush()
 
 
 def _check_form(batch: pb.Batch) -> None:

@@ -2,10 +2,11 @@
 
 Invariants: an unreachable or misbehaving peer delays nobody else; reconnection backs off with full
 jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
-dead; a peer that breaks the protocol, or sends MAX_BAD_IN_A_ROW bad records without a new good one,
-is cut off and backed off from, and since its bad records were receipted, it does not get to send
-them again; once our certificate is renewed, and at least once a day, a stream gives way between two
-batches to one that begins where it was, so that certificates are checked before they end.
+dead; a peer that breaks the protocol is cut off and backed off from, and so is one that sends bad
+records, what it sent before, or heartbeats, beyond the limits below; since what it sent was
+receipted, it does not get to send that again; once our certificate is renewed, and at least once a
+day, a stream gives way between two batches to one that begins where it was, so that certificates
+are checked before they end.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ SILENCE: Final = 3
 MAX_BAD_IN_A_ROW: Final = 1024
 """Bad records without a new good one between them: four full batches of nothing but garbage."""
 
+MAX_IDLE_IN_A_ROW: Final = 1024
+"""Batches of what the peer had given before. One that starts anew may have to send more: after so
+many, a quarter of a million records, it goes on where it was."""
+
+MAX_EARLY_BEATS: Final = 64
+"""Heartbeats of one stream that may come before their time, as those with news do."""
+
 MAX_HEARTBEAT_SECONDS: Final = 300
 """A peer that claims a longer heartbeat would keep a dead stream alive."""
 
@@ -77,6 +85,7 @@ class Pull:
         self._batches = Bell()
         self._log = log.bind(peer=peer)
         self._bad_in_a_row = 0
+        self._idle_in_a_row = 0
         self._failures = 0
 
     async def run(self) -> None:
@@ -137,15 +146,19 @@ class Pull:
         unsent = self._node.inbox.unsent
         for receipt in await in_thread(unsent, self._peer, accepted.receipted_cursor):
             await _write(call, _receipt(receipt))
-        silence = SILENCE * min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
+        interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
+        beats = 0
         self._log.info("pulling", cursor=row.cursor)
-        async with _ReadAhead(call, silence) as messages:
+        async with _ReadAhead(call, SILENCE * interval) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
                 await follower.hear(message.root_version)
                 if kind == "batch":
                     await _write(call, _receipt(await self._take(message.batch)))
-                elif kind != "heartbeat":
+                elif kind == "heartbeat":
+                    beats += 1
+                    _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
+                else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
                 self._failures = 0
                 if await in_thread(self._is_stale, identity, dialled):
@@ -180,6 +193,10 @@ class Pull:
         if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
             count, self._bad_in_a_row = self._bad_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} bad records in a row")
+        self._idle_in_a_row = self._idle_in_a_row + 1 if taken.idle else 0
+        if self._idle_in_a_row >= MAX_IDLE_IN_A_ROW:
+            count, self._idle_in_a_row = self._idle_in_a_row, 0
+            raise Flooded(f"{self._peer} sent {count} batches in a row of what it had sent before")
         return taken.receipt
 
     def _note_contact(self) -> None:
@@ -197,6 +214,11 @@ class Pull:
                 row.cursor = ""
             session.add(row)
             session.flush()
+
+
+def _check_pace(peer: str, beats: int, due: float) -> None:
+    if beats > due + MAX_EARLY_BEATS:
+        raise Flooded(f"{peer} sent {beats} heartbeats where {due:.0f} were due")
 
 
 class _ReadAhead:

@@ -6,13 +6,16 @@ offer, and what they list as stored is held. Invariants: nothing that either sid
 true without the other's signature; every signature is checked here, whoever handed it over.
 
 A receiver that had to start anew has signed for some records twice; a receipt that its giver does
-not hold is a difference only if other receipts do not cover its records.
+not hold is a difference only if other receipts do not cover its records. Nor does it keep a copy of
+every receipt for nothing new; one that it lacks is a difference only if what that says was stored
+is not in copies of earlier ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from comity.node.ledger import Given, Taken
@@ -86,8 +89,9 @@ class _Comparison:
         self._check_order(given)
         held = {r.receipt.payload: r for r in given if r.receipt and self._open(r.receipt)}
         kept = {item.receipt.payload: item for item in taken if self._open(item.receipt)}
+        settled = self._settled(held, kept)
         for payload, run in held.items():
-            self._check_run(run, payload, kept=payload in kept)
+            self._check_run(run, payload, kept=payload in settled)
         open_runs = [run for run in given if run.receipt is None or run.receipt.payload not in held]
         waiting = _record_ids(open_runs)
         covered = _record_ids(held.values())
@@ -101,7 +105,7 @@ class _Comparison:
             self._check_copy(item, payload, lost=payload in lost)
         signed = {i for payload in lost for i in self._good[payload][1].record_ids}
         self._check_unsigned(open_runs, waiting - signed)
-        agreed = [run for payload, run in held.items() if payload in kept]
+        agreed = [run for payload, run in held.items() if payload in settled]
         receipts = tuple(envelope for envelope, _ in self._good.values())
         count = len(_record_ids(agreed))
         found = tuple(self._differences)
@@ -133,6 +137,22 @@ class _Comparison:
             return False
         self._good.setdefault(envelope.payload, (envelope, receipt))
         return True
+
+    def _settled(self, held: Iterable[bytes], kept: Iterable[bytes]) -> set[bytes]:
+        """Return which of the giver's receipts the receiver has, or need not have."""
+        first: dict[str, datetime] = {}
+        for receipt in sorted((self._good[p][1] for p in kept), key=lambda r: r.time, reverse=True):
+            first |= dict.fromkeys(receipt.stored, receipt.time)
+        copies = set(kept)
+        return {
+            payload
+            for payload in held
+            if payload in copies
+            or all(
+                record_id in first and first[record_id] <= self._good[payload][1].time
+                for record_id in self._good[payload][1].stored
+            )
+        }
 
     def _check_parties(self, receipt: Receipt) -> None:
         expected, got = (self._giver, self._receiver), (receipt.sender, receipt.receiver)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 # only a column of type INTEGER is SQLite's own row number, which saves an index
@@ -279,13 +279,24 @@ class ReceiptRow(SQLModel, table=True):
     """A signed receipt: a peer's for what it was given, or ours for what a peer gave."""
 
     __tablename__ = "receipt"
-    __table_args__ = (Index("receipt_by_peer", "peer", "ours", "receipt_id"),)
+    __table_args__ = (
+        Index("receipt_by_peer", "peer", "ours", "receipt_id"),
+        Index(
+            "receipt_idle",
+            "peer",
+            "receipt_id",
+            sqlite_where=text("idle = 1"),
+            postgresql_where=text("idle"),
+        ),
+    )
     receipt_id: int = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     peer: str = Field(max_length=253)
     ours: bool
     """Signed here, for what the peer gave."""
+    idle: bool = False
+    """Of ours, whether it signs for nothing new; see ``own_receipts``."""
     cursor: str = Field(max_length=256)
     last_offer: int = Field(default=0, sa_type=BigInteger)
     """Last offer number that a peer's receipt covers; 0 for ours."""
@@ -293,6 +304,15 @@ class ReceiptRow(SQLModel, table=True):
     keyid: str
     signature: bytes = Field(sa_type=LargeBinary)
     payload: bytes = Field(sa_type=LargeBinary)
+
+
+class Seconded(SQLModel, table=True):
+    """A record that a peer gave after another; which peer was first is its ``origin``."""
+
+    __tablename__ = "seconded"
+    __table_args__ = {"sqlite_with_rowid": False}
+    peer: str = Field(max_length=253, primary_key=True)
+    record_seq: int = Field(sa_type=BigInteger, primary_key=True)
 
 
 class Quarantine(SQLModel, table=True):
