@@ -11,7 +11,7 @@ from cryptography import x509
 
 from comity.node.home import Home
 from comity.node.keychain import Sort, make_key
-from comity.node.keys import KeyStatus, State, list_keys, note_id, note_id
+from comity.node.keys import KeyStatus, State, list_keys, note_id
 from comity.node.node import Node
 from comity.node.tlog.proofs import inclusion, newest_checkpoint
 from comity.record.bundle import TrustBundle
