@@ -6,7 +6,7 @@ numbers have no gaps; what is gathered stays until ``close``, which counts what 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,7 +52,8 @@ class Queue:
             or_(col(Decision.allowed), col(Decision.follows)),
             col(Decision.backlog) > Backlog.NONE,
         )
-        self._backlog = dict(session.exec(waiting).all())
+        self.backlog: Mapping[int, int] = dict(session.exec(waiting).all())
+        """Allowed classes of whose considered parts some may wait, and which (``Backlog``)."""
         ended = select(Part.part_id).where(col(Part.part_id) <= row.considered_part, self._ended)
         self._embargo_ended = session.exec(ended.limit(1)).first() is not None
 
@@ -65,21 +66,17 @@ class Queue:
         self,
         decided: ColumnElement[bool],
         *which: ColumnElement[bool],
+        among: Collection[int],
         least: Backlog = Backlog.HEADERLESS,
-        among: Collection[int] | None = None,
     ) -> None:
         """Release the parts that wait of classes whose ``Decision`` meets ``decided``.
 
-        ``which`` are conditions for the parts, and ``among`` those classes, where they are few.
-        What was considered is looked at only in classes with a backlog of ``least`` or more, and
-        where an embargo has ended.
+        ``which`` are conditions for the parts. What was considered before is looked at only where
+        an embargo has ended, and in those classes ``among`` which have a backlog of ``least`` or
+        more.
         """
         classes = self._classes(decided)
-        backlog = {
-            class_id
-            for class_id, rest in self._backlog.items()
-            if rest >= least and (among is None or class_id in among)
-        }
+        backlog = {i for i in among if self.backlog.get(i, Backlog.NONE) >= least}
         waits = ~is_given(self._row.institute)
         # a term that no index serves, so that the other condition is the way in
         considered = col(Part.part_id) + 0 <= self._row.considered_part
@@ -98,7 +95,7 @@ class Queue:
     def waits(self, class_id: int) -> list[ColumnElement[bool]]:
         """Return the conditions for parts of an allowed class that wait."""
         waits = [col(Part.class_id) == class_id, ~is_given(self._row.institute), *self._may_go()]
-        if class_id not in self._backlog and not self._embargo_ended:
+        if class_id not in self.backlog and not self._embargo_ended:
             waits.append(col(Part.part_id) > self._row.considered_part)
         return waits
 

@@ -66,8 +66,9 @@ class _Run:
         limited = self._limited(peer, policy) if policy.depends_on_standing else {}
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
-        others = col(Decision.class_id).not_in(self._with_sections(limited))
-        self._queue.append(col(Decision.allowed) & others)
+        done = self._with_sections(limited)
+        others = col(Decision.allowed) & col(Decision.class_id).not_in(done)
+        self._queue.append(others, among=self._queue.backlog.keys() - done)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
         held_sections = self._with_sections(held_back) - held_back
         allowed_held = col(Decision.allowed) & col(Decision.class_id).in_(held_sections)
@@ -108,20 +109,20 @@ class _Run:
         if among:
             # those without the header wait for a new decision, and are not looked at until then
             which = (has_header(self._row.institute), ~is_given(self._row.institute))
-            self._queue.append(follows, *which, least=Backlog.SOME, among=among)
+            self._queue.append(follows, *which, among=among, least=Backlog.SOME)
 
     def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
-        reached = or_(col(Decision.allowed), col(Decision.follows))
-        passed_over = ~reached & self._queue.has_new() & (col(Decision.backlog) < Backlog.SOME)
-        held = col(Decision.class_id).in_(held_back)
+        allowed, before = col(Decision.allowed), col(Decision.backlog)
+        held, new = col(Decision.class_id).in_(held_back), self._queue.has_new()
+        denied = ~or_(allowed, col(Decision.follows))
         for which, backlog in (
-            (or_(held, passed_over), Backlog.SOME),
-            (follows, Backlog.HEADERLESS),
-            (col(Decision.allowed) & ~held & ~follows, Backlog.NONE),
+            (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
+            (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
+            (allowed & ~held & ~follows, Backlog.NONE),
         ):
-            of_peer = col(Decision.peer) == self._row.institute
-            change = update(Decision).where(of_peer, col(Decision.backlog) != backlog, which)
-            self._session.connection().execute(change.values(backlog=backlog))
+            change = update(Decision).where(col(Decision.peer) == self._row.institute, which)
+            change = change.where(before != backlog).values(backlog=backlog)
+            self._session.connection().execute(change)
 
     def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
         """Return the records of a class that wait and use standing up, in order."""
