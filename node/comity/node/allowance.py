@@ -16,9 +16,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.standing import SUBSTANCE_CHARS
-from comity.node.tables import Part, RecordRow, StandingEntry
+from comity.node.tables import HEADER, Part, RecordRow, StandingEntry
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts
 from comity.record.content import Kind
@@ -70,7 +71,17 @@ def _limit(
         most *= 16
 
 
-def uses_standing(peer: str) -> ColumnElement[bool]:
+def using_standing(peer: str, *waits: ColumnElement[bool]) -> SelectOfScalar[int]:
+    """Return the records that wait and use a peer's standing up, in the order of release.
+
+    ``waits`` are conditions for the ``Part`` of their header.
+    """
+    query = select(RecordRow.record_seq).join(Part, col(Part.record_seq) == RecordRow.record_seq)
+    query = query.where(col(Part.section) == HEADER, *waits, _uses_standing(peer))
+    return query.order_by(col(Part.class_id), col(Part.part_id))
+
+
+def _uses_standing(peer: str) -> ColumnElement[bool]:
     """Return whether giving a ``RecordRow`` to a peer uses its standing up."""
     whole = aliased(Part)
     content = select(func.sum(whole.content)).where(col(whole.record_seq) == RecordRow.record_seq)

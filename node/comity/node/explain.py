@@ -8,22 +8,24 @@ explained as it stands with this peer, who may have the header; of a kind, as fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
+from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
+from comity.node.allowance import using_standing
 from comity.node.clock import to_datetime
 from comity.node.decisions import judge, stamp
 from comity.node.peers import facts_of, get_peer
 from comity.node.policy import policy_at
 from comity.node.tables import HEADER, HandlingClass, Part, RecordRow, Release
-from comity.node.tally import Tally, tally_classes
+from comity.node.tally import Tally, is_due, is_given, tally_classes
 from comity.policies.change import Situation
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
-from comity.policies.nearest import nearest
+from comity.policies.nearest import MAX_AMOUNT, nearest
 from comity.record.content import Kind
 from comity.record.times import format_time
 
@@ -78,8 +80,9 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
     released = _released(session, peer, [part for part, _ in parts])
     header = parts[0][0]
     has_header = header.origin == peer or header.part_id in released
+    ahead = 0 if has_header else judged.ahead(header)
     return [
-        _explain_part(part, judged, released.get(part.part_id), now, has_header=has_header)
+        _explain_part(part, judged, released.get(part.part_id), has_header=has_header, ahead=ahead)
         for part, _ in parts
     ]
 
@@ -109,6 +112,7 @@ class _Judged:
         self, session: Session, peer: str, classes: Sequence[HandlingClass], now: int
     ) -> None:
         row = get_peer(session, peer)
+        self._session, self.now = session, now
         self._peer: PeerFacts = facts_of(session, row)
         self._policy: Policy = policy_at(session, now)
         self.asked = [c.class_id for c in classes]
@@ -124,14 +128,38 @@ class _Judged:
         """The peer's."""
         return self._peer.institute
 
-    def ways(self, class_id: int, *, has_header: bool = False) -> tuple[str, ...]:
-        """Return the nearest changes that would release parts of a class, as sentences."""
+    def ahead(self, header: Part) -> int:
+        """Return how many own records that use standing up wait for the same and go first."""
+        facts, mine = self.facts[header.class_id], self.found[header.class_id]
+        if mine.allowed or not (facts.own and self._policy.depends_on_standing):
+            return 0
+        others = select(HandlingClass).where(
+            HandlingClass.issuer == facts.issuer,
+            col(HandlingClass.header_class_id).is_(None),
+            col(HandlingClass.class_id) < header.class_id,
+        )
+        alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
+        found = judge(self._session, alike, self._peer, self._policy)
+        first = [i for i, other in found.items() if other.own.rules == mine.own.rules]
+        before = and_(col(Part.class_id) == header.class_id, col(Part.part_id) < header.part_id)
+        wait = (col(Part.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
+        goes_first = or_(before, col(Part.class_id).in_(first))
+        query = using_standing(self.institute, *wait, goes_first).limit(MAX_AMOUNT)
+        return self._session.exec(select(func.count()).select_from(query.subquery())).one()
+
+    def ways(self, class_id: int, *, has_header: bool = False, ahead: int = 0) -> tuple[str, ...]:
+        """Return the nearest changes that would release parts of a class, as sentences.
+
+        ``ahead`` records of the same kind would be given first.
+        """
         header = None if has_header else self._classes[class_id].header_class_id
         ids = (class_id,) if header is None else (class_id, header)
         parts = tuple(self.facts[i] for i in ids)
         weights = tuple(sorted(self._peer.standing.weights.items()))
-        situation = Situation(self._policy, self._peer, parts)
-        return _ways(_Asked(self.institute, self._known, weights, parts, situation))
+        standing = self._peer.standing.after_giving(parts[0].kind, ahead)
+        situation = Situation(self._policy, replace(self._peer, standing=standing), parts)
+        known = f"{self._known}/{ahead}"
+        return _ways(_Asked(self.institute, known, weights, parts, situation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +188,7 @@ def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
 
 
 def _explain_part(
-    part: Part, judged: _Judged, released: int | None, now: int, *, has_header: bool
+    part: Part, judged: _Judged, released: int | None, *, has_header: bool, ahead: int
 ) -> PartExplanation:
     judgement = judged.found[part.class_id]
     verdict = judgement.own if has_header else judgement.verdict
@@ -169,8 +197,8 @@ def _explain_part(
     if part.origin == judged.institute:
         allowed, message = False, f"{judged.institute} is where this came from"
     elif not allowed and not released:
-        ways = judged.ways(part.class_id, has_header=has_header)
-    if part.embargo_time is not None and part.embargo_time > now:
+        ways = judged.ways(part.class_id, has_header=has_header, ahead=ahead)
+    if part.embargo_time is not None and part.embargo_time > judged.now:
         until = format_time(to_datetime(part.embargo_time))
         ways = _after_embargo(ways, until, allowed=allowed)
         allowed, message = False, f"under embargo until {until}; then: {message}"

@@ -20,10 +20,10 @@ from sqlalchemy import ColumnElement, case, func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from comity.node.allowance import limits, uses_standing
+from comity.node.allowance import limits, using_standing
 from comity.node.decisions import Judgement, judge
 from comity.node.peers import facts_of
-from comity.node.tables import HEADER, HandlingClass, Part, PeerRow, RecordRow
+from comity.node.tables import HEADER, HandlingClass, Part, PeerRow
 from comity.node.tally import has_header, is_due, is_given, tally_classes
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
@@ -151,12 +151,8 @@ class _View:
         return Counter(dict(rows.all()))
 
     def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
-        """Return the records of a class that wait and use standing up, in order."""
         waits = (*self._wait(), is_due(self._now), col(Part.class_id) == class_id)
-        query = select(RecordRow.record_seq).join(
-            Part, col(Part.record_seq) == RecordRow.record_seq
-        )
-        return query.where(*waits, uses_standing(self._institute)).order_by(col(Part.part_id))
+        return using_standing(self._institute, *waits)
 
     def _wait(self) -> list[ColumnElement[bool]]:
         return [col(Part.origin) != self._institute, ~is_given(self._institute)]

@@ -20,13 +20,13 @@ from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from comity.node.allowance import limits, uses_standing
+from comity.node.allowance import limits, using_standing
 from comity.node.decisions import Backlog, decide_classes, stamp
 from comity.node.peers import facts_of
 from comity.node.queue import Queue
 from comity.node.reckoning import move_window, window_has_moved
 from comity.node.rows import last_number
-from comity.node.tables import Decision, HandlingClass, NodeState, Part, PeerRow, RecordRow
+from comity.node.tables import Decision, HandlingClass, NodeState, Part, PeerRow
 from comity.node.tally import has_header, is_given
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
@@ -125,12 +125,7 @@ class _Run:
             self._session.connection().execute(change)
 
     def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
-        """Return the records of a class that wait and use standing up, in order."""
-        query = select(RecordRow.record_seq).join(
-            Part, col(Part.record_seq) == RecordRow.record_seq
-        )
-        waits = (*self._queue.waits(class_id), uses_standing(self._row.institute))
-        return query.where(*waits).order_by(col(Part.part_id))
+        return using_standing(self._row.institute, *self._queue.waits(class_id))
 
     def _with_sections(self, headers: Iterable[int]) -> set[int]:
         """Return classes of headers together with those of their sections."""

@@ -133,12 +133,12 @@ def explain(
     if as_json:
         terminal.print_json({"parts": [message_value(part) for part in answer.parts]})
         return
-    rows = terminal.table("part", "given", "released", "rules", "why", "nearest")
+    rows = terminal.table("part", "now", "released", "why", "nearest change")
     for part in answer.parts:
-        given, rules = "yes" if part.allowed else "no", text(", ".join(part.rules))
-        released = _time(part, "release_time")
-        nearest = text("; or ".join(part.nearest))
-        rows.add_row(_part(part), given, released, rules, text(part.message), nearest)
+        now = "given" if part.allowed else "withheld"
+        released = _time(part, "release_time") or "-"
+        nearest = text("; or ".join(part.nearest) or "-")
+        rows.add_row(_part(part), now, released, text(part.message), nearest)
     terminal.print_table(rows)
 
 

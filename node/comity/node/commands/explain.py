@@ -69,7 +69,7 @@ def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> Non
     for part in parts:
         value = _part_value(part)
         verdict = "given" if part.allowed else "withheld"
-        name = "header" if part.section == HEADER else str(value["section"])
+        name = "(header)" if part.section == HEADER else str(value["section"])
         cells = (name, verdict, value["releaseTime"] or "-", part.message, _ways(part.nearest))
         grid.add_row(*map(text, cells))
     print_table(grid)
@@ -85,7 +85,7 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
     for one in found:
         verdict = "given" if one.verdict.allowed else "withheld"
         counts = (str(one.tally.given), _waiting(one))
-        cells = (one.facts.section or "header", _handling(one.facts), *counts, verdict)
+        cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
         grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
     print_table(grid)
     if sum(not one.verdict.allowed for one in found) > MAX_EXPLAINED:
