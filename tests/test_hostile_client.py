@@ -13,7 +13,7 @@ from comity.client.status import from_rpc
 from comity.node.search import MAX_FILTER_WORDS
 from comity.node.tables import RecordRow
 from comity.record.errors import LimitExceeded
-from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES
+from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES, MAX_ROOT_BYTES
 from comity.v1 import (
     admin_service_pb2 as admin,
 )
@@ -196,7 +196,7 @@ def test_bad_requests_of_auditors_and_operators_are_refused_by_name(tmp_path: Pa
                     audits.ListReleases(audit.ListReleasesRequest(page_size=10**6)),
                     audits.ListReceipts(audit.ListReceiptsRequest(page_size=10**6)),
                     audits.ListQuarantine(audit.ListQuarantineRequest(page_size=10**6)),
-                    admins.AddPeer(admin.AddPeerRequest(bundle=b" " * (300 << 10))),
+                    admins.AddPeer(admin.AddPeerRequest(bundle=b" " * (MAX_ROOT_BYTES + 1))),
                     admins.SetPolicy(admin.SetPolicyRequest(policy=" " * (300 << 10))),
                 ],
                 "BAD_CURSOR": [
