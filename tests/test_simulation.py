@@ -212,7 +212,7 @@ issues = [
 id = "ca.aisi.example"
 policy = "three-more"
 issues = [
-    { kind = "model-card", count = 4, sections = [
+    { kind = "model-card", count = 12, sections = [
         "limitations",
         { name = "risks", tlp = "AMBER", releasable_to = ["uk.aisi.example"] },
     ] },
@@ -230,6 +230,9 @@ THREE_MORE = """
 @id("members") permit (principal, action, resource) when { principal.status == Status::"member" };
 @id("three-more") forbid (principal, action, resource)
 when { resource.own && resource.section == "" } unless { context.given < context.received + 3 };
+@id("risks-later") forbid (principal, action, resource)
+when { resource.section == "risks" && principal.institute == "uk.aisi.example" }
+unless { context.received >= 5 };
 @id("no-risks-to-jp") forbid (principal, action, resource)
 when { resource.section == "risks" && principal.institute == "jp.aisi.example" };
 """
@@ -252,6 +255,8 @@ def test_real_nodes_end_up_holding_what_the_simulation_says(tmp_path: Path) -> N
                 node.node.release()
         real = {node.name: _held_by(node) for node in nodes}
     assert real == simulated
+    # of ca's 14 cards, as many as its balance lets go, and their risks though these waited
+    assert real[UK][CA, ""] == real[UK][CA, "risks"] == 8
     assert 0 < len(real[JP]) < sum(map(len, (real[UK], real[CA])))
 
 
