@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.steps import Verdict
-from comity.client.trust import Trust
+from comity.client.trust import Trust, load_trust
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root
@@ -74,6 +74,18 @@ def test_evidence_under_an_expired_profile_is_stale_and_not_invalid(
     ended = comity("verify", str(evidence), "--bundle", str(tmp_path / "uk.root.json"))
     assert ended.code == 3
     assert ended.out.startswith(f"{evidence}: stale as of 2026-06-20T09:00:00Z\n")
+
+
+def test_of_two_roots_with_one_profile_the_newer_one_says_until_when(
+    logbook: Logbook, tmp_path: Path
+) -> None:
+    holder = SigningKey.generate()
+    for version, days in ((9, 1), (10, 30)):
+        expires = NOW + timedelta(days=days)
+        root = Root.draft(logbook.bundle, [holder.key], 1, expires, version).sign(holder)
+        (tmp_path / f"{version}.root.json").write_bytes(root.document)
+    [root] = load_trust([tmp_path]).roots
+    assert root.version == 10
 
 
 def test_what_is_wrong_under_an_expired_profile_is_invalid(

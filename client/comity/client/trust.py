@@ -13,6 +13,7 @@ from pathlib import Path
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, naming, read_file
 from comity.record import ijson, log
 from comity.record.bundle import TrustBundle
+from comity.record.cosignature import witness_name
 from comity.record.errors import BadConfig, Conflict
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.note import Verifier
@@ -47,11 +48,14 @@ class Trust:
     def witnesses(self, institute: str) -> list[Verifier]:
         """Return the keys of all witnesses but the institute's own, whose word adds nothing.
 
+        Each is named as the witness of the institute whose bundle lists it.
+
         Raises:
             BadNote: a bundle lists what is no verifier key.
         """
         others = (bundle for bundle in self.bundles if bundle.institute != institute)
-        return [Verifier.parse(key) for bundle in others for key in bundle.witness_keys]
+        listed = ((bundle, Verifier.parse(key)) for bundle in others for key in bundle.witness_keys)
+        return [key for bundle, key in listed if key.name == witness_name(bundle.institute)]
 
 
 def load_trust(paths: Iterable[Path]) -> Trust:
@@ -73,7 +77,7 @@ def load_trust(paths: Iterable[Path]) -> Trust:
         if other.fingerprint != bundle.fingerprint:
             message = f"expected one bundle of {bundle.institute}, got two that differ"
             raise Conflict(message, field=str(path))
-        if root:
+        if root and root.version >= roots.get(root.institute, root).version:
             roots[root.institute] = root
     return Trust(tuple(bundles.values()), tuple(roots.values()))
 

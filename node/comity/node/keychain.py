@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from comity.node.authority import Authority
 from comity.node.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
+from comity.record.cosignature import witness_name
 from comity.record.errors import BadConfig
 from comity.record.keys import RecordKey, SigningKey, private_pem, read_secret, write_secret
 from comity.record.log import origin
@@ -70,7 +71,7 @@ class Keychain:
             institute,
             _load(home, Sort.RECORD, SigningKey.load),
             _load(home, Sort.LOG, signer(origin(institute), LOG_KEY)),
-            _load(home, Sort.WITNESS, signer(f"witness.{institute}", WITNESS_KEY)),
+            _load(home, Sort.WITNESS, signer(witness_name(institute), WITNESS_KEY)),
             _load(home, Sort.CA, load_certificate),
         )
 

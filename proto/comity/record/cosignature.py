@@ -47,6 +47,11 @@ class Cosignature:
     time: datetime
 
 
+def witness_name(institute: str) -> str:
+    """Return the name of an institute's witness keys."""
+    return f"witness.{institute}"
+
+
 def cosign(text: str, signer: NoteSigner, time: datetime) -> SignatureLine:
     """Cosign the text of a checkpoint's note, as of ``time`` (aware; cut to whole seconds).
 

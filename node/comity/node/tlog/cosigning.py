@@ -12,8 +12,7 @@ from typing import Final
 from comity.node.clock import to_milliseconds
 from comity.node.node import Node
 from comity.node.tlog.tables import Checkpoint, Cosignature
-from comity.node.tlog.witness import witness_name
-from comity.record.cosignature import verify_cosignature
+from comity.record.cosignature import verify_cosignature, witness_name
 from comity.record.errors import BadNote, BadSignature, LimitExceeded, NotFound, UnknownKey
 from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
 from comity.record.note import Note, SignatureLine, Verifier

@@ -39,7 +39,7 @@ from comity.node.tlog.halting import (
 from comity.node.tlog.tables import WitnessedLog
 from comity.record.bundle import TrustBundle
 from comity.record.checkpoint import Checkpoint, open_checkpoint
-from comity.record.cosignature import cosign, cosignatures
+from comity.record.cosignature import cosign, cosignatures, witness_name
 from comity.record.errors import (
     BadCheckpoint,
     ComityError,
@@ -74,11 +74,6 @@ class Seen:
     def root(self) -> str:
         """The root, hex."""
         return self.checkpoint.root.hex()
-
-
-def witness_name(institute: str) -> str:
-    """Return the name of an institute's witness keys."""
-    return f"witness.{institute}"
 
 
 def log_keys(bundle: TrustBundle) -> list[Verifier]:
