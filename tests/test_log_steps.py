@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from comity.client.evidence import Evidence
 from comity.client.exporting import export_record
 from comity.client.steps import Outcome, Verdict
 from comity.client.trust import Trust
@@ -16,7 +17,7 @@ from comity.record import log
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.cosignature import cosign
 from comity.record.keys import SigningKey
-from comity.record.note import LOG_KEY, Note, SignatureLine
+from comity.record.note import LOG_KEY, WITNESS_KEY, Note, SignatureLine
 from comity.record.tlog_proof import TlogProof
 from tests.logbook import NOW, Logbook, note_signer
 from tests.network import card
@@ -210,6 +211,35 @@ def test_witnesses_count_whose_bundles_are_at_hand(evidence: Path, logbook: Logb
     none = verify(evidence, Trust((logbook.bundle,)))
     assert none.verdict is Verdict.VALID
     assert none.witnessed_time is None
+
+
+def test_a_witness_key_under_the_name_of_another_institute_does_not_count(
+    evidence: Path, logbook: Logbook
+) -> None:
+    usurper = note_signer(f"witness.{CA}", WITNESS_KEY)
+    proof = proof_in(evidence)
+    note = Note.parse(proof.checkpoint)
+    note = Note(note.text, (note.signatures[0], cosign(note.text, usurper, NOW)))
+    replace_proof(evidence, TlogProof(proof.index, proof.hashes, note.to_bytes()))
+    keys = (str(usurper.verifier),)
+    listing = logbook.witness_bundle(JP).model_copy(update={"witness_keys": keys})
+    assert verify(evidence, Trust((logbook.bundle, listing))).witnessed_time is None
+
+
+def test_a_cosignature_that_its_witness_did_not_make_spoils_no_evidence(
+    logbook: Logbook, tmp_path: Path
+) -> None:
+    opened = logbook.append(card())
+    proof = logbook.prove(opened)
+    note = cosignature_flipped(logbook, Note.parse(proof.checkpoint))
+    note = Note(note.text, (*note.signatures, cosign(note.text, logbook.witnesses[JP], NOW)))
+    shown = TlogProof(proof.index, proof.hashes, note.to_bytes())
+    envelope, key = opened.record.envelope, logbook.key.key
+    witnesses = [signer.verifier for signer in logbook.witnesses.values()]
+    made = Evidence.of(envelope, key, logbook.bundle, shown, witnesses)
+    assert made.witnesses == (logbook.witnesses[JP].verifier,)
+    export_record(opened, key, tmp_path / "e", made)
+    assert verify(tmp_path / "e", logbook.trust).verdict is Verdict.VALID
 
 
 def test_an_issuer_that_cosigns_itself_is_no_witness(

@@ -10,8 +10,9 @@
     <issuer>.bundle.json               the issuer's trust bundle; nobody believes it for lying there
     <issuer>.root.json                 its root, if it has one: until when the bundle holds
 
-Invariants: evidence that does not hold is never written; where there is no proof to be had, what
-speaks of the log's place is left out and the keys remain.
+Invariants: evidence that does not hold is never written, nor a cosignature that its witness did not
+make: whoever shows a proof could spoil it with that. Where there is no proof to be had, what speaks
+of the log's place is left out and the keys remain.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX
 from comity.record import log
 from comity.record.bundle import TrustBundle
-from comity.record.cosignature import cosignatures
+from comity.record.cosignature import cosignatures, verify_cosignature
 from comity.record.envelope import Envelope
+from comity.record.errors import BadSignature
 from comity.record.keys import RecordKey
 from comity.record.log import check_logged
 from comity.record.note import Note, Verifier, known_lines
@@ -78,17 +80,19 @@ class Evidence:
         proof: TlogProof,
         witnesses: Iterable[Verifier],
     ) -> Evidence:
-        """Check a proof, and the cosignatures of ``witnesses`` under its checkpoint.
+        """Check a proof; leave out cosignatures of ``witnesses`` that they did not make.
 
         Raises:
-            InvalidInput: it does not hold; as ``check_logged`` and ``cosignatures``.
+            InvalidInput: it does not hold; as ``check_logged``.
         """
         check_logged(log.leaf(envelope, key), proof, issuer.institute, issuer.log_keys)
-        note = Note.parse(proof.checkpoint)
+        known = tuple(witnesses)
+        note = _without_forged(Note.parse(proof.checkpoint), known)
         listed = map(Verifier.parse, issuer.log_keys)
         signers = tuple(verifier for _, verifier in known_lines(note, listed))
-        cosigners = tuple(found.witness for found in cosignatures(note, witnesses))
-        return cls(issuer, signers, replace(proof, extra=None), cosigners)
+        cosigners = tuple(found.witness for found in cosignatures(note, known))
+        shown = replace(proof, checkpoint=note.to_bytes(), extra=None)
+        return cls(issuer, signers, shown, cosigners)
 
     def files(self, envelope: Envelope, key: RecordKey) -> dict[str, bytes]:
         """Return the files by name."""
@@ -124,6 +128,16 @@ def log_key_pem(log_key: Verifier) -> bytes:
     """Return a log's key as SubjectPublicKeyInfo in PEM, for openssl."""
     public = ed25519.Ed25519PublicKey.from_public_bytes(log_key.public)
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _without_forged(note: Note, witnesses: Iterable[Verifier]) -> Note:
+    forged = set()
+    for line, witness in known_lines(note, witnesses):
+        try:
+            verify_cosignature(note.text, line, witness)
+        except BadSignature:
+            forged.add(line)
+    return replace(note, signatures=tuple(s for s in note.signatures if s not in forged))
 
 
 def _lines(keys: Sequence[Verifier]) -> bytes:
