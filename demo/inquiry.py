@@ -120,7 +120,7 @@ class Inquiry:
         reports = []
         for bundle in sorted(node.bundles, key=lambda bundle: bundle.institute):
             async with open_channel(bundle, *identity) as channel:
-                source = NodeSource(LogClient(channel, bundle))
+                source = NodeSource(LogClient(channel, bundle), bundle.institute)
                 reports.append(await look.look(bundle.institute, source, lambda *_: None))
             step()
         return reports

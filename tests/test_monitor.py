@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ from comity.record import log, merkle
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.errors import Conflict, LimitExceeded, Unavailable
 from comity.record.keys import SigningKey
+from comity.record.note import WITNESS_KEY, Note
 from comity.record.tile import ENTRIES, Tile, encode_entries
-from tests.logbook import NOW, Logbook
+from tests.logbook import NOW, Logbook, note_signer
 from tests.network import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -34,6 +35,7 @@ class Shown(LogSource):
 
     logbook: Logbook
     size: int
+    origin: str = ""
     fails_after: int = 1 << 60
     spoil: Callable[[list[bytes]], list[bytes]] = list
     asked: list[Tile] = field(default_factory=list)
@@ -111,6 +113,88 @@ def test_a_log_that_goes_back_contradicts_itself(logbook: Logbook, look: Look) -
     assert report.result is Result.CONTRADICTS
     assert [finding.reason for finding in report.findings] == ["LOG_ROLLED_BACK"]
     assert look(Shown(logbook, 300)).result is Result.HOLDS
+
+
+def test_a_log_that_goes_back_to_another_history_leaves_evidence(
+    logbook: Logbook, look: Look
+) -> None:
+    look(Shown(logbook, 300))
+    kept = logbook.leaves
+    logbook.leaves = [b"another history %d" % number for number in range(300)]
+    report = look(Shown(logbook, 299))
+    assert [finding.reason for finding in report.findings] == ["LOG_ROLLED_BACK", "SPLIT_VIEW"]
+    evidence = report.findings[1].evidence
+    assert evidence is not None
+    assert verify_split_view(evidence.read_bytes(), logbook.trust).verdict is Verdict.VALID
+    logbook.leaves = kept
+    assert look(Shown(logbook, 300)).result is Result.HOLDS
+
+
+def test_a_history_rewritten_along_with_a_change_of_the_logs_key_contradicts(
+    logbook: Logbook, signing_key: SigningKey, tmp_path: Path
+) -> None:
+    renewed = Logbook(UK, signing_key)
+
+    def look(source: Logbook, trust: Trust) -> Report:
+        monitor = Monitor(trust, tmp_path, None, NOW)
+        return asyncio.run(monitor.look("the log", Shown(source, 6), lambda done, total: None))
+
+    assert look(logbook, logbook.trust).result is Result.HOLDS
+    report = look(renewed, renewed.trust)
+    [finding] = report.findings
+    assert (report.result, finding.reason) == (Result.CONTRADICTS, "SPLIT_VIEW")
+    assert finding.evidence is not None
+    evidence = finding.evidence.read_bytes()
+    assert verify_split_view(evidence, renewed.trust).verdict is Verdict.UNVERIFIABLE
+    keys = (*logbook.bundle.log_keys, *renewed.bundle.log_keys)
+    both = logbook.bundle.model_copy(update={"log_keys": keys})
+    assert verify_split_view(evidence, Trust((both,))).verdict is Verdict.VALID
+
+
+def test_a_node_that_shows_the_log_of_another_institute_contradicts(
+    logbook: Logbook, signing_key: SigningKey, tmp_path: Path
+) -> None:
+    asked = Logbook(CA, signing_key)
+    trust = Trust((logbook.bundle, asked.bundle))
+    source = Shown(logbook, 300, origin=asked.signer.name)
+    look = Monitor(trust, tmp_path, None, NOW).look(CA, source, lambda done, total: None)
+    report = asyncio.run(look)
+    assert [finding.reason for finding in report.findings] == ["BAD_CHECKPOINT"]
+
+
+def test_a_checkpoint_too_long_for_evidence_is_not_looked_at(logbook: Logbook, look: Look) -> None:
+    class Long(Shown):
+        async def checkpoint(self) -> bytes:
+            plain = Checkpoint.parse(Note.parse(await super().checkpoint()).text)
+            long = replace(plain, extensions=("more",) * 4000)
+            return Note(long.body, (self.logbook.signer.sign(long.body),)).to_bytes()
+
+    report = look(Long(logbook, 300))
+    assert report.result is Result.UNCHECKED
+    assert "MAX_CHECKPOINT_BYTES" in report.problem
+
+
+def test_a_witness_with_two_keys_counts_once(logbook: Logbook, tmp_path: Path) -> None:
+    logbook.witnesses["its newer key"] = note_signer(f"witness.{CA}", WITNESS_KEY)
+    keys = tuple(str(signer.verifier) for signer in logbook.witnesses.values())
+    bundle = logbook.witness_bundle(CA).model_copy(update={"witness_keys": keys})
+    monitor = Monitor(Trust((logbook.bundle, bundle)), tmp_path, None, NOW)
+    report = asyncio.run(monitor.look(UK, Shown(logbook, 9), lambda done, total: None))
+    assert report.cosigned == 1
+
+
+def test_a_log_that_is_served_without_end_is_left_in_time(
+    logbook: Logbook, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Shown):
+        async def entries(self, tiles: Sequence[Tile]) -> list[list[bytes]]:
+            await asyncio.Event().wait()
+            return await super().entries(tiles)
+
+    monkeypatch.setattr("comity.client.monitor.LOOK_SECONDS", 0.01)
+    report = look(Slow(logbook, 300))
+    assert (report.result, report.findings) == (Result.UNCHECKED, [])
+    assert "not through" in report.problem
 
 
 @pytest.mark.parametrize("size", [300, 301, 1000])

@@ -10,10 +10,12 @@ is meant, and no fault (versions of its root, which are logged as well, count am
 
 Invariants: only what a log's key signed, against what it signed before or was received, makes a log
 contradict itself; where two signed checkpoints do, that is kept as evidence which anyone can check.
+A look at one log never keeps the others waiting for long.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -37,6 +39,7 @@ from comity.record.errors import (
     LimitExceeded,
     UnknownKey,
 )
+from comity.record.limits import MAX_CHECKPOINT_BYTES
 from comity.record.log import origin
 from comity.record.merkle import consistency_proof, root
 from comity.record.note import Note
@@ -48,7 +51,18 @@ MERGE_SECONDS: Final = 60
 """How long after it came a record may be missing from a checkpoint, which is signed every second
 or so: several times what a busy node needs."""
 
+LOOK_SECONDS: Final = 3600.0
+"""How long one look at a log may take; the next one goes on where it was. Whoever serves a log as
+slowly as it can does not keep the other logs from being looked at."""
+
 _CONTRADICTIONS: Final = (BadSignature, BadCheckpoint, BadProof, BadTile)
+
+
+class _Shown(NamedTuple):
+    """A checkpoint that a log showed, empty if none, and how to tell of it."""
+
+    told: str
+    note: bytes
 
 
 class _Seen(NamedTuple):
@@ -83,38 +97,55 @@ class Monitor:
         """Look at one log; never raises for anything that the log does, or does not."""
         report = Report(name)
         try:
-            await self._look(report, source, progress)
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._look(report, source, progress)
         except _CONTRADICTIONS as error:
             report.findings.append(Finding(error.reason, str(error)))
         except ComityError as error:
             report.problem = str(error)
+        except TimeoutError:
+            report.problem = f"not through after {LOOK_SECONDS:.0f} s; the next look goes on"
         return report
 
     async def _look(self, report: Report, source: LogSource, progress: Progress) -> None:
         note = await source.checkpoint()
-        institute, checkpoint = self._open(note)
+        institute, checkpoint = self._open(note, source.origin)
         report.institute, report.size = institute, checkpoint.size
         witnesses = self._trust.witnesses(institute)
-        report.cosigned = len(cosignatures(Note.parse(note), witnesses))
+        cosigned = cosignatures(Note.parse(note), witnesses)
+        report.cosigned = len({found.witness.name for found in cosigned})
         with opened(self._folder, institute) as state:
-            last = state.checkpoint
-            report.before = _unsigned(last).size if last else 0
+            last = _Shown("what it showed last time", state.checkpoint or b"")
+            now = _Shown("what it shows now", note)
+            report.before = _unsigned(last.note).size if last.note else 0
             if self._goes_back(report, checkpoint):
+                if checkpoint.size < report.before and _leads_to(state, last.note):
+                    self._compare(report, state, now, last)
                 return
             await _Entries(state, source, progress).fetch(checkpoint)
-            seen = [("last time", last)] if last else []
             held = self._witnessed.get(institute)
-            seen += [("to our own node", held.checkpoint)] if held else []
-            for told, other in seen:
-                self._compare(report, state, note, other, told)
+            ours = _Shown("what it showed to our own node", held.checkpoint if held else b"")
+            for before in (last, ours):
+                if before.note:
+                    self._compare(report, state, before, now)
             if not report.findings:
                 state.keep(note)
             if self._node:
                 await self._match(report, state, self._node)
 
-    def _open(self, note: bytes) -> tuple[str, Checkpoint]:
-        """Return whose log a checkpoint is of, which a key of that log has signed."""
+    def _open(self, note: bytes, named: str) -> tuple[str, Checkpoint]:
+        """Return whose log a checkpoint is of, which a key of that log has signed.
+
+        ``named`` is the log that was asked for, as far as that is known.
+        """
+        if len(note) > MAX_CHECKPOINT_BYTES:
+            limit, most = "MAX_CHECKPOINT_BYTES", MAX_CHECKPOINT_BYTES
+            raise LimitExceeded(limit, most, len(note), "bytes", field="checkpoint")
         claimed = _unsigned(note).origin
+        known = {origin(bundle.institute) for bundle in self._trust.bundles}
+        if named in known and claimed != named:
+            message = f"expected a checkpoint of {named}, got one of {claimed!r:.100}"
+            raise BadCheckpoint(message, field="checkpoint.origin")
         for bundle in self._trust.bundles:
             if claimed == origin(bundle.institute):
                 keys = self._trust.log_keys(bundle.institute)
@@ -136,20 +167,25 @@ class Monitor:
                 return True
         return False
 
-    def _compare(
-        self, report: Report, state: LogState, note: bytes, other: bytes, told: str
-    ) -> None:
-        """Check that a checkpoint of before begins the tree of this one, whose entries are here."""
-        before, now = _unsigned(other), _unsigned(note)
+    def _compare(self, report: Report, state: LogState, smaller: _Shown, larger: _Shown) -> None:
+        """Check that a checkpoint begins the tree of a larger one, to whose root the entries lead.
+
+        Both are known to be signed. What a key signed that the log's bundle does not list any more
+        contradicts all the same; only who still knows that key can check the evidence.
+        """
+        before, after = _unsigned(smaller.note), _unsigned(larger.note)
         found = root(before.size, state.read)
         if found == before.root:
             return
-        same = before.size == now.size
-        proof = [] if same else consistency_proof(before.size, now.size, state.read)
-        notes = Note.parse(other), Note.parse(note)
+        same = before.size == after.size
+        proof = [] if same else consistency_proof(before.size, after.size, state.read)
+        notes = Note.parse(smaller.note), Note.parse(larger.note)
         view = SplitView.of(*notes, b"" if same else found, proof)
-        view.check(self._trust.log_keys(report.institute))
-        message = f"what it showed {told}, of {before.size} entries, does not begin what it shows"
+        message = f"{smaller.told}, of {before.size} entries, does not begin {larger.told}"
+        try:
+            view.check(self._trust.log_keys(report.institute))
+        except UnknownKey:
+            message += "; one is signed with a key that its bundle does not list any more"
         evidence = self._keep_evidence(report.institute, view.to_json())
         report.findings.append(Finding("SPLIT_VIEW", message, evidence))
 
@@ -235,6 +271,13 @@ async def _received(node: Node, institute: str) -> dict[bytes, _Seen]:
         # only this much is kept: a node may hold more than fits into memory
         found[hashlib.sha256(signed).digest()] = _Seen(result.record_id, result.received_time)
     return found
+
+
+def _leads_to(state: LogState, note: bytes) -> bool:
+    """Say whether the entries that are remembered lead to a checkpoint's root."""
+    checkpoint = _unsigned(note)
+    whole = state.count >= checkpoint.size
+    return whole and root(checkpoint.size, state.read) == checkpoint.root
 
 
 def _unsigned(note: bytes) -> Checkpoint:

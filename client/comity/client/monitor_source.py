@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from comity.client.log_client import LogClient
-from comity.record.errors import BadTile, LimitExceeded, Unavailable
+from comity.record.errors import BadConfig, BadTile, LimitExceeded, Unavailable
 from comity.record.limits import MAX_ENTRY_BYTES, MAX_NOTE_BYTES
+from comity.record.log import origin
 from comity.record.tile import TILE_WIDTH, Tile, decode_entries
 
 SILENCE_SECONDS: Final = 30.0
@@ -32,8 +34,11 @@ _CHUNK_BYTES: Final = 1 << 16
 class LogSource(Protocol):
     """A log, as it is shown to whoever reads it.
 
-    Both methods raise Unavailable where it cannot be reached, and what a node answers.
+    Both methods raise Unavailable where it cannot be reached, and what a node answers. ``origin``
+    is the name of the log that was asked for: whoever answers may show another's.
     """
+
+    origin: str
 
     async def checkpoint(self) -> bytes:
         """Return the newest checkpoint that is shown: a signed note."""
@@ -51,8 +56,8 @@ class LogSource(Protocol):
 class NodeSource:
     """A node's log over gRPC."""
 
-    def __init__(self, log: LogClient) -> None:
-        self._log = log
+    def __init__(self, log: LogClient, institute: str) -> None:
+        self._log, self.origin = log, origin(institute)
 
     async def checkpoint(self) -> bytes:
         """Return the newest checkpoint."""
@@ -65,10 +70,18 @@ class NodeSource:
 
 
 class SiteSource:
-    """A static log (C2SP tlog-tiles) below the URL ``prefix``."""
+    """A static log (C2SP tlog-tiles) below the URL ``prefix``, whose host may be its name.
+
+    Raises:
+        BadConfig: not a URL.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, prefix: str) -> None:
         self._session, self._prefix = session, prefix.rstrip("/")
+        try:
+            self.origin = urlsplit(prefix).hostname or ""
+        except ValueError as error:
+            raise BadConfig(f"expected a URL: {error}", field=prefix) from error
 
     async def checkpoint(self) -> bytes:
         """Return the newest checkpoint."""

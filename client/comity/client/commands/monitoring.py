@@ -148,11 +148,11 @@ class _Sources:
             hint = "run: comity login FILE, or give the URL of a static log"
             raise NotFound("expected a profile, to talk to a node", field=log, hint=hint)
         if self._node and bundle.institute == self._profile.identity.institute:
-            yield NodeSource(self._node.log)
+            yield NodeSource(self._node.log, bundle.institute)
             return
         certificate, key = self._profile.certificate.encode(), self._profile.private_key.encode()
         async with open_channel(bundle, certificate, key) as channel:
-            yield NodeSource(LogClient(channel, bundle))
+            yield NodeSource(LogClient(channel, bundle), bundle.institute)
 
     def _bundle(self, log: str) -> TrustBundle:
         for bundle in self._trust.bundles:
