@@ -93,6 +93,11 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path, second: str) -> None
         read(tmp_path, data)
 
 
+def test_two_spellings_of_one_accent_are_one_name(tmp_path: Path) -> None:
+    with pytest.raises(BadArchive, match="twice"):
+        read(tmp_path, zipped(("caf\u00e9", b"x"), ("cafe\u0301", b"forged")))
+
+
 def test_what_unpacks_to_gigabytes_is_cut_off_in_bounded_memory(tmp_path: Path) -> None:
     bomb = zipped(*((f"{number}.txt", bytes(16 << 20)) for number in range(8)))
     assert len(bomb) < 1 << 20

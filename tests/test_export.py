@@ -152,6 +152,15 @@ def test_a_file_that_differs_from_the_envelope_is_named(
     assert (step.outcome, step.detail.endswith(name)) == (Outcome.FAILED, True)
 
 
+def test_a_pipe_in_a_folder_is_not_waited_for(exported: Path, signing_key: SigningKey) -> None:
+    (exported / "payload.json").unlink()
+    os.mkfifo(exported / "payload.json")
+    os.mkfifo(exported / "some.bundle.json")
+    verification = verify_path(exported, trust(signing_key), NOW)
+    [problem] = [step.detail for step in verification.steps if step.outcome is Outcome.FAILED]
+    assert "payload.json" in problem
+
+
 def test_a_folder_with_files_in_it_is_left_alone(tmp_path: Path, signing_key: SigningKey) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(BadConfig, match="empty or new folder"):

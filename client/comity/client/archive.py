@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -110,10 +111,11 @@ def _read_all(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
     room = MAX_ARCHIVE_BYTES
     for entry in entries:
         _check_entry(entry, path)
-        # Windows and macOS take Risks.txt and risks.txt for one file
-        if entry.filename.casefold() in seen:
+        # Windows and macOS take Risks.txt and risks.txt for one file, macOS two spellings of é too
+        alike = unicodedata.normalize("NFD", entry.filename).casefold()
+        if alike in seen:
             raise BadArchive("is in it twice", field=_place(path, entry))
-        seen.add(entry.filename.casefold())
+        seen.add(alike)
         if not entry.is_dir():
             files[entry.filename] = _read(archive, entry, room, path)
             room -= len(files[entry.filename])

@@ -86,8 +86,9 @@ def _read(path: Path) -> dict[str, bytes]:
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
     named = (folder / name for name in _NAMES)
-    found = [path for path in named if path.exists()]
-    found += (path for pattern in _PATTERNS for path in sorted(folder.glob(pattern)))
+    globbed = (path for pattern in _PATTERNS for path in sorted(folder.glob(pattern)))
+    # a pipe would be waited for, for ever
+    found = [path for path in (*named, *globbed) if path.is_file()]
     if len(found) > MAX_ARCHIVE_FILES:
         limit, got = "MAX_ARCHIVE_FILES", len(found)
         raise LimitExceeded(limit, MAX_ARCHIVE_FILES, got, "files", field=str(folder))
