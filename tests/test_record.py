@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from comity.record import ijson
 from comity.record.bundle import Keyring
@@ -25,7 +27,7 @@ from comity.record.errors import (
     UnknownKey,
     WrongIssuer,
 )
-from comity.record.keys import SigningKey
+from comity.record.keys import RecordKey, SigningKey
 from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_JSON_DEPTH, MAX_PAYLOAD_BYTES
 from comity.record.record import Record, check_issue_time, open_record
 from comity.record.section import Disclosure
@@ -38,6 +40,20 @@ from tests.records import NOW, UK, bundle_of, resigned
 def test_pae_is_that_of_the_dsse_specification() -> None:
     encoded = pae("http://example.com/HelloWorld", b"hello world")
     assert encoded == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+
+
+def test_signature_of_the_dsse_specification_verifies() -> None:
+    x = 46950820868899156662930047687818585632848591499744589407958293238635476079160
+    y = 5640078356564379163099075877009565129882514886557779369047442380624545832820
+    key = RecordKey.of(ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key())
+    text = (
+        "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
+    )
+    pair = base64.b64decode(text)
+    der = encode_dss_signature(int.from_bytes(pair[:32], "big"), int.from_bytes(pair[32:], "big"))
+    Envelope("http://example.com/HelloWorld", b"hello world", key.keyid, der).verify(key)
+    with pytest.raises(BadSignature):
+        Envelope("http://example.com/HelloWorlD", b"hello world", key.keyid, der).verify(key)
 
 
 def test_disclosure_of_rfc_9901_is_read_and_hashed_as_it_stands_there() -> None:
