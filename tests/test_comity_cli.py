@@ -38,6 +38,19 @@ def test_verify_tells_valid_invalid_and_unverifiable_apart(
     assert comity("verify", str(broken), str(signed)).code == 1
 
 
+def test_a_file_that_cannot_be_read_is_no_forgery_and_keeps_no_other_from_being_looked_at(
+    comity: Run, tmp_path: Path, signed: Path
+) -> None:
+    known = ("--bundle", str(tmp_path))
+    ended = comity("verify", "mistyped.record.json", str(signed), *known, "--json")
+    assert ended.code == 2
+    assert [file["verdict"] for file in ended.json["files"]] == ["valid"]
+    assert "mistyped.record.json" in json.loads(ended.err)["error"]["field"]
+    (tmp_path / "rubbish.record.json").write_text("{")
+    ended = comity("verify", "mistyped.record.json", str(tmp_path / "rubbish.record.json"), *known)
+    assert ended.code == 1
+
+
 def test_verify_uses_the_bundle_of_the_current_profile(
     comity: Run, tmp_path: Path, signing_key: SigningKey, signed: Path
 ) -> None:

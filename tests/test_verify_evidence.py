@@ -192,4 +192,4 @@ def test_a_zip_without_an_envelope_is_no_export(comity: Run, tmp_path: Path) -> 
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("readme.txt", b"nothing here")
     ended = comity("verify", "empty.zip")
-    assert (ended.code, "envelope.json" in ended.err) == (1, True)
+    assert (ended.code, "envelope.json" in ended.err) == (2, True)

@@ -35,7 +35,7 @@ from comity.client.split_steps import SplitVerification, is_split_view, verify_s
 from comity.client.steps import Verdict, Verification
 from comity.client.trust import Trust
 from comity.record.bundle import Keyring
-from comity.record.errors import BadLogPolicy, ComityError, UnknownKey
+from comity.record.errors import BadConfig, BadLogPolicy, ComityError, UnknownKey
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_LOG_POLICY_BYTES
 from comity.record.record import OpenedRecord, open_record
@@ -77,12 +77,13 @@ def verify(
     cannot be seen offline: whether a record has been superseded or withdrawn since.
 
     Exits with 0 if all are valid; 1 if one is invalid: something contradicts; 2 if one is
-    unverifiable: nothing is wrong, but a key, a proof or a quorum is not at hand; 3 if one is
-    stale: all holds, but the issuer's profile has expired. Of several, the first of 1, 2 and 3.
+    unverifiable: nothing is wrong, but the file itself, a key, a proof or a quorum is not at hand;
+    3 if one is stale: all holds, but the issuer's profile has expired. Of several, the first of 1,
+    2 and 3.
     """
     trust = trust_at_hand(bundle, profile)
     rules = _load_policy(policy) if policy else None
-    found = [(path, _verify(path, trust, rules)) for path in files]
+    found, verdicts = _verify_all(files, trust, rules, as_json=as_json)
     if as_json:
         values = [{"file": str(path), **verification.to_value()} for path, verification in found]
         terminal.print_json({"files": values})
@@ -93,7 +94,6 @@ def verify(
     if UnknownKey.reason in reasons and not as_json:
         hint = "hint: comity bundles --output bundles, then comity verify --bundle bundles FILE..."
         terminal.err.print(hint, soft_wrap=True)
-    verdicts = {verification.verdict for _, verification in found}
     for verdict, code in _EXIT_CODES.items():
         if verdict in verdicts:
             raise typer.Exit(code)
@@ -138,6 +138,25 @@ def _load_policy(path: Path) -> LogPolicy:
             return LogPolicy.parse(data.decode())
         except UnicodeDecodeError as error:
             raise BadLogPolicy(f"expected UTF-8: {error}") from error
+
+
+def _verify_all(
+    files: list[Path], trust: Trust, policy: LogPolicy | None, *, as_json: bool
+) -> tuple[list[tuple[Path, Verification | SplitVerification]], set[Verdict]]:
+    """Verify each; of one that cannot be read it is told at once, so that the others are seen."""
+    found: list[tuple[Path, Verification | SplitVerification]] = []
+    verdicts: set[Verdict] = set()
+    for path in files:
+        try:
+            verification = _verify(path, trust, policy)
+        except ComityError as error:
+            terminal.print_error(error, as_json=as_json)
+            unread = isinstance(error, BadConfig)
+            verdicts.add(Verdict.UNVERIFIABLE if unread else Verdict.INVALID)
+        else:
+            found.append((path, verification))
+            verdicts.add(verification.verdict)
+    return found, verdicts
 
 
 def _verify(path: Path, trust: Trust, policy: LogPolicy | None) -> Verification | SplitVerification:
