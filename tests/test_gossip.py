@@ -25,7 +25,7 @@ from comity.record.errors import (
     NotFound,
 )
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
-from comity.record.note import LOG_KEY, Note, NoteSigner
+from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine, Verifier
 from comity.record.tile import Tile
 from tests.databases import NewDatabase, sqlite_databases
 from tests.exchange import HandClock, Institute, institutes
@@ -206,6 +206,49 @@ def test_a_forged_or_malformed_checkpoint_is_refused_with_all_that_came_with_it(
     assert uk.rows(Sighting) == []
 
 
+def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
+    three: list[Institute],
+) -> None:
+    uk, ca, fr = three
+    hold(uk, history(ca), 8)
+    note, ours = history(ca, FALSE).note(8), uk.node.own.witness_signers()[0].verifier
+    later = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate()).verifier
+    listed = (*ca.node.bundle.log_keys, str(later))
+    uk.node.add_peer(ca.node.bundle.model_copy(update={"log_keys": listed}))
+    forged = [SignatureLine(key.name, key.keyid, bytes(72)) for key in (ours, later)]
+    add_checkpoint(fr.node, Note(note.text, (*note.signatures, *forged)).to_bytes(), 0, [])
+    hear(uk.node, FR, tell(fr.node))
+    assert reasons(uk, CA) == ["SPLIT_VIEW"]
+
+
+def test_many_checkpoints_of_one_log_cost_no_more_than_one(
+    three: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca, _ = three
+    log = History(history(ca).signer, "x" * 100)
+    checks, verify = [], Verifier.verify
+
+    def counted(self: Verifier, signature: bytes, message: bytes) -> None:
+        checks.append(self.name)
+        verify(self, signature, message)
+
+    monkeypatch.setattr(Verifier, "verify", counted)
+    hear(uk.node, CA, [log.note(size).to_bytes() for size in range(1, 100)])
+    assert waiting(uk) == [99]
+    assert len(checks) <= 2
+
+
+def test_what_a_log_key_signed_that_was_revoked_since_is_not_held_against_the_log(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    told(uk, history(ca), 9)
+    assert waiting(uk) == [9]
+    later = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate()).verifier
+    uk.node.add_peer(ca.node.bundle.model_copy(update={"log_keys": (str(later),)}))
+    assert waiting(uk) == []
+
+
 def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> None:
     uk, ca, fr = three
     assert tell(uk.node) == []
@@ -242,6 +285,7 @@ def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
     hold(uk, fork, 7)
     told(uk, log, 9)
     told(uk, log, 8)
+    told(uk, log, 7)  # of the very size that is held now
     assert waiting(uk) == []
     assert reasons(uk, CA) == []
     told(uk, log, 10)

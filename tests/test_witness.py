@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from comity.node.alarm import clear_alarm, list_alarms
 from comity.node.recovery import recover
 from comity.node.tlog import witness
-from comity.node.tlog.cosigning import MAX_COSIGNATURE_BYTES, keep_cosignature
+from comity.node.tlog.cosigning import MAX_COSIGNATURE_BYTES, MAX_KEYS, keep_cosignature
 from comity.node.tlog.halting import halt_all, resume
 from comity.node.tlog.proofs import newest_checkpoint
 from comity.node.tlog.tables import Cosignature, SplitView, WitnessedLog
@@ -35,7 +35,11 @@ from comity.record.errors import (
     OtherSizeHeld,
     UnknownKey,
 )
-from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_CLOCK_SKEW_SECONDS
+from comity.record.limits import (
+    MAX_CHECKPOINT_BYTES,
+    MAX_CLOCK_SKEW_SECONDS,
+    MAX_NOTE_SIGNATURES,
+)
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner, SignatureLine, Verifier
 from tests.databases import NewDatabase, sqlite_databases
 from tests.exchange import HandClock, Institute, institutes
@@ -440,15 +444,27 @@ def test_somebody_elses_cosignature_does_not_make_a_restored_witness(
     assert add_checkpoint(uk.node, seen, 5, log.proof(5, 8))
 
 
-def test_a_forged_cosignature_of_ours_spoils_the_note(three: list[Institute]) -> None:
+def test_a_forged_cosignature_of_ours_says_nothing(three: list[Institute]) -> None:
     uk, log = three[0], history(three[1])
     take(uk, log, 5)
     note = log.note(8)
     key = uk.node.own.witness_signers()[0].verifier
     forged = SignatureLine(key.name, key.keyid, bytes(72))
-    with pytest.raises(BadSignature):
-        add_checkpoint(uk.node, Note(note.text, (*note.signatures, forged)).to_bytes(), 5, [])
+    data = Note(note.text, (*note.signatures, forged)).to_bytes()
+    assert add_checkpoint(uk.node, data, 5, log.proof(5, 8))
+    assert held(uk).note == note.to_bytes()
     assert reasons(uk, UK) == []
+
+
+def test_lines_that_anyone_put_under_the_held_checkpoint_cost_no_write(
+    three: list[Institute],
+) -> None:
+    uk, log = three[0], history(three[1])
+    take(uk, log, 7)
+    note, commits = log.note(7), uk.node.store.commits()
+    junk = SignatureLine("witness.example", bytes(4), bytes(72))
+    assert add_checkpoint(uk.node, Note(note.text, (*note.signatures, junk)).to_bytes(), 7, [])
+    assert uk.node.store.commits() == commits
 
 
 def published(one: Institute) -> tuple[int, str]:
@@ -477,6 +493,61 @@ def test_a_cosignature_appears_on_the_published_checkpoint(
         note = Note.parse(newest_checkpoint(session).note)
     names = [line.name for line in note.signatures]
     assert names == [f"log.{CA}", f"witness.{FR}", f"witness.{UK}"]
+
+
+def test_a_checkpoint_with_the_cosignatures_of_many_can_still_be_read(
+    three: list[Institute], clock: HandClock
+) -> None:
+    uk, ca, _ = three
+    size, text = published(ca)
+    line = cosigned_by(uk.node.own.witness_signers()[0], text, clock)
+    keep_cosignature(ca.node, UK, size, line)
+    with ca.node.store.write() as session:
+        for number in range(MAX_NOTE_SIGNATURES):
+            name = f"witness.{number % 8}.example"
+            found = str(SignatureLine(name, number.to_bytes(4, "big"), bytes(72)))
+            row = Cosignature(
+                size=size,
+                witness=f"{name}+{number:08x}",
+                line=f"{found}\n".encode(),
+                cosigned_time=clock.now + number,
+            )
+            session.add(row)
+        session.flush()
+    with ca.node.store.read() as session:
+        shown = newest_checkpoint(session).note
+    assert len(shown) <= MAX_CHECKPOINT_BYTES
+    names = [signature.name for signature in Note.parse(shown).signatures]
+    assert len(names) == MAX_NOTE_SIGNATURES
+    assert names.count(f"witness.{UK}") == 1
+
+
+def test_a_peer_with_many_witness_keys_cosigns_with_the_newest_few(
+    three: list[Institute], clock: HandClock
+) -> None:
+    uk, ca, _ = three
+    size, text = published(ca)
+    keys = [
+        NoteSigner(f"witness.{UK}", WITNESS_KEY, ed25519.Ed25519PrivateKey.generate())
+        for _ in range(MAX_KEYS + 1)
+    ]
+    listed = tuple(str(key.verifier) for key in keys)
+    ca.node.add_peer(uk.node.bundle.model_copy(update={"witness_keys": listed}))
+    with pytest.raises(UnknownKey, match="newest"):
+        keep_cosignature(ca.node, UK, size, cosigned_by(keys[0], text, clock))
+    for key in keys[1:]:
+        keep_cosignature(ca.node, UK, size, cosigned_by(key, text, clock))
+    assert len(ca.rows(Cosignature)) == MAX_KEYS
+
+
+@pytest.mark.parametrize("size", [99, 2**63, 2**64 - 1])
+def test_a_cosignature_of_a_size_that_was_never_published_is_refused(
+    three: list[Institute], clock: HandClock, size: int
+) -> None:
+    uk, ca, _ = three
+    line = cosigned_by(uk.node.own.witness_signers()[0], published(ca)[1], clock)
+    with pytest.raises(NotFound):
+        keep_cosignature(ca.node, UK, size, line)
 
 
 def test_a_cosignature_with_a_logs_key_is_refused(three: list[Institute], clock: HandClock) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from comity.node.node import Node
+from comity.node.peers import bundle_of, get_peer
 from comity.node.tlog import tree
 from comity.node.tlog.halting import LOG_ROLLED_BACK, witnessed_log
 from comity.node.tlog.signer import LOG_INCONSISTENT, halt
@@ -31,7 +32,7 @@ from comity.record.errors import LimitExceeded, NotFound, UnknownKey
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
 from comity.record.log import origin
 from comity.record.merkle import EMPTY_ROOT
-from comity.record.note import Note
+from comity.record.note import Note, known_lines
 
 
 def tell(node: Node) -> list[bytes]:
@@ -62,13 +63,18 @@ def hear(node: Node, teller: str, told: Sequence[bytes]) -> None:
 
 
 def open_sightings(session: Session, institute: str, limit: int) -> list[Sighting]:
-    """Return sightings of a log that were not checked so far, each checkpoint once."""
+    """Return sightings of a log that were not checked so far, each checkpoint once.
+
+    What only keys signed that the log's bundle lists no more is not held against it.
+    """
     which = select(Sighting).where(
         Sighting.institute == institute, col(Sighting.checked).is_(False)
     )
+    keys = log_keys(bundle_of(get_peer(session, institute)))
     found: dict[bytes, Sighting] = {}
     for row in session.exec(which.order_by(col(Sighting.told_time), Sighting.teller)):
-        found.setdefault(row.note, row)
+        if any(known_lines(Note.parse(row.note), keys)):
+            found.setdefault(row.note, row)
         if len(found) == limit:
             break
     return list(found.values())
@@ -98,24 +104,23 @@ def _parse(told: Sequence[bytes]) -> list[tuple[bytes, Note]]:
 def _unknown(
     node: Node, teller: str, told: Sequence[tuple[bytes, Note]]
 ) -> tuple[list[Seen], list[notes.Checkpoint]]:
-    """Return what is new among it: of each other log the largest, and all of the own."""
+    """Return what is new among it: of each other log the largest, and all of the own.
+
+    Of another log only the largest is verified, so that many of one cost no more.
+    """
     with node.store.read() as session:
         known = _known_texts(session, teller)
+    claims = [(notes.Checkpoint.parse(n.text), data) for data, n in told if n.text not in known]
     fresh: dict[str, Seen] = {}
     own: list[notes.Checkpoint] = []
-    for data, note in told:
-        if note.text in known:
-            continue
+    for claim, data in sorted(claims, key=lambda item: item[0].size, reverse=True):
         try:
-            if notes.Checkpoint.parse(note.text).origin == origin(node.institute):
+            if claim.origin == origin(node.institute):
                 own.append(notes.open_checkpoint(data, log_keys(node.bundle))[0])
-                continue
-            seen = open_seen(node, data)
+            elif claim.origin not in fresh:
+                fresh[claim.origin] = open_seen(node, data)
         except (NotFound, UnknownKey):
             continue
-        before = fresh.setdefault(seen.institute, seen)
-        if before.checkpoint.size < seen.checkpoint.size:
-            fresh[seen.institute] = seen
     return list(fresh.values()), own
 
 

@@ -6,6 +6,7 @@ than the checkpoint which is shown with it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -16,6 +17,8 @@ from comity.node.tlog import tree
 from comity.node.tlog.tables import Checkpoint, Cosignature, LogEntry
 from comity.record import merkle
 from comity.record.errors import LimitExceeded, NotFound
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_NOTE_SIGNATURES
+from comity.record.note import Note
 from comity.record.tile import Tile
 from comity.record.tlog_proof import TlogProof
 
@@ -97,6 +100,27 @@ def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = 
     row = session.exec(query).first()
     if row is None:
         raise NotFound("the log has no checkpoint of that so far", field="checkpoint")
-    which = col(Cosignature.size) == row.size
-    lines = session.exec(select(Cosignature.line).where(which).order_by(Cosignature.witness))
-    return Shown(row.size, row.note + b"".join(lines))
+    return Shown(row.size, row.note + b"".join(_cosignatures(session, row)))
+
+
+def _cosignatures(session: Session, checkpoint: Checkpoint) -> list[bytes]:
+    """Return the lines under a checkpoint, by witness: as many as whoever reads it will take.
+
+    Every witness gets one before any gets another, so that nobody is crowded out by much.
+    """
+    query = select(Cosignature).where(Cosignature.size == checkpoint.size)
+    turns = Counter[str]()
+    queue: list[tuple[int, str, bytes]] = []
+    for row in session.exec(query.order_by(col(Cosignature.cosigned_time).desc())):
+        name = row.witness.partition("+")[0]
+        queue.append((turns[name], row.witness, row.line))
+        turns[name] += 1
+    room = MAX_CHECKPOINT_BYTES - len(checkpoint.note)
+    places = MAX_NOTE_SIGNATURES - len(Note.parse(checkpoint.note).signatures)
+    chosen: dict[str, bytes] = {}
+    for _, witness, line in sorted(queue)[:places]:
+        room -= len(line)
+        if room < 0:
+            break
+        chosen[witness] = line
+    return [chosen[witness] for witness in sorted(chosen)]

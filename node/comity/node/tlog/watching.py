@@ -17,7 +17,14 @@ from comity.node.node import Node
 from comity.node.tlog.gossip import settle
 from comity.node.tlog.halting import LOG_ROLLED_BACK, halt, halt_split, witnessed_log
 from comity.node.tlog.tables import Sighting
-from comity.node.tlog.witness import Seen, add_checkpoint, carries_ours, log_keys, open_seen
+from comity.node.tlog.witness import (
+    Seen,
+    add_checkpoint,
+    carries_ours,
+    is_held,
+    log_keys,
+    open_seen,
+)
 from comity.record.checkpoint import Checkpoint
 from comity.record.errors import BadCheckpoint, Conflict
 from comity.record.merkle import HASH_BYTES, consistency_proof, root, verify_consistency
@@ -52,24 +59,10 @@ def take_shown(
         accuse(node, institute, LOG_ROLLED_BACK, message)
         raise Conflict(f"the log of {institute} {message}", field="checkpoint.size")
     with node.store.read() as session:
-        held = witnessed_log(session, institute).note
-    if _is_held(held, seen) and carries_ours(seen.note, node.own.witness_signers()):
+        held = witnessed_log(session, institute)
+    if is_held(held, seen) and carries_ours(seen.note, node.own.witness_signers()):
         return seen, []
     return seen, add_checkpoint(node, data, asked, proof)
-
-
-def _is_held(held: bytes, seen: Seen) -> bool:
-    """Say whether what is held differs in cosignatures at most.
-
-    They are no news: witnesses that took them for some would rouse each other for ever.
-    """
-    if not held:
-        return False
-    before, origin = Note.parse(held), seen.checkpoint.origin
-    held_lines, seen_lines = (
-        {line for line in note.signatures if line.name == origin} for note in (before, seen.note)
-    )
-    return before.text == seen.note.text and held_lines == seen_lines
 
 
 def needed_tiles(old: int, new: int) -> list[Tile]:

@@ -21,6 +21,7 @@ taken for held, so that no memory is missing when an operator resumes it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,9 +40,10 @@ from comity.node.tlog.halting import (
 from comity.node.tlog.tables import WitnessedLog
 from comity.record.bundle import TrustBundle
 from comity.record.checkpoint import Checkpoint, open_checkpoint
-from comity.record.cosignature import cosign, cosignatures, witness_name
+from comity.record.cosignature import cosign, verify_cosignature, witness_name
 from comity.record.errors import (
     BadCheckpoint,
+    BadSignature,
     ComityError,
     Conflict,
     Forbidden,
@@ -52,7 +54,7 @@ from comity.record.errors import (
 from comity.record.limits import MAX_CHECKPOINT_BYTES
 from comity.record.log import origin
 from comity.record.merkle import verify_consistency
-from comity.record.note import Note, NoteSigner, SignatureLine, Verifier
+from comity.record.note import Note, NoteSigner, SignatureLine, Verifier, known_lines, verify
 from comity.record.split_view import SplitView
 
 _ORIGIN_PREFIX: Final = origin("")
@@ -62,7 +64,8 @@ _ORIGIN_PREFIX: Final = origin("")
 class Seen:
     """A checkpoint that the log of ``institute`` signed, and the note that says so.
 
-    ``cosigned_time`` is when this institute cosigned it; None where the note does not say so.
+    Of the lines under the note, those in the log's and in our own name were verified; others are
+    as they came. ``cosigned_time`` is when this institute cosigned it; None where it did not.
     """
 
     institute: str
@@ -85,11 +88,15 @@ def log_keys(bundle: TrustBundle) -> list[Verifier]:
 def open_seen(node: Node, data: bytes) -> Seen:
     """Read a checkpoint of another institute's log: (1) and (2).
 
+    Whoever brings it can have put lines under it. What is in our name and does not verify is left
+    out, and so is what is in the log's name and of no key that we know: others may know it, and
+    would refuse what we tell.
+
     Raises:
         LimitExceeded: over MAX_CHECKPOINT_BYTES, or a size over MAX_TREE_SIZE.
         BadNote, BadCheckpoint: not well formed.
         NotFound: of no institute that is pinned; this one is not its own witness.
-        BadSignature: a signature by the log's key, or by our witness key, does not verify.
+        BadSignature: a signature by the log's key does not verify.
         UnknownKey: no signature by the log's key.
     """
     if len(data) > MAX_CHECKPOINT_BYTES:
@@ -101,8 +108,13 @@ def open_seen(node: Node, data: bytes) -> Seen:
     bundle = node.find_bundle(institute) if pinned else None
     if bundle is None:
         raise NotFound(f"no pinned institute has the log {claimed!r:.100}", field="checkpoint")
-    checkpoint, note = open_checkpoint(data, log_keys(bundle))
-    return Seen(institute, checkpoint, note, _cosigned_time(node, note))
+    keys = log_keys(bundle)
+    checkpoint, note = open_checkpoint(data, keys)
+    ours = _own_lines(node, note)
+    verified, names = {*verify(note, keys), *ours}, (claimed, witness_name(node.institute))
+    lines = tuple(s for s in note.signatures if s in verified or s.name not in names)
+    time = max(ours.values(), default=None)
+    return Seen(institute, checkpoint, Note(note.text, lines), time)
 
 
 def add_checkpoint(
@@ -120,7 +132,7 @@ def add_checkpoint(
     if old_size > size:
         message = f"expected at least {old_size} leaves, got {size}"
         raise BadCheckpoint(message, field="checkpoint.size")
-    if not _is_held(node, seen, old_size):
+    if not _need_not_write(node, seen, old_size):
         with node.store.write() as session:
             refusal = _take(session, node, seen, old_size, proof)
         if refusal is not None:
@@ -165,7 +177,7 @@ def find_contradiction(
 ) -> ComityError | None:
     """Look for another root of the held size: (5); otherwise as ``find_restored``."""
     size = seen.checkpoint.size
-    if not row.note or size != row.size or seen.root == row.root:
+    if not row.note or size != row.size or seen.root == row.root or size <= row.passed_over:
         return None
     message = f"signed two roots of {size} leaves, {row.root} and {seen.root}"
     evidence = SplitView.of(Note.parse(row.note), seen.note)
@@ -173,12 +185,25 @@ def find_contradiction(
     return Conflict(f"the log of {seen.institute} {message}", field="checkpoint.root")
 
 
-def _is_held(node: Node, seen: Seen, old_size: int) -> bool:
-    """Say whether a checkpoint is what is held already, so that nothing need be written."""
+def is_held(row: WitnessedLog, seen: Seen) -> bool:
+    """Say whether what is held differs in cosignatures at most.
+
+    They are no news: witnesses that took them for some would rouse each other for ever, and anyone
+    can put lines under a note.
+    """
+    if not row.note:
+        return False
+    before, origin = Note.parse(row.note), seen.checkpoint.origin
+    held_lines, seen_lines = (
+        {line for line in note.signatures if line.name == origin} for note in (before, seen.note)
+    )
+    return before.text == seen.note.text and held_lines == seen_lines
+
+
+def _need_not_write(node: Node, seen: Seen, old_size: int) -> bool:
     with node.store.read() as session:
         row = witnessed_log(session, seen.institute)
-    same = (row.size, row.root, row.note) == (old_size, seen.root, seen.note.to_bytes())
-    return same and not row.halted
+    return is_held(row, seen) and row.size == old_size and not row.halted
 
 
 def _take(
@@ -208,9 +233,14 @@ def _hold(session: Session, row: WitnessedLog, seen: Seen, now: int) -> None:
     session.flush()
 
 
-def _cosigned_time(node: Node, note: Note) -> datetime | None:
+def _own_lines(node: Node, note: Note) -> dict[SignatureLine, datetime]:
+    """Return the lines that our own witness keys made, each with when."""
     name = witness_name(node.institute)
     if name not in {line.name for line in note.signatures}:
-        return None
+        return {}
     own = [signer.verifier for signer in node.own.witness_signers()]
-    return max((made.time for made in cosignatures(note, own)), default=None)
+    found: dict[SignatureLine, datetime] = {}
+    for line, key in known_lines(note, own):
+        with suppress(BadSignature):
+            found[line] = verify_cosignature(note.text, line, key)
+    return found
