@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from comity.client.channel import open_channel
 from comity.client.status import from_rpc
 from comity.node.server import SERVICES
-from comity.node.tables import PeerRow, Release
+from comity.node.tables import PeerRow, RecordRow, Release
 from comity.policies.preset import load_preset
 from comity.record.errors import (
     BadBundle,
@@ -161,6 +162,34 @@ def test_releases_are_found_by_the_beginning_of_a_records_id(tmp_path: Path) -> 
                 assert {release.record_id for release in found} == {record.record_id}
                 request.record_id = "0" * 64
                 assert isinstance(await refusal(audit.ListReleases(request)), NotFound)
+
+    run(scenario())
+
+
+def test_a_peer_that_asks_for_proofs_does_not_learn_whose_records_are_held(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        names = ("uk.aisi.example", "ca.aisi.example", "jp.aisi.example")
+        async with network(tmp_path, *names) as (uk, ca, jp):
+            secret = jp.sign(card(tlp="RED", releasable_to=["uk.aisi.example"]))
+            own = uk.sign(card("own"))
+            await asyncio.to_thread(jp.node.publish, secret)
+            await asyncio.to_thread(uk.node.publish, own)
+            await until(lambda: uk.rows(RecordRow, record_id=secret.record_id), "the record")
+            identity = ca.node.home.node_identity()
+            async with open_channel(uk.node.bundle, *identity) as channel:
+                audit = audit_service_pb2_grpc.AuditServiceStub(channel)
+
+                async def told(record_id: str) -> str:
+                    request = audit_service_pb2.GetInclusionProofRequest(record_id=record_id)
+                    return str(await refusal(audit.GetInclusionProof(request)))
+
+                unknown = "0" * 64
+                held = await told(secret.record_id)
+                assert held == (await told(unknown)).replace(unknown, secret.record_id)
+                for prefix in (secret.record_id[:8], own.record_id[:8], unknown[:8]):
+                    assert "expected 64" in await told(prefix)
+                request = audit_service_pb2.GetInclusionProofRequest(record_id=own.record_id)
+                assert (await audit.GetInclusionProof(request)).proof
 
     run(scenario())
 

@@ -446,7 +446,7 @@ class GetInclusionProofRequest(_message.Message):
 
     RECORD_ID_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
-    """Record id, or a unique prefix of 8 or more hex digits."""
+    """Record id, or a unique prefix of 8 or more hex digits; of a peer, the whole id."""
     def __init__(
         self,
         *,

@@ -119,8 +119,8 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInclusionProof(self, request, context):
-        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked; only
-        people of this institute may make it ask.
+        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked, for
+        people of this institute only: peers are told of this institute's own records and no others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,8 @@ class AuditServiceStub:
     GetTiles: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetTilesRequest, _audit_service_pb2.GetTilesResponse]
     """Returns tiles of this institute's log."""
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]
-    """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked; only
-    people of this institute may make it ask.
+    """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked, for
+    people of this institute only: peers are told of this institute's own records and no others.
     """
     ListWitnessedLogs: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListWitnessedLogsRequest, _audit_service_pb2.ListWitnessedLogsResponse]
     """Returns the newest checkpoints of other institutes' logs that this node found consistent."""
@@ -72,8 +72,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     GetTiles: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetTilesRequest, _audit_service_pb2.GetTilesResponse]  # type: ignore[assignment]
     """Returns tiles of this institute's log."""
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
-    """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked; only
-    people of this institute may make it ask.
+    """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked, for
+    people of this institute only: peers are told of this institute's own records and no others.
     """
     ListWitnessedLogs: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListWitnessedLogsRequest, _audit_service_pb2.ListWitnessedLogsResponse]  # type: ignore[assignment]
     """Returns the newest checkpoints of other institutes' logs that this node found consistent."""
@@ -131,8 +131,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.GetInclusionProofRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_service_pb2.GetInclusionProofResponse]]:
-        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked; only
-        people of this institute may make it ask.
+        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked, for
+        people of this institute only: peers are told of this institute's own records and no others.
         """
 
     @_abc_1.abstractmethod

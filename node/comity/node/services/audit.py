@@ -11,10 +11,9 @@ from comity.node.audit import list_quarantine, list_receipts, list_releases
 from comity.node.guard import CALLER
 from comity.node.node import Node
 from comity.node.threads import in_thread
-from comity.node.tlog.inclusion import prove_inclusion
+from comity.node.tlog.inclusion import prove_inclusion, prove_own
 from comity.node.tlog.listing import list_split_views, list_witnessed_logs
 from comity.node.tlog.proofs import consistency, newest_checkpoint, read_tiles
-from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2 as pb
 from comity.v1 import audit_service_pb2_grpc as rpc
 
@@ -61,9 +60,10 @@ class AuditServicer(rpc.AuditServiceServicer):
     async def GetInclusionProof(  # noqa: N802
         self, request: pb.GetInclusionProofRequest, context: Any
     ) -> pb.GetInclusionProofResponse:
-        """Return that a record stands in its issuer's log."""
-        ask = CALLER.get().institute == self._node.institute
-        proof = await in_thread(self._prove, request.record_id, ask)
+        """Return that a record stands in its issuer's log; to a peer, of own records only."""
+        is_own = CALLER.get().institute == self._node.institute
+        prove = prove_inclusion if is_own else prove_own
+        proof = await in_thread(prove, self._node, request.record_id)
         return pb.GetInclusionProofResponse(proof=proof.to_bytes())
 
     async def ListWitnessedLogs(  # noqa: N802
@@ -77,9 +77,6 @@ class AuditServicer(rpc.AuditServiceServicer):
     ) -> pb.ListSplitViewsResponse:
         """Return the evidence of logs that contradicted themselves."""
         return await in_thread(self._read, list_split_views, request)
-
-    def _prove(self, record_id: str, ask: bool) -> TlogProof:
-        return prove_inclusion(self._node, record_id, ask=ask)
 
     def _read(
         self, read: Callable[[Session, Request, int], Response], request: Request
