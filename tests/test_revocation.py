@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from comity.node import outbox
 from comity.node.keychain import Sort
 from comity.node.outbox import keep_receipt
 from comity.node.tables import Quarantine, RecordRow
@@ -17,6 +18,7 @@ from comity.policies.preset import load_preset
 from comity.record.errors import RevokedKey
 from comity.record.keys import SigningKey
 from comity.record.record import Record
+from comity.record.tlog_proof import TlogProof
 from comity.record.wire import record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from tests.databases import NewDatabase
@@ -64,6 +66,39 @@ def test_who_comes_late_takes_what_a_revoked_key_had_logged_before(
         jp.pull(ca)
         assert [row.record_id for row in jp.rows(RecordRow)] == [record.record_id]
         assert jp.rows(Quarantine) == []
+
+
+def test_what_a_relay_adds_to_a_proof_is_not_handed_on(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
+        holders = pin_root(ca, uk)
+        revoked(uk, holders)
+        ca.node.follow(UK, chain(uk))
+        batch = uk.offer(ca)
+        assert batch is not None
+        for offer in batch.offers:
+            proof = TlogProof.parse(offer.record.inclusion)
+            offer.record.inclusion = replace(proof, extra=bytes(300_000)).to_bytes()
+        assert ca.node.inbox.take(UK, batch).new == 1
+        ca.node.release()
+        passed_on = ca.offer(jp)
+        assert passed_on is not None
+        assert passed_on.ByteSize() < 10_000
+
+
+def test_proofs_leave_a_batch_within_a_message(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    holders = pin_root(ca, uk)
+    for number in range(3):
+        uk.publish(card(f"older {number}"))
+    revoked(uk, holders)
+    ca.node.follow(UK, chain(uk))
+    monkeypatch.setattr(outbox, "PROOF_BYTES", 1000)
+    assert ca.pull(uk) > 1
+    assert len(ca.rows(RecordRow)) == 4
 
 
 def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> None:

@@ -36,6 +36,9 @@ from comity.v1 import exchange_service_pb2 as pb
 BATCH_BYTES: Final = 4 << 20
 """Target size of a batch. One record may exceed it, but never the message limit."""
 
+PROOF_BYTES: Final = 2 << 20
+"""Target size of the proofs that go with a batch. One proof may exceed it; see above."""
+
 _HEADERS: Final = sa.select(
     col(RecordRow.record_seq),
     col(RecordRow.record_id),
@@ -67,9 +70,12 @@ def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] 
     offered = _next_offers(session, peer, after)
     if not offered:
         return None
+    rows = _headers(session, offered)
+    proofs = _proofs(session, list(rows.values()))
+    offered = _as_proofs_fit(offered, proofs)
     epoch, last = epoch_of(session), offered[-1].number
     batch = pb.Batch(
-        offers=_offers(session, offered),
+        offers=_offers(session, offered, rows, proofs),
         previous_cursor=make_cursor(epoch, after),
         cursor=make_cursor(epoch, last),
     )
@@ -107,13 +113,25 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
     return chosen
 
 
-def _offers(session: Session, offered: list[_Offered]) -> list[pb.Offer]:
-    seqs = {item.record_seq for item in offered}
-    rows = {
-        row.record_seq: row
-        for row in session.connection().execute(_HEADERS.where(col(RecordRow.record_seq).in_(seqs)))
-    }
-    proofs = _proofs(session, list(rows.values()))
+def _headers(session: Session, offered: list[_Offered]) -> dict[int, Any]:
+    query = _HEADERS.where(col(RecordRow.record_seq).in_({item.record_seq for item in offered}))
+    return {row.record_seq: row for row in session.connection().execute(query)}
+
+
+def _as_proofs_fit(offered: list[_Offered], proofs: dict[int, bytes]) -> list[_Offered]:
+    """Return the first of the offers, as many as their proofs leave within a message."""
+    sizes = {seq: len(proof) for seq, proof in proofs.items()}
+    total = 0
+    for count, item in enumerate(offered):
+        total += sizes.pop(item.record_seq, 0)
+        if count and total > PROOF_BYTES:
+            return offered[:count]
+    return offered
+
+
+def _offers(
+    session: Session, offered: list[_Offered], rows: dict[int, Any], proofs: dict[int, bytes]
+) -> list[pb.Offer]:
     ids = [item.part_id for item in offered if item.section != HEADER]
     query = select(Part.part_id, Part.disclosure).where(col(Part.part_id).in_(ids))
     disclosures = dict(session.exec(query).all())

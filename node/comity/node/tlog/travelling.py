@@ -20,7 +20,8 @@ from comity.record.tlog_proof import TlogProof
 
 
 def keep(session: Session, record_id: str, proof: TlogProof) -> None:
-    """Keep a proof that was checked, in ``Store.write``."""
+    """Keep a proof that was checked, in ``Store.write``, but for what nobody has signed."""
+    proof = replace(proof, extra=None)
     row = Inclusion(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
     session.merge(row)
     session.flush()
@@ -41,7 +42,8 @@ def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own:
         if kept is None:
             return b""
         proof = TlogProof.parse(kept.proof)
-    return replace(proof, checkpoint=_bare(proof.checkpoint, bundle.log_keys)).to_bytes()
+    checkpoint = _bare(proof.checkpoint, bundle.log_keys)
+    return replace(proof, checkpoint=checkpoint, extra=None).to_bytes()
 
 
 def _bare(checkpoint: bytes, log_keys: Iterable[str]) -> bytes:
