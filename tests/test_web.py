@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from comity.node import web
 from comity.node.home import Home
 from comity.node.node import Node
 from comity.node.server import Server
@@ -139,6 +141,35 @@ def test_the_port_is_off_unless_the_settings_name_it(tmp_path: Path) -> None:
     async def story() -> None:
         async with serving(make_home(tmp_path, UK)) as running:
             assert running.server.web is None
+
+    run(story())
+
+
+def test_connections_that_say_nothing_give_way_to_those_that_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "MAX_CONNECTIONS", 3)
+
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            await asyncio.to_thread(here.running.node.signer.sign)
+            assert here.running.server.web is not None
+            host, port = here.running.server.web.address.split(":")
+            silent = [await asyncio.open_connection(host, int(port)) for _ in range(9)]
+            assert (await here.get("/checkpoint"))[0] == 200
+            assert await silent[0][0].read() == b""  # closed
+            for _, writer in silent:
+                writer.transport.abort()
+
+    run(story())
+
+
+def test_a_body_that_would_grow_is_not_unpacked(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            body, headers = gzip.compress(b"old 0\n" * 100_000), {"Content-Encoding": "gzip"}
+            async with here.session.post("/add-checkpoint", data=body, headers=headers) as answer:
+                assert answer.status == 400
 
     run(story())
 

@@ -7,15 +7,16 @@
 
 Off unless ``log.listen`` is set. It is plain HTTP, for a proxy that speaks TLS to stand before:
 what is shown here is signed or hashes to what is. Invariants: everything that is shown was signed
-before; what comes here takes at most WORKERS threads, so that a flood of it cannot keep the
-exchange from working.
+before; what comes here takes at most WORKERS threads and MAX_CONNECTIONS files, so that a flood of
+it cannot keep the exchange from working.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final, TypeVar, cast
 
 import structlog
 from aiohttp import web
@@ -43,6 +44,13 @@ from comity.record.tlog_witness import SIZE_TYPE, AddCheckpoint
 WORKERS: Final = 2
 """Requests that are worked on at a time; more wait on their connections."""
 
+MAX_CONNECTIONS: Final = 128
+"""Connections at a time; the oldest gives way to another. A process has files for some 1000, and
+without one it cannot open its database."""
+
+STOP_SECONDS: Final = 5
+"""How long requests may take to finish when the node stops."""
+
 MAX_BODY_BYTES: Final = 64 * 1024
 """A request: a note of up to 32 KiB with a proof of 63 hashes."""
 
@@ -69,7 +77,14 @@ class Web:
                 web.get("/metrics", self._metrics),
             ]
         )
-        self._runner = web.AppRunner(application, handle_signals=False, access_log=None)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            auto_decompress=False,  # nobody needs it, and little grows to much
+            handle_signals=False,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self._listener: asyncio.Server | None = None
         self.address = ""
 
     async def __aenter__(self) -> Web:
@@ -77,16 +92,20 @@ class Web:
         host, port = parse_address(listen)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host.strip("[]"), port).start()
+            serve = partial(_serve, cast("web.Server", self._runner.server))
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(serve, host.strip("[]"), port)
         except OSError as error:
             await self._runner.cleanup()
             hint = "log.listen in comity.toml says what is bound; empty turns it off"
             raise BadConfig(f"cannot listen on {listen}", field="log.listen", hint=hint) from error
-        self.address = f"{host}:{self._runner.addresses[0][1]}"
+        self.address = f"{host}:{self._listener.sockets[0].getsockname()[1]}"
         log.info("serving the log", address=self.address)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
@@ -125,6 +144,14 @@ class Web:
     def _one_tile(self, path: str) -> bytes:
         with self._node.store.read() as session:
             return read_tiles(session, [path])[0]
+
+
+def _serve(server: web.Server) -> asyncio.Protocol:
+    """Return what serves one more connection."""
+    connections = server.connections
+    if len(connections) >= MAX_CONNECTIONS and connections[0].transport is not None:
+        connections[0].transport.abort()
+    return server()
 
 
 def _status(error: ComityError) -> int:
