@@ -92,6 +92,19 @@ def test_a_relayed_record_of_an_unknown_institute_is_taken_once_that_institute_i
     assert counted(jp) == (0, 0)
 
 
+def test_what_still_waits_costs_no_write_when_another_is_pinned(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    uk, ca, jp = nodes
+    uk.publish(card(handling={"onward": True}).sign(uk.home.node_id, uk.key))
+    pull(uk, ca)
+    pull(ca, jp)
+    commits = jp.store.commits()
+    assert jp.inbox.retry() == 0
+    assert counted(jp) == (0, 1)
+    assert jp.store.commits() == commits
+
+
 def test_a_flood_of_bad_records_keeps_only_the_newest(
     nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,22 +118,38 @@ class Inbox:
         with self._store.read() as session:
             waiting = waiting_records(session)
         for peer, record_id in waiting:
-            with self._store.write() as session:
+            with self._store.read() as session:
                 row = session.get(Quarantine, (peer, record_id))
-                if row is None or row.record is None:
-                    continue
-                record = record_from_proto(record_pb2.Record.FromString(row.record))
-                try:
-                    self._intake.admit(session, [self._intake.examine(record, peer, keyring)])
-                except UnknownKey:
-                    continue
-                except InvalidInput as error:
-                    quarantine(session, peer, [Refusal(record, error)], self._clock())
-                    continue
-                session.delete(row)
-                session.flush()
-                taken += 1
+            if row is None or row.record is None:
+                continue
+            record = record_from_proto(record_pb2.Record.FromString(row.record))
+            try:
+                arrival = self._intake.examine(record, peer, keyring)
+            except UnknownKey:
+                continue  # the usual case, for which no other writer has to wait
+            except InvalidInput as error:
+                self._refuse(peer, Refusal(record, error))
+                continue
+            taken += self._take_waiting(peer, arrival)
         return taken
+
+    def _take_waiting(self, peer: str, arrival: Arrival) -> bool:
+        with self._store.write() as session:
+            row = session.get(Quarantine, (peer, arrival.opened.record_id))
+            if row is None:
+                return False  # another process took it
+            try:
+                self._intake.admit(session, [arrival])
+            except InvalidInput as error:
+                quarantine(session, peer, [Refusal(arrival.opened.record, error)], self._clock())
+                return False
+            session.delete(row)
+            session.flush()
+        return True
+
+    def _refuse(self, peer: str, refusal: Refusal) -> None:
+        with self._store.write() as session:
+            quarantine(session, peer, [refusal], self._clock())
 
     def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
         keyring = self._keyring()
