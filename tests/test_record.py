@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from comity.record import ijson
 from comity.record.bundle import Keyring
@@ -183,6 +187,19 @@ def test_a_receipt_cannot_be_taken_for_a_record(signing_key: SigningKey) -> None
     receipt = Record(Envelope.sign(RECEIPT_TYPE, payload, signing_key))
     with pytest.raises(MalformedEnvelope, match=r"in-toto"):
         open_record(receipt, Keyring([bundle_of(UK.institute, signing_key)]).find)
+
+
+def test_a_signature_that_a_relay_made_of_the_issuers_is_refused(signing_key: SigningKey) -> None:
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    find = Keyring([bundle_of(UK.institute, signing_key)]).find
+    for _ in range(8):  # half of what a key makes is the higher form
+        record = card().sign(UK, signing_key)
+        open_record(record, find)
+        r, s = decode_dss_signature(record.envelope.signature)
+        other = replace(record.envelope, signature=encode_dss_signature(r, order - s))
+        signing_key.key.verify(other.signature, pae(other.payload_type, other.payload))
+        with pytest.raises(BadSignature, match="lower"):
+            open_record(replace(record, envelope=other), find)
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -5,7 +5,9 @@ What is signed is the pre-authentication encoding
     "DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload
 
 with LEN the byte length in ASCII decimal. Invariants: the payload is kept as the exact bytes that
-were signed; there is exactly one signature (cosign accepts no other number); a keyid is present.
+were signed; there is exactly one signature (cosign accepts no other number); a keyid is present;
+of the two forms that an ECDSA signature has only the lower is taken, since whoever relays a record
+can make the other, which its issuer's log does not hold.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comity.record import ijson
-from comity.record.errors import LimitExceeded, MalformedEnvelope
-from comity.record.keys import RecordKey, SigningKey
+from comity.record.errors import BadSignature, LimitExceeded, MalformedEnvelope
+from comity.record.keys import RecordKey, SigningKey, is_lower
 from comity.record.limits import MAX_NAME_CHARS, MAX_PAYLOAD_BYTES
 
 STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
@@ -80,9 +82,12 @@ class Envelope:
         """Check the signature.
 
         Raises:
-            BadSignature: it does not verify under ``key``.
+            BadSignature: it does not verify under ``key``, or in its higher form only.
         """
         key.verify(self.signature, pae(self.payload_type, self.payload))
+        if not is_lower(self.signature):
+            message = "expected the lower of its two forms (s of at most half the order)"
+            raise BadSignature(message, field="signatures[0].sig")
 
     def to_json(self) -> dict[str, Any]:
         """Return the envelope in DSSE's JSON form, standard base64."""

@@ -18,11 +18,17 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from comity.record.errors import BadConfig, BadSignature, InvalidInput
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _ECDSA = ec.ECDSA(hashes.SHA256())
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256's group (SEC 2, section 2.4.2)."""
 _ENCRYPTED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -125,8 +131,17 @@ class SigningKey:
         write_secret(path, private_pem(self._private, passphrase))
 
     def sign(self, message: bytes) -> bytes:
-        """Return the DER signature over ``message``."""
-        return self._private.sign(message, _ECDSA)
+        """Return the DER signature over ``message``, in its lower form; see ``is_lower``."""
+        r, s = decode_dss_signature(self._private.sign(message, _ECDSA))
+        return encode_dss_signature(r, min(s, _ORDER - s))
+
+
+def is_lower(signature: bytes) -> bool:
+    """Say whether a DER signature that verifies is the lower of its two forms.
+
+    Whoever has one, (r, s), can make the other, (r, order - s), without the key.
+    """
+    return decode_dss_signature(signature)[1] <= _ORDER // 2
 
 
 def fingerprint(public: ec.EllipticCurvePublicKey) -> str:
