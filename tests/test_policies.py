@@ -262,6 +262,19 @@ def test_a_policy_knows_whether_it_reads_standing(condition: str, depends: bool)
 
 
 @pytest.mark.parametrize(
+    ("condition", "depends"),
+    [
+        ("context.given < 3", True),
+        ('principal.standing["givenEver"].dataset < 3', True),
+        ("context.received > 1 && context.credit > 2", False),
+    ],
+)
+def test_a_policy_knows_whether_giving_uses_standing_up(condition: str, depends: bool) -> None:
+    text = f'@id("a") permit (principal, action, resource) when {{ {condition}\n}};'
+    assert Policy.parse(text).depends_on_giving is depends
+
+
+@pytest.mark.parametrize(
     ("text", "place", "reason"),
     [
         (f"{HEAD}\nwhen {{ principal.status == }};", "line 2, column 28", "unexpected token `}`"),

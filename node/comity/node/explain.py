@@ -131,7 +131,7 @@ class _Judged:
     def ahead(self, header: Part) -> int:
         """Return how many own records that use standing up wait for the same and go first."""
         facts, mine = self.facts[header.class_id], self.found[header.class_id]
-        if mine.allowed or not (facts.own and self._policy.depends_on_standing):
+        if mine.allowed or not (facts.own and self._policy.depends_on_giving):
             return 0
         others = select(HandlingClass).where(
             HandlingClass.issuer == facts.issuer,

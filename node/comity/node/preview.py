@@ -106,7 +106,7 @@ class _View:
         """Return how many parts of each class release would append at once."""
         judged = self.judge(policy)
         given = Counter({i: self.reach(judged[i], i)[0] for i in self.tallies})
-        if policy.depends_on_standing:
+        if policy.depends_on_giving:
             for class_id, allowance in self._limits(policy, judged).items():
                 if allowance is not None:
                     some = self._first(class_id, allowance)

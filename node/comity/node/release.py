@@ -63,7 +63,7 @@ class _Run:
 
     def append_all(self, peer: PeerFacts, policy: Policy) -> int:
         """Append all that may go; return how many parts that were."""
-        limited = self._limited(peer, policy) if policy.depends_on_standing else {}
+        limited = self._limited(peer, policy) if policy.depends_on_giving else {}
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
         done = self._with_sections(limited)

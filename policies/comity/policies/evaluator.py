@@ -53,7 +53,8 @@ class Policy:
     """An institute's policy together with the baseline, parsed once and reused.
 
     ``digest`` is the SHA-256 of ``text`` in UTF-8, lower-case hex. ``depends_on_standing`` says
-    whether any rule reads a peer's standing, so that decisions must be made again when it changes.
+    whether any rule reads a peer's standing, so that decisions must be made again when it changes,
+    and ``depends_on_giving`` whether giving itself may change them.
     ``treaties`` are those that are linked, by id. ``rules`` are the institute's own, in the order
     of the text.
     """
@@ -61,6 +62,7 @@ class Policy:
     text: str
     digest: str
     depends_on_standing: bool
+    depends_on_giving: bool
     treaties: tuple[Treaty, ...]
     rules: tuple[Rule, ...] = field(repr=False, compare=False)
     _handle: cedarpy.PolicySet = field(repr=False, compare=False)
@@ -87,9 +89,10 @@ class Policy:
         rules = check_rules(text)
         # Concatenated, so that the engine numbers the rules in the order of the text.
         handle = cedarpy.PolicySet.from_str(f"{_baseline().text}\n{text}")
-        reads = any(rule.reads_standing for rule in rules)
+        standing = any(rule.reads_standing for rule in rules)
+        giving = standing and any(rule.reads_giving for rule in rules)
         digest = hashlib.sha256(data).hexdigest()
-        return cls(text, digest, reads, (), rules, handle, MappingProxyType({}))
+        return cls(text, digest, standing, giving, (), rules, handle, MappingProxyType({}))
 
     @property
     def has_templates(self) -> bool:

@@ -25,6 +25,7 @@ _RULE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ENGINE_PREFIX: Final = re.compile(r"^for policy `policy\d+`[,:] ")
 _QUOTED: Final = re.compile(r"`([^`]+)`")
 _STANDING: Final = (("Var", "context"), ("attr", "standing"))
+_GIVING: Final = ("given", "givenEver")
 _UNNAMED: Final = ("Part", "Treaty")
 _SLOTS: Final = (
     {"op": "==", "slot": "?principal"},
@@ -65,6 +66,11 @@ class Rule:
     def reads_standing(self) -> bool:
         """Whether it reads a peer's standing; the request's context holds nothing else."""
         return any(pair in _STANDING for pair in pairs(self.parsed))
+
+    @property
+    def reads_giving(self) -> bool:
+        """Whether it may read how much a peer was given: it names that count, or a word like it."""
+        return any(word in _GIVING for pair in pairs(self.parsed) for word in pair)
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
