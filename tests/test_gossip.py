@@ -338,6 +338,24 @@ def test_a_log_that_peers_know_to_be_longer_signs_nothing_more(
         assert reasons(uk, UK) == []
 
 
+def test_a_log_that_was_resumed_is_not_halted_again_by_what_peers_told_before(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, _, _):
+        signed(uk, 2)
+        former = [history(uk).note(size).to_bytes() for size in (7, 8)]
+        hear(uk.node, CA, former[:1])
+        hear(uk.node, FR, former[1:])
+        with uk.node.store.write() as session:
+            resume_own(session, UK)
+        hear(uk.node, CA, former)
+        signed(uk, 1)
+        assert reasons(uk, UK) == []
+        assert [row.size for row in uk.rows(LogHead)] == [3]
+        hear(uk.node, CA, [history(uk).note(9).to_bytes()])
+        assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
+
+
 def test_a_log_that_grew_again_after_it_was_restored_is_found_by_its_old_checkpoint(
     three: list[Institute],
 ) -> None:

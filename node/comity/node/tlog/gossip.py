@@ -5,7 +5,8 @@ meet. A told checkpoint that is of the held size is compared at once; of another
 sighting, until the log itself has shown how it fits; see ``watching``. Invariants: nothing is kept
 that the log's own key did not sign; each teller has one place for each log, so that nobody fills
 the table; a checkpoint of our own log that we know nothing of halts our signer, because then our
-database was restored from an older backup.
+database was restored from an older backup; once the operator has resumed it, what was told before
+does so no more.
 """
 
 from __future__ import annotations
@@ -156,12 +157,19 @@ def _hear(session: Session, node: Node, teller: str, seen: Seen) -> None:
 def _hear_own(session: Session, node: Node, teller: str, told: notes.Checkpoint) -> None:
     """Compare a checkpoint that our log key signed with our log."""
     head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
-    if head.halted:
+    if told.size <= head.passed_over:
         return
     signed = min(head.size, tree.tree_size(session))
+    fault = f"{teller} holds our checkpoint of {told.size} leaves"
     if told.size > signed:
-        fault = f"{teller} holds our checkpoint of {told.size} leaves, and our log has {signed}"
-        halt(session, head, LOG_ROLLED_BACK, f"{fault}: an older database?", node.clock())
+        reason, fault = LOG_ROLLED_BACK, f"{fault}, and our log has {signed}"
     elif tree.root(session, told.size) != told.root:
-        fault = f"{teller} holds our checkpoint of {told.size} leaves with another root"
-        halt(session, head, LOG_INCONSISTENT, f"{fault}: an older database?", node.clock())
+        reason, fault = LOG_INCONSISTENT, f"{fault} with another root"
+    else:
+        return
+    head.passed_over = told.size
+    if head.halted:
+        session.add(head)
+        session.flush()
+    else:
+        halt(session, head, reason, f"{fault}: an older database?", node.clock())

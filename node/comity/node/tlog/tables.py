@@ -45,6 +45,9 @@ class LogHead(SQLModel, table=True):
     root: str = Field(max_length=64)
     halted: str = Field(default="", sa_type=Text)
     """Why nothing is signed any more; empty where all is well."""
+    passed_over: int = Field(default=0, sa_type=BigInteger)
+    """Size up to which checkpoints of a former life that peers tell of are known, so that they do
+    not halt it again once it was resumed."""
 
 
 class Checkpoint(SQLModel, table=True):
