@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.keychain import Sort
+from comity.node.roots import page_after
 from comity.node.tables import PeerRow, Quarantine, RecordRow
 from comity.node.tlog.tables import Alarm, RootVersion
 from comity.policies.facts import PeerStatus
@@ -29,6 +30,14 @@ def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]
     """Return uk and ca; each has pinned the other's bundle."""
     with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=OPEN) as made:
         yield made
+
+
+def test_whoever_claims_to_have_any_version_is_told_nothing(pair: list[Institute]) -> None:
+    uk, ca = pair
+    pin_root(ca, uk)
+    with uk.node.store.read() as session:
+        assert len(page_after(session, UK, 0)) == 1
+        assert page_after(session, UK, 2**32 - 1) == []
 
 
 def test_several_versions_are_followed_in_one_go(pair: list[Institute]) -> None:

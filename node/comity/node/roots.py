@@ -18,7 +18,7 @@ from comity.node.clock import to_datetime
 from comity.node.tlog import tree
 from comity.node.tlog.tables import RootVersion
 from comity.record.errors import BadRoot, Conflict
-from comity.record.limits import MAX_PEERS
+from comity.record.limits import MAX_PEERS, MAX_ROOT_VERSION
 from comity.record.root import Root, first, follow
 
 PAGE_BYTES: Final = 4 << 20
@@ -51,7 +51,8 @@ def list_roots(session: Session, institute: str) -> list[tuple[Root, int]]:
 
 def page_after(session: Session, institute: str, version: int) -> list[bytes]:
     """Return the files of the versions after one, in order: as many as fit into an answer."""
-    after = (RootVersion.institute == institute, col(RootVersion.version) > version)
+    newer = col(RootVersion.version) > min(version, MAX_ROOT_VERSION)
+    after = (RootVersion.institute == institute, newer)
     query = select(RootVersion.document).where(*after).order_by(col(RootVersion.version))
     page: list[bytes] = []
     for document in session.exec(query.limit(PAGE_ROOTS)):
