@@ -4,15 +4,17 @@
         async for result in node.search(model="llama", min_severity="high"):
             print(result.record_id, result.opened.statement.issuer)
 
-Invariants: every record is verified here, with the trust bundles of this institute and of the
-peers that it pinned, before a caller sees it; a record that fails raises and is never skipped;
-the node must show the very keys that the profile has pinned, or that its root leads to.
+Invariants: every record is verified here, with the trust bundles of this institute and of the peers
+that it pinned, before a caller sees it; a record that fails raises and is never skipped, and one
+whose key was revoked since says so, unless the issuer's log shows that it is older; the node must
+show the very keys that the profile has pinned, or that its root leads to.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,10 +28,19 @@ from comity.client.profile import Profile
 from comity.client.profiles import ProfileStore
 from comity.client.result import Filter, Page, Result, SignedReceipt
 from comity.record.bundle import Keyring, TrustBundle
-from comity.record.errors import BadBundle, ComityError, NotFound, UnknownKey
+from comity.record.errors import (
+    BadBundle,
+    ComityError,
+    NotFound,
+    RevokedKey,
+    Unavailable,
+    UnknownKey,
+)
 from comity.record.receipt import open_receipt
-from comity.record.record import Record, open_record
+from comity.record.record import OpenedRecord, Record, open_record
+from comity.record.revocation import check_revocation, revoked_from
 from comity.record.root import Root, first
+from comity.record.tlog_proof import TlogProof
 from comity.record.wire import envelope_from_proto, record_from_proto, record_to_proto
 from comity.v1 import (
     admin_service_pb2,
@@ -89,6 +100,7 @@ class Node:
         self.former_bundles: tuple[TrustBundle, ...] = ()
         self.roots: tuple[Root, ...] = ()
         self.keyring = Keyring(self.bundles)
+        self._silent: dict[str, ComityError] = {}
 
     async def refresh_bundles(self) -> None:
         """Read anew which institutes' keys the node trusts; ``bundles`` has its own first.
@@ -218,8 +230,35 @@ class Node:
             # a peer may have been pinned since we asked
             await self.refresh_bundles()
             opened = open_record(record, self.keyring.find)
-        received = stored.received_time.ToDatetime(UTC)
-        return Result(opened, stored.origin, received, tuple(stored.superseded_by), page_token)
+        received, later = stored.received_time.ToDatetime(UTC), tuple(stored.superseded_by)
+        problem = await self._problem(opened)
+        return Result(opened, stored.origin, received, later, page_token, problem)
+
+    async def _problem(self, opened: OpenedRecord) -> str:
+        issuer, keyid = opened.statement.issuer.institute, opened.record.envelope.keyid
+        bundle = self.keyring.bundle(issuer)
+        index = revoked_from(bundle, keyid)
+        if index is None:
+            return ""
+        try:
+            proof = await self._inclusion(opened.record_id, issuer)
+            check_revocation(replace(opened.record, inclusion=proof.to_bytes()), bundle)
+        except RevokedKey as error:
+            return str(error)
+        except ComityError as error:
+            told = f"{keyid} is revoked from index {index} of its log"
+            return f"{told}, and that this record is older cannot be shown: {error}"
+        return ""
+
+    async def _inclusion(self, record_id: str, issuer: str) -> TlogProof:
+        # an issuer that does not answer is waited for once, not for each of its records
+        if issuer in self._silent:
+            raise self._silent[issuer]
+        try:
+            return await self.log.inclusion(record_id)
+        except Unavailable as error:
+            self._silent[issuer] = error
+            raise
 
     def _read_receipt(self, stored: audit_service_pb2.StoredReceipt) -> SignedReceipt:
         envelope = envelope_from_proto(stored.envelope)

@@ -42,7 +42,8 @@ class Result:
     """A verified record, and what the node says of it.
 
     ``received_time`` is in UTC; ``superseded_by`` are record ids; ``page_token`` is where a watch
-    resumes after this record, and otherwise empty.
+    resumes after this record, and otherwise empty. ``problem`` is empty unless the key was revoked
+    since: then it says why the record is not known to be older than that.
     """
 
     opened: OpenedRecord
@@ -50,6 +51,7 @@ class Result:
     received_time: datetime
     superseded_by: tuple[str, ...]
     page_token: str = ""
+    problem: str = ""
 
     @property
     def record_id(self) -> str:
@@ -68,6 +70,7 @@ class Result:
             "origin": self.origin,
             "receivedTime": format_time(self.received_time),
             "supersededBy": list(self.superseded_by),
+            "problem": self.problem,
         }
 
 

@@ -35,7 +35,7 @@ from comity.client.split_steps import SplitVerification, is_split_view, verify_s
 from comity.client.steps import Verdict, Verification
 from comity.client.trust import Trust
 from comity.record.bundle import Keyring
-from comity.record.errors import BadConfig, BadLogPolicy, ComityError, UnknownKey
+from comity.record.errors import BadConfig, BadLogPolicy, ComityError, RevokedKey, UnknownKey
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_LOG_POLICY_BYTES
 from comity.record.record import OpenedRecord, open_record
@@ -176,7 +176,10 @@ def _print(path: Path, verification: Verification | SplitVerification) -> None:
 
 async def _from_node(record_id: str, profile: str | None, *, evidence: bool) -> _Source:
     async with connect(profile) as node:
-        opened = (await node.get(record_id)).opened
+        result = await node.get(record_id)
+        if result.problem:
+            raise RevokedKey(result.problem, field=result.record_id)
+        opened = result.opened
         trust = Trust((*node.bundles, *node.former_bundles), node.roots)
         return _Source(opened, trust, await _ask(node, opened.record_id) if evidence else None)
 

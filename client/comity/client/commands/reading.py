@@ -38,6 +38,8 @@ def show(
     if path is None:
         result = asyncio.run(_get(record, profile))
         _show_result(result, as_json=as_json)
+        if result.problem:
+            raise typer.Exit(1)
         return
     verification = verify_path(path, trust_at_hand(bundle, profile), datetime.now(UTC))
     view = verification.view
@@ -66,7 +68,7 @@ def _show_result(result: Result, *, as_json: bool) -> None:
         ("origin", result.origin),
         ("received", format_time(result.received_time)),
         *(("superseded by", record_id) for record_id in result.superseded_by),
-        ("verified", "valid"),
+        ("verified", f"not trusted: {result.problem}" if result.problem else "valid"),
     ]
     terminal.print_text(render_record(result.view, facts))
 

@@ -72,6 +72,8 @@ def search(
         terminal.print_json(page.to_value())
         return
     terminal.print_table(render_results(page.results))
+    for result in page.results:
+        _warn(result)
     if page.next_page_token:
         more = f"There is more: --page-token {page.next_page_token}, or --all"
         terminal.err.print(terminal.text(more), soft_wrap=True)
@@ -156,3 +158,10 @@ def _print_arrival(result: Result, *, as_json: bool) -> None:
         terminal.text(choose_text(predicate.title)),
     )
     terminal.out.print(*line, sep="", soft_wrap=True)
+    _warn(result)
+
+
+def _warn(result: Result) -> None:
+    if result.problem:
+        told = f"{result.record_id[:SHORT_ID_CHARS]}: not trusted: {result.problem}"
+        terminal.err.print(terminal.text(told, "bold red"), soft_wrap=True)
