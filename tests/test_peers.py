@@ -10,7 +10,9 @@ import pytest
 
 from comity.client.channel import open_channel
 from comity.client.status import from_rpc
+from comity.node import pull
 from comity.node.peers import Terms, facts_of, get_peer
+from comity.node.tables import PeerRow
 from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.errors import InvalidInput, LimitExceeded, NotFound
 from comity.record.spiffe import Role
@@ -18,7 +20,7 @@ from comity.v1 import admin_service_pb2 as pb
 from comity.v1 import admin_service_pb2_grpc as rpc
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
-from tests.network import card, command, network, run
+from tests.network import card, command, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -121,3 +123,16 @@ def test_operators_set_terms_from_afar_and_by_command(tmp_path: Path) -> None:
                 assert (code, err.startswith("error: ")) == (1, True)
 
     run(test())
+
+
+def test_a_peer_with_nothing_to_give_is_still_in_contact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "CONTACT_SECONDS", 1)
+
+    async def scenario() -> None:
+        async with network(tmp_path, UK, CA) as (uk, _):
+            connected = await until(lambda: uk.rows(PeerRow)[0].contact_time, "a connection")
+            await until(lambda: uk.rows(PeerRow)[0].contact_time > connected, "a heartbeat noted")
+
+    run(scenario())

@@ -65,6 +65,9 @@ CONNECT_SECONDS: Final = 20
 _LONGEST_PAUSE: Final = 16
 """Failures in a row after which the pause is as long as it gets."""
 
+CONTACT_SECONDS: Final = 60
+"""How far behind the time of the last contact may be that operators see."""
+
 WRITE_SECONDS: Final = 60
 """How long a peer may leave what we send unread."""
 
@@ -158,6 +161,8 @@ class Pull:
                 elif kind == "heartbeat":
                     beats += 1
                     _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
+                    if beats % max(1, CONTACT_SECONDS // interval) == 0:
+                        await in_thread(self._note_contact)
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
                 self._failures = 0
