@@ -57,7 +57,21 @@ def test_a_root_is_pinned_by_its_digest(run: Run, canada: Canada) -> None:
     assert "expected fingerprint" in run("peers", "add", "1.json", "--fingerprint", other).err
     pinned = run("peers", "add", "1.json", "--fingerprint", spoken(root.digest), "--json")
     assert pinned.json["rootVersion"] == 1
-    assert pinned.json["fingerprint"] == root.profile.fingerprint
+    assert pinned.json["fingerprint"] == root.digest
+
+
+def test_what_people_compare_is_shown_of_a_peer_by_its_name(run: Run, canada: Canada) -> None:
+    bundle = run("peers", "add", "bundle.json", "--yes")
+    profile = Root.parse(Path("1.json").read_bytes()).profile
+    assert f"bundle fingerprint  {spoken(profile.fingerprint)}" in bundle.out
+    run("peers", "add", "1.json", "--yes")
+    canada.renew()
+    run("peers", "add", "2.json")
+    digest = Root.parse(Path("2.json").read_bytes()).digest
+    assert f"root fingerprint  {spoken(digest)}" in run("peers", "show", CA).out
+    assert run("peers", "list", "--json").json[0]["fingerprint"] == digest
+    asked = run("peers", "add", "1.json", answer="n\n")
+    assert f"replaces     {spoken(digest)}" in asked.err
 
 
 def test_who_pins_a_root_is_shown_what_and_asked(run: Run, canada: Canada) -> None:

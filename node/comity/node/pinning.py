@@ -55,6 +55,12 @@ def fingerprint_of(pin: Pin) -> str:
     return pin.digest if isinstance(pin, Root) else pin.fingerprint
 
 
+def compared_fingerprint(session: Session, row: PeerRow) -> str:
+    """Return what is compared by voice with a pinned peer: as ``fingerprint_of`` its pin."""
+    root = newest_root(session, row.institute)
+    return root.digest if root else row.fingerprint
+
+
 def known_bundle(session: Session, institute: str, own_institute: str) -> TrustBundle | None:
     """Return what is known of an institute that may have revoked keys; None where nothing is.
 

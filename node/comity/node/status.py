@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 from comity.node.alarm import list_alarms
 from comity.node.clock import to_timestamp
 from comity.node.peers import bundle_of, pinned_peers
+from comity.node.pinning import compared_fingerprint
 from comity.node.policy import policy_in_force
 from comity.node.quarantine import is_waiting
 from comity.node.roots import newest_version
@@ -47,7 +48,7 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
         names=bundle.names,
         address=bundle.address,
         status=row.status,
-        fingerprint=row.fingerprint,
+        fingerprint=compared_fingerprint(session, row),
         purposes=json.loads(row.purposes),
         groups=json.loads(row.groups),
         clearances=json.loads(row.clearances),

@@ -69,7 +69,9 @@ class Peer(_message.Message):
     status: _builtins.str
     """probation, member, suspended or removed."""
     fingerprint: _builtins.str
-    """Fingerprint of the pinned trust bundle, hex."""
+    """What is compared by voice, hex: the digest of its root, or where it was pinned without one the
+    fingerprint of its trust bundle.
+    """
     released: _builtins.int
     """Parts released to it."""
     receipted: _builtins.int
@@ -94,7 +96,7 @@ class Peer(_message.Message):
 
     @_builtins.property
     def contact_time(self) -> _timestamp_pb2.Timestamp:
-        """When a batch, a heartbeat or a receipt last came from it; unset if never."""
+        """When a batch, a heartbeat or a receipt last came from it, to a minute; unset if never."""
 
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

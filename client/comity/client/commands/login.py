@@ -64,7 +64,8 @@ def bundles(
 ) -> None:
     """List the trust bundles that your node has pinned.
 
-    With --output, also the roots that they are profiles of, which say until when they hold.
+    The fingerprint is what people compare: the root's where there is one, else the bundle's. With
+    --output, also the roots that they are profiles of, which say until when they hold.
     """
     found = asyncio.run(_fetch_bundles(profile))
     if output:
@@ -72,10 +73,12 @@ def bundles(
     if as_json:
         terminal.print_json({"bundles": [bundle.to_value() for bundle in found.bundles]})
         return
-    rows = terminal.table("institute", "name", "address", "keys", "fingerprint")
+    rows = terminal.table("institute", "name", "address", "keys", "root", "fingerprint")
     for bundle in found.bundles:
         keys, name = str(len(bundle.record_keys)), terminal.text(choose_text(bundle.names))
-        rows.add_row(bundle.institute, name, bundle.address, keys, bundle.fingerprint)
+        root = found.root(bundle.institute)
+        version, compared = (str(root.version), root.digest) if root else ("", bundle.fingerprint)
+        rows.add_row(bundle.institute, name, bundle.address, keys, version, compared)
     terminal.print_table(rows)
 
 
@@ -86,10 +89,11 @@ async def _fetch_bundles(profile: str | None) -> Trust:
 
 def _write_bundles(found: Trust, folder: Path) -> None:
     make_folder(folder)
+    hint = "name a new folder"
     for bundle in found.bundles:
-        write_file(folder / f"{bundle.institute}{BUNDLE_SUFFIX}", bundle.to_json())
+        write_file(folder / f"{bundle.institute}{BUNDLE_SUFFIX}", bundle.to_json(), hint)
     for root in found.roots:
-        write_file(folder / f"{root.institute}{ROOT_SUFFIX}", root.document)
+        write_file(folder / f"{root.institute}{ROOT_SUFFIX}", root.document, hint)
 
 
 def _profile_value(name: str, profile: Profile, current: str) -> dict[str, object]:

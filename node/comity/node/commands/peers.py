@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,14 @@ from comity.client.terminal import (
 from comity.node.commands.workplace import Json, open_node
 from comity.node.node import Node
 from comity.node.peers import Terms, get_peer, pinned_peers
-from comity.node.pinning import Pin, bundle_in, fingerprint_of, read_pin, why_compare
+from comity.node.pinning import (
+    Pin,
+    bundle_in,
+    compared_fingerprint,
+    fingerprint_of,
+    read_pin,
+    why_compare,
+)
 from comity.node.status import peer_status
 from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
@@ -34,7 +42,7 @@ from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 
 app = command_group(
-    "Pin peers' roots or trust bundles, and see how things stand with them.",
+    "Pin peers' roots or bundles, and see how things stand.",
     "comity-node peers add ca.aisi.example.bundle.json",
     "comity-node peers list",
     "comity-node peers suspend ca.aisi.example",
@@ -103,10 +111,11 @@ def add(
         former = _pinned(node, bundle_in(pin).institute)
         with node.store.read() as session:
             reason = why_compare(session, pin)
+            replaced = compared_fingerprint(session, former) if former else ""
         if fingerprint is not None:
             _compare(pin, fingerprint)
         elif reason and not yes:
-            _ask(pin, former, reason)
+            _ask(pin, replaced, reason)
         # an option that is not given is an empty list here
         words = (given or None for given in (purposes, groups, clearances))
         row = node.add_peer(pin, status or _status(former), *words)
@@ -128,18 +137,16 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         counts = (str(peer[name]) for name in ("received", "quarantined", "waiting"))
         cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
-    print_table(grid)
+    print_table(grid, "No peer yet: comity-node peers add FILE pins the first one.")
     for peer in peers:
         for reason in peer["alarms"]:
             told = f"alarm: {reason}: {peer['institute']}; comity-node status tells more"
             err.print(text(told, "bold red"), soft_wrap=True)
-    if not peers:
-        err.print("No peer yet: comity-node peers add FILE pins the first one.")
 
 
 @app.command(epilog=examples("comity-node peers show ca.aisi.example"))
 def show(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
-    """Show one peer: names, fingerprint, terms, and what went to and fro."""
+    """Show one peer: fingerprint, terms, and what went to and fro."""
     with open_node(context) as node:
         with node.store.read() as session:
             row = get_peer(session, institute)
@@ -148,9 +155,9 @@ def show(context: typer.Context, institute: Institute, as_json: Json = False) ->
 
 @app.command(epilog=examples("comity-node peers suspend ca.aisi.example"))
 def suspend(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
-    """Give a peer nothing more, and take nothing from it, until it is resumed.
+    """Give a peer nothing more, and take nothing from it.
 
-    What was released to it before stays with it.
+    That lasts until it is resumed. What was released to it before stays with it.
     """
     _set_status(context, institute, PeerStatus.SUSPENDED, as_json=as_json)
 
@@ -169,7 +176,10 @@ def resume(
     ] = PeerStatus.MEMBER,
     as_json: Json = False,
 ) -> None:
-    """Take up the exchange with a suspended peer, or end or begin a probation."""
+    """Take up the exchange with a suspended peer.
+
+    It also ends a probation, or begins one.
+    """
     if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="--status")
     _set_status(context, institute, status, as_json=as_json)
@@ -194,9 +204,10 @@ def set_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Change what you agreed with a peer, and how you filed it, for your policy to go by.
+    """Change a peer's terms, for your policy to go by.
 
-    The words of an option replace all former ones of their list; what is not named stays.
+    What you agreed with it, and how you filed it. The words of an option replace all former ones of
+    their list; what is not named stays.
     """
     if status is PeerStatus.REMOVED:
         hint = "comity-node peers remove drops a peer"
@@ -239,7 +250,7 @@ def _compare(pin: Pin, fingerprint: str) -> None:
         raise BadBundle(message, field="bundle", hint=hint)
 
 
-def _ask(pin: Pin, former: PeerRow | None, reason: str) -> None:
+def _ask(pin: Pin, replaced: str, reason: str) -> None:
     bundle = bundle_in(pin)
     for tag, name in bundle.names.items():
         err.print(text(f"{tag:<12} {name}"), soft_wrap=True)
@@ -249,9 +260,9 @@ def _ask(pin: Pin, former: PeerRow | None, reason: str) -> None:
         kept = f"version {pin.version}, {pin.threshold} of {len(pin.keys)} keys sign"
         err.print(text(f"root         {kept}, until {format_time(pin.expires)}"), soft_wrap=True)
     err.print(text(f"fingerprint  {spoken(fingerprint_of(pin))}"), soft_wrap=True)
-    if former is not None and former.fingerprint != bundle.fingerprint:
-        err.print(text(f"replaces     {spoken(former.fingerprint)}"), soft_wrap=True)
-    if former is not None:
+    if replaced and replaced != fingerprint_of(pin):
+        err.print(text(f"replaces     {spoken(replaced)}"), soft_wrap=True)
+    if replaced:
         err.print(text(f"compare      {reason}"), soft_wrap=True)
     try:
         same = typer.confirm("Did the peer read this fingerprint to you?", err=True)
@@ -288,13 +299,19 @@ def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
         return
-    value["fingerprint"] = spoken(row.fingerprint)
     value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
-    value["rootVersion"] = value["rootVersion"] or "pinned without a root"
     for name, empty in (("purposes", "not bound"), ("groups", "none"), ("clearances", "none")):
         value[name] = ", ".join(value[name]) or empty
     value["alarms"] = ", ".join(value["alarms"]) or "none"
-    print_fields({name: "-" if item in (None, "") else item for name, item in value.items()})
+    print_fields(in_words(value, "pinned without a root"))
+
+
+def in_words(value: Mapping[str, Any], rootless: str) -> dict[str, Any]:
+    """Return fields for people: the fingerprint as it is read aloud, named by what it is of."""
+    of = "rootFingerprint" if value["rootVersion"] else "bundleFingerprint"
+    shown = {of if name == "fingerprint" else name: item for name, item in value.items()}
+    told = {of: spoken(value["fingerprint"]), "rootVersion": value["rootVersion"] or rootless}
+    return {name: "-" if item in (None, "") else item for name, item in (shown | told).items()}
 
 
 def peer_value(peer: pb.Peer) -> dict[str, Any]:

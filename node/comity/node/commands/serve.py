@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from comity.client.terminal import err, examples, print_fields, print_json, text
 from comity.node.clock import to_datetime
-from comity.node.commands.peers import peer_value
+from comity.node.commands.peers import in_words, peer_value
 from comity.node.commands.workplace import Json, open_home, open_node
 from comity.node.logs import configure_logs
 from comity.node.node import Node
@@ -19,7 +19,6 @@ from comity.node.pinning import fingerprint_of
 from comity.node.renewal import Life, obstacle
 from comity.node.server import serve
 from comity.node.status import node_status
-from comity.record.bundle import spoken
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 
@@ -40,9 +39,10 @@ def run(context: typer.Context) -> None:
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Show how the node is: records, log, policy, peers, alarms, when its certificate ends.
+    """Show how the node is, and what needs attention.
 
-    A certificate that is due and cannot be renewed is told on stderr.
+    Records, log, policy, peers, and when root and certificate end. Alarms, and a certificate that
+    is due and cannot be renewed, are told on stderr.
     """
     with open_node(context) as node:
         with node.store.read() as session:
@@ -63,9 +63,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         told = f"{alarm['reason']}: {alarm['institute']}: {alarm['message']}"
         since = f"since {alarm['firstTime']}, {alarm['count']} times"
         err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
-    value["fingerprint"] = spoken(value["fingerprint"])
     value |= {name: len(value[name]) for name in ("peers", "alarms")}
-    print_fields(value)
+    print_fields(in_words(value, "none"))
 
 
 def register(app: typer.Typer) -> None:
