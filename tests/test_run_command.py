@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from comity.node.alarm import raise_alarm
+from comity.node.home import Home
+from comity.node.node import Node
 from tests.commanding import Run, init
 from tests.network import free_port
 
@@ -91,6 +94,17 @@ def test_a_home_is_served_by_one_process_until_that_ends_however_it_ends(
         first.wait()
     with served(tmp_path / "uk"):
         assert listen in settings.read_text()
+
+
+def test_what_commands_log_stays_out_of_their_json(tmp_path: Path, run: Run) -> None:
+    init(run)
+    node = Node(Home(tmp_path / "uk"))
+    with node.store.write() as session:
+        raise_alarm(session, "ca.aisi.example", "ROOT_REFUSED", "it skips a version", node.clock())
+    node.close()
+    done = typed(tmp_path / "uk", "alarms", "clear", "ca.aisi.example", "ROOT_REFUSED", "--json")
+    assert json.loads(done.stdout)["reason"] == "ROOT_REFUSED"
+    assert done.stderr == ""
 
 
 def test_run_on_a_taken_address_says_so(tmp_path: Path, run: Run) -> None:

@@ -1,5 +1,11 @@
 """Everyone outside a node: drafts, verification, exports, and the connection to one's own node."""
 
+import os
+
+# gRPC's core writes lines of its own to stderr, which repeat what calls report as errors; it reads
+# this once, when it is imported
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 from comity.client.draft import Draft
 from comity.client.evidence import Evidence
 from comity.client.exported import verify_path

@@ -7,6 +7,7 @@ the domain; they read arguments, call it, and print.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from comity.node.commands import (
     trial,
     witness,
 )
+from comity.node.logs import configure_logs
 from comity.node.version import VERSION
 
 app = command_group(
@@ -83,4 +85,6 @@ simulate.register(policy.app)
 
 def main() -> None:
     """Run ``comity-node`` with this process's arguments."""
+    # what a command has to say, it says itself; run tells more
+    configure_logs(level=logging.WARNING)
     run(app)

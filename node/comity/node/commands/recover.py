@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
@@ -11,7 +10,6 @@ from comity.client.terminal import err, examples, print_fields, print_json, text
 from comity.node.clock import system_clock
 from comity.node.commands.workplace import Json, open_home
 from comity.node.home import Home
-from comity.node.logs import configure_logs
 from comity.node.mark import Mark, Progress
 from comity.node.recovery import Recovered, last_mark
 from comity.node.recovery import recover as recover_now
@@ -25,7 +23,7 @@ def recover(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let a database be used that was restored from an older backup.
+    """Let a database from an older backup be used.
 
     Stop the node first, and look for a newer copy of the database: what only that copy holds is
     lost otherwise. Peers begin again from the start and get what they may have; nothing arrives
@@ -33,7 +31,6 @@ def recover(
     what it signed before.
     """
     home = open_home(context)
-    configure_logs(level=logging.WARNING)
     with home.occupied():
         done = _recover(home, yes=yes)
     if as_json:
@@ -85,6 +82,7 @@ def _print_next_steps(home: Home, done: Recovered) -> None:
     err.print("  comity-node run                       peers begin again by themselves")
     if done.log_halted:
         err.print(text(f"  comity-node witness resume {home.institute}  sign the log again"))
+        err.print("    and tell your peers, who go on with comity-node witness resume --anew")
     if done.witnessed_halted:
         err.print("  comity-node witness list              logs that are cosigned no more")
     err.print(text(f"  comity-node alarms clear {home.institute} {RESTORED}"))
