@@ -319,6 +319,11 @@ def test_a_revocation_reaches_as_far_as_the_log_and_never_less_far_than_before(
     )
     assert "expected 0 to 1" in run("keys", "revoke", old, "--from-index", "-1").err
     step(run, "keys", "revoke", old, "--from-index", "0")
+    # a draft that nobody has published can be put right
+    assert "revoked from index 1" in step(run, "keys", "revoke", old).out
+    step(run, "keys", "revoke", old, "--from-index", "0")
+    step(run, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
+    step(run, "root", "publish", "2.root.json")
     raised = run("keys", "revoke", old)
     assert "expected an index of at most 0" in raised.err
     assert run("keys", "revoke", "SHA256:nothing").code == 1

@@ -1,8 +1,8 @@
 """Revoking a key: what becomes of a bundle.
 
 Invariants: a revoked record key stays listed, with the index of the log from which it is not
-trusted, and that index is never raised; any other key that is revoked is listed no more; no key is
-revoked unless another one that is here takes its place.
+trusted, and that index is never raised once it was published; any other key that is revoked is
+listed no more; no key is revoked unless another one that is here takes its place.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from comity.node.keys import authority_id, note_id
 from comity.node.node import Node
 from comity.record.bundle import JsonWebKey, TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
+from comity.record.revocation import revoked_from
+from comity.record.root import Root
 
 Change = Callable[[TrustBundle], TrustBundle]
 
@@ -24,11 +26,12 @@ def revocation(node: Node, sort: Sort, keyid: str, index: int) -> Change:
 
     The change raises
         NotFound: the bundle does not list the key.
-        InvalidInput: it is revoked from a lower index already.
+        InvalidInput: the published root revokes it from a lower index.
         BadConfig: no other key of that sort, listed and here, takes its place.
     """
 
     def change(bundle: TrustBundle) -> TrustBundle:
+        _check_not_raised(node.own.root, keyid, index)
         revoked = _CHANGES[sort](bundle, keyid, index)
         _check_successor(node, sort, revoked)
         return revoked
@@ -41,10 +44,6 @@ def _revoke_record(bundle: TrustBundle, keyid: str, index: int) -> TrustBundle:
     place = next((i for i, key in enumerate(keys) if key.keyid == keyid), None)
     if place is None:
         raise NotFound(f"{keyid} is not listed", field="KEYID")
-    former = keys[place].revoked_from
-    if former is not None and former < index:
-        message = f"expected an index of at most {former}, from which it is revoked, got {index}"
-        raise InvalidInput(message, field="--from-index")
     keys[place] = keys[place].model_copy(update={"revoked_from": index})
     return bundle.model_copy(update={"record_keys": tuple(keys)})
 
@@ -76,6 +75,13 @@ def _without(keys: tuple[Any, ...], keyid: str, name: Callable[[Any], str]) -> t
     if len(left) == len(keys):
         raise NotFound(f"{keyid} is not listed", field="KEYID")
     return left
+
+
+def _check_not_raised(published: Root | None, keyid: str, index: int) -> None:
+    former = revoked_from(published.profile, keyid) if published else None
+    if former is not None and former < index:
+        message = f"expected an index of at most {former}, from which it is revoked, got {index}"
+        raise InvalidInput(message, field="--from-index")
 
 
 def _check_successor(node: Node, sort: Sort, bundle: TrustBundle) -> None:
