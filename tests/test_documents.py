@@ -50,6 +50,28 @@ def test_a_command_of_the_documents_exists_with_its_options(line: str) -> None:
             assert word.partition("=")[0] in text, f"{word} is not an option of {program} {path}"
 
 
+def groups(program: str, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield every group of commands by its path."""
+    commands = re.findall(r"^  ([a-z]+) ", listed(program, *path), flags=re.M)
+    if commands:
+        yield program, *path
+    for name in commands:
+        yield from groups(program, *path, name)
+
+
+def listed(program: str, *path: str) -> str:
+    """Return the list of commands in a help page of 80 columns."""
+    narrow = {"COLUMNS": "80"}
+    page = typer.testing.CliRunner(env=narrow).invoke(APPS[program], [*path, "--help"]).output
+    return page.partition("\nCommands:\n")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("program", APPS)
+def test_what_commands_do_is_told_whole_in_80_columns(program: str) -> None:
+    cut = [line for path in groups(program) for line in listed(*path).splitlines() if "..." in line]
+    assert cut == []
+
+
 def test_the_readme_shows_the_two_commands_of_the_makefile() -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.M)
     readme = (ROOT / "README.md").read_text()

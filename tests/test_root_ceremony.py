@@ -69,11 +69,21 @@ def test_two_holders_sign_and_the_node_publishes(run: Run) -> None:
     early = run("root", "publish", "1.root.json")
     assert early.code == 1
     assert "expected signatures of 2 of its own 2 keys, got 1" in early.err
-    sign(run, "1.root.json", "bob")
+    again = run("root", "sign", "1.root.json", "--key", "alice.key", "--yes")
+    assert "Next:" not in again.err
+    signed = run("root", "sign", "1.root.json", "--key", "bob.key", "--yes")
+    assert "Next: comity-node root publish 1.root.json" in signed.err
     published = run("root", "publish", "1.root.json", "--json").json
     assert (published["version"], published["published"]) == (1, True)
     root = first(Root.parse(Path("1.root.json").read_bytes()))
     assert published["digest"] == root.digest
+
+
+def test_a_signed_file_can_be_read_by_those_who_could_before(run: Run) -> None:
+    run("root", "init", "alice.key.pub", "bob.key.pub", "--threshold", "2")
+    Path("1.root.json").chmod(0o644)
+    sign(run, "1.root.json", "alice")
+    assert Path("1.root.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_published_root_is_a_leaf_of_the_log(rooted: Run) -> None:

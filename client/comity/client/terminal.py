@@ -80,11 +80,11 @@ def table(*columns: str) -> Table:
     return grid
 
 
-def print_table(rows: Table) -> None:
+def print_table(rows: Table, empty: str = "nothing found") -> None:
     """Print a table; into a pipe it is as wide as its text, so that nothing is broken.
 
     On a terminal that is too narrow for its words, each row becomes a block of lines. That there
-    are no rows is said on stderr.
+    are no rows is said on stderr, by ``empty``.
     """
     if not out.is_terminal:
         Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
@@ -95,7 +95,7 @@ def print_table(rows: Table) -> None:
     else:
         _print_blocks(rows)
     if not rows.row_count:
-        err.print("nothing found")
+        err.print(empty)
 
 
 def command_group(about: str, *lines: str) -> typer.Typer:

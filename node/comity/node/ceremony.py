@@ -13,6 +13,7 @@ under, or that names another's authority.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from sqlmodel import Session, col, func, select
 
 from comity.client.files import naming, read_file, write_file
 from comity.node.clock import to_datetime
-from comity.node.disk import replace_secret
+from comity.node.disk import replace_file
 from comity.node.node import Node
 from comity.node.peers import check_authorities
 from comity.node.revoking import Change, check_certified
@@ -145,13 +146,13 @@ def read_draft(node: Node, path: Path) -> Root | None:
 
 
 def save_draft(root: Root, path: Path) -> None:
-    """Write a draft's file, or put it in place of what is there.
+    """Write a draft's file, or put it in place of what is there, for the same readers.
 
     Raises:
         BadConfig: it cannot be written.
     """
     if path.exists():
-        replace_secret(path, root.document)
+        replace_file(path, root.document, stat.S_IMODE(path.stat().st_mode))
     else:
         write_file(path, root.document)
 

@@ -1,7 +1,7 @@
-"""Files of a home that change while the node runs.
+"""Files that are replaced, such as those of a home while the node runs.
 
-Invariants: such a file is replaced whole or not at all, is on disk when the call returns, and is
-readable by its owner only; processes that share the folder take turns.
+Invariants: such a file is replaced whole or not at all, and is on disk when the call
+returns; processes that share the folder take turns.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from comity.record.errors import BadConfig
 _LOCK: Final = ".lock"
 
 
-def replace_secret(path: Path, data: bytes) -> None:
-    """Put ``data`` in place of what ``path`` held, mode 0600, synced to disk.
+def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put ``data`` in place of what ``path`` held, synced to disk; by default it is a secret.
 
     Raises:
         BadConfig: the folder cannot be written; the file is as it was.
@@ -31,6 +31,7 @@ def replace_secret(path: Path, data: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
+                os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
             Path(draft).replace(path)
         except BaseException:

@@ -31,7 +31,7 @@ from cryptography.exceptions import InvalidSignature
 
 from comity.client.profile import Profile
 from comity.node.authority import Authority, Svid
-from comity.node.disk import alone, replace_secret
+from comity.node.disk import alone, replace_file
 from comity.node.keychain import Keychain, Sort, generations, load_certificate, make_key
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
@@ -229,7 +229,7 @@ class Home:
             BadConfig: the file cannot be written; it is as it was.
 
         """
-        replace_secret(self.keys / NODE_FILE, svid.private_key + svid.certificate)
+        replace_file(self.keys / NODE_FILE, svid.private_key + svid.certificate)
 
     def is_certified_by(self, authority: x509.Certificate) -> bool:
         """Tell whether an authority signed the node's certificate; not if that is damaged."""

@@ -21,7 +21,7 @@ from typing import Final
 from sqlmodel import Session, select
 
 from comity.node.cursor import EPOCH, generation
-from comity.node.disk import alone, replace_secret
+from comity.node.disk import alone, replace_file
 from comity.node.store import Store
 from comity.node.tables import NodeState
 from comity.node.tlog.tables import LogHead
@@ -112,7 +112,7 @@ class Mark:
             if marked is not None:
                 _check(found, marked)
             if found != marked:
-                replace_secret(self._file, found.to_json())
+                replace_file(self._file, found.to_json())
         self._kept = found
 
     def reset(self, store: Store) -> None:
@@ -123,7 +123,7 @@ class Mark:
         """
         self._make_folder()
         with alone(self._folder):
-            replace_secret(self._file, _progress(store).to_json())
+            replace_file(self._file, _progress(store).to_json())
 
     def read(self) -> Progress | None:
         """Return what is marked; None if nothing is.

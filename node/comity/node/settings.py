@@ -58,7 +58,7 @@ TEMPLATE: Final = """\
 institute = {institute}
 
 # Where peers and people reach this node, host:port. It stands in the trust bundle: a change needs
-# a new exchange of bundles.
+# comity-node root next, or without a root a new exchange of bundles.
 address = {address}
 
 # What the node binds, host:port.

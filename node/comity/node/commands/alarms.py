@@ -40,7 +40,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     grid = table("institute", "reason", "since", "last", "times", "message")
     for value in values:
         grid.add_row(*(text(str(cell)) for cell in value.values()))
-    print_table(grid)
+    print_table(grid, "no alarms")
 
 
 @app.command(epilog=examples("comity-node alarms clear ca.aisi.example ROOT_REFUSED"))

@@ -108,6 +108,13 @@ def describe(root: Root, before: Root | None) -> None:
         err.print(text(f"  {line}"), soft_wrap=True)
 
 
+def is_complete(root: Root, before: Root | None) -> bool:
+    """Whether enough have signed, as far as that shows without the version before."""
+    if len(root.signers(root)) < root.threshold:
+        return False
+    return len(root.signers(before)) >= before.threshold if before else root.version == 1
+
+
 def signatures(root: Root, before: Root | None) -> str:
     """Say how many have signed."""
     told = f"signed by {len(root.signers(root))} of {root.threshold} of its own keys"

@@ -43,10 +43,10 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what a peer is given or refused, by which rule, and what would release the rest.
+    """Tell what a peer is given or refused, and why.
 
-    Of a kind, parts are told together that policy cannot tell apart. What was released under an
-    earlier policy stays released, whatever holds now.
+    By which rule, and what would release the rest. Of a kind, parts are told together that policy
+    cannot tell apart. What was released under an earlier policy stays released, whatever holds now.
     """
     if (record is None) == (kind is None):
         raise InvalidInput("expected either a record or --kind", field="RECORD")

@@ -32,7 +32,7 @@ from comity.record.errors import InvalidInput
 from comity.record.times import format_time
 
 app = command_group(
-    "See the institute's keys, put new ones in their place, and revoke what is lost.",
+    "See the institute's keys, and replace or revoke them.",
     "comity-node keys list",
     "comity-node keys rotate record",
     "comity-node keys revoke SHA256:… --from-index 1200",
@@ -41,10 +41,11 @@ app = command_group(
 
 @app.command(name="list", epilog=examples("comity-node keys list", "comity-node keys list --json"))
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the keys for records, log, witness, certificates (ca), and the node's own.
+    """List the institute's keys, and what each is good for.
 
-    Staged is a key that is not in force so far; retired is one that signs no more, though what it
-    signed stays good.
+    They are for records, log, witness and certificates (ca), and the node's own. Staged is a key
+    that is not in force so far; retired is one that signs no more, though what it signed stays
+    good.
     """
     with open_node(context) as node:
         keys = list_keys(node)
@@ -73,10 +74,11 @@ def rotate(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Make a new key that takes an old one's place; both are listed from then on.
+    """Make a new key that takes an old one's place.
 
-    With a root, the next version that lists it is prepared, and the key signs once that is
-    published. Without one it signs at once, and peers have to pin the new bundle by hand.
+    Both are listed from then on. With a root, the next version that lists it is prepared, and the
+    key signs once that is published. Without one it signs at once, and peers have to pin the new
+    bundle by hand.
     """
     with open_node(context) as node:
         if finish:

@@ -95,9 +95,9 @@ def set_(
 
 @app.command(epilog=examples("comity-node policy log", "comity-node policy show --version 3"))
 def log(context: typer.Context, as_json: Json = False) -> None:
-    """List the versions of the policy, newest first, and what each changed.
+    """List the versions of the policy, and what each changed.
 
-    A release names the digest of the policy that allowed it, and its rules.
+    Newest first. A release names the digest of the policy that allowed it, and its rules.
     """
     with open_node(context) as node, node.store.read() as session:
         changes = policy_log(session)

@@ -28,10 +28,10 @@ def publish(
     ],
     as_json: Json = False,
 ) -> None:
-    """Store, log and release records of this institute, all of them or none.
+    """Store, log and release records of this institute.
 
-    Signed records are taken as they are. A draft is signed here, with the node's record key, as
-    spiffe://INSTITUTE/node; publishing a draft twice makes two records.
+    All of them, or none. Signed records are taken as they are. A draft is signed here, with the
+    node's record key, as spiffe://INSTITUTE/node; publishing a draft twice makes two records.
     """
     with open_node(context) as node:
         records = [_read(node, file) for file in files]

@@ -34,6 +34,7 @@ from comity.node.commands.draft import (
     amend,
     default_file,
     describe,
+    is_complete,
     print_draft,
     print_losses,
     root_fields,
@@ -47,7 +48,7 @@ from comity.record.keys import RecordKey, SigningKey
 from comity.record.root import Root
 
 app = command_group(
-    "Keep the institute's root: offline keys that vouch for all others.\n\n"
+    "Keep the institute's root, which vouches for all its keys.\n\n"
     "Each holder makes a key on a machine of its own; the node prepares a version; enough holders "
     "sign it; the node publishes it, and peers follow.",
     "comity-node root key alice.key                      # each holder, offline",
@@ -94,7 +95,10 @@ def init(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Prepare the first version, for the holders to sign: all keys that the home has."""
+    """Prepare the first version, for the holders to sign.
+
+    It lists all keys that the home has.
+    """
     known = [_public(file) for file in keys]
     with open_node(context) as node:
         root = prepare_first(node, known, threshold, expires_days)
@@ -128,10 +132,11 @@ def next_(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Prepare the next version: other holders, another threshold, or just more time.
+    """Prepare the next version, for the holders to sign.
 
-    It also takes up what comity.toml says of names and address, and keys that were made since.
-    Where the file is there, it is amended, and its signatures are dropped.
+    Other holders, another threshold, or just more time. It also takes up what comity.toml says of
+    names and address, and keys that were made since. Where the file is there, it is amended, and
+    its signatures are dropped.
     """
     added = tuple(_public(file) for file in add_key or ())
     wish = Wish(threshold, added, tuple(remove_key or ()), expires_days)
@@ -178,6 +183,8 @@ def sign(
         print_json(root_value(signed, former))
     else:
         out.print(text(signatures(signed, former)), soft_wrap=True)
+        if is_complete(signed, former):
+            err.print(text(f"Next: comity-node root publish {file.name}"), soft_wrap=True)
 
 
 @app.command(name="publish", epilog=examples("comity-node root publish 1.root.json"))
@@ -186,9 +193,10 @@ def publish_(
     file: Annotated[Path, typer.Argument(help="The signed version.")],
     as_json: Json = False,
 ) -> None:
-    """Publish a version that enough holders have signed: keys change now, and peers follow.
+    """Publish a version that enough holders have signed.
 
-    It becomes a leaf of the log, so that revocations are logged as records are.
+    Keys change now, and peers follow. It becomes a leaf of the log, so that revocations are logged
+    as records are.
     """
     root = read_root(file)
     with open_node(context) as node:
@@ -201,6 +209,9 @@ def publish_(
     said = "published" if is_new else "was published before"
     out.print(text(f"version {root.version} {said}: {spoken(root.digest)}"), soft_wrap=True)
     print_losses(losses)
+    if is_new and before is None:
+        told = "give peers comity-node bundle, and read them this fingerprint; then they follow"
+        err.print(f"Next: {told}", soft_wrap=True)
 
 
 @app.command(epilog=examples("comity-node root show", "comity-node root show 2.root.json"))
@@ -211,7 +222,10 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a version of the root: fingerprint, expiry, holders' keys, signatures, profile."""
+    """Show a version of the root, and how many have signed it.
+
+    Fingerprint, expiry, holders' keys, and the profile: keys, names and address.
+    """
     if file is not None:
         root, before = read_root(file), _version_before(read_root(file), file, None)
     else:

@@ -74,10 +74,10 @@ def init(
 
 
 def bundle(context: typer.Context) -> None:
-    """Print what peers pin: JSON on stdout, its fingerprint on stderr.
+    """Print what peers pin; its fingerprint goes to stderr.
 
-    That is the newest version of the root, or the trust bundle of an institute without one. Send
-    the file to a peer, and read the fingerprint to it over the telephone.
+    That is the newest version of the root, or the trust bundle of an institute without one, as
+    JSON. Send the file to a peer, and read the fingerprint to it over the telephone.
     """
     with open_node(context) as node:
         root, own = node.own.root, node.bundle
@@ -96,9 +96,10 @@ def grant(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a profile for a person of the institute: identity, key and certificate for a year.
+    """Make a profile for a person of the institute.
 
-    The file is a secret. Hand it to that person only, and delete your copy.
+    It holds an identity, a key and a certificate for a year: the file is a secret. Hand it to that
+    person only, and delete your copy.
     """
     role, name = _person(who)
     with open_node(context) as node:
@@ -157,8 +158,9 @@ def _print_next_steps(home: Home) -> None:
     steps = (
         f"{prefix} policy set --preset open     say who is given what",
         f"{prefix} grant operator/NAME          make a profile for yourself",
-        f"{prefix} bundle                       print the bundle for your peers",
-        f"{prefix} peers add FILE               pin a peer's bundle",
+        f"{prefix} root --help                  let offline keys vouch for those in the home",
+        f"{prefix} bundle                       print what peers pin",
+        f"{prefix} peers add FILE               pin a peer's root or bundle",
         f"{prefix} run                          serve",
     )
     err.print(text("\nBack up this folder, all but state/: its keys exist nowhere else. Next:"))

@@ -102,9 +102,10 @@ def simulate(
     picture: Picture = None,
     as_json: Json = False,
 ) -> None:
-    """Play a network of institutes, day by day, with the real evaluator. Nothing is changed.
+    """Play a network of institutes with the real evaluator.
 
-    Tells what each gives, gets and lacks, who takes without giving, and who waits for whom.
+    Day by day; nothing is changed. Tells what each gives, gets and lacks, who takes without giving,
+    and who waits for whom.
     """
     if wanted:
         _list(as_json)

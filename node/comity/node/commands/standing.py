@@ -58,10 +58,11 @@ def standing(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what was received from each peer and given to it, by kind.
+    """Show what each peer has given and been given.
 
-    Subjects are counted, not records. Each cell says how many within the window, and how many since
-    the beginning where that is more. Withheld are records that wait for a better standing.
+    By kind; subjects are counted, not records. Each cell says how many within the window, and how
+    many since the beginning where that is more. Withheld are records that wait for a better
+    standing.
     """
     if ask and peer is None:
         raise InvalidInput("expected the peer to ask", field="PEER")
@@ -86,10 +87,10 @@ def reconcile(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare both sides' ledgers by signed receipts, in both directions.
+    """Compare both sides' ledgers by signed receipts.
 
-    Exits with 0 if they agree, 1 if they differ, 2 if the peer cannot be reached. What is on its
-    way at this moment is a difference until it has been signed for.
+    In both directions. Exits with 0 if they agree, 1 if they differ, 2 if the peer cannot be
+    reached. What is on its way at this moment is a difference until it has been signed for.
     """
     with open_node(context) as node:
         try:

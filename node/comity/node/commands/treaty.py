@@ -107,9 +107,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     grid = table("treaty", "party", "state", "kinds", "sections", "from", "until")
     for value in values:
         grid.add_row(*map(text, _shown(value).values()))
-    print_table(grid)
-    if not values:
-        err.print("No treaty yet: comity-node treaty add keeps the first one.")
+    print_table(grid, "No treaty yet: comity-node treaty add keeps the first one.")
 
 
 @app.command(epilog=examples("comity-node treaty end uk-ca-2026"))

@@ -39,10 +39,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
-    """Check a policy against the schema and for rules that do nothing; nothing is changed.
+    """Check a policy for errors, and rules that do nothing.
 
-    Exit code 1 if it cannot be put in force. A rule that can never match, or that other rules make
-    moot, is a warning.
+    Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, or
+    that other rules make moot, is a warning.
     """
     policy = read_file_or_preset(file, preset)
     findings = analyse(policy)
@@ -69,10 +69,10 @@ def run_cases(
     ],
     as_json: Json = False,
 ) -> None:
-    """Run the cases of a folder against its policy; exit code 1 if one fails.
+    """Run the cases of a folder against its policy.
 
-    A case names a peer, a part, the treaties in force if any, and the rules that must decide. The
-    presets are such folders.
+    Exit code 1 if one fails. A case names a peer, a part, the treaties in force if any, and the
+    rules that must decide. The presets are such folders.
     """
     with naming(folder):
         policy, cases = read_policy(folder), read_cases(folder)
@@ -94,10 +94,11 @@ def run_cases(
 def diff(
     context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
 ) -> None:
-    """Tell what a policy would change for each peer, without putting it in force.
+    """Tell what a policy would change for each peer.
 
-    Counts the parts, and among them the records, that a peer would be given, or would not be given
-    any more. "Later" counts what waits for the end of an embargo, or for a better standing.
+    It is not put in force. Counts the parts, and among them the records, that a peer would be
+    given, or would not be given any more. "Later" counts what waits for the end of an embargo, or
+    for a better standing.
     """
     other = read_file_or_preset(file, preset)
     with open_node(context) as node:

@@ -29,7 +29,7 @@ from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
 app = command_group(
-    "Watch the logs of other institutes, which this node cosigns as they grow.",
+    "Watch other institutes' logs, which this node cosigns.",
     "comity-node witness list",
     "comity-node witness export ca.aisi.example ca.split-view.json",
     "comity-node witness resume ca.aisi.example",
@@ -40,7 +40,10 @@ Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whose log."
 
 @app.command(name="list", epilog=examples("comity-node witness list --json"))
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the logs that this node has seen, and why one is not cosigned any more."""
+    """List the logs that this node has seen.
+
+    It says of each whether it is witnessed, and if not, why.
+    """
     with open_node(context) as node, node.store.read() as session:
         rows = witnessed_logs(session)
         values = [_value(row, len(split_views(session, row.institute))) for row in rows]
@@ -52,7 +55,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         state = text(value["halted"], "red") if value["halted"] else text("witnessed")
         cells = (value["institute"], value["size"], value["witnessedTime"], value["splitViews"])
         grid.add_row(*(text(str(cell)) for cell in cells), state)
-    print_table(grid)
+    print_table(grid, "No log yet: a peer's is seen once the node pulls from it.")
 
 
 @app.command(
@@ -71,11 +74,11 @@ def resume(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Cosign logs again that were halted, and clear their alarms; evidence is kept.
+    """Cosign logs again that were halted.
 
-    What a log shows next must continue what was seen of it before, unless it may begin anew. Of
-    this institute's own log: sign checkpoints again. Find out first what happened: two histories
-    under one key are what a witness is there to prevent.
+    Their alarms are cleared; evidence is kept. What a log shows next must continue what was seen of
+    it before, unless it may begin anew. Of this institute's own log: sign checkpoints again. Find
+    out first what happened: two histories under one key are what a witness is there to prevent.
     """
     with open_node(context) as node, node.store.write() as session:
         values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
@@ -95,10 +98,10 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; must be new.")],
     as_json: Json = False,
 ) -> None:
-    """Write the proof that a log contradicted itself: the first that was found.
+    """Write the proof that a log contradicted itself.
 
-    Whoever knows the institute's bundle checks it offline with comity verify FILE, and need not
-    believe us.
+    It is the first that was found. Whoever knows the institute's bundle checks it offline with
+    comity verify FILE, and need not believe us.
     """
     with open_node(context) as node, node.store.read() as session:
         found = split_views(session, institute)
