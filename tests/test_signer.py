@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import col, select
 
 from comity.node.alarm import list_alarms
 from comity.node.node import Node
@@ -75,7 +75,7 @@ def test_one_signature_covers_all_that_was_committed_before(node: Node) -> None:
     assert node.signer.sign()
     assert not node.signer.sign()
     with node.store.read() as session:
-        assert [row.size for row in session.exec(sa.select(Checkpoint)).scalars()] == [6]
+        assert [row.size for row in session.exec(select(Checkpoint))] == [6]
 
 
 def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
@@ -169,9 +169,9 @@ def test_old_checkpoints_are_dropped_but_for_the_newest_and_the_newest_cosigned(
         signed(node, 1)
     last = 2 * KEPT + 7
     with node.store.read() as session:
-        kept = sorted(session.exec(sa.select(Checkpoint.size)).scalars())
+        kept = sorted(session.exec(select(Checkpoint.size)))
         assert kept == [*range(5, KEPT + 5), *range(last - KEPT + 1, last + 1)]
-        assert len(session.exec(sa.select(Cosignature)).all()) == KEPT
+        assert len(session.exec(select(Cosignature)).all()) == KEPT
 
 
 def test_inclusion_is_of_a_signed_tree(node: Node) -> None:
