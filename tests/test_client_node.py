@@ -242,9 +242,10 @@ def test_a_server_certified_by_another_institutes_ca_is_not_spoken_to() -> None:
         impostor = Institute(UK)
         for by in (impostor, Institute(CA)):
             async with faked(uk, FakeNode(), by=by) as address:
-                with pytest.raises(Unavailable, match="failed to connect"):
+                with pytest.raises(Unavailable, match="failed to connect") as caught:
                     async with connect(uk.profile(address)):
                         pass
+                assert "certified by an authority that is not known here" in caught.value.hint
 
     run(scenario())
 

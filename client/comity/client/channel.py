@@ -33,6 +33,9 @@ MAX_BACKOFF_MS: Final = 5_000
 TIMEOUT_SECONDS: Final = 30.0
 """How long one answer may take; a stream may last for ever."""
 
+_UNVERIFIED: Final = "CERTIFICATE_VERIFY_FAILED"
+"""BoringSSL's word for a certificate that does not chain to the roots that were offered."""
+
 _T = TypeVar("_T")
 
 _MESSAGE_OPTIONS: Final = (
@@ -96,5 +99,9 @@ def told(error: grpc.aio.AioRpcError, bundle: TrustBundle) -> ComityError:
     found = from_rpc(error)
     if isinstance(found, Unavailable) and not found.hint:
         where = f"{bundle.institute} at {bundle.address}"
-        found.hint = f"is the node of {where} up, and does it still accept this profile?"
+        if _UNVERIFIED in found.message:
+            unknown = f"{where} is certified by an authority that is not known here"
+            found.hint = f"{unknown}: if it changed its own, ask its operator for a new profile"
+        else:
+            found.hint = f"is the node of {where} up, and does it still accept this profile?"
     return found
