@@ -75,11 +75,13 @@ def monitor(
 
     Reads the entries that are new since the last look, and recomputes the root that the log
     signed. With a profile, also compares the log with what your own node witnessed and received:
-    each record must be in its issuer's log, once. The rest of the log was not shown to you, which
-    is no fault. A peer's node answers auditors; a static log answers anyone.
+    each record must be in its issuer's log, once. The rest of the log was withheld from you,
+    which is no fault: records for others, and versions of the root. A peer's node answers auditors;
+    a static log answers anyone.
 
     One look a call: run it from cron, as often as you like. A long look that is interrupted goes
-    on where it was.
+    on where it was. A log that began anew, as its institute told you, is followed again once you
+    remove its files, <institute>.checkpoint and .entries, from the state folder.
 
     Exits with 0 if all holds, 1 if something contradicts, 2 if nothing does but something could
     not be reached or checked.
