@@ -38,7 +38,7 @@ CARDS = int(os.environ.get("COMITY_BENCH_CARDS", "20000"))
 PUBLISHED_AT_ONCE = 256
 DEADLINE_SECONDS = 600
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def main() -> None:

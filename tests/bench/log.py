@@ -38,7 +38,7 @@ def measure(root: Path, report: Callable[[str, float, float], None]) -> None:
     with closing(_bare(root / "bare.db")) as bare, closing(_node(root / "append")) as node:
         appending, inserting = _appends(node, bare)
         report("appends with inclusion, batches of 256", APPENDED / appending, APPENDED / inserting)
-    with closing(_node(root / "few")) as few, closing(_node(root / "many")) as many:
+    with closing(_node(root / "short")) as few, closing(_node(root / "long")) as many:
         _fill(few, FEW)
         _fill(many, LEAVES)
         for name, prove in (("inclusion", _prove_inclusion), ("consistency", _prove_consistency)):
