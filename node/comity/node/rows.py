@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, inspect
 from sqlmodel import Session, SQLModel, select
 
 
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+def insert_rows(
+    session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]], *, replacing: str = ""
+) -> None:
     """Insert rows that hold every column in the driver's own types.
 
+    ``replacing`` names a column that is changed where there is a row of that primary key already.
     Goes past SQLAlchemy's processing of each parameter, which costs more than SQLite does.
     """
     connection = session.connection()
@@ -20,7 +23,11 @@ def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str
     values = ", ".join(form.format(name) for name in rows[0])
     # names of tables and columns are this module's own, never input
     into = f"INSERT INTO {table.__tablename__} ({names})"
-    connection.exec_driver_sql(f"{into} VALUES ({values})", rows)
+    conflict = ""
+    if replacing:
+        keys = ", ".join(column.name for column in inspect(table).primary_key)
+        conflict = f" ON CONFLICT ({keys}) DO UPDATE SET {replacing} = excluded.{replacing}"
+    connection.exec_driver_sql(f"{into} VALUES ({values}){conflict}", rows)
 
 
 def last_number(session: Session, column: Any, default: int = 0) -> int:

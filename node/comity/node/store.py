@@ -16,9 +16,9 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, event, inspect, make_url, text, update
+from sqlalchemy import Connection, Engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from sqlmodel import Session, SQLModel, col, create_engine, select
+from sqlmodel import Session, SQLModel, create_engine, select
 
 from comity.node.cursor import new_epoch
 from comity.node.tables import NodeState
@@ -100,7 +100,7 @@ class Store:
         """Open a session that holds the write lock; commits unless an exception leaves it."""
         with self._writing, self._session(immediate=True) as session:
             # the one row that every writer changes is the lock where several processes write
-            session.connection().execute(_COUNT)
+            session.connection().exec_driver_sql(_COUNT)
             yield session
             session.commit()
 
@@ -149,7 +149,7 @@ def _other_version(message: str) -> BadConfig:
     return BadConfig(message, field="database", hint=hint)
 
 
-_COUNT: Final = update(NodeState).values(commits=col(NodeState.commits) + 1)
+_COUNT: Final = "UPDATE node SET commits = commits + 1"
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -13,7 +13,7 @@ found by one function; no tree is larger than MAX_TREE_SIZE.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from comity.record.errors import BadProof
@@ -40,6 +40,11 @@ Span = tuple[int, int]
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash (32 bytes) of a leaf that holds ``data``."""
     return hashlib.sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> bytes:
+    """Return the hashes of leaves, side by side (32 bytes each)."""
+    return b"".join([hashlib.sha256(b"\x00" + data).digest() for data in leaves])
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

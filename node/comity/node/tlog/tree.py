@@ -52,11 +52,15 @@ def append(session: Session, entries: Sequence[Entry]) -> int:
         for number, entry in enumerate(entries)
     ]
     insert_rows(session, LogEntry, rows)
-    new = b"".join(merkle.leaf_hash(entry.leaf) for entry in entries)
+    new = merkle.leaf_hashes(entry.leaf for entry in entries)
+    tiles: list[dict[str, Any]] = []
     level, start = 0, first
     while new:
-        new = _grow(session, level, start, new)
+        grown = _grow(session, level, start, new)
+        new = b"".join(_tile_root(row["hashes"]) for row in grown if _is_full(row))
+        tiles += grown
         level, start = level + 1, start // TILE_WIDTH
+    insert_rows(session, LogTile, tiles, replacing="hashes")
     return first
 
 
@@ -87,20 +91,20 @@ def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
     return found
 
 
-def _grow(session: Session, level: int, start: int, hashes: bytes) -> bytes:
-    """Append hashes to a level from place ``start`` on; return the roots of tiles that got full."""
+def _grow(session: Session, level: int, start: int, hashes: bytes) -> list[dict[str, Any]]:
+    """Return the tiles of a level as they are once hashes were appended from place ``start`` on."""
     position, held = divmod(start, TILE_WIDTH)
     if held:
         place = {"level": level, "position": position}
         hashes = session.connection().execute(_HELD, place).scalar_one() + hashes
-        session.connection().execute(_DROP, place)
-    rows: list[dict[str, Any]] = [
+    return [
         {"level": level, "position": position + number, "hashes": hashes[i : i + TILE_BYTES]}
         for number, i in enumerate(range(0, len(hashes), TILE_BYTES))
     ]
-    insert_rows(session, LogTile, rows)
-    full = (row["hashes"] for row in rows if len(row["hashes"]) == TILE_BYTES)
-    return b"".join(_tile_root(tile) for tile in full)
+
+
+def _is_full(row: dict[str, Any]) -> bool:
+    return len(row["hashes"]) == TILE_BYTES
 
 
 def _tile_root(full: bytes) -> bytes:
@@ -117,8 +121,6 @@ def _read_entries(session: Session, tile: Tile) -> bytes:
     return encode_entries(leaves) if len(leaves) == tile.width else b""
 
 
-_PLACE = sa.and_(
+_HELD = sa.select(col(LogTile.hashes)).where(
     col(LogTile.level) == sa.bindparam("level"), col(LogTile.position) == sa.bindparam("position")
 )
-_HELD = sa.select(col(LogTile.hashes)).where(_PLACE)
-_DROP = sa.delete(LogTile).where(_PLACE)
