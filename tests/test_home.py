@@ -13,7 +13,7 @@ from comity.node.home import Home
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
-from comity.record.note import LOG_KEY, verifier_key
+from comity.record.note import LOG_KEY, Verifier
 from comity.record.spiffe import Role
 
 UK = "uk.aisi.example"
@@ -147,7 +147,8 @@ def test_bundle_names_every_public_key_once(home: Home) -> None:
     bundle = home.bundle()
     assert list(bundle.keys_by_id) == [home.record_key().key.keyid]
     [log], [witness] = home.keychain().log, home.keychain().witness
-    assert bundle.log_keys == (verifier_key(f"log.{UK}", LOG_KEY, log.private.public_key()),)
+    public = log.private.public_key().public_bytes_raw()
+    assert bundle.log_keys == (str(Verifier(f"log.{UK}", LOG_KEY, public)),)
     assert bundle.witness_keys[0].startswith(f"witness.{UK}+")
     assert witness.verifier.public != log.verifier.public
 

@@ -219,11 +219,6 @@ def known_lines(
             yield line, verifier
 
 
-def verifier_key(name: str, kind: int, public: ed25519.Ed25519PublicKey) -> str:
-    """Return the verifier key of ``public``; ``kind`` is LOG_KEY or WITNESS_KEY."""
-    return str(Verifier(name, kind, public.public_bytes_raw()))
-
-
 def check_name(name: str) -> None:
     """Check the name of a key.
 
