@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from comity.node.peers import Terms
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
@@ -52,3 +53,22 @@ def test_a_record_that_waits_behind_others_is_told_for_how_many(
     uk.pull(ca)
     settle(uk)
     assert headers(uk, ca) == 5
+
+
+def test_a_record_with_one_bar_more_is_told_of_those_that_go_first(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(
+        BALANCED + '@id("bio") forbid (principal, action, resource)'
+        'when { resource.tags.contains("bio") && !principal.clearances.contains("bio") };'
+    )
+    uk.node.publish_all([uk.sign(card(f"model-{n}")) for n in range(4)])
+    last = uk.publish(card("bio", tags=["bio"]))
+    settle(uk)
+    way = explained(uk, ca, last)[""].nearest[0]
+    assert way.startswith(f"would be released after 2 more model cards from {CA}, and once")
+    for number in range(2):
+        ca.publish(card(f"theirs-{number}"))
+    uk.pull(ca)
+    uk.node.change_peer(CA, None, Terms(clearances=["bio"]))
+    settle(uk)
+    assert sections(uk, ca, last.record_id)

@@ -143,6 +143,19 @@ def test_a_treaty_that_is_ended_gives_nothing_more_and_stays_on_record(
         uk.node.end_treaty("uk-ca")
 
 
+def test_a_treaty_that_was_ended_stays_so_when_the_clock_is_set_back(
+    trio: list[Institute], clock: HandClock
+) -> None:
+    uk, ca, _ = trio
+    uk.node.add_treaty(treaty(clock))
+    clock.turn(100)
+    uk.node.end_treaty("uk-ca")
+    uk.publish(card())
+    clock.turn(-50)
+    assert uk.node.release() == 0
+    assert headers(uk, ca) == 0
+
+
 def test_a_treaty_that_is_ended_before_its_start_never_begins(
     trio: list[Institute], clock: HandClock
 ) -> None:

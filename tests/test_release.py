@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.draft import Draft
-from comity.node.tables import PeerRow, Release, Ruling
+from comity.node.tables import PeerRow, RecordRow, Release, Ruling
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase
@@ -309,6 +309,49 @@ def test_balanced_gives_the_same_whether_records_come_at_once_or_one_by_one(
         uk.publish(card(f"model-{number}"))
     assert headers(uk, ca) == 20
     assert len(uk.released(ca)) == 60
+
+
+COUPLED = """
+@id("all") permit (principal, action, resource);
+@id("coupled") forbid (principal, action, resource)
+when { resource.own && resource.section == "" && resource.kind == Kind::"evaluation" }
+unless { context.given < 2 + principal.standing.given["model-card"] };
+"""
+OR_GUIDANCE = """
+@id("all") permit (principal, action, resource);
+@id("coupled") forbid (principal, action, resource)
+when { resource.own && resource.section == "" && resource.kind == Kind::"evaluation" }
+unless { context.given < 2 || principal.standing.given["guidance"] > 0 };
+"""
+
+
+@pytest.mark.parametrize("policy", [COUPLED, OR_GUIDANCE])
+def test_a_rule_that_couples_kinds_limits_what_is_given_at_once(
+    pair: list[Institute], policy: str
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(policy)
+    uk.node.publish_all([uk.sign(card(f"model-{n}", kind="evaluation")) for n in range(9)])
+    assert headers(uk, ca) == 2
+
+
+def test_what_is_passed_on_goes_before_giving_uses_standing_up(trio: list[Institute]) -> None:
+    uk, ca, jp = trio
+    uk.node.set_policy(
+        '@id("all") permit (principal, action, resource);'
+        '@id("few") forbid (principal, action, resource)'
+        'when { resource.section == "" } unless { context.given < 2 };'
+    )
+    jp.node.set_policy(OPEN)
+    uk.node.set_peer_status(CA, PeerStatus.SUSPENDED)
+    for number in range(4):
+        uk.publish(card(f"model-{number}"))
+        jp.publish(card(f"theirs-{number}", handling={"onward": True}))
+    uk.pull(jp)
+    uk.node.set_peer_status(CA, PeerStatus.MEMBER)
+    passed_on = {row.record_id for row in jp.rows(RecordRow)}
+    given = [record_id in passed_on for record_id, name in uk.released(ca) if not name]
+    assert given == [True] * 4 + [False] * 2
 
 
 def test_nothing_is_given_back_to_the_issuer_or_the_origin(trio: list[Institute]) -> None:

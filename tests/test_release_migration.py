@@ -9,9 +9,12 @@ from alembic.config import Config
 
 import comity.node.store
 from comity.node.store import Store
+from comity.record.content import Kind
+from comity.record.errors import BadSignature
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, institutes
 from tests.network import card
+from tests.standing import refuse, seen
 from tests.test_release import CARDS_ONLY, NO_RISKS, OPEN, guidance
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -26,6 +29,24 @@ def migrate(store: Store, version: str) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, version)
         connection.commit()
+
+
+def test_standing_outlives_an_upgrade(tmp_path: Path, new_database: NewDatabase) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=OPEN) as [uk, ca]:
+        first = uk.publish(card("one"))
+        uk.publish(card("one"))
+        uk.publish(card("one", kind="evaluation"))
+        ca.publish(card("one"))
+        ca.pull(uk)
+        uk.pull(ca)
+        refuse(uk, ca, b"not a statement", BadSignature("bad"))
+        before = seen(uk, ca)
+        migrate(uk.node.store, "0002")
+        uk.node.store.upgrade()
+        assert seen(uk, ca) == before
+        uk.publish(card("two", supersedes=first.record_id))
+        ca.pull(uk)
+        assert seen(uk, ca).given == {Kind.MODEL_CARD: 2, Kind.EVALUATION: 1}
 
 
 def test_what_waited_before_an_upgrade_comes_after_it_once(

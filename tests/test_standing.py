@@ -16,7 +16,7 @@ from comity.node.node import Node
 from comity.node.peers import get_peer
 from comity.node.reciprocity import standing_with
 from comity.node.standing import standing_rows
-from comity.node.tables import PeerRow, RecordRow
+from comity.node.tables import PeerRow, Quarantine, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
@@ -131,6 +131,50 @@ def test_both_sides_count_the_same_once_receipts_are_exchanged(pair: list[Instit
     assert row(uk, ca).given == row(ca, uk).received == 2
 
 
+def stop_after_release(one: Institute, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an institute's node be killed once it has released something, before it counts it."""
+
+    def killed(*_: object) -> int:
+        raise InterruptedError
+
+    monkeypatch.setattr("comity.node.release.MAX_AT_ONCE", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("comity.node.release.count_given", killed)
+        with pytest.raises(InterruptedError):
+            one.publish(card("one"))
+
+
+def test_what_was_released_before_a_crash_is_counted_after_it(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    stop_after_release(uk, monkeypatch)
+    assert len(uk.released(ca)) == 3
+    assert seen(uk, ca).given == {CARD: 1}
+
+
+def test_a_receipt_for_what_was_not_counted_yet_counts_it_as_given(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    stop_after_release(uk, monkeypatch)
+    ca.pull(uk)
+    with uk.node.store.read() as session:
+        [counted] = [r for r in standing_rows(session, CA) if r.kind == CARD]
+    assert (counted.given, counted.pending) == (1, 0)
+
+
+def test_a_policy_that_asks_for_what_was_given_waits_for_the_count(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(19)])
+    stop_after_release(uk, monkeypatch)
+    uk.node.set_policy(BALANCED)
+    uk.publish(card("one too many"))
+    assert seen(uk, ca).given == {CARD: 20}
+
+
 def test_a_peer_that_is_down_is_not_given_ahead(pair: list[Institute]) -> None:
     uk, ca = pair
     uk.node.set_policy(BALANCED)
@@ -142,9 +186,67 @@ def test_versions_of_what_was_given_do_not_use_standing_up_twice(pair: list[Inst
     uk, ca = pair
     uk.node.set_policy(BALANCED)
     first = [uk.publish(card(f"model-{number}")) for number in range(19)]
-    for record in first:
-        uk.publish(card("one more version", supersedes=record.record_id))
-    assert seen(uk, ca).given == {CARD: 1}
+    for number, record in enumerate(first):
+        uk.publish(card(f"model-{number}", supersedes=record.record_id))
+    assert seen(uk, ca).given == {CARD: 19}
+    assert len({record_id for record_id, _ in uk.released(ca)}) == 38
+
+
+def test_newer_versions_free_nothing_that_the_first_has_used_up(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BALANCED)
+    first = [uk.publish(card(f"model-{number}")) for number in range(24)]
+    for number, record in enumerate(first[:4]):
+        uk.publish(card(f"model-{number}", supersedes=record.record_id))
+    ca.pull(uk)
+    assert seen(uk, ca).given == {CARD: 20}
+    assert received(ca, uk) == 20
+
+
+def test_sections_under_embargo_count_with_their_header(
+    pair: list[Institute], clock: HandClock
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BALANCED)
+    later = {"embargo": clock.in_seconds(60)}
+    handling = {"limitations": later, "risks": later}
+    for number in range(30):
+        uk.publish(card(f"model-{number}", section_handling=handling))
+    assert [name for _, name in uk.released(ca)] == [""] * 20
+    assert seen(uk, ca).given == {CARD: 20}
+    clock.turn(60)
+    uk.node.release()
+    assert len(uk.released(ca)) == 60
+    assert seen(uk, ca).given == {CARD: 20}
+
+
+def test_cards_of_one_name_count_once_whatever_their_digests(pair: list[Institute]) -> None:
+    uk, ca = pair
+    name = "pkg:generic/openai/gpt-4o@2024-08-06"
+    for digit in "123":
+        ca.publish(card(subject={"name": name, "digest": digit * 64}))
+    ca.publish(card(subject={"name": "pkg:generic/other/name@1", "digest": "1" * 64}))
+    uk.pull(ca)
+    assert received(uk, ca) == 1
+
+
+def test_white_space_adds_no_substance(pair: list[Institute]) -> None:
+    uk, ca = pair
+    ca.publish(card("one", sections={"limitations": [{"statement": f"Some.{' ' * 300}Thing."}]}))
+    uk.pull(ca)
+    assert received(uk, ca) == 0
+
+
+def test_records_of_unknown_keys_push_out_nothing_that_was_refused(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    monkeypatch.setattr("comity.node.quarantine.MAX_ENTRIES", 2)
+    refuse(uk, ca, ca.sign(card()).envelope.payload, BadSignature("bad"))
+    for number in range(5):
+        refuse(uk, ca, b"%d" % number, UnknownKey("not known"))
+    assert seen(uk, ca).rejected == {CARD: 1}
+    assert len(uk.rows(Quarantine)) == 3
 
 
 def test_records_that_went_without_their_sections_do_not_hold_back_the_rest(

@@ -79,13 +79,18 @@ steps = st.one_of(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(taken=st.lists(steps, min_size=5, max_size=25))
+@given(taken=st.lists(steps, min_size=5, max_size=25), at_once=st.sampled_from([1, 3, 10**5]))
 def test_counters_equal_a_recount_after_every_step(
-    tmp_path_factory: pytest.TempPathFactory, taken: list[Step]
+    tmp_path_factory: pytest.TempPathFactory, taken: list[Step], at_once: int
 ) -> None:
     root = tmp_path_factory.mktemp("standing")
     clock = HandClock()
-    with institutes(root, clock, sqlite_databases(root), UK, CA, policy=OPEN) as pair:
+    with (
+        institutes(root, clock, sqlite_databases(root), UK, CA, policy=OPEN) as pair,
+        # records, and what is about one subject, are then counted in several transactions
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("comity.node.release.MAX_AT_ONCE", at_once)
         ids: list[list[str]] = [[], []]
         for step in taken:
             step(pair, clock, ids)

@@ -44,18 +44,33 @@ def limits(
     go, and more could. What is given of one class counts for the next: they must be released in
     this order, before any class that is not limited.
     """
-    spent = replace(peer.standing, given=PLENTY, given_ever=PLENTY)
-    asked = sorted(headers.items())
-    verdicts = policy.decide_many(replace(peer, standing=spent), [part for _, part in asked])
     found: dict[int, int | None] = {}
-    for (class_id, part), verdict in zip(asked, verdicts, strict=True):
-        if verdict.allowed:
-            continue
+    for class_id, part in _limited(headers, peer, policy):
         wanted, found[class_id] = _limit(policy, peer, part, partial(count, class_id))
         given = found[class_id]
         standing = peer.standing.after_giving(part.kind, wanted if given is None else given)
         peer = replace(peer, standing=standing)
     return found
+
+
+def _limited(
+    headers: Mapping[int, PartFacts], peer: PeerFacts, policy: Policy
+) -> list[tuple[int, PartFacts]]:
+    """Return, in order, the classes that are not allowed however much has been given.
+
+    Asked with plenty of every kind, and of their own kind alone: more of another kind may be what
+    allows them.
+    """
+    limited: dict[int, PartFacts] = {}
+    for kinds in (frozenset(Kind), *({kind} for kind in Kind)):
+        asked = {i: part for i, part in headers.items() if part.kind in kinds}
+        more = {kind: PLENTY[kind] for kind in kinds}
+        given, ever = peer.standing.given, peer.standing.given_ever
+        spent = replace(peer.standing, given={**given, **more}, given_ever={**ever, **more})
+        verdicts = policy.decide_many(replace(peer, standing=spent), list(asked.values()))
+        denied = (i for i, verdict in zip(asked, verdicts, strict=True) if not verdict.allowed)
+        limited.update((i, asked[i]) for i in denied)
+    return sorted(limited.items())
 
 
 def _limit(
@@ -90,7 +105,7 @@ def _uses_standing(peer: str) -> ColumnElement[bool]:
         col(StandingEntry.peer) == peer,
         col(StandingEntry.side) == "given",
         col(StandingEntry.kind) == RecordRow.kind,
-        col(StandingEntry.subject) == RecordRow.subject,
+        col(StandingEntry.subject_seq) == RecordRow.subject_seq,
     )
     return substance & ~counted
 

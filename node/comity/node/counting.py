@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     ScalarSelect,
     Select,
     Subquery,
     and_,
+    case,
     func,
-    literal,
     select,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from comity.node.standing import SUBSTANCE_CHARS
-from comity.node.tables import Gathered, NodeState, Part, Quarantine, RecordRow, Release
+from comity.node.tables import HEADER, NodeState, Part, PeerRow, Quarantine, RecordRow, Release
 from comity.record.errors import UnknownKey
 
 Side = Literal["received", "given", "rejected"]
-Key = tuple[str, str]
-"""Kind and subject; of what was rejected, kind and record id."""
+Key = tuple[str, int]
+"""Kind and ``subject_seq``; of what was rejected, kind and ``rejected_seq``."""
 
-Subjects = Sequence[str] | None
+Subjects = Sequence[int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,22 @@ class Counted:
     offer: int = 0
 
 
+def rejected_seq(record_id: str) -> int:
+    """Return what stands for a rejected record where others have their ``subject_seq``.
+
+    The first 60 bits of its id: of two that share them one is counted, which serves nobody.
+    """
+    return int(record_id[:15], 16)
+
+
 def is_current() -> ColumnElement[bool]:
     """Return the condition for a record that its issuer stands by."""
-    return ~col(RecordRow.superseded)
+    return ~col(RecordRow.superseded) & stays()
+
+
+def stays() -> ColumnElement[bool]:
+    """Return the condition for a record that counts as given, newer versions or not."""
+    return ~col(RecordRow.withdrawn)
 
 
 def has_substance() -> ColumnElement[bool]:
@@ -55,47 +68,77 @@ def has_substance() -> ColumnElement[bool]:
 def crossings(*which: Any) -> Select[Any]:
     """Return the releases, among ``which``, by which own records reached SUBSTANCE_CHARS.
 
-    Columns: kind, subject, offer_number, release_time; one row for each such record.
+    Columns: kind, subject_seq, offer_number, release_time; one row for each such record.
     """
+    content = _content_of_release()
     released = (
         select(
             col(RecordRow.kind),
-            col(RecordRow.subject),
+            col(RecordRow.subject_seq),
             col(Release.offer_number),
             col(Release.release_time),
-            *_reached(col(Part.content), col(Part.record_seq), col(Release.offer_number)),
+            *_reached(content, col(Part.record_seq), col(Release.offer_number)),
         )
         .join(Part, col(Part.part_id) == Release.part_id)
         .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        .where(
-            *which, col(Part.content) > 0, col(RecordRow.issuer) == _own_institute(), is_current()
-        )
+        .where(*which, col(RecordRow.issuer) == _own_institute(), stays())
         .subquery()
     )
     columns = released.c
-    return select(columns.kind, columns.subject, columns.offer_number, columns.release_time).where(
-        _crosses(released)
-    )
+    return select(
+        columns.kind, columns.subject_seq, columns.offer_number, columns.release_time
+    ).where(_crosses(released))
 
 
-def gathered_crossings(first: int) -> Select[Any]:
-    """Return the same for what is ``Gathered``, in offers after ``first``, by itself.
+def crossings_between(peer: str, first: int, last: int) -> Select[Any]:
+    """Return the same for a peer's offers after ``first`` up to ``last``, by themselves.
 
-    Columns: kind, subject, offer_number.
+    Columns: kind, subject_seq, offer_number; one row for each record that has substance by what of
+    it lies in that range alone.
     """
-    gathered = (
+    content = _content_of_release()
+    released = (
         select(
-            col(Gathered.record_seq),
-            col(Gathered.number),
-            *_reached(col(Gathered.content), col(Gathered.record_seq), col(Gathered.number)),
+            col(Part.record_seq),
+            col(Release.offer_number),
+            *_reached(content, col(Part.record_seq), col(Release.offer_number)),
         )
-        .where(col(Gathered.content) > 0)
+        .join(Part, col(Part.part_id) == Release.part_id)
+        .where(*offers(peer, first, last))
         .subquery()
     )
-    offer = (literal(first, BigInteger) + gathered.c.number).label("offer_number")
-    columns: tuple[Any, ...] = (col(RecordRow.kind), col(RecordRow.subject), offer)
-    query = select(*columns).join(gathered, gathered.c.record_seq == RecordRow.record_seq)
-    return query.where(_crosses(gathered), is_current())
+    columns = (col(RecordRow.kind), col(RecordRow.subject_seq), released.c.offer_number)
+    query = select(*columns).join(released, released.c.record_seq == RecordRow.record_seq)
+    return query.where(_crosses(released), col(RecordRow.issuer) == _own_institute(), stays())
+
+
+def _content_of_release() -> ColumnElement[int]:
+    """Return the content that a ``Release`` of a ``Part`` gives, or promises.
+
+    With a header it is that of the sections that are under embargo then, which follow it for
+    nothing; with such a section, none.
+    """
+    section, header, given = aliased(Part), aliased(Part), aliased(Release)
+    promised = select(func.sum(section.content)).where(
+        col(section.record_seq) == Part.record_seq,
+        col(section.embargo_time) > Release.release_time,
+    )
+    header_time = select(col(given.release_time)).where(
+        col(header.record_seq) == Part.record_seq,
+        col(header.section) == HEADER,
+        col(given.part_id) == header.part_id,
+        col(given.peer) == Release.peer,
+    )
+    return case(
+        (col(Part.section) == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
+        (col(Part.embargo_time) > header_time.scalar_subquery(), 0),
+        else_=col(Part.content),
+    )
+
+
+def offers(peer: str, first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions for the releases in a peer's offers after ``first`` up to ``last``."""
+    return col(Release.peer) == peer, col(Release.offer_number).between(first + 1, last)
 
 
 def _reached(content: Any, record: Any, offer: Any) -> tuple[Any, Any]:
@@ -112,31 +155,45 @@ def _own_institute() -> ScalarSelect[str]:
     return select(col(NodeState.institute)).scalar_subquery()
 
 
-def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
-    columns = (col(RecordRow.kind), col(RecordRow.subject), col(RecordRow.received_time))
+def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict[Key, Counted]]:
+    """Return by issuer what counts as received from it, by those records alone that are meant."""
+    columns = (
+        col(RecordRow.issuer),
+        col(RecordRow.kind),
+        col(RecordRow.subject_seq),
+        col(RecordRow.received_time),
+    )
     query = (
         select(*columns)
         .join(Part, col(Part.record_seq) == RecordRow.record_seq)
-        .where(col(RecordRow.issuer) == peer, is_current())
+        .where(*which, is_current())
         .group_by(col(RecordRow.record_seq), *columns)
         .having(has_substance())
     )
-    if subjects is not None:
-        query = query.where(col(RecordRow.subject).in_(subjects))
-    found: dict[Key, Counted] = {}
-    for kind, subject, time in session.connection().execute(query):
-        known = found.get((kind, subject))
+    found: dict[str, dict[Key, Counted]] = {}
+    for issuer, kind, subject, time in session.connection().execute(query):
+        of_issuer = found.setdefault(issuer, {})
+        known = of_issuer.get((kind, subject))
         if known is None or time < known.time:
-            found[kind, subject] = Counted(time)
+            of_issuer[kind, subject] = Counted(time)
     return found
 
 
+def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
+    which = [col(RecordRow.issuer) == peer]
+    if subjects is not None:
+        which.append(col(RecordRow.subject_seq).in_(subjects))
+    return received_by(session, *which).get(peer, {})
+
+
 def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
+    counted = select(col(PeerRow.counted)).where(col(PeerRow.institute) == peer).scalar_subquery()
     which: list[Any] = [col(Release.peer) == peer]
     if subjects is not None:
         # an expression, so that the parts are the way in and not all that the peer was given
         which = [col(Release.peer).concat("") == peer]
-        which.append(col(RecordRow.subject).in_(subjects))
+        which.append(col(RecordRow.subject_seq).in_(subjects))
+    which.append(col(Release.offer_number) <= counted)
     found: dict[Key, Counted] = {}
     for kind, subject, offer, time in session.connection().execute(crossings(*which)):
         known = found.get((kind, subject))
@@ -150,10 +207,12 @@ def _rejected(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, C
     query = select(col(table.kind), col(table.record_id), col(table.quarantine_time)).where(
         col(table.peer) == peer, col(table.reason) != UnknownKey.reason
     )
-    if subjects is not None:
-        query = query.where(col(table.record_id).in_(subjects))
     rows = session.connection().execute(query)
-    return {(kind, record_id): Counted(time) for kind, record_id, time in rows}
+    found = {(kind, rejected_seq(record_id)): Counted(time) for kind, record_id, time in rows}
+    if subjects is None:
+        return found
+    wanted = set(subjects)
+    return {key: counted for key, counted in found.items() if key[1] in wanted}
 
 
 COUNT: Final[Mapping[Side, Callable[[Session, str, Subjects], Mapping[Key, Counted]]]] = {

@@ -1,8 +1,9 @@
 """Decisions: what policy says of a peer and each handling class, kept in the database.
 
 A decision stands until the policy, a treaty with the peer or a fact about the peer changes;
-``PeerRow.decided`` is the digest of them all, and standing enters it only if the policy asks for
-standing. Then every class is decided anew; otherwise only classes that have no decision yet.
+``PeerRow.decided`` is the digest of them all. Standing enters it only if the policy asks for it,
+and what was given only if it asks for that. Then every class is decided anew; otherwise only
+classes that have no decision yet.
 
 A record is one gift: whether it is given is asked of its header, when the header is released. Its
 sections follow once policy, asked of the section itself, allows them; that the header would not be
@@ -160,6 +161,8 @@ def _ruling_digest(policy: Policy, rules: tuple[str, ...]) -> str:
 def stamp(policy: Policy, peer: PeerFacts) -> str:
     """Return a digest of all that decisions about a peer depend on, hex."""
     standing = peer.standing if policy.depends_on_standing else Standing()
+    if not policy.depends_on_giving:
+        standing = replace(standing, given={}, given_ever={})
     counts = (standing.received, standing.given, standing.credit, standing.rejected)
     ever = (standing.received_ever, standing.given_ever)
     known = [

@@ -140,7 +140,9 @@ class _Judged:
         )
         alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
         found = judge(self._session, alike, self._peer, self._policy)
-        first = [i for i, other in found.items() if other.own.rules == mine.own.rules]
+        bars = set(mine.own.rules)
+        # whoever has no other bar than this one goes first as well
+        first = [i for i, other in found.items() if bars.issuperset(other.own.rules)]
         before = and_(col(Part.class_id) == header.class_id, col(Part.part_id) < header.part_id)
         wait = (col(Part.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
         goes_first = or_(before, col(Part.class_id).in_(first))

@@ -39,7 +39,7 @@ from comity.node.pinning import (
 )
 from comity.node.policy import PolicyInForce, policy_at, set_policy
 from comity.node.reckoning import move_window, window_has_moved
-from comity.node.release import is_due, release_to
+from comity.node.release import Todo, is_due
 from comity.node.roots import newest_version
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
 from comity.node.store import Store
@@ -166,20 +166,19 @@ class Node:
     def release(self) -> int:
         """Append to every peer's queue what it may have now; return how many parts that was.
 
-        The write lock is taken only for peers for which something has become due.
+        The write lock is taken only for peers for which something has become due, and given up in
+        between where that is much.
         """
         with self.store.read() as session:
             now = self.clock()
             policy = policy_at(session, now)
             peers = pinned_peers(session)
             due = [row.institute for row in peers if is_due(session, row, policy, now)]
-        if not due:
-            return 0
-        with self.store.write() as session:
-            now = self.clock()
-            policy = policy_at(session, now)
-            rows = (session.get_one(PeerRow, institute) for institute in due)
-            return sum(release_to(session, row, policy, now) for row in rows)
+        todo, released = Todo(due), 0
+        while todo:
+            with self.store.write() as session:
+                released += todo.do_some(session, self.clock())
+        return released
 
     def move_windows(self) -> None:
         """Let what is no longer recent stop counting as such, where the node does not run."""

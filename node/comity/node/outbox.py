@@ -17,9 +17,9 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from comity.node.cursor import make_cursor, read_cursor
+from comity.node.giving import count_receipt
 from comity.node.peers import bundle_of
 from comity.node.pinning import known_bundle
-from comity.node.reckoning import reckon_receipt
 from comity.node.rows import last_number
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, ReceiptRow, RecordRow, Release
 from comity.node.tlog.travelling import travelling_proof
@@ -196,7 +196,7 @@ def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> i
             }
         ],
     )
-    reckon_receipt(session, peer, row.receipted, last)
+    count_receipt(session, row, last, now)
     row.receipted, row.contact_time = last, now
     session.add(row)
     session.flush()

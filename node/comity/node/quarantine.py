@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
+from comity.node.counting import rejected_seq
 from comity.node.reckoning import reckon
 from comity.node.tables import Quarantine
 from comity.record.content import Kind
@@ -23,7 +24,7 @@ from comity.record.record import Record
 from comity.record.wire import record_to_proto
 
 MAX_ENTRIES: Final = 1000
-"""Entries kept for one peer: enough to see a pattern, and bounded."""
+"""Entries kept for one peer, of unknown keys and of all else: enough to see a pattern, bounded."""
 
 MAX_KEPT_BYTES: Final = 64 << 10
 """A larger record of an unknown key is not kept: its issuer's peers will have it."""
@@ -59,7 +60,7 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
     if refusals:
         gone = _make_room(session, peer)
         named = {refusal.record.record_id for refusal in refusals}
-        reckon(session, "rejected", peer, gone | named, now)
+        reckon(session, "rejected", peer, map(rejected_seq, gone | named), now)
 
 
 def is_waiting() -> ColumnElement[bool]:
@@ -88,13 +89,20 @@ def claimed_kind(payload: bytes) -> str:
 
 
 def _make_room(session: Session, peer: str) -> set[str]:
-    query = (
-        select(Quarantine.quarantine_time, Quarantine.record_id)
-        .where(Quarantine.peer == peer)
-        .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
-        .offset(MAX_ENTRIES)
-    )
-    surplus = {record_id for _, record_id in session.exec(query)}
+    """Drop the oldest of too many.
+
+    What only waits for a key, which costs its sender nothing, pushes out nothing that counts.
+    """
+    surplus: set[str] = set()
+    unknown = col(Quarantine.reason) == UnknownKey.reason
+    for which in (unknown, ~unknown):
+        query = (
+            select(Quarantine.record_id)
+            .where(Quarantine.peer == peer, which)
+            .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
+            .offset(MAX_ENTRIES)
+        )
+        surplus |= set(session.exec(query))
     if surplus:
         session.connection().execute(
             delete(Quarantine).where(

@@ -1,7 +1,7 @@
 """A peer's queue while release appends to it: parts are gathered, numbered, then released.
 
 Gathering and releasing are one ``INSERT … SELECT`` each, never a loop over parts. Invariants: offer
-numbers have no gaps; what is gathered stays until ``close``, which counts what was given.
+numbers have no gaps; what is gathered stays until ``close``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Select,
-    case,
     delete,
     exists,
     func,
@@ -26,13 +24,11 @@ from sqlalchemy import (
 from sqlmodel import Session, col, select
 
 from comity.node.decisions import Backlog
-from comity.node.reckoning import reckon_released
 from comity.node.rows import last_number
 from comity.node.tables import (
     Decision,
     Gathered,
     HandlingClass,
-    NodeState,
     Part,
     PeerRow,
     Release,
@@ -106,7 +102,7 @@ class Queue:
         return or_(new, of_class.where(self._ended)) if self._embargo_ended else new
 
     def close(self) -> None:
-        """Note that all parts have been considered, and count what was given."""
+        """Note that all parts have been considered."""
         row = self._row
         row.considered_part = last_number(self._session, Part.part_id)
         # may go back with the clock: embargoes are then looked at again, and none is missed
@@ -114,7 +110,6 @@ class Queue:
         self._session.add(row)
         self._session.flush()
         if self.appended:
-            reckon_released(self._session, row.institute, self._first, self._now)
             self._session.connection().execute(delete(Gathered))
 
     @property
@@ -125,15 +120,7 @@ class Queue:
         return [is_due(self._now), col(Part.origin) != self._row.institute]
 
     def _classes(self, decided: ColumnElement[bool]) -> CTE:
-        own = select(NodeState.institute).scalar_subquery()
-        columns: tuple[Any, ...] = (
-            col(Decision.class_id),
-            col(Decision.ruling_id),
-            col(Decision.backlog),
-            (col(HandlingClass.issuer) == own).label("own"),
-        )
-        joined = col(HandlingClass.class_id) == Decision.class_id
-        query: Select[Any] = sa.select(*columns).join(HandlingClass, joined)
+        query = sa.select(col(Decision.class_id), col(Decision.ruling_id), col(Decision.backlog))
         query = query.where(col(Decision.peer) == self._row.institute, decided)
         # looked up for every part, and so in a third of the time that the table would take
         return query.cte("decided").prefix_with("MATERIALIZED")
@@ -142,9 +129,6 @@ class Queue:
         columns: dict[str, Any] = {
             "part_id": col(Part.part_id),
             "ruling_id": classes.c.ruling_id,
-            "record_seq": col(Part.record_seq),
-            "section": col(Part.section),
-            "content": case((classes.c.own, col(Part.content)), else_=0),
         }
         if not self._sqlite:
             # SQLite counts the rows by itself, at a third of the cost

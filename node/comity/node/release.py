@@ -4,9 +4,10 @@ Three kinds of parts can become releasable: those stored since the peer was last
 whose embargo has ended since, and those of classes that were denied and are allowed now (the
 backlog). A section of a class that is allowed while its header's is not goes to who has its header.
 
-Where the policy asks for standing, giving uses standing up. The classes that it limits come first,
-in the order in which ``allowance`` reckoned with them, and of each as many records as it says;
-where less was used up than it reckoned with, release runs again.
+Where the policy asks for standing, giving uses standing up. What others issued uses nothing up and
+comes first; then the classes that standing limits, in the order in which ``allowance`` reckoned
+with them, and of each as many records as it says; where less was used up than it reckoned with,
+release runs again.
 
 Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
 everything allowed is appended in the end (2); what was appended stays.
@@ -14,7 +15,9 @@ everything allowed is appended in the end (2); what was appended stays.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import Session, col, select
@@ -22,7 +25,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.allowance import limits, using_standing
 from comity.node.decisions import Backlog, decide_classes, stamp
+from comity.node.giving import count_given
 from comity.node.peers import facts_of
+from comity.node.policy import policy_at
 from comity.node.queue import Queue
 from comity.node.reckoning import move_window, window_has_moved
 from comity.node.rows import last_number
@@ -31,20 +36,54 @@ from comity.node.tally import has_header, is_given
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
 
+MAX_AT_ONCE: Final = 65_536
+"""Parts after which a transaction ends: it takes a fraction of a second, for which others wait.
+What one peer may newly have is released whole, in as many seconds as it takes."""
+
 
 def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
     if row.status == PeerStatus.REMOVED:
         return 0
     move_window(session, row.institute, now)
+    if policy.depends_on_giving:
+        count_given(session, row, now)
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
     return _Run(session, row, now).append_all(peer, policy)
 
 
+class Todo:
+    """Peers to whom to release, and then to count what they were given; true until all is done.
+
+    Each call takes as much as one transaction should, so that others get their turn to write.
+    """
+
+    def __init__(self, peers: Iterable[str]) -> None:
+        self._waiting = deque(peers)
+        self._uncounted = deque(self._waiting)
+
+    def __bool__(self) -> bool:
+        return bool(self._uncounted)
+
+    def do_some(self, session: Session, now: int) -> int:
+        """Do the next of it, in ``Store.write``; return how many parts that released."""
+        policy = policy_at(session, now)
+        released = counted = 0
+        while self._waiting and released < MAX_AT_ONCE:
+            row = session.get_one(PeerRow, self._waiting.popleft())
+            released += release_to(session, row, policy, now)
+        while self._uncounted and released + counted < MAX_AT_ONCE and not self._waiting:
+            row = session.get_one(PeerRow, self._uncounted[0])
+            counted += count_given(session, row, now, MAX_AT_ONCE - counted)
+            if row.counted == row.offered:
+                self._uncounted.popleft()
+        return released
+
+
 def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
     """Whether anything that release depends on has changed since it last ran for a peer."""
-    if window_has_moved(session, row.institute, now):
+    if row.counted < row.offered or window_has_moved(session, row.institute, now):
         return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True
@@ -64,9 +103,10 @@ class _Run:
     def append_all(self, peer: PeerFacts, policy: Policy) -> int:
         """Append all that may go; return how many parts that were."""
         limited = self._limited(peer, policy) if policy.depends_on_giving else {}
+        done = self._append_relayed() if limited else set()
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
-        done = self._with_sections(limited)
+        done |= self._with_sections(limited)
         others = col(Decision.allowed) & col(Decision.class_id).not_in(done)
         self._queue.append(others, among=self._queue.backlog.keys() - done)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
@@ -89,6 +129,20 @@ class _Run:
             return self._session.exec(query).one()
 
         return limits(self._own_headers(), count, peer, policy)
+
+    def _append_relayed(self) -> set[int]:
+        """Append what others issued, before anything is used up; return the classes of that."""
+        own = select(NodeState.institute).scalar_subquery()
+        query = (
+            select(HandlingClass.class_id)
+            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
+            .where(Decision.peer == self._row.institute, col(Decision.allowed))
+            .where(HandlingClass.issuer != own)
+        )
+        relayed = set(self._session.exec(query))
+        decided = col(Decision.allowed) & col(Decision.class_id).in_(relayed)
+        self._queue.append(decided, among=relayed)
+        return relayed
 
     def _append_first(self, class_id: int, allowance: int | None) -> None:
         """Append the records of a class, up to the last that its allowance covers."""

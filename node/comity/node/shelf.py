@@ -14,10 +14,11 @@ from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.classes import ClassKey
 from comity.node.clock import to_milliseconds
-from comity.node.reckoning import reckon_records
+from comity.node.reckoning import reckon_added, reckon_ended
 from comity.node.rows import insert_rows, last_number
-from comity.node.tables import HEADER, Part, PartDomain, RecordRow, RecordTag
+from comity.node.tables import HEADER, Part, PartDomain, RecordRow, RecordTag, Subject, Withdrawn
 from comity.node.tlog import tree
+from comity.node.withdrawal import mark_withdrawn
 from comity.node.words import header_words, model_words, section_words
 from comity.record.log import leaf
 from comity.record.record import OpenedRecord
@@ -34,10 +35,11 @@ class Shelf:
         self._class_ids = class_ids
         self._now = now
         self._rows: dict[type[SQLModel], list[dict[str, Any]]] = {
-            table: [] for table in (RecordRow, RecordTag, Part, PartDomain)
+            table: [] for table in (RecordRow, RecordTag, Subject, Withdrawn, Part, PartDomain)
         }
         self._logged: list[tree.Entry] = []
-        self._touched: set[tuple[str, str]] = set()
+        self._grown: dict[int, str] = {}
+        self._subjects: list[tuple[str, str]] = []
         self._record_seq: int = last_number(session, RecordRow.record_seq)
         self._part_id: int = last_number(session, Part.part_id)
 
@@ -53,10 +55,11 @@ class Shelf:
                 "kind": str(kind),
                 "issuer": issuer,
                 "issue_time": to_milliseconds(predicate.issue_time),
-                "subject": _subject(arrival),
+                "subject_seq": self._record_seq,
                 "model": model_words(arrival.opened),
                 "supersedes": predicate.supersedes,
                 "superseded": False,
+                "withdrawn": False,
                 "origin": arrival.origin,
                 "received_time": self._now,
                 "keyid": envelope.keyid,
@@ -64,8 +67,12 @@ class Shelf:
                 "payload": envelope.payload,
             }
         )
+        self._subjects.append(_subject(arrival))
         for tag in set(predicate.tags):
             self._rows[RecordTag].append({"tag": tag, "record_seq": self._record_seq})
+        for record_id in set(arrival.opened.statement.withdraws):
+            row = {"record_id": record_id, "notice_seq": self._record_seq}
+            self._rows[Withdrawn].append(row)
         if own:
             body = leaf(arrival.opened.record.envelope, arrival.key)
             self._logged.append(tree.Entry(arrival.opened.record_id, body))
@@ -74,8 +81,7 @@ class Shelf:
     def add_parts(self, arrival: Arrival, record_seq: int, sections: set[int]) -> None:
         """Take those parts of a record that are not held; HEADER is its header."""
         if sections:
-            issuer = arrival.opened.statement.issuer.institute
-            self._touched.add((issuer, _subject(arrival)))
+            self._grown[record_seq] = arrival.opened.record_id
         for section in sorted(sections):
             self._part_id += 1
             described = arrival.parts[section]
@@ -95,15 +101,42 @@ class Shelf:
 
     def write(self) -> None:
         """Insert what was taken."""
+        self._number_subjects()
         for table, rows in self._rows.items():
             if rows:
                 insert_rows(self._session, table, rows)
         if self._logged:
             tree.append(self._session, self._logged)
-        reckon_records(self._session, self._touched | self._mark_superseded(), self._now)
+        named = {row["record_id"] for row in self._rows[Withdrawn]}
+        ended = mark_withdrawn(self._session, {*self._grown.values(), *named})
+        ended |= self._mark_superseded()
+        reckon_added(self._session, self._grown, self._now)
+        reckon_ended(self._session, ended, self._now)
 
-    def _mark_superseded(self) -> set[tuple[str, str]]:
-        """Mark records that have been superseded; return their (issuer, subject)."""
+    def _number_subjects(self) -> None:
+        """Give each record the number of its subject, which the first about the same gave it."""
+        known = self._known_subjects()
+        for row, names in zip(self._rows[RecordRow], self._subjects, strict=True):
+            keys = [(row["issuer"], row["kind"], name) for name in names]
+            number = min((known[key] for key in keys if key in known), default=row["record_seq"])
+            row["subject_seq"] = number
+            for issuer, kind, name in {key: None for key in keys if key not in known}:
+                known[issuer, kind, name] = number
+                self._rows[Subject].append(
+                    {"issuer": issuer, "kind": kind, "subject": name, "subject_seq": number}
+                )
+
+    def _known_subjects(self) -> dict[tuple[str, str, str], int]:
+        query = select(Subject).where(
+            col(Subject.issuer).in_({row["issuer"] for row in self._rows[RecordRow]}),
+            col(Subject.kind).in_({row["kind"] for row in self._rows[RecordRow]}),
+            col(Subject.subject).in_({name for names in self._subjects for name in names}),
+        )
+        found = self._session.exec(query)
+        return {(row.issuer, row.kind, row.subject): row.subject_seq for row in found}
+
+    def _mark_superseded(self) -> set[tuple[str, int]]:
+        """Mark records that have been superseded; return their (issuer, ``subject_seq``)."""
         # either end may have arrived first: mark what this batch names, and what was named before
         rows = self._rows[RecordRow]
         ids = {row["supersedes"] for row in rows} - {None} | {row["record_id"] for row in rows}
@@ -112,15 +145,19 @@ class Shelf:
             col(later.supersedes) == RecordRow.record_id, col(later.issuer) == RecordRow.issuer
         )
         which = (col(RecordRow.record_id).in_(ids), ~col(RecordRow.superseded), named)
-        found = set(self._session.exec(select(RecordRow.issuer, RecordRow.subject).where(*which)))
+        found = set(
+            self._session.exec(select(RecordRow.issuer, RecordRow.subject_seq).where(*which))
+        )
         if found:
             change = update(RecordRow).where(*which).values(superseded=True)
             self._session.connection().execute(change)
         return found
 
 
-def _subject(arrival: Arrival) -> str:
-    return arrival.opened.statement.subject[0].digest.sha256
+def _subject(arrival: Arrival) -> tuple[str, str]:
+    """Return digest and name of what a record is about, either of which tells subjects apart."""
+    subject = arrival.opened.statement.subject[0]
+    return f"sha256:{subject.digest.sha256}", subject.name.lower()
 
 
 def _content(opened: OpenedRecord, section: int) -> dict[str, Any]:

@@ -2,21 +2,26 @@
 
 The rule, for those who have to rely on it:
 
-1. *Subjects count, not records.* A record is about one subject (a model, a data set, …), told apart
-   by the digest in its header. Of each kind, a subject counts once, however many records there are
-   about it, and however many versions each of them has had.
+1. *Subjects count, not records.* A record is about one subject (a model, a data set, …). Records of
+   an issuer and a kind are about the same subject if they give the same digest for it, or the same
+   name. Of each kind, a subject counts once, however many records there are about it, and however
+   many versions each of them has had.
 2. *Received.* A subject counts as received from a peer while this node holds a record about it that
    the peer issued, that was verified, that is current and that has substance. It counts from the
    time at which this node first received that record; if there are several, the earliest.
-3. *Current.* A record is current until its issuer supersedes it. The new version counts in its
-   place, from the time of its own arrival, or not at all if it has no substance.
+3. *Current.* A record is current until its issuer supersedes or withdraws it. A new version counts
+   in its place, from the time of its own arrival, or not at all if it has no substance.
 4. *Substance.* A record has substance once the sections that are disclosed hold SUBSTANCE_CHARS
-   characters of text. Its title and summary, sections that are withheld, and the section that only
-   names sources do not count. So near-empty cards, or many cards about one model, buy nothing.
-5. *Given.* The same, of the records that this institute issued and released to the peer: a subject
-   counts as given from the release by which the record had substance, once the peer has signed for
-   it. Until then it is *pending*. A policy's ``given`` is given and pending together, so that a
-   peer that does not answer cannot be given ahead of what the policy allows.
+   characters of text, white space left out. Its title and summary, sections that are withheld, and
+   the section that only names sources do not count. So near-empty cards, or many cards about one
+   model, buy nothing.
+5. *Given.* A subject counts as given from the release by which the peer has got a record about it
+   with substance that this institute issued, once the peer has signed for that. Until then it is
+   *pending*. A policy's ``given`` is given and pending together, so that a peer that does not
+   answer cannot be given ahead of what the policy allows. Sections that are under embargo when the
+   header goes count with the header, since they follow it by themselves. What was given stays
+   given: a newer version neither counts again nor frees what the first has used up, whether the
+   peer gets it or not. Only what is withdrawn no longer counts.
 6. *Rejected.* What the peer sent and is in quarantine here, which holds a bounded number, by the
    kind that it claims to be. What only waits for its issuer's bundle is not rejected.
 7. *Window.* Everything is counted twice: since the beginning, and within the last ``window_days``

@@ -40,7 +40,7 @@ class RecordRow(SQLModel, table=True):
     """A record's header, as signed, and what searches need of it."""
 
     __tablename__ = "record"
-    __table_args__ = (Index("record_by_subject", "issuer", "subject"),)
+    __table_args__ = (Index("record_by_subject_seq", "subject_seq"),)
     record_seq: int = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
@@ -48,12 +48,14 @@ class RecordRow(SQLModel, table=True):
     kind: str = Field(max_length=32, index=True)
     issuer: str = Field(max_length=253)
     issue_time: int = Field(sa_type=BigInteger)
-    subject: str = Field(max_length=64)
-    """Digest of what the record is about."""
+    subject_seq: int = Field(sa_type=BigInteger)
+    """The first record of its issuer and kind about the same: names the subject by a number."""
     model: str = Field(sa_type=Text)
     """Lower-case subject name and model descriptor."""
     supersedes: str | None = Field(default=None, max_length=64, index=True)
     superseded: bool = False
+    withdrawn: bool = False
+    """By its issuer; see ``withdrawal``."""
     origin: str = Field(max_length=253)
     received_time: int = Field(sa_type=BigInteger)
     keyid: str
@@ -67,6 +69,26 @@ class RecordTag(SQLModel, table=True):
     __tablename__ = "record_tag"
     tag: str = Field(max_length=256, primary_key=True)
     record_seq: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq")
+
+
+class Subject(SQLModel, table=True):
+    """What an issuer's records of a kind are about: a digest or a name, and the number of both."""
+
+    __tablename__ = "subject"
+    __table_args__ = {"sqlite_with_rowid": False}
+    issuer: str = Field(max_length=253, primary_key=True)
+    kind: str = Field(max_length=32, primary_key=True)
+    subject: str = Field(max_length=1024, primary_key=True)
+    """``sha256:`` and the digest, or the name in lower case."""
+    subject_seq: int = Field(sa_type=BigInteger)
+
+
+class Withdrawn(SQLModel, table=True):
+    """A record, held or not, that a notice of withdrawal names."""
+
+    __tablename__ = "withdrawn"
+    record_id: str = Field(max_length=64, primary_key=True)
+    notice_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
 
 
 class HandlingClass(SQLModel, table=True):
@@ -92,6 +114,12 @@ class Part(SQLModel, table=True):
         UniqueConstraint("record_seq", "section"),
         Index("part_by_class", "class_id", "part_id"),
         Index("part_by_embargo", "embargo_time"),
+        Index(
+            "part_with_embargo",
+            "record_seq",
+            sqlite_where=text("embargo_time IS NOT NULL"),
+            postgresql_where=text("embargo_time IS NOT NULL"),
+        ),
     )
     part_id: int = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
@@ -138,6 +166,8 @@ class PeerRow(SQLModel, table=True):
     """Number of the last offer in its queue."""
     receipted: int = Field(default=0, sa_type=BigInteger)
     """Number of the last offer that it signed for."""
+    counted: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer that has been counted towards standing; see ``giving``."""
     considered_part: int = Field(default=0, sa_type=BigInteger)
     """Parts up to this one have been decided on."""
     considered_time: int = Field(default=0, sa_type=BigInteger)
@@ -179,13 +209,14 @@ class StandingEntry(SQLModel, table=True):
     __table_args__ = (
         Index("standing_entry_by_time", "peer", "recent", "counted_time"),
         Index("standing_entry_by_offer", "peer", "side", "offer_number"),
-        Index("standing_entry_by_subject", "subject"),
+        {"sqlite_with_rowid": False},
     )
-    peer: str = Field(max_length=253, primary_key=True)
+    # numbers that grow as records do, so that new entries lie side by side
+    subject_seq: int = Field(sa_type=BigInteger, primary_key=True)
+    """As in ``RecordRow``; of what was rejected, ``counting.rejected_seq`` of the record's id."""
     side: str = Field(max_length=8, primary_key=True)
     """received, given or rejected."""
-    subject: str = Field(max_length=64, primary_key=True)
-    """Digest of the subject; of what was rejected, the record's id."""
+    peer: str = Field(max_length=253, primary_key=True)
     kind: str = Field(max_length=32, primary_key=True)
     counted_time: int = Field(sa_type=BigInteger)
     """Since when it counts."""
@@ -269,10 +300,6 @@ class Gathered(SQLModel, table=True):
     """Counts the offers of one run of release, from 1."""
     part_id: int = Field(sa_type=BigInteger)
     ruling_id: int
-    record_seq: int = Field(sa_type=BigInteger)
-    section: int
-    content: int
-    """As in ``Part``, and 0 where another institute issued the record."""
 
 
 class ReceiptRow(SQLModel, table=True):

@@ -100,8 +100,9 @@ def over_time(row: TreatyRow) -> int | None:
 
 
 def _not_over(now: int) -> ColumnElement[bool]:
-    over = func.coalesce(col(TreatyRow.ended_time), col(TreatyRow.end_time))
-    return or_(over.is_(None), over > now)
+    # what an operator has ended stays so, also for a clock that is set back
+    ahead = or_(col(TreatyRow.end_time).is_(None), col(TreatyRow.end_time) > now)
+    return col(TreatyRow.ended_time).is_(None) & ahead
 
 
 def _treaty(row: TreatyRow) -> Treaty:

@@ -34,11 +34,14 @@ def header_words(opened: OpenedRecord) -> str:
 
 
 def section_words(opened: OpenedRecord, index: int) -> tuple[str, int]:
-    """Return every text in a disclosed section, and how many characters of content that is."""
+    """Return every text in a disclosed section, and how many characters of content that is.
+
+    White space is no content.
+    """
     disclosure = opened.disclosures[index]
     texts = _texts(disclosure.value)
-    content = 0 if disclosure.name == SOURCES else min(sum(map(len, texts)), MAX_WORDS_CHARS)
-    return _join(texts), content
+    content = 0 if disclosure.name == SOURCES else len("".join("".join(texts).split()))
+    return _join(texts), min(content, MAX_WORDS_CHARS)
 
 
 def _join(texts: Iterable[str]) -> str:

@@ -33,6 +33,9 @@ from comity.record.times import UtcTime
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 MEDIA_TYPE: Final = "application/json"
+WITHDRAWS: Final = "withdraws"
+"""Relation by which a record of kind withdrawal names what it withdraws."""
+
 _PREDICATE_TYPE: Final = re.compile(r"urn:comity:([a-z-]+):v1")
 _BCP47 = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 _Nonce = Annotated[str, StringConstraints(min_length=22, max_length=128)]
@@ -84,7 +87,7 @@ class Section(Model):
 
 
 class Reference(Model):
-    """A link to another record: ``relation`` such as evaluates, mitigates, refines."""
+    """A link to another record: ``relation`` such as evaluates, mitigates, refines, withdraws."""
 
     record: Sha256
     relation: Name
@@ -123,6 +126,14 @@ class Statement(Model):
     def issuer(self) -> SpiffeId:
         """Who signed it."""
         return SpiffeId.parse(self.predicate.issuer)
+
+    @property
+    def withdraws(self) -> tuple[str, ...]:
+        """Ids of the records that this one withdraws, if they are its issuer's."""
+        if self.kind is not Kind.WITHDRAWAL:
+            return ()
+        named = self.predicate.references
+        return tuple(each.record for each in named if each.relation == WITHDRAWS)
 
     def section_handling(self, index: int) -> Handling:
         """Return the handling that applies to a section: its own, or else its record's."""
