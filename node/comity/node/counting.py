@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
-    Subquery,
     and_,
     case,
     func,
@@ -65,51 +64,28 @@ def has_substance() -> ColumnElement[bool]:
     return func.sum(Part.content) >= SUBSTANCE_CHARS
 
 
-def crossings(*which: Any) -> Select[Any]:
-    """Return the releases, among ``which``, by which own records reached SUBSTANCE_CHARS.
+def crossings(*which: ColumnElement[bool]) -> Select[Any]:
+    """Return the releases, of those alone that are meant, by which own records got substance.
 
     Columns: kind, subject_seq, offer_number, release_time; one row for each such record.
     """
-    content = _content_of_release()
-    released = (
-        select(
-            col(RecordRow.kind),
-            col(RecordRow.subject_seq),
-            col(Release.offer_number),
-            col(Release.release_time),
-            *_reached(content, col(Part.record_seq), col(Release.offer_number)),
-        )
+    columns = (col(Part.record_seq), col(Release.offer_number), col(Release.release_time))
+    parts = (
+        select(*columns, _content_of_release().label("content"))
         .join(Part, col(Part.part_id) == Release.part_id)
-        .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        .where(*which, col(RecordRow.issuer) == _own_institute(), stays())
+        .where(*which)
         .subquery()
     )
-    columns = released.c
-    return select(
-        columns.kind, columns.subject_seq, columns.offer_number, columns.release_time
-    ).where(_crosses(released))
-
-
-def crossings_between(peer: str, first: int, last: int) -> Select[Any]:
-    """Return the same for a peer's offers after ``first`` up to ``last``, by themselves.
-
-    Columns: kind, subject_seq, offer_number; one row for each record that has substance by what of
-    it lies in that range alone.
-    """
-    content = _content_of_release()
-    released = (
-        select(
-            col(Part.record_seq),
-            col(Release.offer_number),
-            *_reached(content, col(Part.record_seq), col(Release.offer_number)),
-        )
-        .join(Part, col(Part.part_id) == Release.part_id)
-        .where(*offers(peer, first, last))
-        .subquery()
+    total = func.sum(parts.c.content).over(
+        partition_by=parts.c.record_seq, order_by=parts.c.offer_number
     )
-    columns = (col(RecordRow.kind), col(RecordRow.subject_seq), released.c.offer_number)
-    query = select(*columns).join(released, released.c.record_seq == RecordRow.record_seq)
-    return query.where(_crosses(released), col(RecordRow.issuer) == _own_institute(), stays())
+    run = select(parts, total.label("reached")).where(parts.c.content > 0).subquery()
+    before = run.c.reached - run.c.content
+    query = select(
+        col(RecordRow.kind), col(RecordRow.subject_seq), run.c.offer_number, run.c.release_time
+    ).join(run, run.c.record_seq == RecordRow.record_seq)
+    crosses = and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
+    return query.where(crosses, col(RecordRow.issuer) == _own_institute(), stays())
 
 
 def _content_of_release() -> ColumnElement[int]:
@@ -131,6 +107,8 @@ def _content_of_release() -> ColumnElement[int]:
     )
     return case(
         (col(Part.section) == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
+        # asked in this order, since few parts have an embargo
+        (col(Part.embargo_time).is_(None), col(Part.content)),
         (col(Part.embargo_time) > header_time.scalar_subquery(), 0),
         else_=col(Part.content),
     )
@@ -139,16 +117,6 @@ def _content_of_release() -> ColumnElement[int]:
 def offers(peer: str, first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions for the releases in a peer's offers after ``first`` up to ``last``."""
     return col(Release.peer) == peer, col(Release.offer_number).between(first + 1, last)
-
-
-def _reached(content: Any, record: Any, offer: Any) -> tuple[Any, Any]:
-    total = func.sum(content).over(partition_by=record, order_by=offer)
-    return content.label("content"), total.label("reached")
-
-
-def _crosses(run: Subquery) -> ColumnElement[bool]:
-    before = run.c.reached - run.c.content
-    return and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
 
 
 def _own_institute() -> ScalarSelect[str]:
@@ -192,7 +160,8 @@ def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Coun
     if subjects is not None:
         # an expression, so that the parts are the way in and not all that the peer was given
         which = [col(Release.peer).concat("") == peer]
-        which.append(col(RecordRow.subject_seq).in_(subjects))
+        records = select(col(RecordRow.record_seq)).where(col(RecordRow.subject_seq).in_(subjects))
+        which.append(col(Part.record_seq).in_(records))
     which.append(col(Release.offer_number) <= counted)
     found: dict[Key, Counted] = {}
     for kind, subject, offer, time in session.connection().execute(crossings(*which)):
