@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comity.client.draft import Draft
 from comity.node.quarantine import Refusal, quarantine
 from comity.node.reckoning import recompute_standing
 from comity.node.standing import load_standing, standing_rows
 from comity.policies.facts import Standing
+from comity.record.content import Kind
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import InvalidInput
 from comity.record.record import Record
@@ -48,3 +51,16 @@ def refuse(one: Institute, peer: Institute, payload: bytes, error: InvalidInput)
     refusal = Refusal(Record(Envelope(STATEMENT_TYPE, payload, "key", b"signature")), error)
     with one.node.store.write() as session:
         quarantine(session, peer.name, [refusal], one.node.clock())
+
+
+def received(one: Institute, peer: Institute, kind: Kind = Kind.MODEL_CARD) -> int:
+    """Return how many subjects of a kind count as received from a peer."""
+    return seen(one, peer).received.get(kind, 0)
+
+
+def row(one: Institute, peer: Institute) -> Any:
+    """Return the counters of model cards with a peer."""
+    seen(one, peer)
+    with one.node.store.read() as session:
+        [found] = [r for r in standing_rows(session, peer.name) if r.kind == Kind.MODEL_CARD]
+        return found

@@ -58,7 +58,7 @@ class Standing:
     """What this node knows of a peer's reciprocity, in records (not sections) by kind.
 
     ``received`` counts what the peer issued itself and gave us, ``given`` what we issued ourselves
-    and gave the peer: records of third institutes, relayed, count on neither side. ``credit`` is
+    and gave the peer: a record that is relayed counts for who issued it alone. ``credit`` is
     what the peer's records of other kinds are worth towards a kind, see ``earned``; ``rejected`` is
     what the peer sent and intake refused. All four count within the operator's window;
     ``received_ever`` and ``given_ever`` count since the beginning, and a kind that counts more in
