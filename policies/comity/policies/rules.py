@@ -15,6 +15,7 @@ from typing import Any, Final
 import cedarpy
 
 from comity.policies import engine, wording
+from comity.policies.fault import misfit
 from comity.policies.source import RuleText, read_rules, refuse
 from comity.record.errors import BadPolicy
 from comity.record.limits import MAX_TEMPLATES
@@ -22,8 +23,8 @@ from comity.record.limits import MAX_TEMPLATES
 BASELINE_PREFIX: Final = "baseline-"
 
 _RULE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_ENGINE_PREFIX: Final = re.compile(r"^for policy `policy\d+`[,:] ")
-_QUOTED: Final = re.compile(r"`([^`]+)`")
+_RECALL: Final = ("Action", "::", '"recall"')
+_NEEDLESS: Final = "a treaty gives; what forbids needs no treaty"
 _STANDING: Final = (("Var", "context"), ("attr", "standing"))
 _GIVING: Final = ("given", "givenEver")
 _UNNAMED: Final = ("Part", "Treaty")
@@ -128,19 +129,16 @@ def _parsed(source: RuleText) -> Rule:
     return Rule(notes.get("id") or "", notes.get("reason") or "", is_template, source, parsed)
 
 
-def _refuse(rule: Rule, message: str, word: str = "", hint: str = "") -> BadPolicy:
-    offset = rule.source.find(word) if word else rule.source.start
-    return refuse(rule.source.text, offset, message, hint)
+def _refuse(rule: Rule, message: str, *words: str, hint: str = "") -> BadPolicy:
+    return refuse(rule.source.text, rule.source.find(*words), message, hint)
 
 
 def _check_schema(text: str, rules: tuple[Rule, ...]) -> None:
     errors = cedarpy.validate_policies(text, engine.schema()).errors
-    for error in sorted(errors, key=lambda e: int(e.policy_id.removeprefix("policy"))):
-        rule = rules[int(error.policy_id.removeprefix("policy"))]
-        reason = _ENGINE_PREFIX.sub("", error.error)
-        quoted = _QUOTED.search(reason)
-        message = f"expected what the schema allows, got: {reason}"
-        raise _refuse(rule, message, quoted[1] if quoted else "")
+    if errors:
+        raise misfit(
+            rules[min(int(error.policy_id.removeprefix("policy")) for error in errors)].source
+        )
 
 
 def _check_id(rule: Rule) -> None:
@@ -164,7 +162,7 @@ def _check_reason(rule: Rule) -> None:
 def _check_named(rule: Rule) -> None:
     if '"recall"' in json.dumps(rule.parsed["action"]):
         hint = "a recall goes to everyone that was given the record; the baseline decides it"
-        raise _refuse(rule, "expected no rule about recall", '"recall"', hint)
+        raise _refuse(rule, "expected no rule about recall", *_RECALL, hint=hint)
     for key, value in pairs(rule.parsed):
         if key in ("entity", "__entity") and value["type"] in _UNNAMED:
             kind = value["type"]
@@ -172,16 +170,16 @@ def _check_named(rule: Rule) -> None:
             if kind == "Treaty":
                 hint = "write a rule with ?principal and ?resource: it is linked for each treaty"
             message = f"expected no {kind} by name, got {kind}::{json.dumps(value['id']):.80}"
-            raise _refuse(rule, message, kind, hint)
+            raise _refuse(rule, message, kind, "::", hint=hint)
 
 
 def _check_template(rule: Rule) -> None:
     if not rule.is_permit:
         message = "expected a permit with ?principal and ?resource, got a forbid"
-        raise _refuse(rule, message, "forbid", "a treaty gives; what forbids needs no treaty")
+        raise _refuse(rule, message, "forbid", hint=_NEEDLESS)
     for name, form in zip(("principal", "resource"), _SLOTS, strict=True):
         if rule.parsed[name] != form:
             expected = f"{name} {form['op']} {form['slot']}"
             hint = "permit (principal == ?principal, action ..., resource in ?resource)"
             message = f"expected a template's scope to say {expected}, got something else"
-            raise _refuse(rule, message, name, hint)
+            raise _refuse(rule, message, name, hint=hint)

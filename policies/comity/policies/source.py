@@ -9,7 +9,9 @@ Invariants: no text reaches the engine that exceeds MAX_NESTING or MAX_RULE_TOKE
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import cedarpy
@@ -25,6 +27,18 @@ MAX_RULE_TOKENS: Final = 2_000
 _TOKEN: Final = re.compile(
     r"""(?P<gap>\s+|//[^\n]*)|"(?:\\.|[^"\\])*"|\w+|::|==|!=|<=|>=|&&|\|\||.""", re.DOTALL
 )
+_EFFECTS: Final = ("permit", "forbid")
+_SCOPE: Final = ", action, resource)"
+_CHOICE: Final = " then true else true"
+_CLOSING: Final = {"(": ")", "[": "]", "{": "}", "if": _CHOICE}
+_CLOSERS: Final = (")", "]", "}", "else")
+_GOES_ON: Final = {
+    (",", _SCOPE): ", resource)",
+    (",", ", resource)"): ")",
+    ("then", _CHOICE): " else true",
+}
+"""What is left to close, by a word and what was to be closed before it."""
+
 _UNFINISHED: Final = "unexpected end of input"
 _BLAMED_ON_END: Final = (None, _UNFINISHED, "unexpected token `;`")
 
@@ -45,11 +59,19 @@ class RuleText:
         """Return the text of the first ``count`` tokens, with what stands between them."""
         return self.text[self.start : self.tokens[count - 1][1]]
 
-    def find(self, word: str) -> int:
-        """Return the offset of the first token that ``word`` ends in, else of the rule."""
-        last = word.rpartition("::")[2]
-        matches = (start for start, end in self.tokens if self.text[start:end] == last)
-        return next(matches, self.start)
+    def words(self) -> list[str]:
+        """Return the tokens' texts."""
+        return [self.text[start:end] for start, end in self.tokens]
+
+    def closed(self, count: int) -> str:
+        """Return a rule, but for its ";", of the first ``count`` tokens: what is open is closed."""
+        return self.prefix(count) + _closing(self.words()[:count])
+
+    def find(self, *words: str) -> int:
+        """Return the offset at which some tokens first follow one another, else of the rule."""
+        own, wanted = self.words(), list(words)
+        found = (i for i in range(len(own)) if own[i : i + len(wanted)] == wanted)
+        return self.tokens[next(found, 0)][0]
 
 
 def read_rules(text: str) -> list[RuleText]:
@@ -81,6 +103,23 @@ def refuse(text: str, offset: int, message: str, hint: str = "") -> BadPolicy:
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return BadPolicy(f"line {line}, column {column}: {message}", field="policy", hint=hint)
+
+
+def _closing(words: Sequence[str]) -> str:
+    """Return what closes all that the first words of a rule leave open."""
+    still: list[str] = []
+    for before, word in pairwise(["", *words]):
+        if word == "(" and before in _EFFECTS:
+            still = [_SCOPE]  # before it are annotations, which may have any word for a name
+        elif word in _CLOSING:
+            still.append(_CLOSING[word])
+        elif not still:
+            continue
+        elif word in _CLOSERS:
+            still.pop()
+        else:
+            still[-1] = _GOES_ON.get((word, still[-1]), still[-1])
+    return "".join(reversed(still))
 
 
 def _check_size(rule: RuleText) -> None:

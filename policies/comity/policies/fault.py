@@ -1,0 +1,78 @@
+"""Faults: where in a rule the schema is broken, and by what.
+
+The engine says what is wrong with a rule but not where, so the rule is cut short and closed, and
+validated again. Invariant: cut short just before the place that is named, a rule has none of the
+faults that the whole of it has.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import cedarpy
+
+from comity.policies import engine
+from comity.policies.source import RuleText, refuse
+from comity.record.errors import BadPolicy
+
+_SEAMS: Final = ("&&", "||", ",", "}", ";")
+"""What follows an operand that is whole: cut there, a rule has hardly a fault of its own making."""
+
+_ENGINE_PREFIX: Final = re.compile(r"^for policy `policy\d+`[,:] ")
+_OF_TYPES: Final = ("the types ", "unexpected type")
+_UNSPECIFIC: Final = "unable to find an applicable action"
+_IN_WORDS: Final = (
+    (re.compile(r"\{(?:[^{}]|\{[^{}]*\})+\}"), "a record"),
+    (re.compile(r"__cedar::internal::OpenRecord\{\}"), "a record"),
+    (re.compile(r"__cedar::internal::(True|False)"), "Bool"),
+    (re.compile(r"Set<__cedar::internal::AnyEntity>"), "a set of entities"),
+    (re.compile(r"Set<__cedar::internal::Any>"), "a set"),
+    (re.compile(r"__cedar::internal::AnyEntity"), "an entity"),
+)
+
+
+def misfit(rule: RuleText) -> BadPolicy:
+    """Return the error for the first place in a rule at which it does not fit the schema."""
+    wrong = _faults(rule, len(rule.tokens) - 1) or frozenset()
+    count = _first_whole(rule, wrong)
+    found = wrong
+    for shorter in range(count, 0, -1):
+        faults = _faults(rule, shorter)
+        if faults is None:
+            continue
+        if not faults & wrong:
+            break
+        count, found = shorter, faults & wrong
+    reason = min(found, key=lambda said: (said.startswith(_UNSPECIFIC), said))
+    message = f"expected what the schema allows, got: {_in_words(reason)}"
+    return refuse(rule.text, rule.tokens[count - 1][0], message)
+
+
+def _first_whole(rule: RuleText, wrong: frozenset[str]) -> int:
+    """Return the number of tokens up to the end of the first operand that is at fault."""
+    words = rule.words()
+    ends = [count for count in range(1, len(words)) if words[count] in _SEAMS]
+    low, high = 0, len(ends) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if wrong & (_faults(rule, ends[middle]) or frozenset()):
+            high = middle
+        else:
+            low = middle + 1
+    return ends[low]
+
+
+def _faults(rule: RuleText, count: int) -> frozenset[str] | None:
+    """Return what is wrong with a rule cut short after some tokens; None if it cannot end there."""
+    errors = cedarpy.validate_policies(f"{rule.closed(count)};", engine.schema()).errors
+    if any(not error.policy_id for error in errors):
+        return None
+    return frozenset(_ENGINE_PREFIX.sub("", error.error) for error in errors)
+
+
+def _in_words(reason: str) -> str:
+    if reason.startswith(_OF_TYPES):
+        for internal, words in _IN_WORDS:
+            reason = internal.sub(words, reason)
+    return reason
