@@ -12,7 +12,7 @@ import pytest
 from comity.policies.cases import Case, read_cases, read_policy
 from comity.policies.evaluator import Policy
 from comity.policies.preset import preset_folder, preset_names
-from comity.record.errors import BadPolicy, InvalidInput, MalformedJson, NotFound
+from comity.record.errors import BadConfig, BadPolicy, InvalidInput, MalformedJson, NotFound
 
 CASE = {
     "peer": {"institute": "ca.aisi.example", "status": "member"},
@@ -110,6 +110,40 @@ def test_a_file_that_would_not_be_run_is_refused(tmp_path: Path) -> None:
     folder_with(tmp_path).joinpath("allow", "odd.jsn").write_text("{}")
     with pytest.raises(InvalidInput, match=r"allow/odd\.jsn: expected a file"):
         read_cases(tmp_path)
+
+
+def test_what_would_be_passed_over_is_refused(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, given=CASE)
+    (folder / "README.md").write_text("# Ours\n")
+    (folder / ".git").mkdir()
+    assert len(read_cases(folder)) == 1
+    for name in ("Deny", "more"):
+        (folder / name).mkdir()
+        with pytest.raises(InvalidInput, match=f"^{name}: expected no folders but allow and deny"):
+            read_cases(folder)
+        (folder / name).rmdir()
+    (folder / "deny").write_text("{}")
+    with pytest.raises(InvalidInput, match=r"^deny: expected a folder of cases"):
+        read_cases(folder)
+    (folder / "deny").rename(folder / "a-case.json")
+    with pytest.raises(InvalidInput, match=r"^a-case\.json: expected cases in allow or deny"):
+        read_cases(folder)
+
+
+@pytest.mark.parametrize("name", ["folder.json", "link.json"])
+def test_a_case_that_cannot_be_opened_is_refused_with_its_file(tmp_path: Path, name: str) -> None:
+    allow = folder_with(tmp_path, given=CASE) / "allow"
+    (allow / "folder.json").mkdir()
+    if name == "link.json":
+        (allow / "folder.json").rmdir()
+        (allow / name).symlink_to("nowhere")
+    with pytest.raises(BadConfig, match=rf"^allow/{re.escape(name)}: cannot be read: "):
+        read_cases(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_policy(tmp_path: Path) -> None:
+    (tmp_path / "policy.cedar").write_bytes(b"\xef\xbb\xbf" + POLICY.encode())
+    assert read_policy(tmp_path).text == POLICY
 
 
 def test_a_folder_without_cases_does_not_pass_for_tested(tmp_path: Path) -> None:

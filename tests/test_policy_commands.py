@@ -123,6 +123,13 @@ def test_check_warns_of_rules_that_do_nothing(desk: Desk) -> None:
     assert warning["by"] == ["baseline-status"]
 
 
+def test_a_byte_order_mark_is_dropped(desk: Desk) -> None:
+    file = policy_file(f"\ufeff{OPEN}")
+    assert desk("policy", "check", file).code == 0
+    desk("policy", "set", file)
+    assert desk("policy", "show").out == OPEN
+
+
 def test_check_refuses_what_does_not_fit_the_schema_with_line_and_reason(desk: Desk) -> None:
     ended = desk("policy", "check", policy_file(MOOT.replace("status", "rank")))
     assert (ended.code, ended.out) == (1, "")
@@ -165,7 +172,9 @@ def test_cases_pass_and_fail_with_an_exit_code(desk: Desk, tmp_path: Path) -> No
     shutil.copytree(str(preset_folder("treaty")), folder)
     ended = desk("policy", "test", "ours")
     assert ended.code == 0
-    assert " 0 failed" in ended.out
+    of_each = [len(list((folder / effect).iterdir())) for effect in ("allow", "deny")]
+    counts = f"{sum(of_each)} cases ({of_each[0]} allow, {of_each[1]} deny), 0 failed"
+    assert counts in ended.out
     (folder / "policy.cedar").write_text("// nothing\n")
     ended = desk("policy", "test", "ours")
     assert ended.code == 1
@@ -184,6 +193,8 @@ def test_cases_that_cannot_be_read_are_told_with_file_and_field(desk: Desk) -> N
     ended = desk("policy", "test", "ours")
     assert ended.code == 1
     assert "ours: allow/a-case.json.peer" in ended.err
+    Path("ours/allow").rename("ours/Allow")
+    assert "ours: Allow" in desk("policy", "test", "ours").err
 
 
 def test_what_is_withheld_is_told_with_the_nearest_change(desk: Desk) -> None:

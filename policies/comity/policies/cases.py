@@ -3,12 +3,15 @@
 A policy's folder holds ``policy.cedar``, ``allow/*.json`` and ``deny/*.json``; a case's file name
 is a sentence, words joined by hyphens. A case names the peer, the part, the action (replicate
 unless it says otherwise), the treaties in force (none unless it says so) and the ids of the rules
-that must decide. Invariants: a case that cannot be read is an error, never skipped; a case passes
-only if the decision and the deciding rules are those that it names.
+that must decide. Invariants: a case that cannot be read is an error, never skipped, and so is one
+that lies anywhere else; a case passes only if the decision and the deciding rules are those that it
+names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any, Final
@@ -17,12 +20,17 @@ from pydantic import ValidationError, field_validator
 
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import Action, PartFacts, PeerFacts
+from comity.policies.source import decode
 from comity.policies.treaty import Treaty
 from comity.record import ijson
-from comity.record.errors import BadPolicy, InvalidInput, NotFound
+from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.models import Model, describe
 
 POLICY_FILE: Final = "policy.cedar"
+
+_ALLOW: Final = "allow"
+_EFFECTS: Final = (_ALLOW, "deny")
+_SUFFIX: Final = ".json"
 
 _UNSAID: Final[dict[str, Any]] = {
     "section": "",
@@ -95,15 +103,15 @@ def read_policy(folder: Traversable) -> Policy:
     Raises:
         NotFound: there is no ``policy.cedar`` in it.
         BadPolicy, LimitExceeded: see ``Policy.parse``.
+        BadConfig: it cannot be read.
 
     """
     file = folder.joinpath(POLICY_FILE)
-    if not file.is_file():
-        raise NotFound(f"expected {POLICY_FILE} in {folder.name}, got no such file")
-    try:
-        return Policy.parse(file.read_bytes().decode())
-    except UnicodeDecodeError as error:
-        raise BadPolicy(f"expected UTF-8, got byte 0x{error.object[error.start]:02x}") from error
+    with _reading(POLICY_FILE):
+        if not file.is_file():
+            raise NotFound(f"expected {POLICY_FILE} in {folder.name}, got no such file")
+        data = file.read_bytes()
+    return Policy.parse(decode(data))
 
 
 def read_cases(folder: Traversable) -> list[Case]:
@@ -111,25 +119,56 @@ def read_cases(folder: Traversable) -> list[Case]:
 
     Raises:
         NotFound: there is none.
-        InvalidInput: a file is not a case; names the file and the field.
+        InvalidInput: a file is not a case, or something lies in the folder that would be passed
+            over: another folder, or a case in none; names the file and the field.
+        BadConfig: a file or folder cannot be read; names it.
 
     """
+    found = {item.name: item for item in _listed(folder, folder.name)}
+    with _reading(folder.name):
+        folders = {name for name, item in found.items() if item.is_dir()}
+    for name in found:
+        _check_place(name, is_dir=name in folders)
     cases = [
-        _read_case(file, f"{effect}/{file.name}", effect == "allow")
-        for effect in ("allow", "deny")
-        if folder.joinpath(effect).is_dir()
-        for file in sorted(folder.joinpath(effect).iterdir(), key=lambda file: file.name)
+        _read_case(file, f"{effect}/{file.name}", effect == _ALLOW)
+        for effect in _EFFECTS
+        if effect in found
+        for file in _listed(found[effect], effect)
     ]
     if not cases:
         raise NotFound(f"expected allow/*.json or deny/*.json in {folder.name}, got neither")
     return cases
 
 
+def _listed(folder: Traversable, path: str) -> list[Traversable]:
+    with _reading(path):
+        return sorted(folder.iterdir(), key=lambda item: item.name)
+
+
+def _check_place(name: str, *, is_dir: bool) -> None:
+    if name in _EFFECTS and not is_dir:
+        raise InvalidInput("expected a folder of cases, got a file", field=name)
+    # what begins with a dot belongs to other tools, such as a version control
+    if is_dir and name not in _EFFECTS and not name.startswith("."):
+        raise InvalidInput("expected no folders but allow and deny, got another", field=name)
+    if not is_dir and name.endswith(_SUFFIX):
+        raise InvalidInput("expected cases in allow or deny, got one beside them", field=name)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadConfig(f"cannot be read: {error.strerror}", field=path) from error
+
+
 def _read_case(file: Traversable, path: str, allowed: bool) -> Case:
-    stem, dot, extension = file.name.rpartition(".")
-    if (dot, extension) != (".", "json"):
+    if not file.name.endswith(_SUFFIX):
         raise InvalidInput("expected a file whose name ends in .json", field=path)
-    value = ijson.loads(file.read_bytes(), field=path)
+    with _reading(path):
+        data = file.read_bytes()
+    value = ijson.loads(data, field=path)
     try:
         found = _CaseFile.parse(value)
     except ValidationError as error:
@@ -137,5 +176,5 @@ def _read_case(file: Traversable, path: str, allowed: bool) -> Case:
         raise InvalidInput(message, field=path + where) from error
     except InvalidInput as error:
         raise InvalidInput(error.message, field=f"{path}.{error.field}") from error
-    name = stem.replace("-", " ")
+    name = file.name.removesuffix(_SUFFIX).replace("-", " ")
     return Case(name, allowed, found.peer, found.part, found.action, found.treaties, found.rules)

@@ -24,6 +24,7 @@ MAX_NESTING: Final = 64
 MAX_RULE_TOKENS: Final = 2_000
 """Words and signs of one rule: a list of 256 institutes has 512, and 3,000 operators still pass."""
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _TOKEN: Final = re.compile(
     r"""(?P<gap>\s+|//[^\n]*)|"(?:\\.|[^"\\])*"|\w+|::|==|!=|<=|>=|&&|\|\||.""", re.DOTALL
 )
@@ -72,6 +73,20 @@ class RuleText:
         own, wanted = self.words(), list(words)
         found = (i for i in range(len(own)) if own[i : i + len(wanted)] == wanted)
         return self.tokens[next(found, 0)][0]
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a policy's file, without the byte-order mark that some editors write.
+
+    Raises:
+        BadPolicy: not UTF-8.
+
+    """
+    try:
+        return data.decode().removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise BadPolicy(message) from error
 
 
 def read_rules(text: str) -> list[RuleText]:

@@ -31,7 +31,8 @@ from comity.node.policy import (
 from comity.node.tables import PolicyVersion
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
-from comity.record.errors import BadPolicy, InvalidInput
+from comity.policies.source import decode
+from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_POLICY_BYTES
 from comity.record.times import format_time
 
@@ -128,15 +129,7 @@ def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
         return Policy.parse(load_preset(preset or ""))
     data = read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES)
     with naming(file):
-        return Policy.parse(_decode(data))
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
-        raise BadPolicy(message) from error
+        return Policy.parse(decode(data))
 
 
 def _show_former(row: PolicyVersion, *, as_json: bool) -> None:

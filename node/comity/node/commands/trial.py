@@ -72,7 +72,8 @@ def run_cases(
     """Run the cases of a folder against its policy.
 
     Exit code 1 if one fails. A case names a peer, a part, the treaties in force if any, and the
-    rules that must decide. The presets are such folders.
+    rules that must decide. Cases and folders in any other place are refused, not passed over. The
+    presets are such folders.
     """
     with naming(folder):
         policy, cases = read_policy(folder), read_cases(folder)
@@ -86,7 +87,9 @@ def run_cases(
             said = outcome.case.name if outcome.passed else outcome.message
             effect = "allow" if outcome.case.allowed else "deny"
             out.print(verdict + text(f"{effect:<6}{said}"), soft_wrap=True)
-        out.print(f"{len(outcomes)} cases, {failed} failed")
+        allow = sum(case.allowed for case in cases)
+        of_each = f"{allow} allow, {len(cases) - allow} deny"
+        out.print(f"{len(cases)} cases ({of_each}), {failed} failed")
     if failed:
         raise typer.Exit(FAILED)
 
