@@ -75,10 +75,9 @@ def test_a_count_is_exact_for_any_ratio(received: int, owed: int, give: int, tak
     assert [way.changes for way in found] == expected
 
 
-def test_a_peer_in_debt_is_told_how_many_records_or_how_much_credit_it_lacks() -> None:
+def test_a_peer_in_debt_is_told_how_many_records_it_lacks() -> None:
     assert sentences(PRESETS["balanced"], IN_DEBT, EVALUATION) == [
-        f"after 2 more evaluations from {CA}",
-        "with credit for 2 more evaluations",
+        f"after 2 more evaluations from {CA}"
     ]
 
 
@@ -90,8 +89,18 @@ def test_one_record_is_named_in_the_singular() -> None:
 
 def test_records_of_another_kind_are_proposed_where_they_earn_credit() -> None:
     standing = replace(IN_DEBT.standing, weights={Kind.INCIDENT: 2})
-    found = sentences(PRESETS["balanced"], replace(PEER, standing=standing), EVALUATION)
-    assert f"after 1 more incident report from {CA}" in found
+    assert sentences(PRESETS["balanced"], replace(PEER, standing=standing), EVALUATION) == [
+        f"after 2 more evaluations from {CA}",
+        f"after 1 more incident report from {CA}",
+    ]
+
+
+def test_credit_that_no_record_would_earn_is_not_proposed() -> None:
+    policy = Policy.parse(f"{HEAD} when {{ context.credit > 0 }};")
+    assert not ways(policy, PEER, EVALUATION)
+    standing = Standing(weights={Kind.EVALUATION: 3, Kind.DATASET: 2, Kind.INCIDENT: 0})
+    found = sentences(policy, replace(PEER, standing=standing), EVALUATION)
+    assert found == [f"after 1 more data set from {CA}"]
 
 
 def test_a_peer_on_probation_would_be_given_it_as_a_member() -> None:
@@ -103,7 +112,6 @@ def test_two_things_that_are_in_the_way_are_named_together() -> None:
     peer = replace(IN_DEBT, status=PeerStatus.PROBATION)
     assert sentences(PRESETS["balanced"], peer, EVALUATION) == [
         f"after 2 more evaluations from {CA}, and once {CA} is a member",
-        f"with credit for 2 more evaluations, and once {CA} is a member",
     ]
 
 
@@ -125,6 +133,35 @@ def test_groups_and_clearances_are_proposed_in_the_words_of_policy_and_part() ->
         f'once {CA} is in the group "joint-testing"',
         f'once {CA} is cleared for "bio"',
     ]
+
+
+def test_a_part_of_several_domains_needs_all_their_clearances_at_once() -> None:
+    part = replace(CARD, section="risks", domains=frozenset({"bio", "chem", "cyber"}), severity=4)
+    together = f'once {CA} is cleared for all domains of the part: "bio", "chem", "cyber"'
+    assert sentences(PRESETS["graduated"], PEER, part) == [
+        together,
+        f'once {CA} is in the group "joint-testing"',
+    ]
+    policy = Policy.parse(f"{HEAD} when {{ principal.clearances.containsAll(resource.domains) }};")
+    assert sentences(policy, PEER, part) == [together]
+    cleared = replace(PEER, clearances=frozenset({"bio", "chem"}))
+    assert sentences(policy, cleared, part) == [f'once {CA} is cleared for "cyber"']
+    probation = replace(PEER, status=PeerStatus.PROBATION)
+    assert sentences(policy, probation, part) == [f"once {CA} is a member, and {together}"]
+
+
+def test_no_more_clearances_are_proposed_than_are_needed() -> None:
+    part = replace(CARD, domains=frozenset({"bio", "chem", "cyber"}))
+    condition = "principal.clearances.containsAny(resource.domains)"
+    found = ways(Policy.parse(f"{HEAD} when {{ {condition} }};"), PEER, part)
+    assert [[change.name for change in way.changes] for way in found] == [
+        ["bio"],
+        ["chem"],
+        ["cyber"],
+    ]
+    condition = 'principal.clearances.containsAll(["bio", "chem"])'
+    found = ways(Policy.parse(f"{HEAD} when {{ {condition} }};"), PEER, part)
+    assert [[change.name for change in way.changes] for way in found] == [["bio", "chem"]]
 
 
 def test_a_purpose_of_the_issuers_is_proposed() -> None:

@@ -44,8 +44,8 @@ class What(StrEnum):
 
     RECEIVED = "received"
     GIVEN = "given"
-    CREDIT = "credit"
     STATUS = "status"
+    DOMAINS = "domains"
     GROUP = "group"
     CLEARANCE = "clearance"
     PURPOSE = "purpose"
@@ -56,7 +56,7 @@ class What(StrEnum):
     ANY_PURPOSE = "any-purpose"
 
 
-COUNTED: Final = frozenset({What.RECEIVED, What.GIVEN, What.CREDIT})
+COUNTED: Final = frozenset({What.RECEIVED, What.GIVEN})
 """Changes that have an amount, in records."""
 
 BY_ISSUER: Final = frozenset({What.LISTED, What.LABEL, What.ONWARD, What.ANY_PURPOSE})
@@ -81,8 +81,8 @@ class Change:
     """One change.
 
     ``name`` says of what: a kind of record, a status, group, clearance or purpose, a TLP label, the
-    institute that would be listed, or the section of a treaty (empty for all). ``amount`` is in
-    records where ``what`` is counted, and otherwise 1.
+    institute that would be listed, or the section of a treaty (empty for all); it is empty where
+    the parts say it all. ``amount`` is in records where ``what`` is counted, and otherwise 1.
     """
 
     what: What
@@ -96,17 +96,25 @@ class Change:
         if self.what in BY_ISSUER:
             parts = tuple(self._part(part) for part in situation.parts)
             return replace(situation, parts=parts)
+        if self.what is What.DOMAINS:
+            clearances = situation.peer.clearances | domains(situation)
+            return replace(situation, peer=replace(situation.peer, clearances=clearances))
         return replace(situation, peer=self._peer(situation.peer))
 
     def phrase(self, situation: Situation) -> str:
-        """Return the change as the end of "would be released …"."""
+        """Return the change as the end of "would be released …".
+
+        A "more" is one more as standing counts: a record about a subject, such as a model, that
+        does not count yet, with enough disclosed text to count.
+        """
         peer, issuer = situation.peer.institute, situation.parts[0].issuer
         count, kind = self._counted(), situation.parts[0].kind
+        every = ", ".join(f'"{domain}"' for domain in sorted(domains(situation)))
         return {
             What.RECEIVED: f"after {count} from {peer}",
             What.GIVEN: f"after {count} given to {peer}",
-            What.CREDIT: f"with credit for {count}",
             What.STATUS: f"once {peer} is a {self.name}",
+            What.DOMAINS: f"once {peer} is cleared for all domains of the part: {every}",
             What.GROUP: f'once {peer} is in the group "{self.name}"',
             What.CLEARANCE: f'once {peer} is cleared for "{self.name}"',
             What.PURPOSE: f'once {peer} is bound to the purpose "{self.name}"',
@@ -138,11 +146,8 @@ class Change:
         match self.what:
             case What.RECEIVED:
                 standing = standing.after_receiving(kind, self.amount)
-            case What.GIVEN:
-                standing = standing.after_giving(kind, self.amount)
             case _:
-                credit = standing.credit.get(kind, 0) + self.amount
-                standing = replace(standing, credit={**standing.credit, kind: credit})
+                standing = standing.after_giving(kind, self.amount)
         return replace(peer, standing=standing)
 
     def _part(self, part: PartFacts) -> PartFacts:
@@ -157,6 +162,11 @@ class Change:
                 return replace(part, onward=True)
             case _:
                 return replace(part, purposes=frozenset())
+
+
+def domains(situation: Situation) -> frozenset[str]:
+    """Return the domains of all parts in question."""
+    return frozenset[str]().union(*(part.domains for part in situation.parts))
 
 
 def _with_treaty(situation: Situation, section: str) -> Policy:

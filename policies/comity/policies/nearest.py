@@ -3,7 +3,8 @@
 Candidates are read off the policy (the counts that it looks at, the groups and clearances that it
 names) and off the parts (their purposes, their kind); each is tried on the facts. Invariants: what
 is proposed has been decided by the evaluator and allowed; of every count proposed, one less has
-been decided and denied; no way is proposed while one of fewer changes is known.
+been decided and denied, and so has one clearance less of several; no way is proposed while one of
+fewer changes is known.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
-from comity.policies.change import BY_ISSUER, COUNTED, Change, Situation, What
+from comity.policies.change import BY_ISSUER, COUNTED, Change, Situation, What, domains
 from comity.policies.facts import PartFacts, PeerStatus
-from comity.policies.vocabulary import paths_read, words_named
+from comity.policies.vocabulary import Path, paths_read, words_named
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES
@@ -37,7 +38,6 @@ _COLUMNS: Final = {
     "receivedEver": What.RECEIVED,
     "given": What.GIVEN,
     "givenEver": What.GIVEN,
-    "credit": What.CREDIT,
 }
 
 
@@ -112,7 +112,19 @@ def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change,
     counted = [i for i, change in enumerate(changes) if change.what in COUNTED]
     if any(_with_amount(situation, changes, i)(changes[i].amount - 1) for i in counted):
         return None
-    return changes
+    return None if _clears_too_much(situation, changes) else changes
+
+
+def _clears_too_much(situation: Situation, changes: tuple[Change, ...]) -> bool:
+    """Whether some of the part's domains for which the peer would be cleared are not needed."""
+    if all(change.what is not What.DOMAINS for change in changes):
+        return False
+    after = _applied(situation, changes)
+    cleared = after.peer.clearances
+    return any(
+        replace(after, peer=replace(after.peer, clearances=cleared - {word})).is_released()
+        for word in cleared - situation.peer.clearances
+    )
 
 
 def _with_amount(
@@ -151,6 +163,8 @@ def _candidates(situation: Situation) -> list[Change]:
     if peer.status is not PeerStatus.MEMBER:
         found.append(Change(What.STATUS, PeerStatus.MEMBER.value))
     paths = paths_read(policy.rules)
+    if ("principal", "clearances") in paths and len(domains(situation) - peer.clearances) > 1:
+        found.append(Change(What.DOMAINS, ""))
     words = words_named(policy.rules).union(*(_words_of(part) for part in parts))
     for what, attribute, held in (
         (What.GROUP, "groups", peer.groups),
@@ -172,26 +186,26 @@ def _words_of(part: PartFacts) -> set[str]:
 
 
 def _counts(situation: Situation) -> list[Change]:
-    wanted: set[tuple[What, Kind]] = set()
-    weights = situation.peer.standing.weights
-    for path in paths_read(situation.policy.rules):
-        for what, kind in _counts_read(path, situation.parts[0].kind):
-            wanted.add((what, kind))
-            if what is What.CREDIT:
-                earning = (other for other in weights if other is not kind and weights[other])
-                wanted.update((What.RECEIVED, other) for other in earning)
+    paths = paths_read(situation.policy.rules)
+    wanted = {count for path in paths for count in _counts_read(path, situation)}
     order, kinds = list(What), list(Kind)
     ordered = sorted(wanted, key=lambda pair: (order.index(pair[0]), kinds.index(pair[1])))
     return [Change(what, kind.value, MAX_AMOUNT) for what, kind in ordered]
 
 
-def _counts_read(path: tuple[str, ...], kind: Kind) -> list[tuple[What, Kind]]:
+def _counts_read(path: Path, situation: Situation) -> list[tuple[What, Kind]]:
     match path:
-        case ("context", column) if column in _COLUMNS:
-            return [(_COLUMNS[column], kind)]
-        case ("principal", "standing", column, named) if column in _COLUMNS:
-            return [(_COLUMNS[column], Kind(named))]
-    return []
+        case ("context", column):
+            kind = situation.parts[0].kind
+        case ("principal", "standing", column, named):
+            kind = Kind(named)
+        case _:
+            return []
+    if column == "credit":
+        # nobody grants it: it comes from records of the other kinds that have a weight
+        weights = situation.peer.standing.weights
+        return [(What.RECEIVED, other) for other in weights if other is not kind and weights[other]]
+    return [(_COLUMNS[column], kind)] if column in _COLUMNS else []
 
 
 def _issuer_candidates(situation: Situation) -> list[Change]:
