@@ -203,7 +203,13 @@ def test_what_is_withheld_is_told_with_the_nearest_change(desk: Desk) -> None:
     found = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
     wanted = f"would be released after 1 more piece of guidance from {CA}"
     assert [wanted in part["nearest"] for part in found] == [True, True]
-    assert wanted in desk("policy", "explain", CA, record.record_id).out
+    ended = desk("policy", "explain", CA, record.record_id)
+    assert wanted in ended.out
+    assert ended.err.count('note: "more" are records about subjects') == 1
+    of_kind = desk("policy", "explain", CA, "--kind", "guidance")
+    assert of_kind.err == ended.err
+    assert "200 characters" in ended.err
+    assert desk("policy", "explain", CA, record.record_id, "--json").err == ""
 
 
 def test_what_is_given_has_no_nearest_change(desk: Desk) -> None:
@@ -211,6 +217,7 @@ def test_what_is_given_has_no_nearest_change(desk: Desk) -> None:
     record = desk.uk.publish(guidance())
     found = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
     assert [(part["allowed"], part["nearest"]) for part in found] == [(True, [])] * 2
+    assert desk("policy", "explain", CA, record.record_id).err == ""
 
 
 def test_an_embargo_is_told_with_its_end(desk: Desk) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,11 +16,14 @@ from comity.node.commands.workplace import Json, open_node
 from comity.node.explain import MAX_EXPLAINED, ClassExplanation, PartExplanation
 from comity.node.node import Node
 from comity.node.search import find_record
+from comity.node.standing import SUBSTANCE_CHARS
 from comity.node.tables import HEADER
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind, Severity
 from comity.record.errors import InvalidInput
 from comity.record.times import format_time
+
+_MORE: Final = re.compile(r"\bafter \d+ more\b")
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +78,7 @@ def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> Non
         cells = (name, verdict, value["releaseTime"] or "-", part.message, _ways(part.nearest))
         grid.add_row(*map(text, cells))
     print_table(grid)
+    _note_what_counts(part.nearest for part in parts)
 
 
 def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
@@ -88,8 +94,18 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
         cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
         grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
     print_table(grid)
+    _note_what_counts(one.nearest for one in found)
     if sum(not one.verdict.allowed for one in found) > MAX_EXPLAINED:
         note = f"note: nearest changes are looked for in the {MAX_EXPLAINED} largest groups"
+        err.print(note, soft_wrap=True)
+
+
+def _note_what_counts(nearest: Iterable[tuple[str, ...]]) -> None:
+    if any(_MORE.search(way) for ways in nearest for way in ways):
+        note = (
+            'note: "more" are records about subjects, such as models, that do not count yet, '
+            f"each with {SUBSTANCE_CHARS} characters of disclosed text or more"
+        )
         err.print(note, soft_wrap=True)
 
 
