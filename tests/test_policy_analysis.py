@@ -247,6 +247,44 @@ def test_a_rule_that_matches_something_rare_is_not_blamed(condition: str) -> Non
     assert findings(f"{HEAD} when {{ {condition} }};") == []
 
 
+@pytest.mark.parametrize(
+    ("condition", "where"),
+    [
+        ("context.given * 900000000000000000 >= 0", "context.given is 1000000"),
+        (
+            "resource.own && context.received * context.given * 10000000 > 5",
+            "context.given is 1000000 and context.received is 1000000",
+        ),
+        (
+            'resource.kind == Kind::"incident" && '
+            "0 - principal.standing.given.dataset * 9223372036854775807 < 1",
+            "principal.standing.given.dataset is ",
+        ),
+    ],
+)
+def test_a_rule_that_overflows_at_counts_that_may_be_reached_is_told(
+    condition: str, where: str
+) -> None:
+    found = finding(f'principal.groups.contains("a") && {condition}')
+    assert (found.problem, found.certain, found.rules) == (Problem.FAILS, True, ())
+    assert found.sentence.startswith(f"a can fail where {where}")
+    assert found.sentence.endswith("and where a rule fails nothing is given")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "context.given * 1000000 < context.received * 1000000 + 160",
+        "context.given < 20 && context.given * 900000000000 >= 0 || context.given > 5",
+        "context.given < 9 && context.given * 900000000000000000 >= 0",
+        "context.given * 2000 < 5000000000000000",
+        "9223372036854775807 - context.given > 0",
+    ],
+)
+def test_a_rule_that_cannot_overflow_before_a_million_is_not_blamed(condition: str) -> None:
+    assert findings(f"{HEAD} when {{ {condition} }};") == []
+
+
 def test_a_long_policy_is_analysed_in_seconds_and_always_alike() -> None:
     text = "".join(
         f'@id("p{n}") permit (principal, action, resource) when {{ principal.institute == '

@@ -1,8 +1,9 @@
-"""What a valid policy says in vain: rules that match nothing, and rules that others make moot.
+"""What a valid policy says in vain: rules that match nothing, that others make moot, or that fail.
 
 For each rule a case is searched for that it matches and that no forbid bars; whatever bars the one
 that was found is added to what the next must avoid. Invariants: equal policies give equal findings;
-``certain`` is said only where the search was exhaustive; a rule with a case is never reported.
+``certain`` is said only where the search was exhaustive; a rule with a case is never said to do
+nothing, nor one to fail that was not seen to.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any, Final
 
 from comity.policies.evaluator import Policy, baseline_rules
 from comity.policies.rules import Rule
+from comity.policies.space import is_count
 from comity.policies.tables import Question, matching, parse_set
-from comity.policies.witness import Search, find_witness
+from comity.policies.witness import Search, find_failure, find_witness
 
 MAX_ROUNDS: Final = 16
 """Times that a case is forbidden before no further one is looked for."""
@@ -26,14 +28,16 @@ class Problem(StrEnum):
     NEVER_MATCHES = "never-matches"
     MOOT = "moot"
     SHADOWED = "shadowed"
+    FAILS = "fails"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that does nothing.
+    """A rule that does nothing, or that denies everything where it fails.
 
     ``line`` is where the rule begins, from 1. ``rules`` are the forbids that stand before it, none
-    where it never matches. ``certain`` is False where only a sample of all cases was tried.
+    where it never matches or fails. ``certain`` is False where only a sample of all cases was
+    tried.
     """
 
     rule_id: str
@@ -49,12 +53,15 @@ def analyse(policy: Policy) -> list[Finding]:
 
     A permit is moot where the baseline forbids all that it permits, and shadowed where the policy's
     own forbids have a part in that; a forbid is moot where the baseline forbids as much without it.
+    A rule fails where a number becomes too large, with counts up to LARGE_COUNT.
     """
     baseline = _Forbids([rule for rule in baseline_rules() if not rule.is_permit])
     own = [rule for rule in policy.rules if not rule.is_permit]
     everything = _Forbids([*baseline.rules, *own])
-    examined = (_examine(rule, everything if rule.is_permit else baseline) for rule in policy.rules)
-    return [finding for finding in examined if finding is not None]
+    found: list[Finding | None] = []
+    for rule in policy.rules:
+        found += [_examine(rule, everything if rule.is_permit else baseline), _failure(rule)]
+    return [finding for finding in found if finding is not None]
 
 
 class _Forbids:
@@ -99,3 +106,16 @@ def _finding(rule: Rule, before: list[Rule], search: Search) -> Finding:
         unsure = f"no case was found that it {verb} and that {', '.join(ids)} would not forbid"
     said = f"{rule.rule_id} {sentence}" if search.exact else f"{rule.rule_id}: {unsure}"
     return Finding(rule.rule_id, rule.line, problem, ids, search.exact, said)
+
+
+def _failure(rule: Rule) -> Finding | None:
+    values = find_failure(rule)
+    if values is None:
+        return None
+    counts = [f"{'.'.join(path)} is {values[path]}" for path in sorted(values) if is_count(path)]
+    where = f" where {' and '.join(counts)}" if counts else ""
+    sentence = (
+        f"{rule.rule_id} can fail{where}: a number does not fit into 64 bits, and where a rule "
+        "fails nothing is given"
+    )
+    return Finding(rule.rule_id, rule.line, Problem.FAILS, (), True, sentence)

@@ -92,6 +92,14 @@ class Space:
                 exact &= path not in SETS or len(_words(group)) <= MAX_SUBSETS_OF
         return cls(values, exact)
 
+    def possible(self) -> Space:
+        """Return this space without the counts that nobody comes to, those over LARGE_COUNT."""
+        values = {
+            path: tuple(n for n in some if n <= LARGE_COUNT) if is_count(path) else some
+            for path, some in self.values.items()
+        }
+        return Space(values, self.exact)
+
 
 def attributes(expression: Any) -> frozenset[Path]:
     """Return the attributes that a condition reads, as ``Space`` names them."""

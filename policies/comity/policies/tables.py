@@ -100,15 +100,20 @@ class Condition:
     """What must hold, or must not: one condition of a rule, or a whole rule.
 
     ``policy`` is it as a permit in Cedar's JSON form, as text. ``reads`` are its attributes.
+    ``wanted`` is None where it must fail.
     """
 
     policy: str
     reads: tuple[Path, ...]
-    wanted: bool = True
+    wanted: bool | None = True
 
     @classmethod
     def of(
-        cls, scope: Mapping[str, Any], conditions: Any, reads: Iterable[Path], wanted: bool = True
+        cls,
+        scope: Mapping[str, Any],
+        conditions: Any,
+        reads: Iterable[Path],
+        wanted: bool | None = True,
     ) -> Condition:
         """Return the condition of Cedar's JSON forms of a scope, or some of it, and conditions."""
         whole = {**dict.fromkeys(SCOPE, _ALL), **scope}
@@ -116,17 +121,17 @@ class Condition:
         return cls(json.dumps(policy, sort_keys=True), tuple(sorted(reads)), wanted)
 
     @classmethod
-    def of_rule(cls, rule: Rule, wanted: bool) -> Condition:
-        """Return the condition that a whole rule matches, or does not."""
+    def of_rule(cls, rule: Rule, wanted: bool | None) -> Condition:
+        """Return the condition that a whole rule matches, does not, or fails."""
         scope = frozenset[Path]().union(*(scope_attributes(rule, key) for key in SCOPE))
         conditions = rule.parsed["conditions"]
         bound = {key: scope_of(rule, key) for key in SCOPE}
         return cls.of(bound, conditions, scope | attributes(conditions), wanted)
 
     def holds(self, questions: Sequence[Question]) -> list[bool]:
-        """Tell of each question whether the condition is as wanted; one that fails never is."""
+        """Tell of each question whether the condition is as wanted; one that fails is neither."""
         found = matching(parse_set({"condition": json.loads(self.policy)}), questions)
-        return [names is not None and bool(names) == self.wanted for names in found]
+        return [(None if names is None else bool(names)) is self.wanted for names in found]
 
 
 def scope_of(rule: Rule, key: str) -> Any:

@@ -7,12 +7,13 @@ Invariant: a search that ends without a witness says that there is none only if 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from comity.policies.rules import Rule
+from comity.policies.rules import Rule, pairs
 from comity.policies.space import Space, attributes, scope_attributes
 from comity.policies.tables import SCOPE, Assignment, Condition, Question, Table, scope_of
 
@@ -21,6 +22,9 @@ MAX_STEPS: Final = 20_000
 
 MAX_TRIED: Final = 20
 """Questions put to the rules as a whole before a search gives up."""
+
+_ARITHMETIC: Final = ("+", "-", "*", "neg")
+"""The only operators that can fail, as every attribute is written always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,32 @@ def find_witness(matched: Rule, unmatched: Sequence[Rule]) -> Search:
         # the tables agree and the rules do not: one count stands under two names
         exact = False
     return Search(None, exact and join.steps_left > 0)
+
+
+def find_failure(rule: Rule) -> Assignment | None:
+    """Search for values of what a rule reads, counts up to LARGE_COUNT, at which it fails.
+
+    A rule fails where a number that it works out does not fit into 64 bits. None if no such values
+    were found, which does not say that there are none.
+    """
+    space = Space.of([rule]).possible()
+    conditions = list(_conditions(rule))
+    whole = Condition.of_rule(rule, None)
+    join = _Join(MAX_STEPS)
+    for i, condition in enumerate(conditions):
+        if not _reckons(condition):
+            continue
+        # what stands before it is looked at first, and has to hold
+        wanted = [replace(condition, wanted=None), *conditions[:i]]
+        tables = [Table.of(one, space) for one in wanted]
+        for assignment in islice(join.assignments(tables, {}), MAX_TRIED):
+            if whole.holds([Question.of(assignment)]) == [True]:
+                return assignment
+    return None
+
+
+def _reckons(condition: Condition) -> bool:
+    return any(key in _ARITHMETIC for key, _ in pairs(json.loads(condition.policy)))
 
 
 def _conditions(rule: Rule) -> Iterator[Condition]:

@@ -41,8 +41,8 @@ def register(app: typer.Typer) -> None:
 def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
     """Check a policy for errors, and rules that do nothing.
 
-    Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, or
-    that other rules make moot, is a warning.
+    Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, that
+    other rules make moot, or that fails at large counts, is a warning.
     """
     policy = read_file_or_preset(file, preset)
     findings = analyse(policy)
