@@ -130,6 +130,31 @@ def test_a_byte_order_mark_is_dropped(desk: Desk) -> None:
     assert desk("policy", "show").out == OPEN
 
 
+def test_check_warns_of_a_rule_that_overflows_with_its_line(desk: Desk) -> None:
+    risky = "\n\n" + OPEN.replace("};", "&& context.given * 900000000000000000 >= 0 };", 1)
+    ended = desk("policy", "check", policy_file(risky))
+    assert ended.code == 0
+    line = risky.splitlines().index('@id("open-members")') + 1
+    said = f"warning: line {line}: open-members can fail where context.given is 1000000"
+    assert said in ended.out
+
+
+def test_a_policy_with_warnings_is_set_and_says_how_many(desk: Desk) -> None:
+    ended = desk("policy", "set", policy_file(MOOT), "--json")
+    assert ended.json["version"] == 1
+    assert ended.err == "note: 1 warning about this policy; comity-node policy check shows which\n"
+    assert desk("policy", "set", "--preset", "open").err == ""
+
+
+def test_a_policy_without_a_permit_is_said_to_give_nothing(desk: Desk) -> None:
+    for words in ("", '@id("no") forbid (principal, action, resource);'):
+        file = policy_file(words)
+        assert "gives nothing to anyone" in desk("policy", "check", file).out
+        assert desk("policy", "check", file, "--json").json["givesNothing"] is True
+        assert "so nothing is given to anyone" in desk("policy", "set", file).err
+    assert "nothing" not in desk("policy", "check", "--preset", "open").out
+
+
 def test_check_refuses_what_does_not_fit_the_schema_with_line_and_reason(desk: Desk) -> None:
     ended = desk("policy", "check", policy_file(MOOT.replace("status", "rank")))
     assert (ended.code, ended.out) == (1, "")
@@ -283,6 +308,24 @@ def test_a_treaty_is_added_listed_and_ended(desk: Desk) -> None:
     assert desk("treaty", "end", "uk-ca").code == 1
 
 
+def test_a_treaty_that_was_ended_before_its_start_was_never_in_force(desk: Desk) -> None:
+    desk("policy", "set", "--preset", "treaty")
+    desk("treaty", "add", "uk-ca", "--party", CA, "--start", "2999-01-01")
+    assert desk("treaty", "end", "uk-ca", "--json").json["state"] == "never in force"
+    assert "never in force" in desk("treaty", "list").out
+
+
+def test_a_section_that_no_model_card_has_is_remarked(desk: Desk) -> None:
+    desk("policy", "set", "--preset", "treaty")
+    add = ("treaty", "add", "--party", CA, "--start", "2999-01-01")
+    sections = ("--section", "limitatons", "--section", "risks", "--section", "?")
+    ended = desk(*add, "t1", *sections)
+    assert ended.code == 0
+    assert ended.err.count("warning: no known section has the name") == 1
+    assert "'limitatons'; a model card has details, uses, " in ended.err
+    assert desk(*add, "t2", "--kind", "evaluation", "--section", "results").err == ""
+
+
 def test_a_treaty_that_no_rule_bears_on_is_remarked(desk: Desk) -> None:
     desk("policy", "set", "--preset", "open")
     ended = desk("treaty", "add", "uk-ca", "--party", CA, "--start", "2999-01-01", "--json")
@@ -293,7 +336,10 @@ def test_a_treaty_that_no_rule_bears_on_is_remarked(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--party", "fr.aisi.example", "--start", "2026-01-01"], "no peer 'fr.aisi.example'"),
+        (
+            ["--party", "fr.aisi.example", "--start", "2026-01-01"],
+            "treaty.party: no peer 'fr.aisi.example'",
+        ),
         (["--party", "Not a name", "--start", "2026-01-01"], "treaty.party"),
         (["--party", CA, "--start", "2026-01-01", "--kind", "gossip"], "treaty.kinds"),
         (["--party", CA, "--start", "2026-01-01", "--section", ""], "treaty.sections"),

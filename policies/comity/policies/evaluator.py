@@ -99,6 +99,11 @@ class Policy:
         """Whether treaties make a difference to it."""
         return any(rule.is_template for rule in self.rules)
 
+    @property
+    def gives_nothing(self) -> bool:
+        """Whether it has no permit, so that nothing is given to anyone."""
+        return not any(rule.is_permit for rule in self.rules)
+
     def with_treaties(self, treaties: Sequence[Treaty]) -> Policy:
         """Return this policy with its templates linked for these treaties and for no others.
 

@@ -29,6 +29,7 @@ from comity.node.policy import (
     policy_log,
 )
 from comity.node.tables import PolicyVersion
+from comity.policies.analysis import analyse
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
 from comity.policies.source import decode
@@ -83,11 +84,13 @@ def set_(
 ) -> None:
     """Put a policy in force and release what it newly allows.
 
-    What has been released cannot be taken back by a narrower policy.
+    What has been released cannot be taken back by a narrower policy. Rules that do nothing, or can
+    fail, do not hinder it; how many warnings there are is told, and policy check shows them.
     """
     policy = read_file_or_preset(file, preset)
     with open_node(context) as node:
         in_force = node.set_policy(policy.text)
+    _warn(policy)
     if as_json:
         print_json(_value(in_force))
     else:
@@ -130,6 +133,18 @@ def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
     data = read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES)
     with naming(file):
         return Policy.parse(decode(data))
+
+
+def _warn(policy: Policy) -> None:
+    if policy.gives_nothing:
+        err.print("note: it has no permit, so nothing is given to anyone", soft_wrap=True)
+    count = len(analyse(policy))
+    if count:
+        warnings = "1 warning" if count == 1 else f"{count} warnings"
+        err.print(
+            f"note: {warnings} about this policy; comity-node policy check shows which",
+            soft_wrap=True,
+        )
 
 
 def _show_former(row: PolicyVersion, *, as_json: bool) -> None:

@@ -18,13 +18,16 @@ from comity.client.terminal import (
     table,
     text,
 )
+from comity.node.classes import UNNAMED
 from comity.node.clock import to_datetime
 from comity.node.commands.workplace import Json, open_node
+from comity.node.node import Node
 from comity.node.policy import policy_in_force
 from comity.node.tables import TreatyRow
 from comity.node.treaties import list_treaties, over_time
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
+from comity.record.content import SECTION_MODELS, Kind
+from comity.record.errors import NotFound
 from comity.record.times import format_time
 
 app = command_group(
@@ -86,10 +89,11 @@ def add(
         }
     )
     with open_node(context) as node:
-        row = node.add_treaty(treaty)
+        row = _add(node, treaty)
         with node.store.read() as session:
             linked = policy_in_force(session).policy.has_templates
         _print(row, node.clock(), as_json=as_json)
+    _warn_of_sections(treaty)
     if not linked:
         note = "note: the policy in force has no rule with ?principal, so no treaty bears on it"
         err.print(note, soft_wrap=True)
@@ -120,6 +124,24 @@ def end(context: typer.Context, treaty_id: TreatyId, as_json: Json = False) -> N
         _print(node.end_treaty(treaty_id), node.clock(), as_json=as_json)
 
 
+def _add(node: Node, treaty: Treaty) -> TreatyRow:
+    try:
+        return node.add_treaty(treaty)
+    except NotFound as error:
+        # what is a peer to the node is the party to whoever types this
+        raise NotFound(error.message, field="treaty.party", hint=error.hint) from error
+
+
+def _warn_of_sections(treaty: Treaty) -> None:
+    """Warn of sections that no model card has; what sections other kinds have is not known."""
+    if treaty.kinds and Kind.MODEL_CARD not in treaty.kinds:
+        return
+    for name in sorted(treaty.sections - {*SECTION_MODELS, UNNAMED}):
+        known = ", ".join(SECTION_MODELS)
+        line = f"no known section has the name {name!r:.80}; a model card has {known}"
+        err.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
+
+
 def _time(given: str) -> str:
     return f"{given}T00:00:00Z" if _DATE.fullmatch(given) else given
 
@@ -127,7 +149,7 @@ def _time(given: str) -> str:
 def _state(row: TreatyRow, now: int) -> str:
     over = over_time(row)
     if over is not None and over <= now:
-        return "over"
+        return "over" if row.start_time < over else "never in force"
     return "in force" if row.start_time <= now else "to come"
 
 

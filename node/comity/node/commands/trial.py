@@ -52,12 +52,14 @@ def check(file: File = None, preset: Preset = None, as_json: Json = False) -> No
                 "policyDigest": policy.digest,
                 "dependsOnStanding": policy.depends_on_standing,
                 "takesTreaties": policy.has_templates,
+                "givesNothing": policy.gives_nothing,
                 "warnings": [_finding_value(finding) for finding in findings],
             }
         )
         return
     asks = "asks for standing" if policy.depends_on_standing else "does not ask for standing"
-    out.print(text(f"valid, {asks}, digest {policy.digest}"), soft_wrap=True)
+    gives = ", gives nothing to anyone" if policy.gives_nothing else ""
+    out.print(text(f"valid, {asks}{gives}, digest {policy.digest}"), soft_wrap=True)
     for finding in findings:
         line = f"line {finding.line}: {finding.sentence}"
         out.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
