@@ -3,13 +3,14 @@
 The models are strict (no unknown field, no coercion from text to number), frozen, and exported as
 JSON Schema (``schemas/``), so that editors complete a card written in YAML. In JSON and YAML field
 names are camelCase. Invariant: section names and models correspond one to one in
-``SECTION_MODELS``; a section of another name holds any I-JSON and is carried as it is, so that a
-newer node's sections pass through an older one.
+``SECTION_MODELS``; a section of another name, or of another kind of record, holds any I-JSON and is
+carried as it is, so that a newer node's sections pass through an older one. What it states under
+``domain`` and ``severity`` counts all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from comity.record.errors import BadContent, LimitExceeded
 from comity.record.handling import Name
-from comity.record.limits import MAX_DOMAINS, MAX_TEXT_CHARS
+from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS, MAX_TEXT_CHARS
 from comity.record.models import Integer, Model, Number, describe
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
@@ -55,7 +56,7 @@ class Severity(StrEnum):
         return _RANKS[self]
 
 
-_RANKS: Final = {severity: rank for rank, severity in enumerate(Severity, start=1)}
+_RANKS: Final[Mapping[str, int]] = {word: rank for rank, word in enumerate(Severity, start=1)}
 
 
 class Likelihood(StrEnum):
@@ -201,28 +202,55 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
 
     Raises:
         BadContent: names the field by its path and says what was expected.
-        LimitExceeded: it names more than MAX_DOMAINS domains.
+        LimitExceeded: it names more than MAX_DOMAINS domains. To leave some of them out would let
+            policy see less than the issuer states.
     """
-    if kind is not Kind.MODEL_CARD or name not in SECTION_MODELS:
-        return value
     field = f"sections.{name}"
-    try:
-        content = section_adapter(name).validate_python(value, by_alias=True, by_name=False)
-    except ValidationError as error:
-        path, message = describe(error)
-        raise BadContent(message, field=f"{field}{path}") from error
+    content = value
+    if kind is Kind.MODEL_CARD and name in SECTION_MODELS:
+        content = _read_model(name, value, field)
     count = len(domains_and_severity(content)[0])
     if count > MAX_DOMAINS:
         raise LimitExceeded("MAX_DOMAINS", MAX_DOMAINS, count, "domains", field=field)
     return content
 
 
+def _read_model(name: str, value: Any, field: str) -> Any:
+    try:
+        return section_adapter(name).validate_python(value, by_alias=True, by_name=False)
+    except ValidationError as error:
+        path, message = describe(error)
+        raise BadContent(message, field=f"{field}{path}") from error
+
+
 def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:
     """Return the domains that a section's content names and the rank of its highest severity.
 
-    ``value`` is what ``check_content`` returned. These two are all that policy may know of it.
+    ``value`` is what ``check_content`` returned. Without a model, each ``domain`` that is a name
+    and each ``severity`` in the words of ``Severity`` counts, in objects at any depth; any other
+    value under these keys is the section's own affair. These two are all that policy may know of
+    it.
     """
-    items = value if isinstance(value, tuple) else ()
-    domains = frozenset(i.domain for i in items if isinstance(i, Capability | Risk))
-    ranks = [i.severity.rank for i in items if isinstance(i, Risk | Limitation) and i.severity]
-    return domains, max(ranks, default=0)
+    domains: set[str] = set()
+    highest = 0
+    for domain, severity in _statements(value):
+        if isinstance(domain, str) and 0 < len(domain) <= MAX_NAME_CHARS:
+            domains.add(domain)
+        if isinstance(severity, str):
+            highest = max(highest, _RANKS.get(severity, 0))
+    return frozenset(domains), highest
+
+
+def _statements(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what each item of a model, or each object in plain JSON, has as domain and severity."""
+    if isinstance(value, tuple):
+        yield from ((getattr(i, "domain", None), getattr(i, "severity", None)) for i in value)
+        return
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item.get("domain"), item.get("severity")
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)

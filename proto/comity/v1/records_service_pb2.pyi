@@ -38,9 +38,7 @@ class RecordFilter(_message.Message):
     model: _builtins.str
     """Text in the subject's name or the model's provider, name or version; case is ignored."""
     min_severity: _builtins.str
-    """Least severity of a risk or limitation in a disclosed section: low, moderate, high or
-    critical.
-    """
+    """Least severity stated in a disclosed section: low, moderate, high or critical."""
     text: _builtins.str
     """Words that all stand in title, summary, tags or a disclosed section; case is ignored."""
     include_superseded: _builtins.bool
@@ -59,7 +57,7 @@ class RecordFilter(_message.Message):
 
     @_builtins.property
     def domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Capability or risk domains named in a disclosed section; case matters."""
+        """Domains named in a disclosed section, such as a risk's; case matters."""
 
     def __init__(
         self,

@@ -32,11 +32,11 @@ TagOption = Annotated[
 ]
 DomainOption = Annotated[
     list[str] | None,
-    typer.Option("--domain", metavar="CODE", help="Capability or risk domain that is named."),
+    typer.Option("--domain", metavar="CODE", help="Domain that a section names, such as a risk's."),
 ]
 SeverityOption = Annotated[
     Severity | None,
-    typer.Option("--severity", help="Least severity of a risk or limitation that is named."),
+    typer.Option("--severity", help="Least severity that a section states."),
 ]
 TextOption = Annotated[
     str, typer.Option("--text", metavar="WORDS", help="Words that all occur in the record.")
