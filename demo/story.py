@@ -103,7 +103,7 @@ def show_releases(institute: str, card: str, releases: list[audit_service_pb2.Re
         f"The operator of {institute}: who has been given {card}?",
         "From its node's ledger (comity releases --record ID); the peers signed for what they got.",
     )
-    rows = table("peer", "parts", "rule", "released (UTC)", "signed for (UTC)")
+    rows = table("peer", "parts", "policy", "rule", "released (UTC)", "signed for (UTC)")
     for peer in sorted({release.peer for release in releases}):
         given = [release for release in releases if release.peer == peer]
         names = [release.section or "header" for release in given]
@@ -111,6 +111,7 @@ def show_releases(institute: str, card: str, releases: list[audit_service_pb2.Re
         rows.add_row(
             peer,
             f"{len(given)}, {'with' if 'risks' in names else 'without'} risks",
+            ", ".join(f"version {n}" for n in sorted({r.policy_version for r in given})),
             ", ".join(sorted({rule for release in given for rule in release.rules})),
             f"{given[0].release_time.ToDatetime():%H:%M:%S.%f}"[:-3],
             f"{max(receipts):%H:%M:%S.%f}"[:-3] if receipts else "not yet",

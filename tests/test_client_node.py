@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,7 +115,10 @@ def test_the_command_talks_to_the_node(
             await typed("export", record.record_id[:8], "--output", folder, *eve)
             await typed("bundles", "--output", str(tmp_path / "bundles"), *eve)
             await typed("verify", folder, "--bundle", str(tmp_path / "bundles"))
-            assert CA in await typed("releases", "--all", *eve)
+            released = await typed("releases", "--all", *eve)
+            assert all(word in released for word in (CA, "version 1", "open-members"))
+            [newest, *_] = json.loads(await typed("releases", "--json", *eve))["releases"]
+            assert newest["policyVersion"] == 1
             assert CA in await typed("status", *eve)
             assert "(header)" in await typed("explain", record.record_id, "--peer", CA, *eve)
             hidden = uk.sign(card(tlp="AMBER", releasable_to=[]))

@@ -276,6 +276,40 @@ def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Ins
     assert named == [(digest, ["cards"])] * 3 + [(uk.policy_digest(), ["open-members"])] * 3
 
 
+def versions(one: Institute, peer: Institute) -> list[int]:
+    """Return the version of the policy that each release to a peer names, in order."""
+    rulings = {row.ruling_id: row.policy_version for row in one.rows(Ruling)}
+    found = sorted(one.rows(Release, peer=peer.name), key=lambda row: row.offer_number)
+    return [rulings[row.ruling_id] for row in found]
+
+
+def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    for policy in (OPEN, NO_RISKS, OPEN):
+        uk.node.set_policy(policy)
+        uk.publish(card())
+    assert versions(uk, ca) == [1] * 3 + [2] * 2 + [3] * 4
+    named = {row.policy_version: row.policy_digest for row in uk.rows(Ruling)}
+    assert named[1] == named[3] == uk.policy_digest() != named[2]
+
+
+def test_releases_name_the_version_in_force_also_to_who_was_away_while_it_changed(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(OPEN)
+    uk.publish(guidance())
+    uk.node.set_peer_status(CA, PeerStatus.REMOVED)
+    uk.node.set_policy(CARDS_ONLY)
+    uk.node.set_policy(OPEN)
+    uk.publish(guidance())
+    befriend(uk, ca)
+    uk.publish(guidance())
+    assert versions(uk, ca) == [1] * 2 + [3] * 4
+
+
 def test_nothing_is_given_back_to_the_issuer_or_the_origin(trio: list[Institute]) -> None:
     uk, ca, jp = trio
     uk.publish(card(tlp="CLEAR", handling={"onward": True}))

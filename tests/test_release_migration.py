@@ -15,9 +15,10 @@ from tests.databases import NewDatabase
 from tests.exchange import HandClock, institutes
 from tests.network import card
 from tests.standing import refuse, seen
-from tests.test_release import CARDS_ONLY, NO_RISKS, OPEN, guidance
+from tests.test_release import CARDS_ONLY, NO_RISKS, OPEN, guidance, versions
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
+BEFORE_VERSIONS = "0007"
 
 
 def migrate(store: Store, version: str) -> None:
@@ -65,3 +66,17 @@ def test_what_waited_before_an_upgrade_comes_after_it_once(
         after = uk.released(ca)
         assert after[: len(before)] == before
         assert len(after) == len(set(after)) == 5
+
+
+def test_releases_of_before_an_upgrade_name_the_newest_version_of_their_policy(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA) as [uk, ca]:
+        for policy in (NO_RISKS, OPEN, CARDS_ONLY, OPEN):
+            uk.node.set_policy(policy)
+            uk.publish(guidance())
+        migrate(uk.node.store, BEFORE_VERSIONS)
+        uk.node.store.upgrade()
+        assert versions(uk, ca) == [1] * 2 + [4] * 4 + [4] * 2
+        uk.publish(guidance())
+        assert versions(uk, ca)[-2:] == [4] * 2

@@ -212,6 +212,7 @@ def test_the_ledger_is_for_auditors_and_operators_only(tmp_path: Path) -> None:
             assert numbers == [3, 2, 1]
             assert second.next_page_token == ""
             for release in first.releases:
+                assert release.policy_version == 1
                 assert release.rules == ["open-members"]
                 assert release.receipt_time.seconds
 

@@ -151,6 +151,7 @@ def _release(
         offer_number=release.offer_number,
         release_time=to_timestamp(release.release_time),
         policy_digest=ruling.policy_digest,
+        policy_version=ruling.policy_version,
         rules=json.loads(ruling.rules),
         receipt_time=to_timestamp(receipt_time) if receipt_time else None,
     )

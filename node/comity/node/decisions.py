@@ -3,7 +3,9 @@
 A decision stands until the policy, a treaty with the peer or a fact about the peer changes;
 ``PeerRow.decided`` is the digest of them all. Standing enters it only if the policy asks for it,
 and what was given only if it asks for that. Then every class is decided anew; otherwise only
-classes that have no decision yet.
+classes that have no decision yet. So it is where a version of the policy says the same as the one
+that decided, since releases name the version that allowed them: what is decided for a peer is all
+of one version.
 
 A record is one gift: whether it is given is asked of its header, when the header is released. Its
 sections follow once policy, asked of the section itself, allows them; that the header would not be
@@ -18,11 +20,11 @@ import json
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from sqlalchemy import delete, exists, insert
+from sqlalchemy import delete, exists, func, insert
 from sqlmodel import Session, col, select
 
 from comity.node.rows import last_number
-from comity.node.tables import Decision, HandlingClass, PeerRow, Ruling
+from comity.node.tables import Decision, HandlingClass, PeerRow, PolicyVersion, Ruling
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing
 
@@ -68,7 +70,7 @@ def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Poli
     now_known = stamp(policy, peer)
     before: dict[int, Decision] = {}
     query = select(HandlingClass)
-    if now_known == row.decided:
+    if now_known == row.decided and _decided_by(session, row.institute, policy):
         known = exists().where(
             col(Decision.peer) == row.institute, col(Decision.class_id) == HandlingClass.class_id
         )
@@ -141,7 +143,8 @@ def _keep(
 def _rulings(
     session: Session, policy: Policy, rule_sets: set[tuple[str, ...]]
 ) -> dict[tuple[str, ...], int]:
-    wanted = {_ruling_digest(policy, rules): rules for rules in rule_sets}
+    version = _version(session, policy)
+    wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
     query = select(Ruling).where(col(Ruling.digest).in_(wanted))
     found = {wanted[row.digest]: row.ruling_id for row in session.exec(query)}
     last: int = last_number(session, Ruling.ruling_id)
@@ -150,12 +153,27 @@ def _rulings(
             last += 1
             found[rules] = last
             row = {"ruling_id": last, "digest": digest, "policy_digest": policy.digest}
-            session.connection().execute(insert(Ruling), [row | {"rules": json.dumps(rules)}])
+            row |= {"policy_version": version, "rules": json.dumps(rules)}
+            session.connection().execute(insert(Ruling), [row])
     return found
 
 
-def _ruling_digest(policy: Policy, rules: tuple[str, ...]) -> str:
-    return hashlib.sha256(json.dumps([policy.digest, *rules]).encode()).hexdigest()
+def _ruling_digest(policy: Policy, version: int, rules: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps([policy.digest, version, *rules]).encode()).hexdigest()
+
+
+def _decided_by(session: Session, peer: str, policy: Policy) -> bool:
+    """Whether the policy's newest version made a peer's decisions, if there are any."""
+    query = select(Ruling.policy_version)
+    query = query.join(Decision, col(Decision.ruling_id) == Ruling.ruling_id)
+    made_by = session.exec(query.where(Decision.peer == peer).limit(1)).first()
+    return made_by in (None, _version(session, policy))
+
+
+def _version(session: Session, policy: Policy) -> int:
+    """Return the newest version with the policy's text; 0 before a first policy is set."""
+    query = select(func.max(PolicyVersion.version)).where(PolicyVersion.digest == policy.digest)
+    return session.exec(query).one() or 0
 
 
 def stamp(policy: Policy, peer: PeerFacts) -> str:

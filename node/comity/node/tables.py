@@ -260,6 +260,8 @@ class Ruling(SQLModel, table=True):
     ruling_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     digest: str = Field(max_length=64, unique=True)
     policy_digest: str = Field(max_length=64)
+    policy_version: int = Field(default=0)
+    """The same text may be put in force again; 0 is that none had been."""
     rules: str = Field(sa_type=Text)
     """JSON list of rule ids."""
 

@@ -35,6 +35,7 @@ class Release(_message.Message):
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     RECEIPT_TIME_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
     peer: _builtins.str
     """The peer's institute."""
     record_id: _builtins.str
@@ -47,6 +48,8 @@ class Release(_message.Message):
     """Place in the peer's queue, from 1."""
     policy_digest: _builtins.str
     """SHA-256 of the policy in force then, hex."""
+    policy_version: _builtins.int
+    """Version of the policy in force then, from 1; its text may have been in force before as well."""
     @_builtins.property
     def release_time(self) -> _timestamp_pb2.Timestamp:
         """When it was decided."""
@@ -71,10 +74,11 @@ class Release(_message.Message):
         policy_digest: _builtins.str = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
         receipt_time: _timestamp_pb2.Timestamp | None = ...,
+        policy_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt_time", b"receipt_time", "release_time", b"release_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_header", b"is_header", "offer_number", b"offer_number", "peer", b"peer", "policy_digest", b"policy_digest", "receipt_time", b"receipt_time", "record_id", b"record_id", "release_time", b"release_time", "rules", b"rules", "section", b"section"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_header", b"is_header", "offer_number", b"offer_number", "peer", b"peer", "policy_digest", b"policy_digest", "policy_version", b"policy_version", "receipt_time", b"receipt_time", "record_id", b"record_id", "release_time", b"release_time", "rules", b"rules", "section", b"section"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

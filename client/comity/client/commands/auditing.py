@@ -39,13 +39,18 @@ def releases(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was given to whom, and by which rules. For auditors."""
+    """Tell what was given to whom, and by which rules. For auditors.
+
+    Rules are those of the version of the policy that is named beside them; an operator sees it
+    with comity-node policy show --version N.
+    """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.releases(peer, record), maximum))
     if as_json:
         terminal.print_json({"releases": [message_value(release) for release in found]})
         return
-    rows = terminal.table("released", "peer", "offer", "record", "part", "rules", "receipt")
+    columns = ("released", "peer", "offer", "record", "part", "policy", "rules", "receipt")
+    rows = terminal.table(*columns)
     for release in found:
         rows.add_row(
             _time(release, "release_time"),
@@ -53,6 +58,7 @@ def releases(
             str(release.offer_number),
             text(release.record_id[:SHORT_ID_CHARS]),
             _part(release),
+            f"version {release.policy_version}",
             text(", ".join(release.rules)),
             _time(release, "receipt_time") or "waits",
         )
