@@ -92,6 +92,46 @@ def test_a_receipt_that_was_lost_on_the_way_is_told_with_the_receipt(
     assert account(uk, ca).differences == ()
 
 
+def lose(giver: Institute, last_offer: int) -> ReceiptRow:
+    """Delete the peer's receipt for offers up to one from the giver's ledger; return it."""
+    row: ReceiptRow
+    [row] = giver.rows(ReceiptRow, last_offer=last_offer)
+    with giver.node.store.write() as session:
+        session.delete(session.get_one(ReceiptRow, row.receipt_id))
+    return row
+
+
+def test_a_receipt_that_the_giver_has_lost_is_told_with_its_offers_and_blames_no_other(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    record = uk.publish(card("model-2"))
+    ca.pull(uk)
+    uk.publish(card("model-3"))
+    ca.pull(uk)
+    lost = lose(uk, 9)
+    found = account(uk, ca)
+    [difference] = found.differences
+    assert difference.finding is Finding.NOT_DELIVERED
+    assert difference.record_ids == (record.record_id,)
+    assert difference.receipts[0].payload == lost.payload
+    assert difference.message.startswith(f"{UK} has no receipt that {CA} signed at ")
+    assert difference.message.endswith("offers 7 to 9")
+    assert (found.agreed_receipts, found.agreed_records) == (3, 3)
+
+
+def test_offers_whose_receipt_both_sides_have_lost_are_told_as_unsigned(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    lose(uk, 3)
+    with ca.node.store.write() as session:
+        session.delete(session.get_one(ReceiptRow, 1))
+    [difference] = account(uk, ca).differences
+    assert difference.finding is Finding.UNSIGNED
+    assert difference.message == f"{CA} has not signed for offers 1 to 3 of {UK}"
+
+
 def test_a_receiver_that_lost_its_copies_is_shown_what_it_signed(pair: list[Institute]) -> None:
     uk, ca = pair
     with ca.node.store.write() as session:
@@ -161,6 +201,7 @@ def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute])
     ca.publish(card("model-3"))
     uk.pull(ca)
     uk.publish(card("model-4"))
+    lose(uk, 3)
     entries: list[pb.LedgerEntry] = []
     token = ""
     with uk.node.store.read() as session:
@@ -181,7 +222,7 @@ def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute])
         else "taken"
         for entry in entries
     ]
-    assert shown == [(1, 3, True), (4, 6, True), (7, 9, False), "taken"]
+    assert shown == [(1, 3, False), (4, 6, True), (7, 9, False), "taken"]
 
 
 def test_reconcile_over_the_wire_says_by_its_exit_code_whether_ledgers_agree(

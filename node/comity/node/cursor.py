@@ -49,17 +49,23 @@ def read_cursor(cursor: str, epoch: str, last_offer: int) -> int:
     """
     if not cursor:
         return 0
-    match = _CURSOR.fullmatch(_decode(cursor, "cursor"))
-    if not match:
-        raise BadCursor("expected a cursor of this node", field="cursor")
-    if match[1] != epoch:
-        message = f"expected epoch {epoch[:8]}…, got {match[1][:8]}…"
+    made_in, number = _parse(cursor)
+    if made_in != epoch:
+        message = f"expected epoch {epoch[:8]}…, got {made_in[:8]}…"
         raise EpochChanged(message, field="cursor", hint=_RECOVERY)
-    number = int(match[2])
     if number > last_offer:
         message = f"expected at most offer {last_offer}, got {number}"
         raise FutureCursor(message, field="cursor", hint=_RECOVERY)
     return number
+
+
+def offer_of(cursor: str) -> int:
+    """Return the offer number of a cursor of any life of this database; an empty one is 0.
+
+    Raises:
+        BadCursor: not a cursor.
+    """
+    return _parse(cursor)[1] if cursor else 0
 
 
 def make_page_token(*numbers: int) -> str:
@@ -80,6 +86,13 @@ def read_page_token(token: str, *start: int) -> tuple[int, ...]:
     if len(numbers) != len(start):
         raise BadCursor("expected a page token of this list", field="page_token")
     return numbers
+
+
+def _parse(cursor: str) -> tuple[str, int]:
+    match = _CURSOR.fullmatch(_decode(cursor, "cursor"))
+    if not match:
+        raise BadCursor("expected a cursor of this node", field="cursor")
+    return match[1], int(match[2])
 
 
 def _encode(text: str) -> str:

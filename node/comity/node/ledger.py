@@ -1,7 +1,9 @@
 """The ledger between this institute and one peer, in compact form, for reconciling.
 
 What was given is told in runs of offers, each with the peer's receipt where there is one; what was
-taken, in our own receipts. Invariant: only what concerns that one peer is ever returned.
+taken, in our own receipts. Invariants: only what concerns that one peer is ever returned; a receipt
+is told with the offers from its own beginning on, so that where the one before it is missing it
+does not look as if it were for other records.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from comity.node.cursor import make_page_token, read_page_token
+from comity.node.cursor import make_page_token, offer_of, read_page_token
 from comity.node.tables import Part, ReceiptRow, RecordRow, Release
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
@@ -87,6 +89,10 @@ def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
     query = query.order_by(col(ReceiptRow.last_offer)).limit(MAX_PAGE)
     while rows := session.exec(query.where(ReceiptRow.last_offer > after)).all():
         for row in rows:
+            start = offer_of(ijson.loads(row.payload)["previousCursor"])
+            while after < start and (run := _unsigned(session, peer, after, start)):
+                yield run
+                after = run.last_offer
             ids = {record_id for _, record_id in _offers(session, peer, after, row.last_offer)}
             yield Given(after + 1, row.last_offer, tuple(sorted(ids)), _envelope(row))
             after = row.last_offer
@@ -139,10 +145,11 @@ def _entries(
         yield (_TAKEN, receipt_id), pb.LedgerEntry(taken=taken.to_proto())
 
 
-def _unsigned(session: Session, peer: str, after: int) -> Given | None:
+def _unsigned(session: Session, peer: str, after: int, until: int | None = None) -> Given | None:
     ids: set[str] = set()
     last = after
-    for number, record_id in _offers(session, peer, after, after + _RUN_PARTS):
+    most = after + _RUN_PARTS
+    for number, record_id in _offers(session, peer, after, min(most, until or most)):
         if len(ids) == MAX_BATCH_RECORDS and record_id not in ids:
             break
         ids.add(record_id)

@@ -102,7 +102,11 @@ class _Comparison:
             or not covered.issuperset(ids)
         }
         for payload, item in kept.items():
-            self._check_copy(item, payload, lost=payload in lost)
+            if payload in lost:
+                self._tell_undelivered(payload, open_runs)
+            if item.missing:
+                message = f"{self._receiver} signed for records as stored and does not hold them"
+                self._add(Finding.NOT_HELD, message, item.missing, item.receipt)
         signed = {i for payload in lost for i in self._good[payload][1].record_ids}
         self._check_unsigned(open_runs, waiting - signed)
         agreed = [run for payload, run in held.items() if payload in settled]
@@ -170,15 +174,15 @@ class _Comparison:
             message = f"{self._receiver} has no copy of its receipt for {_offers(run)}"
             self._add(Finding.NOT_KEPT, message, receipt.record_ids, envelope)
 
-    def _check_copy(self, item: Taken, payload: bytes, *, lost: bool) -> None:
+    def _tell_undelivered(self, payload: bytes, open_runs: Sequence[Given]) -> None:
         envelope, receipt = self._good[payload]
-        if lost:
-            when = format_time(receipt.time)
-            message = f"{self._giver} has no receipt that {self._receiver} signed at {when}"
-            self._add(Finding.NOT_DELIVERED, message, receipt.record_ids, envelope)
-        if item.missing:
-            message = f"{self._receiver} signed for records as stored and does not hold them"
-            self._add(Finding.NOT_HELD, message, item.missing, envelope)
+        message = f"{self._giver} has no receipt that {self._receiver} signed"
+        message += f" at {format_time(receipt.time)}"
+        ids = set(receipt.record_ids)
+        offers = [_offers(run) for run in open_runs if ids.intersection(run.record_ids)]
+        if offers:
+            message += f", for records among {' and '.join(offers)}"
+        self._add(Finding.NOT_DELIVERED, message, ids, envelope)
 
     def _check_unsigned(self, runs: Sequence[Given], ids: set[str]) -> None:
         for run in runs:
