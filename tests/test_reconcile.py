@@ -244,9 +244,18 @@ def test_reconcile_over_the_wire_says_by_its_exit_code_whether_ledgers_agree(
             code, out, _ = await command(uk, "reconcile", CA, "--json")
             [difference] = json.loads(out)["accounts"][0]["differences"]
             assert (code, difference["finding"]) == (1, "NOT_KEPT")
-        code, _, err = await command(uk, "reconcile", CA)
-        assert code == 2
-        assert err.startswith("error: ")
+        address = ca.node.home.settings.address
+        where = f"{CA} at {address} cannot be reached: "
+        for words in (("reconcile", CA), ("standing", CA, "--ask")):
+            code, out, err = await command(uk, *words)
+            assert (code, out) == (2, "")
+            told, hint = " ".join(err.split()).split(" hint: ")
+            assert told.startswith(f"error: peer: {where}")
+            assert told != f"error: peer: {where}"
+            assert f"comity-node peers show {CA}" in hint
+            code, out, err = await command(uk, *words, "--json")
+            assert (code, out) == (2, "")
+            assert json.loads(err)["error"]["field"] == "peer"
 
     run(test())
     kept = json.loads(evidence.read_text())

@@ -14,7 +14,8 @@ from comity.node.ledger import Given, Taken
 from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer
 from comity.policies.facts import PeerStatus
-from comity.record.errors import LimitExceeded, NotFound
+from comity.record.bundle import TrustBundle
+from comity.record.errors import ComityError, LimitExceeded, NotFound, Unavailable
 from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
 from comity.v1 import exchange_service_pb2 as pb
@@ -34,7 +35,7 @@ def ask_standing(node: Node, peer: str) -> pb.GetStandingResponse:
 
     Raises:
         NotFound: there is no such peer, or it was removed.
-        Unavailable: it cannot be reached.
+        Unavailable: it cannot be reached, or does not answer within ANSWER_SECONDS.
         ComityError: it refuses, with its reason.
     """
 
@@ -96,11 +97,23 @@ def _ask(
     if row.status == PeerStatus.REMOVED:
         raise NotFound(f"{peer} was removed", field="peer")
 
+    bundle = bundle_of(row)
+
     async def converse() -> Answer:
-        async with open_channel(bundle_of(row), *node.home.node_identity()) as channel:
+        async with open_channel(bundle, *node.home.node_identity()) as channel:
             try:
                 return await question(channel)
             except grpc.RpcError as error:
-                raise from_rpc(error) from error
+                raise _told(error, bundle) from error
 
     return asyncio.run(converse())
+
+
+def _told(error: grpc.RpcError, bundle: TrustBundle) -> ComityError:
+    found = from_rpc(error)
+    if not isinstance(found, Unavailable):
+        return found
+    message = f"{bundle.institute} at {bundle.address} cannot be reached: {found.message}"
+    asked = "is its node up, and are its address and authority still those that are pinned?"
+    hint = f"{asked} comity-node peers show {bundle.institute} tells of the last contact"
+    return Unavailable(message, field="peer", hint=hint)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -62,13 +63,14 @@ def standing(
 
     By kind; subjects are counted, not records. Each cell says how many within the window, and how
     many since the beginning where that is more. Withheld are records that wait for a better
-    standing.
+    standing. With --ask, exits with 2 if the peer cannot be reached.
     """
     if ask and peer is None:
         raise InvalidInput("expected the peer to ask", field="PEER")
     with open_node(context) as node:
         if ask and peer is not None:
-            found = {peer: ask_standing(node, peer)}
+            with _reaching(as_json=as_json):
+                found = {peer: ask_standing(node, peer)}
         else:
             found = _own_view(node, peer)
     if as_json:
@@ -93,11 +95,8 @@ def reconcile(
     reached. What is on its way at this moment is a difference until it has been signed for.
     """
     with open_node(context) as node:
-        try:
+        with _reaching(as_json=as_json):
             given, taken = ask_ledger(node, peer)
-        except Unavailable as error:
-            print_error(error, as_json=as_json)
-            raise typer.Exit(UNREACHABLE) from error
         with node.store.read() as session:
             ours, theirs = Keyring([node.bundle]), Keyring([bundle_of(get_peer(session, peer))])
             given_by_us = list(given_to(session, peer))
@@ -121,6 +120,16 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog=_STANDING_EXAMPLES)(standing)
     app.command(epilog=_RECONCILE_EXAMPLES)(reconcile)
+
+
+@contextmanager
+def _reaching(*, as_json: bool) -> Iterator[None]:
+    """Tell of a peer that cannot be reached, and exit with UNREACHABLE."""
+    try:
+        yield
+    except Unavailable as error:
+        print_error(error, as_json=as_json)
+        raise typer.Exit(UNREACHABLE) from error
 
 
 def _own_view(node: Node, peer: str | None) -> dict[str, pb.GetStandingResponse]:
