@@ -189,7 +189,10 @@ def _bare_insert(node: Node, rows: int) -> float:
         connection = session.connection()
         made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'release'")
         connection.exec_driver_sql(made.scalar_one().replace("TABLE release", "TABLE bare"))
-        connection.exec_driver_sql("INSERT OR IGNORE INTO ruling VALUES (0, '', '', 0, '')")
+        connection.exec_driver_sql(
+            "INSERT OR IGNORE INTO ruling (ruling_id, digest, policy_digest, rules) "
+            "VALUES (0, '', '', '')"
+        )
     statement = text(
         "INSERT INTO bare SELECT p.institute, part_id, part_id, 0, 0 FROM part, peer p "
         "WHERE class_id % 2 = 1 ORDER BY p.institute, part_id LIMIT :rows"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from comity.node.tables import RowNumber
+from comity.node.tables.columns import RowNumber
 
 
 class LogEntry(SQLModel, table=True):
