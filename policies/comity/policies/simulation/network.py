@@ -78,8 +78,8 @@ class Network:
 
     def _tied(self, policies: Mapping[str, Policy]) -> Iterator[tuple[tuple[str, str], Tie]]:
         # one memory for all institutes that follow one policy
-        memory = {name: Verdicts(policy, self.institutes) for name, policy in policies.items()}
-        handling = Verdicts(_handling_alone(), self.institutes)
+        memory = {name: Verdicts(policy) for name, policy in policies.items()}
+        handling = Verdicts(_handling_alone())
         weights = dict(self.scenario.weights)
         for by in self.institutes.values():
             for of in self.institutes.values():

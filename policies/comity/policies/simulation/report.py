@@ -241,8 +241,8 @@ def _deciding_rules(tie: Tie, line: Line) -> tuple[str, ...]:
 
 
 def _way_out(tie: Tie, line: Line) -> Way | None:
-    found = tie.verdicts.way_out(tie.cases(line)[0], tie.standing)
-    return Way(tie.receiver, tie.giver, found[1], found[0]) if found else None
+    found = tie.verdicts.ways_out(tie.cases(line)[0], tie.standing)
+    return Way(tie.receiver, tie.giver, found[0][1], found[0][0]) if found else None
 
 
 def _deadlocks(network: Network, withheld: dict[tuple[str, str], Withheld]) -> Iterator[Deadlock]:

@@ -1,41 +1,46 @@
 """One policy's verdicts, remembered, so that a hundred institutes can be played in seconds.
 
 The evaluator is asked once for what a policy cannot tell apart, and never for less. Two questions
-are the same to it when status, groups, clearances and purposes, the part, and the standing that the
-policy reads are equal, and the institutes in them stand in the same places: a policy that names no
-institute cannot know which one it is. Invariant: a remembered verdict is the one that the evaluator
-gives; how many records may be given is found as a node finds it.
+are the same to it when status, groups, clearances and purposes, the part, and what the policy reads
+of the standing are equal, and the institutes in them stand in the same places: which institute one
+is, a policy can know only of those that it, or a word that it sees, names. Invariant: a remembered
+verdict is the one that the evaluator gives; how many records may be given is found as a node finds
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+import re
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import Final
+from functools import cache
+from typing import Any
 
 from comity.policies.change import Situation, What
 from comity.policies.evaluator import Policy, Verdict
-from comity.policies.facts import Counts, PartFacts, PeerFacts, Standing
+from comity.policies.facts import PartFacts, PeerFacts, Standing
 from comity.policies.nearest import nearest
 from comity.policies.rules import pairs
-from comity.policies.vocabulary import paths_read
+from comity.policies.simulation.reading import Reading, whole
 from comity.record.content import Kind
-
-_GIVEN: Final = ("given", "givenEver")
 
 
 class Verdicts:
-    """What a policy says in a network of ``institutes``. Message texts are those of a like case."""
+    """What a policy says. Message texts are those of a like case."""
 
-    def __init__(self, policy: Policy, institutes: Collection[str]) -> None:
+    def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._institutes = frozenset(institutes)
-        self._parsed = [rule.parsed for rule in policy.rules]
+        self._reading = Reading(policy)
+        read = [pair for rule in policy.rules for pair in pairs(rule.parsed)]
+        self._named = frozenset(
+            (value for _, value in read if isinstance(value, str)),
+        ).union(treaty.party for treaty in policy.treaties)
+        self._patterns = tuple(_pattern(value) for key, value in read if key == "like")
+        self._likeness = cache(self._matched)
         self._cases: dict[Hashable, int] = {}
         self._samples: list[tuple[PeerFacts, PartFacts]] = []
         self._known: dict[tuple[int, Hashable], Verdict] = {}
-        self._ways: dict[tuple[int, Hashable], tuple[int, Kind] | None] = {}
+        self._ways: dict[tuple[int, Hashable], tuple[tuple[int, Kind], ...]] = {}
 
     def case(self, peer: PeerFacts, part: PartFacts) -> int:
         """Return the number of a question, standing left aside."""
@@ -48,7 +53,7 @@ class Verdicts:
     def verdict(self, case: int, standing: Standing, more: int = 0) -> Verdict:
         """Decide a case, once ``more`` records of its kind have been given."""
         peer, part = self._samples[case]
-        key = (case, self._read(standing, part.kind, more))
+        key = (case, self._view(standing, part.kind, more))
         verdict = self._known.get(key)
         if verdict is None:
             after = standing.after_giving(part.kind, more)
@@ -70,71 +75,54 @@ class Verdicts:
             low, high = (middle, high) if allowed else (low, middle)
         return low
 
-    def way_out(self, case: int, standing: Standing) -> tuple[int, Kind] | None:
-        """Return the fewest records of one kind from the peer that would release the next one.
+    def ways_out(self, case: int, standing: Standing) -> tuple[tuple[int, Kind], ...]:
+        """Return, fewest first, how many records of one kind from the peer release the next one.
 
-        None where it takes more than that.
+        Empty where it takes more than records of one kind.
         """
         peer, part = self._samples[case]
-        key = (case, self._read(standing, part.kind, 0))
+        key = (case, whole(standing))
         if key not in self._ways:
             asked = Situation(self.policy, replace(peer, standing=standing), (part,))
             alone = [way.changes[0] for way in nearest(asked) if len(way.changes) == 1]
-            found = [(c.amount, Kind(c.name)) for c in alone if c.what is What.RECEIVED]
-            self._ways[key] = min(found, default=None)
+            found = ((c.amount, Kind(c.name)) for c in alone if c.what is What.RECEIVED)
+            self._ways[key] = tuple(sorted(found))
         return self._ways[key]
-
-    @cached_property
-    def _names_nobody(self) -> bool:
-        # the operator `like` may match a part of a name
-        read = list(pairs(self._parsed))
-        named = any(value in self._institutes for _, value in read if isinstance(value, str))
-        like = any(key == "like" for key, _ in read)
-        return not (named or like or self.policy.treaties)
-
-    @cached_property
-    def _columns(self) -> tuple[str, ...] | None:
-        """The counts of the part's own kind that the policy reads; None if it may read others."""
-        read = paths_read(self.policy.rules)
-        if ("context",) in read or ("attr", "standing") in pairs(self._parsed):
-            return None
-        return tuple(sorted(path[1] for path in read if path[0] == "context"))
 
     def _key(self, peer: PeerFacts, part: PartFacts) -> Hashable:
         terms = (peer.status, peer.groups, peer.clearances, peer.purposes)
-        words = peer.groups | peer.clearances | peer.purposes | part.tags | part.domains
-        if not self._names_nobody or words & self._institutes:
-            return peer.institute, terms, part
-        places = {peer.institute: "receiver", part.issuer: "issuer"}
         listed = part.releasable_to
-        roles = None if listed is None else frozenset(places.get(n, "other") for n in listed)
-        same = part.issuer == peer.institute
-        return terms, same, replace(part, issuer="issuer", releasable_to=roles)
-
-    def _read(self, standing: Standing, kind: Kind, more: int) -> Hashable:
-        """Return what the policy may read of a standing."""
-        if not self.policy.depends_on_standing:
-            return None
-        if self._columns is None:
-            return tuple(_items(c) for c in _by_column(standing.after_giving(kind, more)).values())
-        counts = _by_column(standing)
-        return tuple(
-            counts[column].get(kind, 0) + (more if column in _GIVEN else 0)
-            for column in self._columns
+        words = {part.section}.union(*terms[1:], part.tags, part.domains, part.purposes)
+        names = {peer.institute, part.issuer, *(listed or ())}
+        seen = {name: name if name in words else self._likeness(name) for name in names}
+        # where two stand in one place, they are the same
+        seen |= {part.issuer: ("issuer", seen[part.issuer])}
+        seen |= {peer.institute: ("receiver", seen[peer.institute])}
+        return (
+            terms,
+            seen[peer.institute],
+            seen[part.issuer],
+            None if listed is None else frozenset(seen[name] for name in listed),
+            replace(part, issuer="", releasable_to=None),
         )
 
+    def _matched(self, name: str) -> Hashable:
+        """Return a name that the policy names; of others, which of its patterns match them."""
+        if name in self._named:
+            return name
+        return tuple(pattern.fullmatch(name) is not None for pattern in self._patterns)
 
-def _by_column(standing: Standing) -> dict[str, Counts]:
-    """Return the counts by their names in the schema."""
-    return {
-        "received": standing.received,
-        "given": standing.given,
-        "credit": standing.credit,
-        "rejected": standing.rejected,
-        "receivedEver": standing.received_ever,
-        "givenEver": standing.given_ever,
-    }
+    def _view(self, standing: Standing, kind: Kind, more: int) -> Hashable:
+        if not self.policy.depends_on_standing:
+            return None
+        return self._reading.view(standing, kind, more)
 
 
-def _items(counts: Counts) -> tuple[tuple[Kind, int], ...]:
-    return tuple(sorted((kind, count) for kind, count in counts.items() if count))
+def _pattern(like: Any) -> re.Pattern[str]:
+    """Return the pattern of the operator ``like``, read from Cedar's JSON form."""
+    return re.compile("".join(_steps(like["pattern"])), re.DOTALL)
+
+
+def _steps(pattern: Iterable[Any]) -> Iterator[str]:
+    for step in pattern:
+        yield ".*" if step == "Wildcard" else re.escape(step["Literal"])

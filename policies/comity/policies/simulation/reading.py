@@ -1,0 +1,146 @@
+"""What a policy can tell of a standing: how the comparisons that it makes of counts come out.
+
+Two standings are the same to a policy if every comparison of counts in its text comes out alike for
+both, however the counts differ. Invariant: a policy that reads counts in any other way, or whose
+sums are too large for the evaluator, is taken to read all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Final
+
+from comity.policies.evaluator import Policy
+from comity.policies.facts import Counts, Standing
+from comity.policies.vocabulary import path_of
+from comity.record.content import Kind
+
+_Value = Callable[[str, str], int]
+"""The count of a column and a kind; an empty kind is the part's own."""
+_Number = Callable[[_Value], int]
+_Test = Callable[[_Value], bool]
+
+_GIVEN: Final = ("given", "givenEver")
+_ARITHMETIC: Final = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+_COMPARISONS: Final = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_LARGEST: Final = 2**63 - 1
+"""The evaluator's numbers; beyond it a rule fails."""
+
+
+class Reading:
+    """What one policy can tell of a standing."""
+
+    def __init__(self, policy: Policy) -> None:
+        found = {json.dumps(e): t for rule in policy.rules for e, t in _reads(rule.parsed)}
+        self._tests = tuple(test for test in found.values() if test is not None)
+        self._reads_all = len(self._tests) < len(found)
+
+    def view(self, standing: Standing, kind: Kind, more: int = 0) -> Hashable:
+        """Return what is equal for standings that the policy cannot tell apart.
+
+        It is asked for a part of that kind, once ``more`` records of the kind have been given.
+        """
+        if not self._reads_all:
+            columns = _by_column(standing)
+
+            def value(column: str, of: str) -> int:
+                counted = Kind(of) if of else kind
+                added = more if column in _GIVEN and counted is kind else 0
+                return max(counts.get(counted, 0) for counts in columns[column]) + added
+
+            try:
+                return tuple(test(value) for test in self._tests)
+            except OverflowError:
+                pass
+        return whole(standing.after_giving(kind, more))
+
+
+def whole(standing: Standing) -> Hashable:
+    """Return all that a policy may read of a standing."""
+    return tuple(
+        tuple(sorted((kind, count) for kind, count in counts.items() if count))
+        for column in _by_column(standing).values()
+        for counts in column
+    )
+
+
+def _by_column(standing: Standing) -> dict[str, tuple[Counts, ...]]:
+    """Return the counts by their names in the schema; of several, the highest is read."""
+    return {
+        "received": (standing.received,),
+        "given": (standing.given,),
+        "credit": (standing.credit,),
+        "rejected": (standing.rejected,),
+        "receivedEver": (standing.received, standing.received_ever),
+        "givenEver": (standing.given, standing.given_ever),
+    }
+
+
+def _reads(expression: Any) -> Iterator[tuple[Any, _Test | None]]:
+    """Yield each comparison of counts with its test, and with None what else reads counts."""
+    waiting = [expression]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            test = _test(item)
+            if test is not None or _reads_counts(item):
+                yield item, test
+            else:
+                waiting.extend(item.values())
+
+
+def _reads_counts(item: dict[str, Any]) -> bool:
+    path = path_of(item)
+    if path is not None:
+        return path[0] == "context" or path[:2] == ("principal", "standing")
+    return "." in item and item["."]["attr"] == "standing"
+
+
+def _test(item: dict[str, Any]) -> _Test | None:
+    if len(item) != 1:
+        return None
+    [(name, sides)] = item.items()
+    if name not in _COMPARISONS:
+        return None
+    compare, left, right = _COMPARISONS[name], _number(sides["left"]), _number(sides["right"])
+    if left is None or right is None:
+        return None
+    return lambda value: compare(left(value), right(value))
+
+
+def _number(item: Any) -> _Number | None:
+    """Return how to reckon an expression that is made of counts and numbers; None if it is not."""
+    if not isinstance(item, dict) or len(item) != 1:
+        return None
+    match path_of(item):
+        case ("context", column):
+            return lambda value: value(column, "")
+        case ("principal", "standing", column, kind):
+            return lambda value: value(column, kind)
+    [(name, inside)] = item.items()
+    if name == "Value" and isinstance(inside, int) and not isinstance(inside, bool):
+        return lambda value: inside
+    if name not in _ARITHMETIC:
+        return None
+    left, right = _number(inside["left"]), _number(inside["right"])
+    if left is None or right is None:
+        return None
+    reckon = _ARITHMETIC[name]
+    return lambda value: _checked(reckon(left(value), right(value)))
+
+
+def _checked(number: int) -> int:
+    if abs(number) > _LARGEST:
+        raise OverflowError
+    return number
