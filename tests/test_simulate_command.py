@@ -47,7 +47,7 @@ def test_the_command_tells_who_waits_for_whom(capsys: pytest.CaptureFixture[str]
     code, out, _ = simulate(capsys, "policy", "simulate", "like-for-like-deadlock")
     assert code == 0
     assert "deadlock since day" in out
-    assert "1 more of kind evaluation from" in out
+    assert "1 more of kind evaluation from uk.aisi.example would release 19 of the 23" in out
     assert max(map(len, out.splitlines()[:5])) <= 100
     _, listed, _ = simulate(capsys, "policy", "simulate", "--list")
     assert all(name in listed for name in scenario_names())

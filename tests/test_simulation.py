@@ -85,7 +85,7 @@ def test_the_way_out_of_a_deadlock_ends_it() -> None:
     [line] = [n for n in network.lines[way.receiver] if n.kind == way.kind]
     assert tie.release_own(line) == 0
     tie.count("received", way.kind, way.records)
-    assert tie.release_own(line) > 0
+    assert tie.release_own(line) == way.releases > 0
 
 
 def test_balanced_lets_the_same_two_exchange_everything() -> None:
@@ -131,6 +131,53 @@ def test_every_shipped_scenario_says_on_top_what_it_shows() -> None:
     for name in scenario_names():
         assert len(scenario_summary(name)) > 100
         assert Scenario.parse(load_scenario(name)).title
+
+
+# --- who waits for whom ---------------------------------------------------------------------------
+
+
+def test_a_kind_that_moves_does_not_free_one_that_stands_still_beside_it() -> None:
+    moving = PAIR.replace("count = 10 }", "count = 10 }, { kind = 'guidance', count = 20 }", 1)
+    mine = Policy.parse("""
+        @id("guidance") permit (principal, action, resource)
+        when { resource.kind == Kind::"guidance" };
+        @id("like") permit (principal, action, resource) when { context.received > 0 };
+    """)
+    network = play(moving, {"POLICY": mine})
+    assert network.ties[UK, CA].last_release == {"guidance": 20}
+    [deadlock] = report(network).deadlocks
+    assert [side.kinds for side in deadlock.sides] == [("evaluation",), ("evaluation",)]
+    assert deadlock.since == 1
+
+
+def test_what_a_third_passes_on_does_not_free_two_that_wait_for_each_other() -> None:
+    text = (
+        PAIR.replace("POLICY", "like-for-like")
+        + """
+[[institute]]
+id = "jp.aisi.example"
+policy = "to-uk"
+issues = [{ kind = "guidance", count = 20, tlp = "CLEAR", onward = true }]
+"""
+    )
+    like = Policy.parse(load_preset("like-for-like"))
+    only = '@id("uk") permit (principal, action, resource) when { principal.institute == "UK" };'
+    policies = {"like-for-like": like, "to-uk": Policy.parse(only.replace("UK", UK))}
+    outcome = report(play(text, policies))
+    assert result(outcome, CA).relayed == 20
+    pairs = [{side.giver for side in deadlock.sides} for deadlock in outcome.deadlocks]
+    assert {UK, CA} in pairs
+
+
+def test_no_way_out_is_proposed_that_its_giver_has_not_got() -> None:
+    text = PAIR.replace("POLICY", "like-for-like").replace("evaluation", "model-card", 1)
+    [deadlock] = report(play(text)).deadlocks
+    assert deadlock.way_out is None
+    asked = [side.out_of_reach for side in deadlock.sides]
+    assert [(w.giver, w.kind, w.records, w.available) for w in asked if w] == [
+        (UK, "evaluation", 1, 0),
+        (CA, "model-card", 1, 0),
+    ]
 
 
 # --- the virtual clock ---------------------------------------------------------------------------

@@ -28,8 +28,9 @@ from comity.policies.simulation.library import (
 )
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
-from comity.policies.simulation.report import Deadlock, Outcome, Result, report
+from comity.policies.simulation.report import Outcome, Result, report
 from comity.policies.simulation.scenario import MAX_SCENARIO_BYTES, Scenario
+from comity.policies.simulation.withholding import Deadlock, Way, Withheld
 from comity.record.errors import InvalidInput
 
 MAX_ROWS: Final = 30
@@ -244,7 +245,19 @@ def _sentence(deadlock: Deadlock) -> str:
         f"deadlock since day {deadlock.since}: {one.giver} ({one.records} withheld) and "
         f"{other.giver} ({other.records}) wait for each other, by {rules}"
     )
-    way = deadlock.way_out
+    return "; ".join((told, *map(_way, deadlock.sides)))
+
+
+def _way(side: Withheld) -> str:
+    if side.way_out:
+        releases = f"would release {side.way_out.releases} of the {side.records}"
+        return f"{_gift(side.way_out)} {releases} that {side.giver} withholds"
+    way = side.out_of_reach
     if way is None:
-        return told
-    return f"{told}; {way.records} more of kind {way.kind} from {way.giver} would end it"
+        return f"no gift of one kind moves {side.giver}"
+    has = f"only {way.available}" if way.available else "none"
+    return f"{side.giver} asks for {_gift(way)}, which has {has} to give"
+
+
+def _gift(way: Way) -> str:
+    return f"{way.records} more of kind {way.kind} from {way.giver}"

@@ -130,7 +130,7 @@ class Network:
         for line in self.lines[tie.giver]:
             new = tie.release_own(line)
             if new:
-                tie.last_release = self.day
+                tie.last_release[line.kind] = self.day
                 self._leave_later(tie, "given", line.kind, new)
 
     def _deliver(self, tie: Tie) -> None:
@@ -185,7 +185,6 @@ class Network:
             return False
         if not tie.release_relayed(line, offered):
             return False
-        tie.last_release = self.day
         self._deliver(tie)
         return True
 

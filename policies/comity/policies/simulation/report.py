@@ -1,23 +1,17 @@
 """What came of a scenario: coverage, who gave whom, who gains, who rides free, who waits for whom.
 
-A record is *withheld for standing* where the receiver does not have it, handling alone would let it
-have it, and the giver's policy denies it now but would allow it to a receiver of better standing.
-Invariant: this is found by asking the evaluator, never by reading the policy.
+What is withheld for standing, and what a deadlock is, ``withholding`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
-from comity.policies.facts import Standing
-from comity.policies.nearest import MAX_AMOUNT
 from comity.policies.simulation.network import Network
-from comity.policies.simulation.tie import Line, Tie
-from comity.record.content import Kind
+from comity.policies.simulation.withholding import Deadlock, Withheld, Withholding
 
 FREE_RIDER_SHARE: Final = 4
 """A free rider gives, or would give if standing allowed, less than a quarter of what it gets or
@@ -50,56 +44,12 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a deadlock ends: once ``giver`` gives ``records`` more of ``kind`` to ``receiver``."""
-
-    giver: str
-    receiver: str
-    kind: Kind
-    records: int
-
-
-def _smallest(ways: Iterable[Way | None]) -> Way | None:
-    return min((way for way in ways if way), key=lambda way: way.records, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """What ``giver`` withholds from ``receiver`` for standing, and by which ``rules``.
-
-    ``since`` is the day on which the oldest such record became due. ``rules`` are those that forbid
-    it or, where none does, those that would permit it. ``way_out`` is the smallest gift of one kind
-    after which at least one record would be released.
-    """
-
-    giver: str
-    receiver: str
-    records: int
-    since: int
-    rules: tuple[str, ...]
-    way_out: Way | None
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlock:
-    """Two that withhold from each other for standing, with no release between them since a day."""
-
-    since: int
-    sides: tuple[Withheld, Withheld]
-
-    @property
-    def way_out(self) -> Way | None:
-        """The smallest gift that ends it; None where it takes more than one kind."""
-        return _smallest(side.way_out for side in self.sides)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """All that is told of a scenario.
 
     ``history`` is each day's coverage by institute, in the order of ``results``; ``mean`` that of
     the network as a whole. ``matrix[i][j]`` counts the records that the i-th institute issued and
-    gave the j-th.
+    gave the j-th. ``withheld`` is what is withheld for standing, by giver and receiver.
     """
 
     title: str
@@ -109,6 +59,7 @@ class Outcome:
     history: tuple[tuple[float | None, ...], ...]
     mean: tuple[float | None, ...]
     matrix: tuple[tuple[int, ...], ...]
+    withheld: tuple[Withheld, ...]
     deadlocks: tuple[Deadlock, ...]
 
     def to_value(self) -> dict[str, Any]:
@@ -123,7 +74,8 @@ class Outcome:
 def report(network: Network) -> Outcome:
     """Sum up a network as it is after its last day."""
     names = list(network.institutes)
-    withheld = {(w.giver, w.receiver): w for w in _withheld(network)}
+    withholding = Withholding(network)
+    withheld = withholding.withheld()
     matrix = [[_given(network, giver, receiver) for receiver in names] for giver in names]
     return Outcome(
         title=network.scenario.title,
@@ -133,7 +85,8 @@ def report(network: Network) -> Outcome:
         history=tuple(tuple(_share(*day[name]) for name in names) for day in network.history),
         mean=tuple(_mean(list(day.values())) for day in network.history),
         matrix=tuple(map(tuple, matrix)),
-        deadlocks=tuple(_deadlocks(network, withheld)),
+        withheld=tuple(withheld.values()),
+        deadlocks=tuple(withholding.deadlocks()),
     )
 
 
@@ -181,79 +134,6 @@ def _share(held: int, allowed: int) -> float | None:
 def _mean(shares: list[tuple[int, int]]) -> float | None:
     held, allowed = map(sum, zip(*shares, strict=True))
     return _share(held, allowed)
-
-
-# --- what is withheld for standing ---------------------------------------------------------------
-
-
-def _withheld(network: Network) -> Iterator[Withheld]:
-    for tie in network.ties.values():
-        if not tie.verdicts.policy.depends_on_standing:
-            continue
-        held = network.held[tie.receiver]
-        there = {
-            line: max(_released(tie, line), held.get(line.number, [0])[0])
-            for line in network.lines[tie.giver]
-        }
-        waiting = {line: n for line, n in there.items() if n < line.issued and _waits(tie, line)}
-        if waiting:
-            yield _sum_up(tie, waiting)
-
-
-def _sum_up(tie: Tie, lines: dict[Line, int]) -> Withheld:
-    """Sum up the lines that wait; of each, so many records are there already."""
-    rules: dict[str, None] = {}
-    for line in lines:
-        rules |= dict.fromkeys(_deciding_rules(tie, line))
-    return Withheld(
-        giver=tie.giver,
-        receiver=tie.receiver,
-        records=sum(line.issued - there for line, there in lines.items()),
-        since=min(line.day_of(there + 1) for line, there in lines.items()),
-        rules=tuple(rules),
-        way_out=_smallest(_way_out(tie, line) for line in lines),
-    )
-
-
-def _released(tie: Tie, line: Line) -> int:
-    return tie.released.get(line.number, [0])[0]
-
-
-def _waits(tie: Tie, line: Line) -> bool:
-    if not tie.entitled(line)[0]:
-        return False
-    case = tie.cases(line)[0]
-    if tie.verdicts.verdict(case, tie.standing).allowed:
-        return False
-    return tie.verdicts.verdict(case, _good(tie.standing)).allowed
-
-
-def _good(standing: Standing) -> Standing:
-    for kind in Kind:
-        standing = standing.after_receiving(kind, MAX_AMOUNT)
-    return standing
-
-
-def _deciding_rules(tie: Tie, line: Line) -> tuple[str, ...]:
-    case = tie.cases(line)[0]
-    now = tie.verdicts.verdict(case, tie.standing)
-    return now.rules or tie.verdicts.verdict(case, _good(tie.standing)).rules
-
-
-def _way_out(tie: Tie, line: Line) -> Way | None:
-    found = tie.verdicts.ways_out(tie.cases(line)[0], tie.standing)
-    return Way(tie.receiver, tie.giver, found[0][1], found[0][0]) if found else None
-
-
-def _deadlocks(network: Network, withheld: dict[tuple[str, str], Withheld]) -> Iterator[Deadlock]:
-    for (one, other), side in withheld.items():
-        if one > other or (other, one) not in withheld:
-            continue
-        back = withheld[other, one]
-        released = max(network.ties[pair].last_release for pair in ((one, other), (other, one)))
-        since = max(side.since, back.since, released + 1)
-        if network.day - since + 1 >= network.scenario.deadlock_days:
-            yield Deadlock(since, (side, back))
 
 
 def _camel(value: Any) -> Any:

@@ -57,7 +57,8 @@ class Tie:
         self.verdicts, self.handling = verdicts, handling
         self.released: dict[int, list[int]] = {}
         self.delivered: dict[int, list[int]] = {}
-        self.last_release = 0
+        self.last_release: dict[Kind, int] = {}
+        """The last day on which own records of a kind were released."""
         self.waits = False
         """Whether some of the giver's own records, or sections of them, are not released."""
         self._weights = weights
