@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PeerFacts
+from comity.policies.simulation.known import KnownRecords
 from comity.policies.simulation.scenario import Institute, Scenario
 from comity.policies.simulation.tie import Line, Tie
 from comity.policies.simulation.verdicts import Verdicts
@@ -94,19 +96,22 @@ class Network:
             parts = issues.parts(one.id)
             relayed = tuple(replace(part, own=False) for part in parts)
             seed = f"{self.scenario.seed}/{one.id}/{position}"
-            schedule = issues.schedule(self.scenario.days, seed)
+            due = list(accumulate(issues.schedule(self.scenario.days, seed)))
             number = sum(map(len, self.lines.values()))
-            self.lines[one.id].append(Line(number, one.id, parts, relayed, schedule))
+            embargo, contents = (1,) * len(parts), None
+            if isinstance(issues, KnownRecords):
+                embargo, contents = issues.embargo, issues.contents
+            line = Line(number, one.id, parts, relayed, due, embargo, contents)
+            self.lines[one.id].append(line)
 
     def _issue(self, name: str) -> None:
         """Issue what is due by now."""
         for line in self.lines[name]:
-            due = sum(line.schedule[: self.day]) - line.issued
-            if not due:
+            new = line.issue(self.day)
+            if not any(new):
                 continue
-            line.issued += due
             for tie in self._from[name]:
-                entitled = sum(tie.entitled(line)) * due
+                entitled = sum(n for n, may in zip(new, tie.entitled(line), strict=True) if may)
                 if entitled:
                     held, allowed = self._shares[tie.receiver]
                     self._shares[tie.receiver] = held, allowed + entitled
@@ -128,10 +133,11 @@ class Network:
     def _release(self, tie: Tie) -> None:
         tie.waits = False
         for line in self.lines[tie.giver]:
-            new = tie.release_own(line)
+            new, counted = tie.release_own(line)
             if new:
                 tie.last_release[line.kind] = self.day
-                self._leave_later(tie, "given", line.kind, new)
+            if counted:
+                self._leave_later(tie, "given", line.kind, counted)
 
     def _deliver(self, tie: Tie) -> None:
         for number, released in tie.released.items():
@@ -144,16 +150,15 @@ class Network:
         held = self.held[receiver].setdefault(line.number, [0] * len(line.parts))
         source = self.ties[receiver, line.issuer]
         entitled = self.ties[line.issuer, receiver].entitled(line)
-        gained = 0
-        new = max(parts[0] - held[0], 0)
+        before, gained = list(held), 0
         for part, count in enumerate(parts):
             if count > held[part]:
                 gained += (count - held[part]) * entitled[part]
                 held[part] = count
         had, allowed = self._shares[receiver]
         self._shares[receiver] = had + gained, allowed
+        new = source.receive(line, before, held)
         if new:
-            source.count("received", line.kind, new)
             self._leave_later(source, "received", line.kind, new)
             if source.waits and source.verdicts.policy.depends_on_standing:
                 self._touch(source)
@@ -167,7 +172,7 @@ class Network:
         up = [name for name in self.institutes if name in self._up]
         for line in self._onward:
             holders = [name for name in up if line.number in self.held[name]]
-            whole = [line.issued] * len(line.parts)
+            whole = line.ready
             for receiver in up if holders else ():
                 # without the issuer's keys it could not be verified
                 known = (receiver, line.issuer) in self.ties

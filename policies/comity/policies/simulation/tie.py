@@ -7,11 +7,12 @@ delivered was released, and no section was released without its header.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, field
 
 from comity.policies.facts import PartFacts, PeerFacts, Standing, earned
+from comity.policies.simulation.known import Contents
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 
@@ -21,24 +22,39 @@ class Line:
     """Records of one institute that no policy can tell apart, in the order of issue.
 
     ``parts`` are the header's facts, then the sections'; ``relayed`` the same as others pass them
-    on. ``schedule`` is how many become due on each day from day 1, ``issued`` how many there are.
+    on. ``due`` is how many have fallen due by each day from day 1, and ``embargo`` the first day on
+    which each part may be given. ``issued`` is how many there are, ``ready`` of how many each part
+    may be given. Without ``contents`` each record is about a subject of its own and has substance.
     """
 
     number: int
     issuer: str
     parts: tuple[PartFacts, ...]
     relayed: tuple[PartFacts, ...]
-    schedule: list[int]
+    due: list[int]
+    embargo: tuple[int, ...]
+    contents: Contents | None = None
     issued: int = 0
+    ready: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ready = [0] * len(self.parts)
 
     @property
     def kind(self) -> Kind:
         """The kind of the records."""
         return self.parts[0].kind
 
+    def issue(self, day: int) -> list[int]:
+        """Issue what is due by a day; return of how many records each part became ready."""
+        self.issued = self.due[day - 1]
+        before = self.ready
+        self.ready = [self.issued if day >= first else 0 for first in self.embargo]
+        return [now - then for now, then in zip(self.ready, before, strict=True)]
+
     def day_of(self, number: int) -> int:
-        """Return the day on which the line's record of that number, from 1, became due."""
-        return next(d for d, n in enumerate(accumulate(self.schedule), start=1) if n >= number)
+        """Return the day on which the line's record of that number, from 1, could be given."""
+        return max(bisect_left(self.due, number) + 1, self.embargo[0])
 
 
 class Tie:
@@ -61,6 +77,7 @@ class Tie:
         """The last day on which own records of a kind were released."""
         self.waits = False
         """Whether some of the giver's own records, or sections of them, are not released."""
+        self._subjects: dict[str, set[int]] = {"received": set(), "given": set()}
         self._weights = weights
         self._counts = {name: Counter[Kind]() for name in _COLUMNS}
         self._standing: Standing | None = None
@@ -79,6 +96,8 @@ class Tie:
 
     def count(self, column: str, kind: Kind, n: int) -> None:
         """Add to ``received`` or ``given``, in the window and since ever."""
+        if not n:
+            return
         self._counts[column][kind] += n
         self._counts[f"{column}_ever"][kind] += n
         self._standing = None
@@ -106,22 +125,69 @@ class Tie:
             entitled = self._entitled[line.number] = [one and allowed[0] for one in allowed]
         return entitled
 
-    def release_own(self, line: Line) -> int:
-        """Release what policy allows of the giver's own line; return how many records."""
-        done = self.released.get(line.number)
-        if done is None:
-            done = self.released[line.number] = [0] * len(line.parts)
-        if min(done) == line.issued:
-            return 0
-        cases, before = self.cases(line), self.standing
-        new = self.verdicts.allowance(cases[0], before, line.issued - done[0])
-        done[0] += new
-        if len(done) > 1:
-            self._release_sections(done, cases, before, [done[0]] * len(done))
-        self.waits = self.waits or min(done) < line.issued
-        if new:
-            self.count("given", line.kind, new)
+    def release_own(self, line: Line) -> tuple[int, int]:
+        """Release what policy allows of the giver's own line.
+
+        Returns how many records, and how many of them count as given.
+        """
+        done = self.released.setdefault(line.number, [0] * len(line.parts))
+        released = counted = 0
+        while done != line.ready:
+            lowest, before = min(done), self.standing
+            new, _ = self.grant(line, before, done[0])
+            done[0] += new
+            self._release_sections(done, self.cases(line), before, line.ready)
+            more = new
+            if line.contents is not None:
+                more = self._count_subjects("given", line.contents, done, lowest)
+            self.count("given", line.kind, more)
+            released, counted = released + new, counted + more
+            # where less was used up than was reckoned with, the rest follows
+            if line.contents is None or not new:
+                break
+        self.waits = self.waits or done != line.ready
+        return released, counted
+
+    def grant(self, line: Line, standing: Standing, first: int) -> tuple[int, int]:
+        """Return how many of an own line's records, after ``first``, a standing lets go.
+
+        And how many of these are reckoned to use it up. As in a node, those that use none go along
+        as long as the next one is allowed.
+        """
+        waiting, case = line.ready[0] - first, self.cases(line)[0]
+        if line.contents is None:
+            granted = self.verdicts.allowance(case, standing, waiting)
+            return granted, granted
+        if not waiting or not self.verdicts.verdict(case, standing).allowed:
+            return 0, 0
+        using = line.contents.using(first, line.ready[0], self._subjects["given"])
+        granted = self.verdicts.allowance(case, standing, len(using))
+        if granted == len(using) and self.verdicts.verdict(case, standing, granted).allowed:
+            return waiting, granted
+        return using[granted - 1] + 1 - first, granted
+
+    def usable(self, line: Line, first: int) -> int:
+        """Return how many of an own line's records, after ``first``, would count if given."""
+        if line.contents is None:
+            return line.ready[0] - first
+        counted = self._subjects["given"]
+        using = line.contents.using(first, line.ready[0], counted)
+        return len({line.contents.subjects[number] for number in using})
+
+    def receive(self, line: Line, before: list[int], held: list[int]) -> int:
+        """Count what the giver now holds of a line of the receiver's; return what is new."""
+        if line.contents is None:
+            new = held[0] - before[0]
+        else:
+            new = self._count_subjects("received", line.contents, held, min(before))
+        self.count("received", line.kind, new)
         return new
+
+    def _count_subjects(self, column: str, contents: Contents, there: list[int], first: int) -> int:
+        counted = self._subjects[column]
+        more = contents.count(there, first, counted)
+        counted |= more
+        return len(more)
 
     def release_relayed(self, line: Line, held: list[int]) -> bool:
         """Release what policy allows of a line of a third institute; return whether any."""

@@ -135,13 +135,18 @@ class Withholding:
         found = (tie.verdicts.ways_out(tie.cases(line)[0], tie.standing) for line in lines)
         for records, kind in {way for ways in found for way in ways}:
             releases = _released_after(tie, lines, kind, records)
-            back = self._waiting.get((tie.receiver, tie.giver), {})
-            available = _count({line: n for line, n in back.items() if line.kind is kind})
+            available = self._available((tie.receiver, tie.giver), kind)
             yield Way(tie.receiver, tie.giver, kind, records, releases, available)
+
+    def _available(self, pair: Pair, kind: Kind) -> int:
+        """Return how many records of a kind that would count are withheld."""
+        waiting = self._waiting.get(pair, {})
+        lines = ((line, there) for line, there in waiting.items() if line.kind is kind)
+        return sum(self._network.ties[pair].usable(line, there) for line, there in lines)
 
 
 def _count(lines: Waiting) -> int:
-    return sum(line.issued - there for line, there in lines.items())
+    return sum(line.ready[0] - there for line, there in lines.items())
 
 
 def _smallest(ways: Iterable[Way]) -> Way | None:
@@ -156,7 +161,7 @@ def _waiting(network: Network, tie: Tie) -> Waiting:
         line: max(tie.released.get(line.number, [0])[0], held.get(line.number, [0])[0])
         for line in network.lines[tie.giver]
     }
-    return {line: n for line, n in there.items() if n < line.issued and _waits(tie, line)}
+    return {line: n for line, n in there.items() if n < line.ready[0] and _waits(tie, line)}
 
 
 def _waits(tie: Tie, line: Line) -> bool:
@@ -184,7 +189,7 @@ def _released_after(tie: Tie, lines: Waiting, kind: Kind, records: int) -> int:
     """Return how many of the records that wait a gift would release at once."""
     standing, released = tie.standing.after_receiving(kind, records), 0
     for line, there in lines.items():
-        new = tie.verdicts.allowance(tie.cases(line)[0], standing, line.issued - there)
-        standing = standing.after_giving(line.kind, new)
+        new, used = tie.grant(line, standing, there)
+        standing = standing.after_giving(line.kind, used)
         released += new
     return released
