@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.report import report
+from comity.policies.treaty import Treaty
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
 from tests.network import card
@@ -54,13 +56,17 @@ def really_given(giver: Institute, receiver: Institute) -> int:
     return sum(section == "" for _, section in giver.released(receiver))
 
 
-def simulated(uk: Institute, own: str, theirs: str) -> int:
-    """Return how many records uk gives ca in a simulation of what uk's database holds."""
+def simulated(uk: Institute, own: str, theirs: str, *, back: bool = False) -> int:
+    """Return how many records uk gives ca in a simulation of what uk's database holds.
+
+    Or, with ``back``, ca gives uk.
+    """
     with uk.node.store.read() as session:
         shape = network_scenario(session, UK, "own", "theirs", uk.node.clock())
     network = Network(shape, {"own": Policy.parse(own), "theirs": Policy.parse(theirs)})
     network.play()
-    return report(network).matrix[0][1]
+    matrix = report(network).matrix
+    return matrix[1][0] if back else matrix[0][1]
 
 
 def test_many_records_about_one_subject_count_once(
@@ -114,6 +120,29 @@ def test_what_is_under_embargo_waits_for_its_day(tmp_path: Path, new_database: N
         clock.turn(3 * DAY)
         exchange(uk, ca)
         assert really_given(uk, ca) == simulated(uk, policy, policy) == 4
+
+
+def test_treaties_hold_for_both_sides_while_they_are_in_force(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    policy = load_preset("treaty")
+    with pair(tmp_path, new_database, policy, policy) as (uk, ca):
+        clock = uk.node.clock
+        assert isinstance(clock, HandClock)
+        for one, party in ((uk, CA), (ca, UK)):
+            start = clock.time - timedelta(days=1)
+            one.node.add_treaty(Treaty("both", party, frozenset(), frozenset(), start))
+        publish(uk, [card(f"own-{number}") for number in range(4)])
+        publish(ca, [card(f"theirs-{number}") for number in range(3)])
+        exchange(uk, ca)
+        assert simulated(uk, policy, policy) == really_given(uk, ca) == 4
+        assert simulated(uk, policy, policy, back=True) == really_given(ca, uk) == 3
+        clock.turn(DAY)
+        uk.node.end_treaty("both")
+        clock.turn(DAY)
+        publish(uk, [card("after")])
+        exchange(uk, ca)
+        assert simulated(uk, policy, policy) == really_given(uk, ca) == 4
 
 
 NOT_WHAT_FR_GETS = """

@@ -43,6 +43,21 @@ issues = [{ kind = "evaluation", count = 10 }]
         ("count = 10 ", 'count = 10, releasable_to = ["fr.aisi.example"] ', "line 6: .*fr.aisi"),
         ("count = 10 ", 'count = 10, tlp = "RED", onward = true ', "line 6: .*onward"),
         ("days = 20", "days = = 20", "expected TOML: .*line 2"),
+        (
+            "count = 10 ",
+            "count = 10, from = 15, to = 3 ",
+            r"issues\[0\].to: line 6: .*15 on, got 3",
+        ),
+        ("count = 10 ", "count = 10, from = 50 ", r"issues\[0\].from: line 6: .*20 .*got 50"),
+        ("count = 10 ", "on = [30, 40] ", r"issues\[0\].on: line 6: .*20 .*got 30"),
+        ("count = 10 ", "on = [] ", r"issues\[0\].on: line 6: .*at least 1"),
+        ("count = 10 ", 'per_day = "0.5" ', r"issues\[0\].per_day: line 6: .*got '0.5'"),
+        ("count = 10 ", "per_day = true ", r"issues\[0\].per_day: line 6: .*got True"),
+        (
+            "count = 10 ",
+            'count = 10, sections = ["risks", "risks"] ',
+            r"issues\[0\].sections\[0\]: line 6: expected each section once, got 'risks'",
+        ),
     ],
 )
 def test_a_bad_scenario_is_refused_with_the_key_and_the_line(
@@ -50,6 +65,44 @@ def test_a_bad_scenario_is_refused_with_the_key_and_the_line(
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
         Scenario.parse(PAIR.replace(good, bad, 1))
+
+
+CROWD = '[[crowd]]\ncount = 2\npolicy = "open"\n'
+RELATION = '[[relation]]\nby = "uk.aisi.example"\nof = "ca.aisi.example"\n'
+TREATY = '[[treaty]]\nparties = ["uk.aisi.example", "ca.aisi.example"]\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (RELATION * 2, r"relation\[1\]: line 14: expected each pair once, got uk.* and ca"),
+        (RELATION.replace("ca.", "uk."), r"relation\[0\].of: line 13: expected another"),
+        (
+            CROWD.replace("policy", 'id = "m{n}.example"\npolicy') + CROWD + CROWD,
+            r"crowd\[2\].id: line 18: expected each id once, got member-1",
+        ),
+        (
+            CROWD.replace("2", "12").replace("policy", f'id = "{"a" * 62}{{n}}.example"\npolicy'),
+            r"crowd\[0\]: line 11: .*got 'aaaa",
+        ),
+        (TREATY.replace("ca.", "uk."), r"treaty\[0\]: line 11: expected two parties"),
+        (TREATY.replace("ca.", "fr."), r"treaty\[0\].parties: line 12: .*got fr\.aisi"),
+        (TREATY + "from = 9\nto = 3\n", r"treaty\[0\].to: line 14: .*from 9 on, got 3"),
+        (TREATY + "from = 30\n", r"treaty\[0\].from: line 13: .*20 .*got 30"),
+        (TREATY + 'sektions = ["risks"]\n', r"sektions: line 13: unknown key; .*sections"),
+        (TREATY + 'id = "a/b"\n', r"treaty\[0\]: line 11: .*'a/b'"),
+        (2 * (TREATY + 'id = "a"\n'), r"treaty\[1\].id: line 16: expected each treaty once"),
+    ],
+)
+def test_tables_that_do_not_fit_together_are_refused(more: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Scenario.parse(PAIR + more)
+
+
+def test_a_name_that_no_file_can_have_is_no_policy(tmp_path: Path) -> None:
+    scenario = Scenario.parse(PAIR.replace("POLICY", "a\\u0000b"))
+    with pytest.raises(InvalidInput, match=r"policy: .*balanced.*a\\x00b"):
+        load_policies(scenario, tmp_path)
 
 
 def test_a_line_is_found_within_tables_and_over_several_lines() -> None:

@@ -85,6 +85,22 @@ def test_the_command_names_the_file_the_line_and_the_key(
     assert not picture.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("x" * 300,), "expected a file, or one of"),
+        (("free-rider", "--policy", "open"), "--policy: expected --network beside it"),
+        (("free-rider", "--peer-policy", "open"), "--peer-policy: expected --network beside it"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, told = simulate(capsys, "policy", "simulate", *words)
+    assert (code, out) == (1, "")
+    assert message in told
+
+
 def test_the_real_network_becomes_a_scenario_of_what_is_known_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

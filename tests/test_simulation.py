@@ -218,6 +218,26 @@ def test_what_was_received_counts_until_it_leaves_the_window() -> None:
     assert given[0] == 10 > given[1] >= 6
 
 
+def test_a_treaty_is_gone_by_from_its_first_day_to_its_last() -> None:
+    parties = 'parties = ["ca.aisi.example", "uk.aisi.example"]'
+    treaty = f"[[treaty]]\n{parties}\nkinds = ['evaluation']\nfrom = 5\nto = 8\n"
+    scenario = Scenario.parse(PAIR.replace("POLICY", "treaty") + treaty)
+    network = Network(scenario, load_policies(scenario, scenario_folder()))
+    given = []
+    for _ in range(12):
+        network.play_day()
+        given.append([report(network).matrix[0][1], report(network).matrix[1][0]])
+    # five days make three of ten in twenty; at the end of the eighth there are four
+    assert given == [[0, 0]] * 4 + [[3, 3]] * 2 + [[4, 4]] * 6
+
+
+def test_a_treaty_is_nobody_elses() -> None:
+    treaty = "[[treaty]]\nparties = ['uk.aisi.example', 'ca.aisi.example']\n"
+    other = '[[institute]]\nid = "jp.aisi.example"\npolicy = "open"\n'
+    outcome = report(play(PAIR.replace("POLICY", "treaty") + other + treaty))
+    assert outcome.matrix == ((0, 10, 0), (10, 0, 0), (0, 0, 0))
+
+
 # --- what institutes hold ------------------------------------------------------------------------
 
 

@@ -9,8 +9,9 @@ is changed.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -22,10 +23,12 @@ from sqlmodel import Session, col
 from comity.node.peers import facts_of, pinned_peers
 from comity.node.standing import DAY_MS, SUBSTANCE_CHARS, weights_of, window_of
 from comity.node.tables import HandlingClass, Part, RecordRow
+from comity.node.treaties import list_treaties, over_time
 from comity.policies.facts import PartFacts
 from comity.policies.simulation.issuing import Issues, Section
 from comity.policies.simulation.known import Contents, KnownRecords
-from comity.policies.simulation.scenario import MAX_DAYS, Institute, Scenario
+from comity.policies.simulation.members import MAX_DAYS, Agreement, Institute
+from comity.policies.simulation.scenario import Scenario
 
 _CHUNK: Final = 10_000
 """Rows of parts that are read at a time."""
@@ -101,7 +104,33 @@ def network_scenario(
         window_days=min(max(window_of(session) // DAY_MS, 1), MAX_DAYS),
         weights=dict(weights_of(session)),
         institute=(own, *others),
+        treaty=tuple(_treaties(session, institute, {peer.institute for peer in peers}, calendar)),
     )
+
+
+def _treaties(
+    session: Session, institute: str, peers: Container[str], calendar: _Calendar
+) -> Iterator[Agreement]:
+    """Yield the treaties with peers, which both sides go by, on the days that they were in force.
+
+    A treaty counts until the day before it was over, so that today only those count that hold now.
+    """
+    for row in list_treaties(session):
+        over = over_time(row)
+        last = None if over is None or over > calendar.now else calendar.day(over) - 1
+        first = calendar.day(row.start_time)
+        played = first <= calendar.days and (last is None or last >= first)
+        if row.party in peers and played:
+            yield Agreement.model_validate(
+                {
+                    "id": row.treaty_id,
+                    "parties": (institute, row.party),
+                    "kinds": frozenset(json.loads(row.kinds)),
+                    "sections": frozenset(json.loads(row.sections)),
+                    "from": first,
+                    "to": last,
+                }
+            )
 
 
 def _held(session: Session) -> Iterator[_Held]:

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from comity.client.files import naming, read_file, write_file
 from comity.client.terminal import err, examples, print_json, print_table, print_text, table, text
 from comity.node.commands.workplace import Json, open_node
-from comity.node.policy import policy_in_force, with_treaties
+from comity.node.policy import policy_in_force
 from comity.node.shape import network_scenario
 from comity.policies.evaluator import Policy
 from comity.policies.preset import preset_names
@@ -37,6 +37,8 @@ MAX_ROWS: Final = 30
 """Institutes in the table, those of least coverage; JSON has them all."""
 
 MAX_DEADLOCKS: Final = 10
+
+PEER_POLICY: Final = "balanced"
 
 IN_FORCE: Final = "(in force)"
 """Name of the policy in force, beside those of presets and files."""
@@ -63,10 +65,11 @@ OwnPolicy = Annotated[
     ),
 ]
 PeerPolicy = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="FILE|PRESET",
-        help=f"With --network: the peers' policy. Presets are {', '.join(preset_names())}.",
+        help=f"With --network: the peers' policy, by default {PEER_POLICY}. "
+        f"Presets are {', '.join(preset_names())}.",
     ),
 ]
 Picture = Annotated[
@@ -99,7 +102,7 @@ def simulate(
     wanted: Wanted = False,
     network: Real = False,
     policy: OwnPolicy = None,
-    peer_policy: PeerPolicy = "balanced",
+    peer_policy: PeerPolicy = None,
     picture: Picture = None,
     as_json: Json = False,
 ) -> None:
@@ -113,7 +116,14 @@ def simulate(
         return
     if network == (scenario is not None):
         raise InvalidInput("expected either a scenario or --network", field="SCENARIO")
-    play = _real(context, policy, peer_policy) if network else _made_up(scenario or "")
+    for option, value in (("--policy", policy), ("--peer-policy", peer_policy)):
+        if value is not None and not network:
+            hint = "a scenario names the policy of each institute itself"
+            raise InvalidInput(
+                "expected --network beside it, got a scenario", field=option, hint=hint
+            )
+    peers = peer_policy or PEER_POLICY
+    play = _real(context, policy, peers) if network else _made_up(scenario or "")
     outcome = _played(play)
     if picture is not None:
         write_file(picture, draw(outcome).encode())
@@ -128,7 +138,7 @@ def _made_up(name: str) -> _Play:
         scenario, folder = Scenario.parse(load_scenario(name)), scenario_folder()
         return _Play(scenario, load_policies(scenario, folder))
     file = Path(name)
-    if not file.is_file() and not file.suffix:
+    if not file.suffix and not _is_file(file):
         load_scenario(name)
     data = read_file(file, "MAX_SCENARIO_BYTES", MAX_SCENARIO_BYTES)
     with naming(file):
@@ -136,13 +146,19 @@ def _made_up(name: str) -> _Play:
         return _Play(scenario, load_policies(scenario, file.parent))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long for a name
+        return False
+
+
 def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play:
     here: Traversable = Path()
     policies = {name: load_policy(name, here) for name in (policy, peer_policy) if name}
     with open_node(context) as node, node.store.read() as session:
         now, name = node.clock(), policy or IN_FORCE
-        own = policies[policy] if policy else policy_in_force(session).policy
-        policies[name] = with_treaties(session, own, now)
+        policies[name] = policies[policy] if policy else policy_in_force(session).policy
         shape = network_scenario(session, node.institute, name, peer_policy, now)
     if len(shape.institute) < 2:
         hint = "comity-node peers add, or play a scenario instead"

@@ -18,7 +18,7 @@ from comity.record.content import Kind
 from comity.record.errors import ComityError
 from comity.record.handling import Handling, Name, Tlp
 from comity.record.limits import MAX_DOMAINS, MAX_SECTIONS, MAX_TAGS
-from comity.record.models import Flag, Integer
+from comity.record.models import Flag, Integer, Number
 
 MAX_PER_DAY: Final = 500
 """Mean of the draws of a day: far above any institute, and e to the power of it is a float."""
@@ -70,9 +70,9 @@ class Issues(_Handled):
     """
 
     kind: Kind
-    per_day: Annotated[float, Field(gt=0, le=MAX_PER_DAY)] | None = None
+    per_day: Annotated[Number, Field(gt=0, le=MAX_PER_DAY)] | None = None
     count: Annotated[Integer, Field(ge=1, le=MAX_COUNT)] | None = None
-    on: tuple[Annotated[Integer, Field(ge=1)], ...] | None = None
+    on: Annotated[tuple[Annotated[Integer, Field(ge=1)], ...] | None, Field(min_length=1)] = None
     first: Annotated[Integer, Field(ge=1, alias="from")] = 1
     last: Annotated[Integer | None, Field(ge=1, alias="to")] = None
     tags: Annotated[frozenset[Name], Field(max_length=MAX_TAGS)] = frozenset()

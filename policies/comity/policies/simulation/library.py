@@ -75,9 +75,11 @@ def load_policy(name: str, folder: Traversable) -> Policy:
     try:
         with folder.joinpath(name).open("rb") as file:
             data = file.read(MAX_POLICY_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # no name of a file holds U+0000, which is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
         known = ", ".join(preset_names())
-        message = f"expected one of {known}, or a Cedar file; got {name!r:.80}: {error.strerror}"
+        message = f"expected one of {known}, or a Cedar file; got {name!r:.80}: {reason}"
         raise InvalidInput(message, field="policy") from error
     try:
         return Policy.parse(data.decode())

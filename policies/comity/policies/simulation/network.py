@@ -17,7 +17,9 @@ from itertools import accumulate
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PeerFacts
 from comity.policies.simulation.known import KnownRecords
-from comity.policies.simulation.scenario import Institute, Scenario
+from comity.policies.simulation.linking import LinkedVerdicts
+from comity.policies.simulation.members import Institute
+from comity.policies.simulation.scenario import Scenario
 from comity.policies.simulation.tie import Line, Tie
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
@@ -43,7 +45,8 @@ class Network:
         for one in self.institutes.values():
             self._add_lines(one)
         self._by_number = list(self.all_lines())
-        self.ties = dict(self._tied(policies))
+        self._verdicts = LinkedVerdicts(policies, scenario.treaty)
+        self.ties = dict(self._tied())
         self.held: dict[str, dict[int, list[int]]] = {name: {} for name in self.institutes}
         self.history: list[dict[str, Share]] = []
         self._shares: dict[str, Share] = dict.fromkeys(self.institutes, (0, 0))
@@ -67,6 +70,8 @@ class Network:
         """Play the next day."""
         self.day += 1
         self._up = {n for n, one in self.institutes.items() if not one.is_down(self.day)}
+        if self.day in self._verdicts.days:
+            self._link()
         for tie, column, kind, n in self._leaving.pop(self.day, ()):
             tie.expire(column, kind, n)
             self._touch(tie)
@@ -78,16 +83,24 @@ class Network:
         self._settle()
         self.history.append(dict(self._shares))
 
-    def _tied(self, policies: Mapping[str, Policy]) -> Iterator[tuple[tuple[str, str], Tie]]:
-        # one memory for all institutes that follow one policy
-        memory = {name: Verdicts(policy) for name, policy in policies.items()}
+    def _tied(self) -> Iterator[tuple[tuple[str, str], Tie]]:
         handling = Verdicts(_handling_alone())
         weights = dict(self.scenario.weights)
         for by in self.institutes.values():
             for of in self.institutes.values():
                 if _linked(by, of):
                     facts = _facts(self.scenario, by, of)
-                    yield (by.id, of.id), Tie(by.id, facts, memory[by.policy], handling, weights)
+                    verdicts = self._verdicts.between(by.policy, by.id, of.id, 1)
+                    yield (by.id, of.id), Tie(by.id, facts, verdicts, handling, weights)
+
+    def _link(self) -> None:
+        """Link policies for the treaties that are in force from this day on."""
+        for (giver, receiver), tie in self.ties.items():
+            policy = self.institutes[giver].policy
+            verdicts = self._verdicts.between(policy, giver, receiver, self.day)
+            if verdicts is not tie.verdicts:
+                tie.follow(verdicts)
+                self._touch(tie)
 
     # --- issuing ---------------------------------------------------------------------------
 

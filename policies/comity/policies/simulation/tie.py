@@ -85,6 +85,12 @@ class Tie:
         self._relayed_cases: dict[int, list[int]] = {}
         self._entitled: dict[int, list[bool]] = {}
 
+    def follow(self, verdicts: Verdicts) -> None:
+        """Go by other verdicts from now on."""
+        self.verdicts = verdicts
+        self._cases.clear()
+        self._relayed_cases.clear()
+
     @property
     def standing(self) -> Standing:
         """The receiver's standing with the giver."""
