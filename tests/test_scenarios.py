@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,42 @@ def test_a_line_is_found_within_tables_and_over_several_lines() -> None:
     assert line_of(text, ("a", 1, "y", 1, "w")) == 8
     assert line_of(text, ("a", 1, "b", "c")) == 11
     assert line_of(text, ("a", 1, "missing")) == 4
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "title", ["a\u2028b\x85c", "it's", '" [[a]] = {', "a # b", 'x"""', "'''", "back\\slash"]
+)
+def test_a_line_is_a_line_to_toml_whatever_strings_hold(title: str, end: str) -> None:
+    quoted = title.replace("\\", "\\\\").replace('"', '\\"')
+    lines = [f'title = "{quoted}" # "', f'x = """{quoted}', '"""""', "[[a]]", "y = ["]
+    lines += ["  { z = 1 }, # ]", "  { z = '''[,", "{''', w = 2 },", "]"]
+    text = end.join(lines)
+    assert tomllib.loads(text)["a"][0]["y"][1]["w"] == 2
+    assert line_of(text, ("x",)) == 2
+    assert line_of(text, ("a", 0, "y", 0, "z")) == 6
+    assert line_of(text, ("a", 0, "y", 1, "z")) == 7
+    assert line_of(text, ("a", 0, "y", 1, "w")) == 8
+
+
+def test_the_line_is_that_of_the_element_which_is_wrong() -> None:
+    rows = "".join(f'  {{ kind = "evaluation", count = {n} }},\n' for n in (3, 2, 1, 0, 4))
+    text = PAIR.replace('[{ kind = "evaluation", count = 10 }]', f"[\n{rows}]", 1)
+    with pytest.raises(InvalidInput, match=r"issues\[3\].count: line 10: .*got 0"):
+        Scenario.parse(text)
+
+
+def test_a_long_array_is_read_once_to_find_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "y = [\n" + "  { z = 1 },\n" * 500 + "  { w = 1 },\n]\n"
+    loads, read = tomllib.loads, []
+
+    def loads_once(some: str) -> object:
+        read.append(some)
+        return loads(some)
+
+    monkeypatch.setattr(tomllib, "loads", loads_once)
+    assert line_of(text, ("y", 500, "w")) == 502
+    assert len(read) == 1
 
 
 def test_a_policy_that_is_neither_preset_nor_file_is_named(tmp_path: Path) -> None:

@@ -1,19 +1,32 @@
 """Where in a TOML file a value stands: Python's reader tells no lines of what it has read.
 
-The file is cut into statements, the lines from one key or table heading to the next, and each is
-read by itself. Invariant: only text that is TOML as a whole is looked at, so every statement is.
+The file is cut into statements, each from one key or table heading to the next, at the line breaks
+that are in no array, table or string; each statement is read once. Invariant: only text that is
+TOML as a whole is looked at, so every statement is.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 Path = tuple[str | int, ...]
 
 _HEADING: Final = re.compile(r"\s*(\[{1,2})(.+?)\]{1,2}\s*(#.*)?")
+
+_TOKEN: Final = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}'  # it may end in quotes of its own
+    r"|'''.*?'{3,5}"
+    r'|"(?:\\.|[^"\\])*"'
+    r"|'[^']*'"
+    r"|#[^\n]*|[\[\]{},\n]",
+    re.DOTALL,
+)
+"""What tells where a statement, or an element of an array, ends."""
+
+_GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
 
 
 def line_of(text: str, path: Path) -> int:
@@ -22,29 +35,39 @@ def line_of(text: str, path: Path) -> int:
     A path is made of keys and of positions in arrays, as in ``("institute", 0, "issues", 2)``.
     """
     best, found = 0, 1
-    for number, lines, prefix, value in _statements(text):
+    for number, statement, prefix, value in _statements(text.replace("\r\n", "\n")):
         depth = _shared(value, path, prefix)
         if depth > best:
-            best, found = depth, number + _line_within(lines, path[len(prefix) :])
+            best, found = depth, number + _line_within(statement, path[len(prefix) :])
     return found
 
 
-def _statements(text: str) -> Iterator[tuple[int, list[str], Path, Any]]:
-    """Yield each statement: its first line's number, its lines, its table's path and its value."""
+def _statements(text: str) -> Iterator[tuple[int, str, Path, Any]]:
+    """Yield each statement: its first line's number, its text, its table's path and its value."""
     table: Path = ()
     counts: dict[Path, int] = {}
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        end = number + 1
-        if heading := _HEADING.fullmatch(lines[number]):
+    number = 1
+    for statement in _cut(text):
+        if heading := _HEADING.fullmatch(statement):
             table = _opened(heading, counts)
-            yield number + 1, lines[number:end], table, {}
-        elif lines[number].strip():
-            while (value := _read(lines[number:end])) is None and end < len(lines):
-                end += 1
-            yield number + 1, lines[number:end], table, value or {}
-        number = end
+            yield number, statement, table, {}
+        elif statement.strip():
+            yield number, statement, table, tomllib.loads(statement)
+        number += statement.count("\n") + 1
+
+
+def _cut(text: str) -> Iterator[str]:
+    depth = start = 0
+    for token in _TOKEN.finditer(text):
+        depth += _deeper(token[0])
+        if token[0] == "\n" and not depth:
+            yield text[start : token.start()]
+            start = token.end()
+    yield text[start:]
+
+
+def _deeper(token: str) -> int:
+    return 1 if token in ("[", "{") else -1 if token in ("]", "}") else 0
 
 
 def _opened(heading: re.Match[str], counts: dict[Path, int]) -> Path:
@@ -58,13 +81,6 @@ def _opened(heading: re.Match[str], counts: dict[Path, int]) -> Path:
         if path in counts:
             path += (counts[path],)
     return path
-
-
-def _read(lines: Sequence[str]) -> Any:
-    try:
-        return tomllib.loads("\n".join(lines))
-    except tomllib.TOMLDecodeError:
-        return None
 
 
 def _shared(value: Any, path: Path, prefix: Path) -> int:
@@ -81,10 +97,26 @@ def _shared(value: Any, path: Path, prefix: Path) -> int:
     return depth
 
 
-def _line_within(lines: Sequence[str], path: Path) -> int:
+def _line_within(statement: str, path: Path) -> int:
     """Return on which line of its statement the last key of ``path`` stands, counted from 0."""
     keys = [step for step in path if isinstance(step, str)]
     if not keys:
         return 0
-    pattern = re.compile(rf"(^|[\s{{,\"']){re.escape(keys[-1])}[\"']?\s*=")
-    return next((n for n, line in enumerate(lines) if pattern.search(line)), 0)
+    position = path[1] if len(path) > 1 else None
+    start = _element(statement, position) if isinstance(position, int) else 0
+    pattern = re.compile(rf"(?:^|[\s{{,\"']){re.escape(keys[-1])}[\"']?\s*(=)", re.MULTILINE)
+    key = pattern.search(statement, start) if keys[-1] != path[0] else None
+    return statement.count("\n", 0, key.start(1) if key else start)
+
+
+def _element(statement: str, position: int) -> int:
+    """Return where an element of the array that a statement gives begins."""
+    depth = passed = 0
+    for token in _TOKEN.finditer(statement):
+        depth += _deeper(token[0])
+        if depth == 1 and token[0] in ("[", ","):
+            if passed == position:
+                gap = _GAP.match(statement, token.end())
+                return gap.end() if gap else token.end()
+            passed += 1
+    return 0
