@@ -48,9 +48,36 @@ def test_the_command_tells_who_waits_for_whom(capsys: pytest.CaptureFixture[str]
     assert code == 0
     assert "deadlock since day" in out
     assert "1 more of kind evaluation from uk.aisi.example would release 19 of the 23" in out
-    assert max(map(len, out.splitlines()[:5])) <= 100
+    assert max(map(len, out.splitlines()[1:6])) <= 100
+    assert out.startswith("Two institutes that wait for each other.")
+    assert "ca.aisi.example lacks 37, withheld by uk.aisi.example (37)" in out
+    assert all(f"{word}: " in out for word in ("gain", "lacks", "free rider", "starved"))
+    _, escaped, _ = simulate(capsys, "policy", "simulate", "balanced-escape")
+    assert "no deadlock" in escaped
     _, listed, _ = simulate(capsys, "policy", "simulate", "--list")
     assert all(name in listed for name in scenario_names())
+
+
+def test_deadlocks_that_differ_in_names_alone_are_told_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text("""
+        days = 9
+        [[crowd]]
+        count = 4
+        policy = "like-for-like"
+        issues = [{ kind = "evaluation", count = 9 }]
+    """)
+    _, out, _ = simulate(capsys, "policy", "simulate", str(file))
+    [told] = [line for line in out.splitlines() if "deadlock" in line]
+    assert told.endswith("; so do 5 more pairs of member-#.aisi.example")
+    assert "member-1.aisi.example lacks 27, withheld by member-#.aisi.example (27)" in out
+    _, out, _ = simulate(capsys, "policy", "simulate", str(file), "--json")
+    withheld = json.loads(out)["withheld"]
+    assert {(one["giver"], one["records"]) for one in withheld} == {
+        (f"member-{number}.aisi.example", 9) for number in range(1, 5)
+    }
 
 
 def test_the_command_writes_json_and_a_picture_and_overwrites_none(
@@ -130,4 +157,11 @@ def test_the_real_network_becomes_a_scenario_of_what_is_known_of_it(
     assert report(network).matrix == ((0, 2, 1), (1, 0, 0), (0, 0, 0))
     code, out, _ = simulate(capsys, "--home", home, "policy", "simulate", "--network", "--json")
     assert code == 0
-    assert json.loads(out)["matrix"] == [[0, 2, 1], [1, 0, 0], [0, 0, 0]]
+    value = json.loads(out)
+    assert value["matrix"] == [[0, 2, 1], [1, 0, 0], [0, 0, 0]]
+    assert value["incomplete"] == [UK]
+    own, *others = value["results"]
+    assert (own["coverage"], own["missing"]) == (None, None)
+    assert [other["coverage"] for other in others] == [1, 1]
+    _, out, _ = simulate(capsys, "--home", home, "policy", "simulate", "--network")
+    assert f"of {UK} neither coverage nor what it lacks is told" in " ".join(out.split())

@@ -12,7 +12,8 @@ import typer
 from rich.progress import Progress
 
 from comity.client.files import naming, read_file, write_file
-from comity.client.terminal import err, examples, print_json, print_table, print_text, table, text
+from comity.client.terminal import err, examples, print_json, print_text, text
+from comity.node.commands.outcome import print_outcome
 from comity.node.commands.workplace import Json, open_node
 from comity.node.policy import policy_in_force
 from comity.node.shape import network_scenario
@@ -28,20 +29,21 @@ from comity.policies.simulation.library import (
 )
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
-from comity.policies.simulation.report import Outcome, Result, report
+from comity.policies.simulation.report import Outcome, report
 from comity.policies.simulation.scenario import MAX_SCENARIO_BYTES, Scenario
-from comity.policies.simulation.withholding import Deadlock, Way, Withheld
 from comity.record.errors import InvalidInput
-
-MAX_ROWS: Final = 30
-"""Institutes in the table, those of least coverage; JSON has them all."""
-
-MAX_DEADLOCKS: Final = 10
 
 PEER_POLICY: Final = "balanced"
 
 IN_FORCE: Final = "(in force)"
 """Name of the policy in force, beside those of presets and files."""
+
+MADE_UP: Final = "Each record is taken to be about a subject of its own and to have substance."
+
+NOT_KNOWN: Final = (
+    "What peers hold and did not give is not known here, nor what passes between them: "
+    "of {} neither coverage nor what it lacks is told."
+)
 
 ScenarioName = Annotated[
     str | None,
@@ -53,7 +55,8 @@ Real = Annotated[
     typer.Option(
         "--network",
         help="Play this institute and its peers, with the records that the node holds. "
-        "What passes between peers is not known here and not played.",
+        "What passes between peers, and what they hold and did not give, is not known here and not "
+        "played.",
     ),
 ]
 OwnPolicy = Annotated[
@@ -82,6 +85,9 @@ Picture = Annotated[
 class _Play:
     scenario: Scenario
     policies: Mapping[str, Policy]
+    note: str
+    summary: str = ""
+    incomplete: frozenset[str] = frozenset()
 
 
 def register(app: typer.Typer) -> None:
@@ -108,7 +114,8 @@ def simulate(
 ) -> None:
     """Play a network of institutes with the real evaluator.
 
-    Day by day; nothing is changed. Tells what each gives, gets and lacks, who takes without giving,
+    Day by day; nothing is changed. Tells what each gives, gets and lacks; who rides free (gives
+    less than a quarter of what it gets or lacks) and who is starved (lacks more than half of that);
     and who waits for whom.
     """
     if wanted:
@@ -130,20 +137,23 @@ def simulate(
     if as_json:
         print_json(outcome.to_value())
     else:
-        _print(outcome)
+        if play.summary:
+            print_text(text(play.summary))
+        print_outcome(outcome, play.note)
 
 
 def _made_up(name: str) -> _Play:
     if name in scenario_names():
         scenario, folder = Scenario.parse(load_scenario(name)), scenario_folder()
-        return _Play(scenario, load_policies(scenario, folder))
+        policies = load_policies(scenario, folder)
+        return _Play(scenario, policies, MADE_UP, scenario_summary(name))
     file = Path(name)
     if not file.suffix and not _is_file(file):
         load_scenario(name)
     data = read_file(file, "MAX_SCENARIO_BYTES", MAX_SCENARIO_BYTES)
     with naming(file):
         scenario = Scenario.parse(_decode(data))
-        return _Play(scenario, load_policies(scenario, file.parent))
+        return _Play(scenario, load_policies(scenario, file.parent), MADE_UP)
 
 
 def _is_file(path: Path) -> bool:
@@ -163,7 +173,8 @@ def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play
     if len(shape.institute) < 2:
         hint = "comity-node peers add, or play a scenario instead"
         raise InvalidInput("expected a peer, got none", field="--network", hint=hint)
-    return _Play(shape, policies)
+    note = NOT_KNOWN.format(shape.institute[0].id)
+    return _Play(shape, policies, note, incomplete=frozenset({shape.institute[0].id}))
 
 
 def _played(play: _Play) -> Outcome:
@@ -171,7 +182,7 @@ def _played(play: _Play) -> Outcome:
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("Playing days", total=play.scenario.days)
         network.play(lambda day: progress.update(task, completed=day))
-    return report(network)
+    return report(network, play.incomplete)
 
 
 def _decode(data: bytes) -> str:
@@ -193,87 +204,3 @@ def _list(as_json: bool) -> None:
     for name, summary in found.items():
         print_text(text(name, "bold"))
         print_text(text(summary))
-
-
-def _print(outcome: Outcome) -> None:
-    title = f"{outcome.title}: " if outcome.title else ""
-    issued = sum(result.issued for result in outcome.results)
-    count = len(outcome.results)
-    print_text(text(f"{title}{count} institutes, {issued} records, {outcome.days} days"))
-    columns = ("institute", "policy", "issued", "given", "received", "gain", "coverage", "lacks")
-    grid = table(*columns, "")
-    for column in grid.columns[2:-1]:
-        column.justify = "right"
-    rows = outcome.results
-    if count > MAX_ROWS:
-        rows = tuple(sorted(rows, key=_coverage)[:MAX_ROWS])
-    for result in rows:
-        grid.add_row(*map(text, _row(result)))
-    grid.columns[0].no_wrap = True
-    print_table(grid)
-    if count > MAX_ROWS:
-        print_text(text(f"and {count - MAX_ROWS} more of higher coverage; --json has them all"))
-    _print_deadlocks(outcome.deadlocks)
-    err.print(text(_LEGEND, "dim"), soft_wrap=not err.is_terminal)
-
-
-_LEGEND: Final = (
-    "gain: received for each one issued; coverage: held, of what handling alone would allow; "
-    "lacks: withheld by others for its standing"
-)
-
-
-def _row(result: Result) -> tuple[str, ...]:
-    remarks = [word for word in ("free rider", "starved") if _applies(result, word)]
-    return (
-        result.institute,
-        result.policy,
-        str(result.issued),
-        str(result.given),
-        str(result.received),
-        "-" if result.gain is None else f"{result.gain:.1f}",
-        "-" if result.coverage is None else f"{result.coverage:.0%}",
-        str(result.missing),
-        ", ".join(remarks),
-    )
-
-
-def _applies(result: Result, word: str) -> bool:
-    return result.free_rider if word == "free rider" else result.starved
-
-
-def _coverage(result: Result) -> float:
-    return 1.0 if result.coverage is None else result.coverage
-
-
-def _print_deadlocks(deadlocks: tuple[Deadlock, ...]) -> None:
-    for deadlock in deadlocks[:MAX_DEADLOCKS]:
-        print_text(text(_sentence(deadlock)))
-    more = len(deadlocks) - MAX_DEADLOCKS
-    if more > 0:
-        print_text(text(f"and {more} more deadlocks; --json has them all"))
-
-
-def _sentence(deadlock: Deadlock) -> str:
-    one, other = deadlock.sides
-    rules = ", ".join(dict.fromkeys((*one.rules, *other.rules)))
-    told = (
-        f"deadlock since day {deadlock.since}: {one.giver} ({one.records} withheld) and "
-        f"{other.giver} ({other.records}) wait for each other, by {rules}"
-    )
-    return "; ".join((told, *map(_way, deadlock.sides)))
-
-
-def _way(side: Withheld) -> str:
-    if side.way_out:
-        releases = f"would release {side.way_out.releases} of the {side.records}"
-        return f"{_gift(side.way_out)} {releases} that {side.giver} withholds"
-    way = side.out_of_reach
-    if way is None:
-        return f"no gift of one kind moves {side.giver}"
-    has = f"only {way.available}" if way.available else "none"
-    return f"{side.giver} asks for {_gift(way)}, which has {has} to give"
-
-
-def _gift(way: Way) -> str:
-    return f"{way.records} more of kind {way.kind} from {way.giver}"

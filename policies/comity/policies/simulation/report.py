@@ -5,6 +5,7 @@ What is withheld for standing, and what a deadlock is, ``withholding`` says.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ FREE_RIDER_SHARE: Final = 4
 """A free rider gives, or would give if standing allowed, less than a quarter of what it gets or
 would get."""
 
+STARVED_SHARE: Final = 2
+"""Who is starved lacks more than half of what it gets or would get."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -26,7 +30,8 @@ class Result:
     many of those received another than the issuer brought first. ``missing`` is withheld from it
     for standing by others, ``held_back`` withheld by it. ``coverage`` is the share, 0 to 1, of the
     parts that handling alone would allow it and that it holds, None where there are none. ``gain``
-    is received for each one issued, None where it issued none.
+    is received for each one issued, None where it issued none. Of an institute of which not all
+    that there is for it is known, ``missing`` and ``coverage`` are None, and it is not starved.
     """
 
     institute: str
@@ -35,7 +40,7 @@ class Result:
     given: int
     received: int
     relayed: int
-    missing: int
+    missing: int | None
     held_back: int
     coverage: float | None
     gain: float | None
@@ -50,6 +55,8 @@ class Outcome:
     ``history`` is each day's coverage by institute, in the order of ``results``; ``mean`` that of
     the network as a whole. ``matrix[i][j]`` counts the records that the i-th institute issued and
     gave the j-th. ``withheld`` is what is withheld for standing, by giver and receiver.
+    ``incomplete`` are the institutes of which it is not known what others have for them; they are
+    left out of ``mean``.
     """
 
     title: str
@@ -61,6 +68,7 @@ class Outcome:
     matrix: tuple[tuple[int, ...], ...]
     withheld: tuple[Withheld, ...]
     deadlocks: tuple[Deadlock, ...]
+    incomplete: tuple[str, ...]
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON value, keys in camelCase."""
@@ -71,22 +79,30 @@ class Outcome:
         return value
 
 
-def report(network: Network) -> Outcome:
-    """Sum up a network as it is after its last day."""
+def report(network: Network, incomplete: Collection[str] = ()) -> Outcome:
+    """Sum up a network as it is after its last day.
+
+    ``incomplete`` are institutes of which it is not known what others have for them.
+    """
     names = list(network.institutes)
     withholding = Withholding(network)
     withheld = withholding.withheld()
     matrix = [[_given(network, giver, receiver) for receiver in names] for giver in names]
+    history = [
+        {name: (0, 0) if name in incomplete else share for name, share in day.items()}
+        for day in network.history
+    ]
     return Outcome(
         title=network.scenario.title,
         days=network.day,
         seed=network.scenario.seed,
-        results=tuple(_result(network, name, withheld, matrix) for name in names),
-        history=tuple(tuple(_share(*day[name]) for name in names) for day in network.history),
-        mean=tuple(_mean(list(day.values())) for day in network.history),
+        results=tuple(_result(network, n, withheld, matrix, n not in incomplete) for n in names),
+        history=tuple(tuple(_share(*day[name]) for name in names) for day in history),
+        mean=tuple(_mean(list(day.values())) for day in history),
         matrix=tuple(map(tuple, matrix)),
         withheld=tuple(withheld.values()),
         deadlocks=tuple(withholding.deadlocks()),
+        incomplete=tuple(name for name in names if name in incomplete),
     )
 
 
@@ -95,6 +111,7 @@ def _result(
     name: str,
     withheld: dict[tuple[str, str], Withheld],
     matrix: list[list[int]],
+    known: bool,
 ) -> Result:
     place = list(network.institutes).index(name)
     given, direct = sum(matrix[place]), sum(row[place] for row in matrix)
@@ -110,12 +127,12 @@ def _result(
         given=given,
         received=received,
         relayed=max(received - direct, 0),
-        missing=missing,
+        missing=missing if known else None,
         held_back=held_back,
-        coverage=_share(*network.history[-1][name]) if network.history else None,
+        coverage=_share(*network.history[-1][name]) if known and network.history else None,
         gain=received / issued if issued else None,
         free_rider=(given + held_back) * FREE_RIDER_SHARE < takes,
-        starved=missing * 2 > takes,
+        starved=known and missing * STARVED_SHARE > takes,
     )
 
 
