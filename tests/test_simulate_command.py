@@ -81,7 +81,7 @@ def test_deadlocks_that_differ_in_names_alone_are_told_once(
 
 
 def test_the_command_writes_json_and_a_picture_and_overwrites_none(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, picture = tmp_path / "plan.toml", tmp_path / "plan.svg"
     file.write_text(PAIR)
@@ -94,6 +94,7 @@ def test_the_command_writes_json_and_a_picture_and_overwrites_none(
     assert value["results"][0]["policy"] == "mine.cedar"
     assert value["mean"][-1] == 1
     drawn = picture.read_text()
+    monkeypatch.setattr(Network, "play", None)  # it is refused before anything is played
     code, _, told = simulate(capsys, *line)
     assert code == 1
     assert "exists already" in told
@@ -116,6 +117,9 @@ def test_the_command_names_the_file_the_line_and_the_key(
     ("words", "message"),
     [
         (("x" * 300,), "expected a file, or one of"),
+        (("free-rider", "--picture", "x.png"), "--picture: expected a name that ends in .svg"),
+        (("free-rider", "--picture", "x" * 300 + ".svg"), "cannot be written"),
+        (("free-rider", "--picture", "/nowhere/x.svg"), "expected a folder that exists"),
         (("free-rider", "--policy", "open"), "--policy: expected --network beside it"),
         (("free-rider", "--peer-policy", "open"), "--peer-policy: expected --network beside it"),
     ],

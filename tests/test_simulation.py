@@ -39,6 +39,9 @@ issues = [{ kind = "evaluation", count = 10 }]
 """
 
 
+ONE_DAY = PAIR.replace("days = 20", "").replace("POLICY", "open").replace("count = 10", "on = [1]")
+
+
 def play(text: str, policies: dict[str, Policy] | None = None) -> Network:
     scenario = Scenario.parse(text)
     network = Network(scenario, policies or load_policies(scenario, scenario_folder()))
@@ -376,3 +379,29 @@ def test_the_picture_escapes_what_a_scenario_says() -> None:
     root = ET.fromstring(draw(report(play(text))))
     assert not [node for node in root.iter() if "script" in node.tag]
     assert "<script>&" in [node.text for node in root.iter()]
+
+
+def test_every_line_of_the_picture_can_be_told_from_the_others() -> None:
+    names = "abcdefghijk"
+    table = "[[institute]]\nid = '{}.example'\npolicy = 'open'\nissues = [{{ {} }}]\n"
+    one = "kind = 'evaluation', on = [1]"
+    root = ET.fromstring(draw(report(play("".join(table.format(name, one) for name in names)))))
+    lines = [node for node in root.iter() if node.tag.endswith("polyline")]
+    looks = {
+        (line.get("stroke"), line.get("stroke-dasharray"), line.get("class")) for line in lines
+    }
+    assert len(lines) == len(looks) == len(names) + 1
+
+
+def test_the_picture_of_a_single_day_shows_where_it_ends() -> None:
+    root = ET.fromstring(draw(report(play("days = 1\n" + ONE_DAY))))
+    drawn = [node for node in root.iter() if node.tag.endswith("circle")]
+    assert len(drawn) == 3
+
+
+def test_a_title_of_any_kind_makes_a_picture_of_its_width() -> None:
+    text = 'title = "\\u0000\\u001b[31m ' + "long " * 100 + '"\n' + ONE_DAY
+    root = ET.fromstring(draw(report(play(text))))
+    [title] = [node.text or "" for node in root.iter() if node.get("class") == "title ink"]
+    assert title.startswith("\ufffd\ufffd[31m long")
+    assert len(title) < 80

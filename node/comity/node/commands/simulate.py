@@ -31,7 +31,9 @@ from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
 from comity.policies.simulation.report import Outcome, report
 from comity.policies.simulation.scenario import MAX_SCENARIO_BYTES, Scenario
-from comity.record.errors import InvalidInput
+from comity.record.errors import BadConfig, InvalidInput
+
+PICTURE_SUFFIX: Final = ".svg"
 
 PEER_POLICY: Final = "balanced"
 
@@ -129,6 +131,8 @@ def simulate(
             raise InvalidInput(
                 "expected --network beside it, got a scenario", field=option, hint=hint
             )
+    if picture is not None:
+        _check_picture(picture)
     peers = peer_policy or PEER_POLICY
     play = _real(context, policy, peers) if network else _made_up(scenario or "")
     outcome = _played(play)
@@ -140,6 +144,21 @@ def simulate(
         if play.summary:
             print_text(text(play.summary))
         print_outcome(outcome, play.note)
+
+
+def _check_picture(file: Path) -> None:
+    """Refuse, before anything is played, a file that could not be written in the end."""
+    if file.suffix.lower() != PICTURE_SUFFIX:
+        message = f"expected a name that ends in {PICTURE_SUFFIX}, got {file.name!r:.80}"
+        raise InvalidInput(message, field="--picture")
+    try:
+        exists, has_folder = file.exists(), file.parent.is_dir()
+    except OSError as error:
+        raise BadConfig(f"cannot be written: {error.strerror}", field=str(file)) from error
+    if exists:
+        raise BadConfig("exists already and is not overwritten", field=str(file))
+    if not has_folder:
+        raise BadConfig("expected a folder that exists, got none", field=str(file))
 
 
 def _made_up(name: str) -> _Play:

@@ -1,9 +1,9 @@
 """The picture of an outcome, as SVG: coverage over time, and who gave whom.
 
 Institutes that are alike but for a number in their ids make a group; where there are many, a line
-is a group's. Colours are of the Okabe-Ito palette and differ in lightness too, lines differ in
-their dashes, and what a cell's shade says its title says in words. Colours follow the reader's
-dark or light mode.
+is a group's. Colours are of the Okabe-Ito palette and differ in lightness too, lines of one colour
+differ in their dashes, and what a cell's shade says its title says in words. Colours follow the
+reader's dark or light mode.
 Invariant: text from a scenario is escaped, and nothing is loaded from elsewhere.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 from comity.policies.simulation.report import Outcome
 
@@ -38,6 +38,9 @@ _FAINT: Final = f'stroke="{_COLOURS[0]}" stroke-width="1" stroke-opacity="0.2"'
 _DEEP: Final = 0.55
 """From this shade on, numbers are in the colour of paper."""
 _NUMBER: Final = re.compile(r"\d+")
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TITLE_CHARS: Final = 72
+"""As long a title fits on the page."""
 
 _STYLE: Final = """\
   :root { color-scheme: light dark; }
@@ -65,7 +68,7 @@ def draw(outcome: Outcome) -> str:
     title = outcome.title or "Simulation"
     body = [
         f'<rect class="paper" width="{WIDTH}" height="{height:.0f}"/>',
-        _text(_LEFT, 36, title, "title ink"),
+        _text(_LEFT, 36, _short(title, _TITLE_CHARS), "title ink"),
         _text(_LEFT, 60, _subtitle(outcome), "quiet"),
         *_chart(outcome, groups),
         *legend,
@@ -75,7 +78,7 @@ def draw(outcome: Outcome) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
             f'width="{WIDTH}" height="{height:.0f}" role="img">',
-            f"<title>{escape(title)}</title>",
+            f"<title>{_escape(title)}</title>",
             f"<style>\n{_STYLE}\n</style>",
             *body,
             "</svg>\n",
@@ -150,13 +153,17 @@ def _chart(outcome: Outcome, groups: list[_Group]) -> Iterator[str]:
 
 def _line(shares: Sequence[float | None], name: str, look: str) -> str:
     days = len(shares)
-    points = " ".join(
-        f"{_x(day, days):.1f},{_y(share):.1f}"
+    points = [
+        (f"{_x(day, days):.1f}", f"{_y(share):.1f}")
         for day, share in enumerate(shares, start=1)
         if share is not None
-    )
-    title = f"<title>{escape(name)}</title>"
-    return f'<polyline fill="none" {look} points="{points}">{title}</polyline>'
+    ]
+    title = f"<title>{_escape(name)}</title>"
+    if len(points) == 1:
+        x, y = points[0]
+        return f'<circle fill="none" {look} cx="{x}" cy="{y}" r="5">{title}</circle>'
+    way = " ".join(f"{x},{y}" for x, y in points)
+    return f'<polyline fill="none" {look} points="{way}">{title}</polyline>'
 
 
 def _legend(outcome: Outcome, groups: list[_Group]) -> Iterator[str]:
@@ -171,10 +178,12 @@ def _legend(outcome: Outcome, groups: list[_Group]) -> Iterator[str]:
 
 
 def _look(place: int) -> str:
-    if place >= len(_COLOURS):
+    turn, colour = divmod(place, len(_COLOURS))
+    if turn >= len(_DASHES):
         return _FAINT
-    dashes = f' stroke-dasharray="{_DASHES[place]}"' if _DASHES[place] else ""
-    return f'stroke="{_COLOURS[place]}" stroke-width="2"{dashes}'
+    dash = _DASHES[(colour + turn) % len(_DASHES)]
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return f'stroke="{_COLOURS[colour]}" stroke-width="2"{dashes}'
 
 
 def _x(day: float, days: int) -> float:
@@ -238,7 +247,7 @@ def _cell_size(count: int) -> float:
 
 def _cell(x: float, y: float, size: float, shade: float, title: str) -> str:
     look = f'class="cell" fill-opacity="{shade:.2f}"'
-    return f"<rect {look} {_box(x, y, size - 0.5)}><title>{escape(title)}</title></rect>"
+    return f"<rect {look} {_box(x, y, size - 0.5)}><title>{_escape(title)}</title></rect>"
 
 
 def _box(x: float, y: float, size: float) -> str:
@@ -261,7 +270,12 @@ def _scale(x: float, y: float, most: int) -> Iterator[str]:
 
 def _text(x: float, y: float, content: str, look: str, anchor: str = "start") -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" class="{look}" text-anchor="{anchor}"'
-    return f"<text {place}>{escape(content)}</text>"
+    return f"<text {place}>{_escape(content)}</text>"
+
+
+def _escape(content: str) -> str:
+    """Return text as XML may hold it; control characters are replaced."""
+    return saxutils.escape(_NOT_XML.sub("\ufffd", content))
 
 
 def _short(name: str, most: int) -> str:
