@@ -145,6 +145,25 @@ def test_treaties_hold_for_both_sides_while_they_are_in_force(
         assert simulated(uk, policy, policy) == really_given(uk, ca) == 4
 
 
+def test_what_a_peer_has_and_did_not_give_is_not_taken_for_nothing(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    policy = load_preset("like-for-like")
+    with pair(tmp_path, new_database, policy, policy) as (uk, ca):
+        for one in (uk, ca):
+            publish(one, [card(f"{one.name}-{number}") for number in range(3)])
+        exchange(uk, ca)
+        with uk.node.store.read() as session:
+            shape = network_scenario(session, UK, "both", "both", uk.node.clock())
+    network = Network(shape, {"both": Policy.parse(policy)})
+    network.play()
+    [withheld] = report(network, {UK}).withheld
+    assert (withheld.giver, withheld.records, withheld.out_of_reach) == (UK, 3, None)
+    way = withheld.way_out
+    assert way is not None
+    assert (way.giver, way.records, way.releases, way.available) == (CA, 1, 3, None)
+
+
 NOT_WHAT_FR_GETS = """
 @id("members") permit (principal, action, resource) when { principal.status == Status::"member" };
 @id("not-what-fr-gets") forbid (principal, action, resource)

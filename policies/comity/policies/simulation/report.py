@@ -85,7 +85,7 @@ def report(network: Network, incomplete: Collection[str] = ()) -> Outcome:
     ``incomplete`` are institutes of which it is not known what others have for them.
     """
     names = list(network.institutes)
-    withholding = Withholding(network)
+    withholding = Withholding(network, incomplete)
     withheld = withholding.withheld()
     matrix = [[_given(network, giver, receiver) for receiver in names] for giver in names]
     history = [

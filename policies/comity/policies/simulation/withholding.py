@@ -28,7 +28,8 @@ Waiting = dict[Line, int]
 class Way:
     """Once ``giver`` gives ``records`` more of ``kind``, ``receiver`` releases ``releases``.
 
-    ``available`` is how many of the kind the giver withholds from the receiver.
+    ``available`` is how many of the kind the giver withholds from the receiver, None where that is
+    not known.
     """
 
     giver: str
@@ -36,7 +37,7 @@ class Way:
     kind: Kind
     records: int
     releases: int
-    available: int
+    available: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,13 @@ class Deadlock:
 
 
 class Withholding:
-    """All that is withheld for standing in a network as it is after its last day."""
+    """All that is withheld for standing in a network as it is after its last day.
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    ``incomplete`` are institutes of which it is not known what others have for them.
+    """
+
+    def __init__(self, network: Network, incomplete: Collection[str] = ()) -> None:
+        self._network, self._incomplete = network, incomplete
         found = ((pair, _waiting(network, tie)) for pair, tie in network.ties.items())
         self._waiting = {pair: lines for pair, lines in found if lines}
 
@@ -119,7 +123,9 @@ class Withholding:
         for line in lines:
             rules |= dict.fromkeys(_deciding_rules(tie, line))
         ways = list(self._ways(tie, lines))
-        within = _smallest(way for way in ways if way.records <= way.available)
+        within = _smallest(
+            way for way in ways if way.available is None or way.records <= way.available
+        )
         return Withheld(
             giver=tie.giver,
             receiver=tie.receiver,
@@ -138,8 +144,10 @@ class Withholding:
             available = self._available((tie.receiver, tie.giver), kind)
             yield Way(tie.receiver, tie.giver, kind, records, releases, available)
 
-    def _available(self, pair: Pair, kind: Kind) -> int:
+    def _available(self, pair: Pair, kind: Kind) -> int | None:
         """Return how many records of a kind that would count are withheld."""
+        if pair[1] in self._incomplete:
+            return None
         waiting = self._waiting.get(pair, {})
         lines = ((line, there) for line, there in waiting.items() if line.kind is kind)
         return sum(self._network.ties[pair].usable(line, there) for line, there in lines)
