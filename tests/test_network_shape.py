@@ -122,6 +122,20 @@ def test_what_is_under_embargo_waits_for_its_day(tmp_path: Path, new_database: N
         assert really_given(uk, ca) == simulated(uk, policy, policy) == 4
 
 
+def test_sections_under_embargo_use_standing_up_with_their_header(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    own, theirs = load_preset("balanced"), load_preset("open")
+    with pair(tmp_path, new_database, own, theirs) as (uk, ca):
+        clock = uk.node.clock
+        assert isinstance(clock, HandClock)
+        later = {"embargo": clock.in_seconds(300 * DAY)}
+        handling = {"limitations": later, "risks": later}
+        publish(uk, [card(f"model-{n}", section_handling=handling) for n in range(30)])
+        exchange(uk, ca)
+        assert really_given(uk, ca) == simulated(uk, own, theirs) == 20
+
+
 def test_treaties_hold_for_both_sides_while_they_are_in_force(
     tmp_path: Path, new_database: NewDatabase
 ) -> None:

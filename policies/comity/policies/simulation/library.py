@@ -14,7 +14,8 @@ from typing import Final
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
 from comity.policies.simulation.scenario import Scenario
-from comity.record.errors import BadPolicy, ComityError, InvalidInput, NotFound
+from comity.policies.source import decode
+from comity.record.errors import ComityError, InvalidInput, NotFound
 from comity.record.limits import MAX_POLICY_BYTES
 
 SUFFIX: Final = ".toml"
@@ -82,10 +83,7 @@ def load_policy(name: str, folder: Traversable) -> Policy:
         message = f"expected one of {known}, or a Cedar file; got {name!r:.80}: {reason}"
         raise InvalidInput(message, field="policy") from error
     try:
-        return Policy.parse(data.decode())
-    except UnicodeDecodeError as error:
-        message = f"expected UTF-8, got byte 0x{data[error.start]:02x}"
-        raise BadPolicy(message, field=name) from error
+        return Policy.parse(decode(data))
     except ComityError as error:
         error.field = name
         error.args = (f"{name}: {error.message}",)

@@ -145,7 +145,8 @@ class Tie:
             self._release_sections(done, self.cases(line), before, line.ready)
             more = new
             if line.contents is not None:
-                more = self._count_subjects("given", line.contents, done, lowest)
+                sure = _with_embargoed(done, line.ready)
+                more = self._count_subjects("given", line.contents, sure, lowest)
             self.count("given", line.kind, more)
             released, counted = released + new, counted + more
             # where less was used up than was reckoned with, the rest follows
@@ -213,6 +214,11 @@ class Tie:
             there = min(done[0], held[part])
             if done[part] < there and self.verdicts.verdict(cases[part], standing).allowed:
                 done[part] = there
+
+
+def _with_embargoed(done: list[int], ready: list[int]) -> list[int]:
+    """Return what counts of each part: under embargo, as much as of the header, as in a node."""
+    return [done[0] if due < done[0] else part for part, due in zip(done, ready, strict=True)]
 
 
 _COLUMNS = ("received", "given", "received_ever", "given_ever")
