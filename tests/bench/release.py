@@ -168,7 +168,7 @@ def _applying(node: Node, change: Callable[[], object], rows: int) -> tuple[floa
             with node.store.read() as session:
                 if session.exec(select(func.sum(PeerRow.offered))).one() >= rows:
                     seen.append(time.perf_counter())
-            time.sleep(0.005)
+            time.sleep(0.02)
         done.result()
     return seen[0] - start, time.perf_counter() - seen[0]
 

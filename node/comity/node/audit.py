@@ -15,7 +15,16 @@ from sqlmodel import Session, SQLModel, col, select
 from comity.node.clock import to_timestamp
 from comity.node.cursor import make_page_token, read_page_token
 from comity.node.search import find_record
-from comity.node.tables import HEADER, Part, Quarantine, ReceiptRow, RecordRow, Release, Ruling
+from comity.node.tables import (
+    HEADER,
+    Part,
+    PeerRow,
+    Quarantine,
+    ReceiptRow,
+    RecordRow,
+    Release,
+    Ruling,
+)
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import LimitExceeded
 from comity.record.wire import envelope_to_proto
@@ -50,13 +59,34 @@ def list_releases(
         query = query.where(col(Release.peer) == request.peer)
     if request.record_id:
         record = find_record(session, request.record_id)
-        query = query.where(col(RecordRow.record_seq) == record.record_seq)
+        query = query.where(_offers_of(session, record.record_seq))
     newest = (col(Release.release_time).desc(), col(Release.offer_number).desc(), Release.peer)
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
     receipts = _Receipts(session)
     releases = [_release(r, part, i, ruling, receipts) for r, part, i, ruling in rows[:size]]
     token = make_page_token(until, skip + size) if len(rows) > size else ""
     return pb.ListReleasesResponse(releases=releases, next_page_token=token)
+
+
+def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
+    """Return the condition for the releases of a record's parts, whomever they went to."""
+    given = (col(Release.part_id) == Part.part_id) & (col(Release.peer) == PeerRow.institute)
+    # an outer join, so that SQLite looks up each part for each peer, and walks through no queue
+    query = (
+        sa.select(col(PeerRow.institute), col(Release.offer_number))
+        .select_from(PeerRow)
+        .join(Part, col(Part.record_seq) == record_seq)
+        .outerjoin(Release, given)
+    )
+    offers: dict[str, list[int]] = {}
+    for peer, number in session.connection().execute(query):
+        if number is not None:
+            offers.setdefault(peer, []).append(number)
+    found = (
+        (col(Release.peer) == peer) & col(Release.offer_number).in_(numbers)
+        for peer, numbers in offers.items()
+    )
+    return sa.or_(sa.false(), *found)
 
 
 def list_receipts(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
+    Subquery,
     and_,
     case,
     func,
@@ -64,28 +65,44 @@ def has_substance() -> ColumnElement[bool]:
     return func.sum(Part.content) >= SUBSTANCE_CHARS
 
 
-def crossings(*which: ColumnElement[bool]) -> Select[Any]:
+def crossings(released: Subquery) -> Select[Any]:
     """Return the releases, of those alone that are meant, by which own records got substance.
 
-    Columns: kind, subject_seq, offer_number, release_time; one row for each such record.
+    ``released`` is what ``in_offers`` or ``_of_records`` return. Columns: kind, subject_seq,
+    offer_number, release_time; one row for each such record.
     """
-    columns = (col(Part.record_seq), col(Release.offer_number), col(Release.release_time))
-    parts = (
-        select(*columns, _content_of_release().label("content"))
-        .join(Part, col(Part.part_id) == Release.part_id)
-        .where(*which)
-        .subquery()
+    total = func.sum(released.c.content).over(
+        partition_by=released.c.record_seq, order_by=released.c.offer_number
     )
-    total = func.sum(parts.c.content).over(
-        partition_by=parts.c.record_seq, order_by=parts.c.offer_number
-    )
-    run = select(parts, total.label("reached")).where(parts.c.content > 0).subquery()
+    run = select(released, total.label("reached")).where(released.c.content > 0).subquery()
     before = run.c.reached - run.c.content
     query = select(
         col(RecordRow.kind), col(RecordRow.subject_seq), run.c.offer_number, run.c.release_time
     ).join(run, run.c.record_seq == RecordRow.record_seq)
     crosses = and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
     return query.where(crosses, col(RecordRow.issuer) == _own_institute(), stays())
+
+
+def in_offers(peer: str, first: int, last: int) -> Subquery:
+    """Return what a peer was given in offers after ``first`` up to ``last``."""
+    query = select(*_released()).join(Part, col(Part.part_id) == Release.part_id)
+    return query.where(*offers(peer, first, last)).subquery()
+
+
+def _of_records(peer: str, subjects: Sequence[int], last: int) -> Subquery:
+    """Return what a peer was given of records about some subjects, in offers up to ``last``."""
+    given = and_(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
+    records = select(col(RecordRow.record_seq)).where(col(RecordRow.subject_seq).in_(subjects))
+    # outer, and not undone by a comparison, so that the few parts are the way in for SQLite, and
+    # not all that the peer was given
+    query = select(*_released()).select_from(Part).outerjoin(Release, given)
+    offered = func.coalesce(col(Release.offer_number), last + 1) <= last
+    return query.where(col(Part.record_seq).in_(records), offered).subquery()
+
+
+def _released() -> tuple[Any, ...]:
+    content = _content_of_release().label("content")
+    return col(Part.record_seq), col(Release.offer_number), col(Release.release_time), content
 
 
 def _content_of_release() -> ColumnElement[int]:
@@ -155,16 +172,11 @@ def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, C
 
 
 def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
-    counted = select(col(PeerRow.counted)).where(col(PeerRow.institute) == peer).scalar_subquery()
-    which: list[Any] = [col(Release.peer) == peer]
-    if subjects is not None:
-        # an expression, so that the parts are the way in and not all that the peer was given
-        which = [col(Release.peer).concat("") == peer]
-        records = select(col(RecordRow.record_seq)).where(col(RecordRow.subject_seq).in_(subjects))
-        which.append(col(Part.record_seq).in_(records))
-    which.append(col(Release.offer_number) <= counted)
+    row = session.get(PeerRow, peer)
+    last = 0 if row is None else row.counted
+    meant = in_offers(peer, 0, last) if subjects is None else _of_records(peer, subjects, last)
     found: dict[Key, Counted] = {}
-    for kind, subject, offer, time in session.connection().execute(crossings(*which)):
+    for kind, subject, offer, time in session.connection().execute(crossings(meant)):
         known = found.get((kind, subject))
         if known is None or offer < known.offer:
             found[kind, subject] = Counted(time, offer)

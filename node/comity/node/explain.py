@@ -182,11 +182,11 @@ def _ways(asked: _Asked) -> tuple[str, ...]:
 
 
 def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
-    ids = [part.part_id for part in parts]
-    query = select(Release.part_id, Release.release_time).where(
-        Release.peer == peer, col(Release.part_id).in_(ids)
-    )
-    return dict(session.exec(query).all())
+    given = and_(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
+    # an outer join, so that SQLite looks up each part and does not walk through the peer's queue
+    query = select(Part.part_id, Release.release_time).outerjoin(Release, given)
+    found = session.exec(query.where(col(Part.part_id).in_([part.part_id for part in parts])))
+    return {part_id: time for part_id, time in found if time is not None}
 
 
 def _explain_part(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session, col
 
-from comity.node.counting import crossings, offers
+from comity.node.counting import crossings, in_offers, offers
 from comity.node.reckoning import Counters, entries_of, reckon
 from comity.node.standing import window_of
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, RecordRow, Release
@@ -61,7 +61,7 @@ def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:
 def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
     """Make an entry of each subject that has none and counts by offers after ``first`` alone."""
     peer = row.institute
-    crossed = crossings(*offers(peer, first, row.counted)).subquery()
+    crossed = crossings(in_offers(peer, first, row.counted)).subquery()
     offer = func.min(crossed.c.offer_number).label("offer_number")
     query = select(crossed.c.kind, crossed.c.subject_seq, offer)
     new = query.group_by(crossed.c.kind, crossed.c.subject_seq).subquery()

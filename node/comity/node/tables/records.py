@@ -89,6 +89,8 @@ class Part(SQLModel, table=True):
         UniqueConstraint("record_seq", "section"),
         Index("part_by_class", "class_id", "part_id"),
         Index("part_by_embargo", "embargo_time"),
+        # what release walks through, without the contents in between
+        Index("part_for_release", "part_id", "class_id", "embargo_time", "origin"),
         Index(
             "part_with_embargo",
             "record_seq",

@@ -66,7 +66,7 @@ class Release(SQLModel, table=True):
     """The decision to give a part to a peer, kept for ever, and its place in the queue."""
 
     __tablename__ = "release"
-    __table_args__ = (UniqueConstraint("part_id", "peer"), {"sqlite_with_rowid": False})
+    __table_args__ = (UniqueConstraint("peer", "part_id"), {"sqlite_with_rowid": False})
     peer: str = Field(max_length=253, primary_key=True)
     offer_number: int = Field(sa_type=BigInteger, primary_key=True)
     part_id: int = Field(sa_type=BigInteger, foreign_key="part.part_id")
