@@ -66,11 +66,8 @@ class Sheet:
         header = _facts(record, "", self.handling, now)
         if self.kind == "withdrawal":
             return [header]
-        # only a card's sections say how grave they are, and where
-        is_card = self.kind == "model-card"
-        severities = ("moderate", self.severity) if is_card else (None, None)
-        ranks = [RANKS.get(severity or "", 0) for severity in severities]
-        domains = frozenset({self.domain} if is_card else ())
+        ranks = [RANKS[severity] for severity in ("moderate", self.severity)]
+        domains = frozenset({self.domain})
         return [
             header,
             _facts(record, "limitations", self.handling, now, ranks[0]),

@@ -230,7 +230,7 @@ STEPS = st.one_of(
 
 
 @settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     database=None,
     print_blob=True,
