@@ -64,6 +64,17 @@ def test_what_was_released_before_a_crash_is_counted_after_it(
     assert seen(uk, ca).given == {CARD: 1}
 
 
+def test_commands_beside_a_node_that_was_killed_see_what_it_released(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, _ = pair
+    stop_after_release(uk, monkeypatch)
+    uk.node.settle_standing()
+    with uk.node.store.read() as session:
+        [counted] = [r for r in standing_rows(session, CA) if r.kind == CARD]
+    assert (counted.given, counted.pending) == (0, 1)
+
+
 def test_a_receipt_for_what_was_not_counted_yet_counts_it_as_given(
     pair: list[Institute], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from comity.node.audit import list_quarantine
 from comity.node.node import Node
 from comity.node.outbox import next_batch
 from comity.node.status import node_status
-from comity.node.tables import Quarantine, RecordRow
+from comity.node.tables import Part, Quarantine, RecordRow
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 from comity.record.wire import record_to_proto
@@ -121,3 +121,23 @@ def test_a_flood_of_bad_records_keeps_only_the_newest(
     assert len(refused(ca)) == 5
     assert counted(ca) == (5, 0)
     assert held(ca) == []
+
+
+def test_sections_that_follow_while_a_key_is_unknown_wait_with_the_rest(
+    nodes: tuple[Node, Node, Node],
+) -> None:
+    uk, ca, jp = nodes
+    uk.publish(card(handling={"onward": True}).sign(uk.home.node_id, uk.key))
+    late = '@id("late") forbid (principal, action, resource) when { resource.section == "risks" };'
+    ca.set_policy(load_preset("open") + late)
+    pull(uk, ca)
+    pull(ca, jp)
+    ca.set_policy(load_preset("open"))
+    with ca.store.read() as session:
+        found = next_batch(session, jp.institute, 2)
+    assert found is not None
+    jp.inbox.take(ca.institute, found[0])
+    jp.add_peer(uk.bundle)
+    with jp.store.read() as session:
+        parts = set(session.exec(select(Part.name)))
+    assert parts == {"", "limitations", "risks"}

@@ -12,7 +12,7 @@ from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session, col
 
 from comity.node.counting import crossings, in_offers, offers
-from comity.node.reckoning import Counters, entries_of, reckon
+from comity.node.reckoning import Counters, entries_of, move_window, reckon, window_has_moved
 from comity.node.standing import window_of
 from comity.node.tables import HEADER, NodeState, Part, PeerRow, RecordRow, Release
 from comity.node.tables import StandingEntry as Entry
@@ -43,6 +43,17 @@ def count_given(session: Session, row: PeerRow, now: int, most: int | None = Non
     # a section that follows its header adds to what was released before
     reckon(session, "given", row.institute, _followed(session, row, first), now)
     return last - first
+
+
+def is_unsettled(session: Session, row: PeerRow, now: int) -> bool:
+    """Whether a peer's standing lags behind its offers, or behind the window."""
+    return row.counted < row.offered or window_has_moved(session, row.institute, now)
+
+
+def settle(session: Session, row: PeerRow, now: int) -> None:
+    """Move the window and count all that a peer was given, in ``Store.write``."""
+    move_window(session, row.institute, now)
+    count_given(session, row, now)
 
 
 def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:

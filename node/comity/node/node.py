@@ -15,6 +15,7 @@ from sqlmodel import col, select
 
 from comity.node.alarm import raise_alarm
 from comity.node.clock import Clock, system_clock
+from comity.node.giving import is_unsettled, settle
 from comity.node.home import Home
 from comity.node.inbox import Inbox
 from comity.node.intake import Intake
@@ -38,7 +39,6 @@ from comity.node.pinning import (
     watch_expiry,
 )
 from comity.node.policy import PolicyInForce, policy_at, set_policy
-from comity.node.reckoning import move_window, window_has_moved
 from comity.node.release import Todo, is_due
 from comity.node.roots import newest_version
 from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
@@ -180,15 +180,15 @@ class Node:
                 released += todo.do_some(session, self.clock())
         return released
 
-    def move_windows(self) -> None:
-        """Let what is no longer recent stop counting as such, where the node does not run."""
+    def settle_standing(self) -> None:
+        """Bring standing up to this moment, where the node does not run or is still counting."""
         with self.store.read() as session:
-            now, peers = self.clock(), [row.institute for row in pinned_peers(session)]
-            moved = [peer for peer in peers if window_has_moved(session, peer, now)]
-        if moved:
+            now, peers = self.clock(), pinned_peers(session)
+            late = [row.institute for row in peers if is_unsettled(session, row, now)]
+        if late:
             with self.store.write() as session:
-                for peer in moved:
-                    move_window(session, peer, now)
+                for peer in late:
+                    settle(session, session.get_one(PeerRow, peer), now)
 
     def set_policy(self, text: str) -> PolicyInForce:
         """Put a policy in force and release what it newly allows.

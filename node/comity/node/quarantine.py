@@ -8,7 +8,7 @@ where something that may change later (a peer that is pinned) can make the recor
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete
@@ -22,6 +22,7 @@ from comity.record.errors import InvalidInput, UnknownKey
 from comity.record.limits import MAX_PAYLOAD_BYTES
 from comity.record.record import Record
 from comity.record.wire import record_to_proto
+from comity.v1 import record_pb2
 
 MAX_ENTRIES: Final = 1000
 """Entries kept for one peer, of unknown keys and of all else: enough to see a pattern, bounded."""
@@ -54,7 +55,7 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
         row.reason = refusal.error.reason
         row.message = str(refusal.error).replace("\x00", "")[:_MAX_MESSAGE_CHARS]
         row.quarantine_time, row.count = now, row.count + 1
-        row.record = _kept(refusal)
+        row.record = _kept(refusal, row.record)
         session.add(row)
         session.flush()
     if refusals:
@@ -74,11 +75,17 @@ def waiting_records(session: Session) -> list[tuple[str, str]]:
     return list(session.exec(query.order_by(col(Quarantine.quarantine_time))))
 
 
-def _kept(refusal: Refusal) -> bytes | None:
+def _kept(refusal: Refusal, before: bytes | None) -> bytes | None:
+    """Return what is kept of a record, together with sections of it that came before."""
     if not isinstance(refusal.error, UnknownKey):
         return None
-    data: bytes = record_to_proto(refusal.record).SerializeToString()
-    return data if len(data) <= MAX_KEPT_BYTES else None
+    record = refusal.record
+    if before is not None:
+        known = record_pb2.Record.FromString(before).disclosures
+        merged = dict.fromkeys((*known, *record.disclosures))
+        record = replace(record, disclosures=tuple(merged))
+    data: bytes = record_to_proto(record).SerializeToString()
+    return data if len(data) <= MAX_KEPT_BYTES else before
 
 
 def claimed_kind(payload: bytes) -> str:

@@ -25,11 +25,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.allowance import limits, using_standing
 from comity.node.decisions import Backlog, decide_classes, stamp
-from comity.node.giving import count_given
+from comity.node.giving import count_given, is_unsettled, settle
 from comity.node.peers import facts_of
 from comity.node.policy import policy_at
 from comity.node.queue import Queue
-from comity.node.reckoning import move_window, window_has_moved
+from comity.node.reckoning import move_window
 from comity.node.rows import last_number
 from comity.node.tables import Decision, HandlingClass, NodeState, Part, PeerRow
 from comity.node.tally import has_header, is_given
@@ -45,9 +45,10 @@ def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
     """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
     if row.status == PeerStatus.REMOVED:
         return 0
-    move_window(session, row.institute, now)
     if policy.depends_on_giving:
-        count_given(session, row, now)
+        settle(session, row, now)
+    else:
+        move_window(session, row.institute, now)
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
     return _Run(session, row, now).append_all(peer, policy)
@@ -83,7 +84,7 @@ class Todo:
 
 def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
     """Whether anything that release depends on has changed since it last ran for a peer."""
-    if row.counted < row.offered or window_has_moved(session, row.institute, now):
+    if is_unsettled(session, row, now):
         return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True

@@ -56,7 +56,7 @@ def explain(
     if (record is None) == (kind is None):
         raise InvalidInput("expected either a record or --kind", field="RECORD")
     with open_node(context) as node:
-        node.move_windows()
+        node.settle_standing()
         if kind is not None:
             _explain_kind(node, peer, kind, as_json=as_json)
         else:

@@ -133,7 +133,7 @@ def _reaching(*, as_json: bool) -> Iterator[None]:
 
 
 def _own_view(node: Node, peer: str | None) -> dict[str, pb.GetStandingResponse]:
-    node.move_windows()
+    node.settle_standing()
     with node.store.read() as session:
         rows = pinned_peers(session) if peer is None else [get_peer(session, peer)]
         now = node.clock()

@@ -107,7 +107,7 @@ def diff(
     """
     other = read_file_or_preset(file, preset)
     with open_node(context) as node:
-        node.move_windows()
+        node.settle_standing()
         found = _differences(node, other)
     if as_json:
         print_json([_peer_value(peer, differences) for peer, differences in found.items()])
