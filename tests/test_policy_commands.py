@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from comity.client import terminal
-from comity.node.cli import app
-from comity.node.node import Node
 from comity.policies.preset import load_preset, preset_folder
-from tests.exchange import HandClock, Institute, befriend
-from tests.network import card, make_home
+from tests.desk import Desk, at_desk
+from tests.exchange import HandClock
+from tests.network import card
 from tests.test_release import CARDS_ONLY, guidance
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -32,46 +27,14 @@ when { principal.status == Status::"suspended" };
 """
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-class Desk:
-    """An operator of uk, whose only peer is ca: a command line, and the domain beside it."""
-
-    def __init__(self, uk: Institute, ca: Institute, capsys: pytest.CaptureFixture[str]) -> None:
-        self.uk, self.ca = uk, ca
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> Ended:
-        """Run ``comity-node`` on uk's home."""
-        with pytest.raises(SystemExit) as ended:
-            terminal.run(app, ["--home", str(self.uk.node.home.path), *arguments])
-        captured = self._capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ended(ended.value.code, captured.out, captured.err)
-
-
 @pytest.fixture
 def desk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Desk]:
+    """Yield uk's desk, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    uk, ca = (Institute(Node(make_home(tmp_path, name))) for name in (UK, CA))
-    befriend(uk, ca)
-    befriend(ca, uk)
-    yield Desk(uk, ca, capsys)
-    for one in (uk, ca):
-        one.node.close()
+    with at_desk(tmp_path, capsys) as made:
+        yield made
 
 
 def policy_file(text: str) -> str:
@@ -291,75 +254,3 @@ def test_explanation_of_a_record_and_of_its_kind_agree_with_release(desk: Desk) 
     assert {part["section"] for part in parts if part["allowed"]} == released
     classes = desk("policy", "explain", CA, "--kind", "model-card", "--json").json["classes"]
     assert {one["part"]["section"] for one in classes if one["allowed"]} == released
-
-
-def test_a_treaty_is_added_listed_and_ended(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "treaty")
-    desk.uk.publish(card())
-    span = ("--start", "2026-01-01", "--end", "2999-01-01T12:00:00Z")
-    ended = desk("treaty", "add", "uk-ca", "--party", CA, "--kind", "model-card", *span)
-    assert (ended.code, ended.err) == (0, "")
-    assert len(desk.uk.released(desk.ca)) == 3
-    [found] = desk("treaty", "list", "--json").json
-    assert (found["state"], found["kinds"], found["sections"]) == ("in force", ["model-card"], [])
-    assert (found["start"], found["end"]) == ("2026-01-01T00:00:00Z", "2999-01-01T12:00:00Z")
-    assert desk("treaty", "end", "uk-ca", "--json").json["state"] == "over"
-    assert "over" in desk("treaty", "list").out
-    assert desk("treaty", "end", "uk-ca").code == 1
-
-
-def test_a_treaty_that_was_ended_before_its_start_was_never_in_force(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "treaty")
-    desk("treaty", "add", "uk-ca", "--party", CA, "--start", "2999-01-01")
-    assert desk("treaty", "end", "uk-ca", "--json").json["state"] == "never in force"
-    assert "never in force" in desk("treaty", "list").out
-
-
-def test_a_section_that_no_model_card_has_is_remarked(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "treaty")
-    add = ("treaty", "add", "--party", CA, "--start", "2999-01-01")
-    sections = ("--section", "limitatons", "--section", "risks", "--section", "?")
-    ended = desk(*add, "t1", *sections)
-    assert ended.code == 0
-    assert ended.err.count("warning: no known section has the name") == 1
-    assert "'limitatons'; a model card has details, uses, " in ended.err
-    assert desk(*add, "t2", "--kind", "evaluation", "--section", "results").err == ""
-
-
-def test_a_treaty_that_no_rule_bears_on_is_remarked(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "open")
-    ended = desk("treaty", "add", "uk-ca", "--party", CA, "--start", "2999-01-01", "--json")
-    assert ended.json["state"] == "to come"
-    assert "no rule with ?principal" in ended.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            ["--party", "fr.aisi.example", "--start", "2026-01-01"],
-            "treaty.party: no peer 'fr.aisi.example'",
-        ),
-        (["--party", "Not a name", "--start", "2026-01-01"], "treaty.party"),
-        (["--party", CA, "--start", "2026-01-01", "--kind", "gossip"], "treaty.kinds"),
-        (["--party", CA, "--start", "2026-01-01", "--section", ""], "treaty.sections"),
-        (["--party", CA, "--start", "soon"], "treaty.start"),
-        (["--party", CA, "--start", "2999-02-01", "--end", "2999-01-01"], "treaty.end"),
-        (["--party", CA, "--start", "2026-01-01", "--end", "2026-02-01"], "lies ahead"),
-    ],
-)
-def test_a_bad_treaty_is_refused_in_words(desk: Desk, arguments: list[str], said: str) -> None:
-    ended = desk("treaty", "add", "uk-ca", *arguments)
-    assert (ended.code, ended.out) == (1, "")
-    assert said in ended.err
-    assert desk("treaty", "list", "--json").json == []
-
-
-def test_a_treaty_id_is_used_once(desk: Desk) -> None:
-    arguments = ("treaty", "add", "uk-ca", "--party", CA, "--start", "2026-01-01")
-    desk(*arguments)
-    desk("treaty", "end", "uk-ca")
-    ended = desk(*arguments)
-    assert ended.code == 1
-    assert "expected a new id" in ended.err
-    assert "treaty list" in ended.err
