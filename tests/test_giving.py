@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from comity.node.policy import set_policy
 from comity.node.standing import standing_rows
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
@@ -92,8 +93,11 @@ def test_a_policy_that_asks_for_what_was_given_waits_for_the_count(
     uk, ca = pair
     uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(19)])
     stop_after_release(uk, monkeypatch)
-    uk.node.set_policy(BALANCED)
-    uk.publish(card("one too many"))
+    late = uk.node.intake.examine(uk.sign(card("one too many")), UK, uk.node.keyring())
+    with uk.node.store.write() as session:
+        set_policy(session, BALANCED, uk.node.clock())
+        uk.node.intake.admit(session, [late])
+    uk.node.release()
     assert seen(uk, ca).given == {CARD: 20}
 
 
