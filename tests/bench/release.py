@@ -15,21 +15,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import func, text
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from comity.node.classes import ClassIndex, ClassKey
 from comity.node.decisions import judge
 from comity.node.node import Node
 from comity.node.peers import facts_of, pinned_peers
-from comity.node.policy import policy_in_force
+from comity.node.policy import policy_at, policy_in_force, set_policy
+from comity.node.release import Todo, is_due
 from comity.node.tables import HandlingClass, PeerRow, Standing
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind
@@ -64,13 +64,13 @@ def measure(root: Path, report: Callable[[str, float, float], None]) -> None:
         held, floor = _publishing(many, few)
         report(f"a new record, {PARTS:,} parts held against {SMALL:,}", held, floor)
         floor = _bare_insert(many, PEERS * PARTS // 2) + _decisions(many, PEERS)
-        released, counted = _applying(many, lambda: many.set_policy(EVEN), PEERS * PARTS // 2)
+        released, counted = _applying(many, partial(_put_in_force, node=many))
         report(f"a policy that allows {PEERS * PARTS // 2:,} parts", released, floor)
         report("  counting them towards standing", counted, floor)
     with closing(_filled(root / "standing", PARTS)) as node:
         node.set_policy(RECIPROCAL)
         floor = _bare_insert(node, PARTS // 2) + _decisions(node, 1)
-        released, counted = _applying(node, lambda: _gain(node), PARTS // 2)
+        released, counted = _applying(node, _gain)
         report(f"a standing that allows {PARTS // 2:,} parts", released, floor)
         report("  counting them towards standing", counted, floor)
 
@@ -151,26 +151,35 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _gain(node: Node) -> None:
-    with node.store.write() as session:
-        session.add(Standing(peer="p0.aisi.example", kind="evaluation", received=1))
-        session.flush()
-    node.release()
+def _put_in_force(session: Session, node: Node) -> None:
+    set_policy(session, EVEN, node.clock())
 
 
-def _applying(node: Node, change: Callable[[], object], rows: int) -> tuple[float, float]:
-    """Make a change; return the seconds until it has released ``rows``, and then counted them."""
-    seen: list[float] = []
+def _gain(session: Session) -> None:
+    session.add(Standing(peer="p0.aisi.example", kind="evaluation", received=1))
+    session.flush()
+
+
+def _applying(node: Node, change: Callable[[Session], object]) -> tuple[float, float]:
+    """Make a change, release and count as a node does; return the seconds of either.
+
+    What a transaction releases is in the queues, and on disk, when it ends.
+    """
     start = time.perf_counter()
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(change)
-        while not seen:
-            with node.store.read() as session:
-                if session.exec(select(func.sum(PeerRow.offered))).one() >= rows:
-                    seen.append(time.perf_counter())
-            time.sleep(0.02)
-        done.result()
-    return seen[0] - start, time.perf_counter() - seen[0]
+    with node.store.write() as session:
+        change(session)
+    with node.store.read() as session:
+        now = node.clock()
+        policy = policy_at(session, now)
+        peers = pinned_peers(session)
+        todo = Todo([row.institute for row in peers if is_due(session, row, policy, now)])
+    seconds = [time.perf_counter() - start, 0.0]
+    while todo:
+        start = time.perf_counter()
+        with node.store.write() as session:
+            released = todo.do_some(session, node.clock())
+        seconds[released == 0] += time.perf_counter() - start
+    return seconds[0], seconds[1]
 
 
 def _decisions(node: Node, peers: int) -> float:
