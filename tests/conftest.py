@@ -14,6 +14,7 @@ from comity.node import cli as node_cli
 from comity.record.keys import SigningKey
 from tests.commanding import Run, runner
 from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
+from tests.desk import Desk, at_desk
 from tests.network import card
 from tests.records import UK, bundle_of
 
@@ -35,6 +36,13 @@ def comity_node(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COMITY_HOME", str(tmp_path / "uk"))
     return runner(node_cli.app, monkeypatch, capsys)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, comity_node: Run) -> Iterator[Desk]:
+    """Yield the desk of uk, whose only peer is ca, in a folder of its own."""
+    with at_desk(tmp_path, comity_node) as made:
+        yield made
 
 
 @pytest.fixture

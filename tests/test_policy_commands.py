@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from comity.policies.preset import load_preset, preset_folder
-from tests.desk import Desk, at_desk
+from tests.desk import Desk
 from tests.exchange import HandClock
 from tests.network import card
 from tests.test_release import CARDS_ONLY, guidance
@@ -25,16 +22,6 @@ permit (principal, action, resource) when { resource.kind == Kind::"model-card" 
 permit (principal, action == Action::"replicate", resource)
 when { principal.status == Status::"suspended" };
 """
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Desk]:
-    """Yield uk's desk, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    with at_desk(tmp_path, capsys) as made:
-        yield made
 
 
 def policy_file(text: str) -> str:

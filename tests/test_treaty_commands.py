@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.desk import CA, Desk, at_desk
+from tests.desk import CA, Desk
 from tests.network import card
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Desk]:
-    """Yield uk's desk, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    with at_desk(tmp_path, capsys) as made:
-        yield made
 
 
 def test_a_treaty_is_added_listed_and_ended(desk: Desk) -> None:
