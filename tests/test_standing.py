@@ -119,6 +119,16 @@ def test_cards_of_one_name_count_once_whatever_their_digests(pair: list[Institut
     assert received(uk, ca) == 1
 
 
+def test_a_name_of_any_length_and_letters_names_a_subject(pair: list[Institute]) -> None:
+    uk, ca = pair
+    # more than fits into an index, longer in lower case, and nothing that could be compressed
+    name = "İ" + "".join(chr(0x10000 + 7919 * n % 50_000) for n in range(1023))
+    ca.publish(card(subject={"name": name, "digest": "1" * 64}))
+    ca.publish(card(subject={"name": name, "digest": "2" * 64}))
+    uk.pull(ca)
+    assert received(uk, ca) == 1
+
+
 def test_white_space_adds_no_substance(pair: list[Institute]) -> None:
     uk, ca = pair
     ca.publish(card("one", sections={"limitations": [{"statement": f"Some.{' ' * 300}Thing."}]}))

@@ -104,11 +104,14 @@ class _Run:
     def append_all(self, peer: PeerFacts, policy: Policy) -> int:
         """Append all that may go; return how many parts that were."""
         limited = self._limited(peer, policy) if policy.depends_on_giving else {}
-        done = self._append_relayed() if limited else set()
+        if limited:
+            self._append_relayed()
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
-        done |= self._with_sections(limited)
+        done = self._with_sections(limited)
         others = col(Decision.allowed) & col(Decision.class_id).not_in(done)
+        if limited:
+            others &= ~self._relayed()
         self._queue.append(others, among=self._queue.backlog.keys() - done)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
         held_sections = self._with_sections(held_back) - held_back
@@ -131,19 +134,16 @@ class _Run:
 
         return limits(self._own_headers(), count, peer, policy)
 
-    def _append_relayed(self) -> set[int]:
-        """Append what others issued, before anything is used up; return the classes of that."""
+    def _append_relayed(self) -> None:
+        """Append what others issued, before anything is used up."""
+        relayed = col(Decision.allowed) & self._relayed()
+        self._queue.append(relayed, among=self._queue.backlog.keys())
+
+    def _relayed(self) -> ColumnElement[bool]:
+        """Return whether a ``Decision`` is about what others issued."""
         own = select(NodeState.institute).scalar_subquery()
-        query = (
-            select(HandlingClass.class_id)
-            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
-            .where(Decision.peer == self._row.institute, col(Decision.allowed))
-            .where(HandlingClass.issuer != own)
-        )
-        relayed = set(self._session.exec(query))
-        decided = col(Decision.allowed) & col(Decision.class_id).in_(relayed)
-        self._queue.append(decided, among=relayed)
-        return relayed
+        classes = select(HandlingClass.class_id).where(HandlingClass.issuer != own)
+        return col(Decision.class_id).in_(classes)
 
     def _append_first(self, class_id: int, allowance: int | None) -> None:
         """Append the records of a class, up to the last that its allowance covers."""

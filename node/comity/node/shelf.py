@@ -6,6 +6,7 @@ header's part comes before its sections' parts; standing and the log change with
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, update
@@ -157,7 +158,9 @@ class Shelf:
 def _subject(arrival: Arrival) -> tuple[str, str]:
     """Return digest and name of what a record is about, either of which tells subjects apart."""
     subject = arrival.opened.statement.subject[0]
-    return f"sha256:{subject.digest.sha256}", subject.name.lower()
+    # a name may be longer than what PostgreSQL takes into an index
+    name = hashlib.sha256(subject.name.lower().encode()).hexdigest()
+    return f"sha256:{subject.digest.sha256}", f"name:{name}"
 
 
 def _content(opened: OpenedRecord, section: int) -> dict[str, Any]:

@@ -53,8 +53,8 @@ class Subject(SQLModel, table=True):
     __table_args__ = {"sqlite_with_rowid": False}
     issuer: str = Field(max_length=253, primary_key=True)
     kind: str = Field(max_length=32, primary_key=True)
-    subject: str = Field(max_length=1024, primary_key=True)
-    """``sha256:`` and the digest, or the name in lower case."""
+    subject: str = Field(max_length=71, primary_key=True)
+    """``sha256:`` and the digest, or ``name:`` and the SHA-256 of the name in lower case."""
     subject_seq: int = Field(sa_type=BigInteger)
 
 

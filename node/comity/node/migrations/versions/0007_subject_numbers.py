@@ -4,6 +4,7 @@ What was received and rejected is counted here, for ever and not as recent, whic
 good as it moves the window; what was given is counted by the node, from the first offer.
 """
 
+import hashlib
 import json
 from typing import Any
 
@@ -49,7 +50,7 @@ def upgrade() -> None:
         "subject",
         sa.Column("issuer", sa.String(length=253), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("subject", sa.String(length=1024), nullable=False),
+        sa.Column("subject", sa.String(length=71), nullable=False),
         sa.Column("subject_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "kind", "subject"),
         sqlite_with_rowid=False,
@@ -112,7 +113,8 @@ def _number_subjects() -> None:
         last, fresh, numbered = rows[-1].record_seq, [], []
         for row in rows:
             name = json.loads(row.payload)["subject"][0]["name"].lower()
-            keys = [(row.issuer, row.kind, about) for about in (f"sha256:{row.subject}", name)]
+            named = f"name:{hashlib.sha256(name.encode()).hexdigest()}"
+            keys = [(row.issuer, row.kind, about) for about in (f"sha256:{row.subject}", named)]
             number = min((known[key] for key in keys if key in known), default=row.record_seq)
             numbered.append({"record": row.record_seq, "number": number})
             new = {key: number for key in keys if key not in known}
