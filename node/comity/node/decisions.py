@@ -177,7 +177,10 @@ def _version(session: Session, policy: Policy) -> int:
 
 
 def stamp(policy: Policy, peer: PeerFacts) -> str:
-    """Return a digest of all that decisions about a peer depend on, hex."""
+    """Return a digest of all that decisions about a peer depend on, hex.
+
+    A count of none is left out, since it says what no count of that kind says.
+    """
     standing = peer.standing if policy.depends_on_standing else Standing()
     if not policy.depends_on_giving:
         standing = replace(standing, given={}, given_ever={})
@@ -187,6 +190,6 @@ def stamp(policy: Policy, peer: PeerFacts) -> str:
         policy.terms_digest(peer.institute),
         peer.status,
         *(sorted(names) for names in (peer.groups, peer.clearances, peer.purposes)),
-        *(sorted(by_kind.items()) for by_kind in (*counts, *ever)),
+        *(sorted(item for item in by_kind.items() if item[1]) for by_kind in (*counts, *ever)),
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -26,7 +26,6 @@ from comity.node.tables.records import (
 )
 from comity.node.tables.release import (
     Decision,
-    Gathered,
     PolicyVersion,
     Release,
     Ruling,
@@ -40,7 +39,6 @@ from comity.node.tables.standing import (
 __all__ = [
     "HEADER",
     "Decision",
-    "Gathered",
     "HandlingClass",
     "Lease",
     "NodeState",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from comity.node.tables.columns import RowNumber
-
 
 class PolicyVersion(SQLModel, table=True):
     """A policy that was put in force; the newest version is in force."""
@@ -72,15 +70,3 @@ class Release(SQLModel, table=True):
     part_id: int = Field(sa_type=BigInteger, foreign_key="part.part_id")
     ruling_id: int = Field(foreign_key="ruling.ruling_id")
     release_time: int = Field(sa_type=BigInteger)
-
-
-class Gathered(SQLModel, table=True):
-    """A part on its way into the queue of one peer; there is none between transactions."""
-
-    __tablename__ = "gathered"
-    number: int = Field(
-        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
-    )
-    """Counts the offers of one run of release, from 1."""
-    part_id: int = Field(sa_type=BigInteger)
-    ruling_id: int
