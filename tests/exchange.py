@@ -21,7 +21,8 @@ from comity.node.node import Node
 from comity.node.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.own_receipts import unsent_receipts
 from comity.node.peers import get_peer
-from comity.node.policy import policy_in_force
+from comity.node.policy import policy_at, policy_in_force
+from comity.node.release import is_due
 from comity.node.tables import HEADER, Part, RecordRow, Release
 from comity.record.record import Record
 from comity.record.times import format_time
@@ -89,6 +90,13 @@ class Institute:
         )
         with self.node.store.read() as session:
             return [(i, "" if s == HEADER else name) for i, s, name in session.exec(query)]
+
+    def is_release_due(self, peer: Institute) -> bool:
+        """Whether anything has changed since release last ran for the peer."""
+        with self.node.store.read() as session:
+            now = self.node.clock()
+            row = get_peer(session, peer.name)
+            return is_due(session, row, policy_at(session, now), now)
 
     def held(self) -> set[tuple[str, str]]:
         """Return (record id, section name) of every part that is held."""

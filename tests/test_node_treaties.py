@@ -10,9 +10,6 @@ import pytest
 
 from comity.node.home import Home
 from comity.node.node import Node
-from comity.node.peers import get_peer
-from comity.node.policy import policy_at
-from comity.node.release import is_due
 from comity.node.tables import Part, Release, Ruling, TreatyRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
@@ -61,13 +58,6 @@ def rules(one: Institute, peer: Institute) -> list[str]:
     named = {row.ruling_id: json.loads(row.rules) for row in one.rows(Ruling)}
     found = [named[row.ruling_id] for row in one.rows(Release, peer=peer.name)]
     return list(dict.fromkeys(rule for names in found for rule in names))
-
-
-def is_release_due(one: Institute, peer: Institute) -> bool:
-    with one.node.store.read() as session:
-        now = one.node.clock()
-        row = get_peer(session, peer.name)
-        return is_due(session, row, policy_at(session, now), now)
 
 
 def test_a_treaty_releases_what_it_covers_to_its_party_alone(
@@ -120,10 +110,10 @@ def test_start_and_end_are_due_for_the_party_alone(trio: list[Institute], clock:
     uk.node.add_treaty(treaty(clock, start=60, end=120))
     uk.node.release()
     for _ in range(2):
-        assert not is_release_due(uk, ca)
+        assert not uk.is_release_due(ca)
         clock.turn(60)
-        assert is_release_due(uk, ca)
-        assert not is_release_due(uk, jp)
+        assert uk.is_release_due(ca)
+        assert not uk.is_release_due(jp)
         uk.node.release()
 
 

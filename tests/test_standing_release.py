@@ -76,6 +76,16 @@ def test_what_a_peer_sent_and_was_refused_withholds_until_it_is_no_longer_recent
     assert headers(uk, ca) == [first, second]
 
 
+def test_counting_what_was_given_decides_nothing_anew_where_no_rule_asks_for_it(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(BLAMELESS)
+    uk.publish(card("one"))
+    assert uk.released(ca)
+    assert not uk.is_release_due(ca)
+
+
 def test_other_weights_release_and_withhold_from_when_the_node_is_started_with_them(
     pair: list[Institute],
 ) -> None:
