@@ -179,7 +179,9 @@ def test_standing_limits_what_is_gained_and_what_it_used_up_is_not_called_forbid
     uk.node.set_policy(BALANCED)
     assert headers(uk, ca) == 20
     assert counted(preview(uk, OPEN)[CA], Effect.GAINED) == (30, 10, 0)
-    assert counted(preview(uk, NOTHING)[CA], Effect.GONE) == (60, 20, 0)
+    found = preview(uk, NOTHING)[CA]
+    assert counted(found, Effect.GONE) == (60, 20, 0)
+    assert all("given 20" in gone.verdict.message for gone in found)
 
 
 def test_a_suspended_peer_gains_nothing(trio: list[Institute]) -> None:

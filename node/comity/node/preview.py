@@ -195,9 +195,12 @@ def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]
 def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
     # what has used the peer's standing up is not forbidden for that, so it is judged afresh
     before, after = view.judge(policy, afresh=True), view.judge(other, afresh=True)
+    today = view.judge(other)
     for class_id, tally in view.tallies.items():
         if before[class_id].allowed and not after[class_id].allowed:
-            verdicts = after[class_id].verdict, before[class_id].verdict
+            # what is told is in the counts that standing shows, where they say no as well
+            said = after[class_id] if today[class_id].allowed else today[class_id]
+            verdicts = said.verdict, before[class_id].verdict
             yield _Change(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
 
 
