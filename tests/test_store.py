@@ -117,6 +117,26 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     assert "s3cret" not in str(refusal.value)
 
 
+def test_a_user_that_may_make_no_temporary_tables_is_told_at_the_start(
+    new_postgres_database: NewDatabase,
+) -> None:
+    url = sa.make_url(new_postgres_database(empty=True))
+    owner = Store(url.render_as_string(hide_password=False))
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql(f"REVOKE TEMPORARY ON DATABASE {url.database} FROM PUBLIC")
+        connection.exec_driver_sql("CREATE ROLE weak LOGIN")
+    weak = Store(url.set(username="weak").render_as_string(hide_password=False))
+    with pytest.raises(BadConfig, match=f"in {url.database}, got weak") as told:
+        weak.upgrade()
+    weak.close()
+    assert (
+        told.value.hint == f'as its owner: GRANT TEMPORARY ON DATABASE "{url.database}" TO "weak"'
+    )
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql("DROP ROLE weak")
+    owner.close()
+
+
 def test_processes_that_open_an_empty_database_together_agree(new_database: NewDatabase) -> None:
     url = new_database(empty=True)
     others = [python(OPENER, url) for _ in range(2)]

@@ -55,13 +55,16 @@ class Store:
         """Bring the schema to this version's.
 
         Raises:
-            BadConfig: the database cannot be reached or opened, or another version made it.
+            BadConfig: the database cannot be reached or opened, its user may not create temporary
+                tables, or another version made it.
         """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         try:
             with self._writing, self._connect(immediate=True) as connection:
                 self._lock_setup(connection)
+                if not self._sqlite:
+                    _check_privilege(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 _check_schema(connection)
@@ -127,6 +130,18 @@ class Store:
     def _lock_setup(self, connection: Connection) -> None:
         if not self._sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _check_privilege(connection: Connection) -> None:
+    """Check that release may make its tables (``scratch``) in PostgreSQL."""
+    user, database, may = connection.exec_driver_sql(
+        "SELECT current_user, current_database(), "
+        "has_database_privilege(current_database(), 'TEMPORARY')"
+    ).one()
+    if not may:
+        message = f"expected a user that may create temporary tables in {database}, got {user}"
+        hint = f'as its owner: GRANT TEMPORARY ON DATABASE "{database}" TO "{user}"'
+        raise BadConfig(message, field="database", hint=hint)
 
 
 def _check_schema(connection: Connection) -> None:
