@@ -115,6 +115,22 @@ def test_two_things_that_are_in_the_way_are_named_together() -> None:
     ]
 
 
+def test_three_things_that_are_in_the_way_are_named_together() -> None:
+    policy = Policy.parse(
+        f"{HEAD} when {{ context.received >= 7 }}\n"
+        'when { principal.groups.contains("g7") && principal.clearances.contains("bio") };'
+    )
+    (way,) = ways(policy, PEER, EVALUATION)
+    assert [(change.name, change.amount) for change in way.changes if change.amount > 1] == [
+        ("evaluation", 7)
+    ]
+    assert {change.what for change in way.changes} == {
+        What.RECEIVED,
+        What.GROUP,
+        What.CLEARANCE,
+    }
+
+
 def test_two_counts_that_are_in_the_way_are_each_exact() -> None:
     policy = Policy.parse(
         f"{HEAD} when {{ context.received >= 7 }}\n"

@@ -201,6 +201,15 @@ def test_a_permit_of_what_the_baseline_forbids_is_moot(
     assert found.sentence == f"a is moot: the baseline forbids all that it permits, by {names}"
 
 
+def test_a_permit_is_moot_whatever_the_policys_own_forbids_say_as_well() -> None:
+    suspended = 'when { principal.status == Status::"suspended" };'
+    (found, own) = findings(
+        f'{HEAD} {suspended}\n@id("own") forbid (principal, action, resource) {suspended}'
+    )
+    assert (found.problem, found.rules) == (Problem.MOOT, ("baseline-status",))
+    assert (own.rule_id, own.problem) == ("own", Problem.MOOT)
+
+
 def test_a_forbid_of_what_the_baseline_forbids_is_moot() -> None:
     found = finding("resource.withdrawn", HEAD.replace("permit", "forbid"))
     assert found.sentence == (

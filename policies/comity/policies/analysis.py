@@ -60,7 +60,10 @@ def analyse(policy: Policy) -> list[Finding]:
     everything = _Forbids([*baseline.rules, *own])
     found: list[Finding | None] = []
     for rule in policy.rules:
-        found += [_examine(rule, everything if rule.is_permit else baseline), _failure(rule)]
+        in_vain = _examine(rule, baseline)
+        if in_vain is None and rule.is_permit:
+            in_vain = _examine(rule, everything)
+        found += [in_vain, _failure(rule)]
     return [finding for finding in found if finding is not None]
 
 

@@ -27,8 +27,11 @@ MAX_AMOUNT: Final = 10_000
 MAX_CANDIDATES: Final = 40
 """Changes tried, and in twos: some 800 decisions, a fraction of a second."""
 
-MAX_TOGETHER: Final = 2
+MAX_TOGETHER: Final = 3
 """Changes proposed together to the peer and the operator."""
+
+MAX_IN_THREES: Final = 12
+"""Changes tried in threes, where there are no more of them: 220 decisions."""
 
 MAX_ISSUER_TOGETHER: Final = 3
 """Changes proposed together where the issuer's handling is in the way: handling has four bars."""
@@ -64,7 +67,8 @@ def nearest(situation: Situation) -> list[Way]:
     if situation.is_released():
         return []
     own = _candidates(situation)
-    for size in range(1, MAX_TOGETHER + 1):
+    most = MAX_TOGETHER if len(own) <= MAX_IN_THREES else MAX_TOGETHER - 1
+    for size in range(1, most + 1):
         ways = _ways(situation, combinations(own, size))
         if ways:
             return ways
