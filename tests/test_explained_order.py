@@ -55,6 +55,21 @@ def test_a_record_that_waits_behind_others_is_told_for_how_many(
     assert headers(uk, ca) == 5
 
 
+def test_what_no_rule_permits_is_not_told_to_go_first(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(
+        '@id("open") permit (principal, action, resource) when {'
+        '!resource.tags.contains("secret") && context.given < context.received + 2 };'
+    )
+    uk.publish(card("secret", tags=["secret"]))
+    uk.node.publish_all([uk.sign(card(f"model-{n}")) for n in range(2)])
+    last = uk.publish(card("last"))
+    settle(uk)
+    assert headers(uk, ca) == 2
+    way = explained(uk, ca, last)[""].nearest[0]
+    assert way == f"would be released after 1 more model card from {CA}"
+
+
 def test_a_record_with_one_bar_more_is_told_of_those_that_go_first(pair: list[Institute]) -> None:
     uk, ca = pair
     uk.node.set_policy(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.draft import Draft
+from comity.node.peers import Terms
 from comity.node.shape import network_scenario
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
@@ -176,6 +177,17 @@ def test_what_a_peer_has_and_did_not_give_is_not_taken_for_nothing(
     way = withheld.way_out
     assert way is not None
     assert (way.giver, way.records, way.releases, way.available) == (CA, 1, 3, None)
+
+
+def test_what_a_peer_gave_for_a_purpose_is_given_in_the_simulation(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    policy = load_preset("open")
+    with pair(tmp_path, new_database, policy, policy) as (uk, ca):
+        ca.node.change_peer(UK, None, Terms(purposes=["safety-testing"]))
+        publish(ca, [card(handling={"purposes": ["safety-testing"]})])
+        exchange(uk, ca)
+        assert really_given(ca, uk) == simulated(uk, policy, policy, back=True) == 1
 
 
 NOT_WHAT_FR_GETS = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from comity.policies.preset import load_preset, preset_folder
 from tests.desk import Desk
 from tests.exchange import HandClock
@@ -229,6 +231,21 @@ def test_a_kind_is_explained_by_class(desk: Desk) -> None:
     assert desk("policy", "explain", CA, "--kind", "incident", "--json").json["classes"] == []
     assert desk("policy", "explain", CA).code == 1
     assert desk("policy", "explain", "fr.aisi.example", "--kind", "incident").code == 1
+
+
+def test_ways_that_were_not_looked_for_are_told_apart_from_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("comity.node.explain.MAX_EXPLAINED", 1)
+    desk("policy", "set", "--preset", "treaty")
+    desk.uk.publish(card())
+    arguments = ("policy", "explain", CA, "--kind", "model-card")
+    first, *others = desk(*arguments, "--json").json["classes"]
+    assert first["nearest"]
+    assert {one["nearest"] for one in others} == {None}
+    ended = desk(*arguments)
+    assert "not looked for" in ended.out
+    assert "ask by its id instead of --kind" in ended.err
 
 
 def test_explanation_of_a_record_and_of_its_kind_agree_with_release(desk: Desk) -> None:

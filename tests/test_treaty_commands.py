@@ -56,6 +56,10 @@ def test_a_treaty_that_no_rule_bears_on_is_remarked(desk: Desk) -> None:
             "treaty.party: no peer 'fr.aisi.example'",
         ),
         (["--party", "Not a name", "--start", "2026-01-01"], "treaty.party"),
+        (
+            ["--party", "fr.aisi.example", "--party", CA, "--start", "2026-01-01"],
+            f"expected one party beside this institute, got fr.aisi.example, {CA}",
+        ),
         (["--party", CA, "--start", "2026-01-01", "--kind", "gossip"], "treaty.kinds"),
         (["--party", CA, "--start", "2026-01-01", "--section", ""], "treaty.sections"),
         (["--party", CA, "--start", "soon"], "treaty.start"),

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
-from comity.node.allowance import using_standing
+from comity.node.allowance import PLENTY, using_standing
 from comity.node.clock import to_datetime
 from comity.node.decisions import judge, stamp
 from comity.node.peers import facts_of, get_peer
@@ -55,12 +55,15 @@ class PartExplanation:
 
 @dataclass(frozen=True, slots=True)
 class ClassExplanation:
-    """Why the parts of one handling class are given to a peer, or are not."""
+    """Why the parts of one handling class are given to a peer, or are not.
+
+    ``nearest`` is None where ways to a release have not been looked for.
+    """
 
     facts: PartFacts
     tally: Tally
     verdict: Verdict
-    nearest: tuple[str, ...] = ()
+    nearest: tuple[str, ...] | None
 
 
 def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[PartExplanation]:
@@ -98,7 +101,8 @@ def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[Clas
     judged = _Judged(session, peer, [c for c in classes if c.class_id in tallies], now)
     ordered = sorted(judged.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
     withheld = [i for i in ordered if not judged.found[i].allowed and _waits(tallies[i])]
-    ways = {class_id: judged.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
+    ways: dict[int, tuple[str, ...] | None] = dict.fromkeys(withheld)
+    ways |= {class_id: judged.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
     return [
         ClassExplanation(judged.facts[i], tallies[i], judged.found[i].verdict, ways.get(i, ()))
         for i in ordered
@@ -140,9 +144,14 @@ class _Judged:
         )
         alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
         found = judge(self._session, alike, self._peer, self._policy)
+        freely = judge(self._session, alike, _in_credit(self._peer), self._policy)
         bars = set(mine.own.rules)
-        # whoever has no other bar than this one goes first as well
-        first = [i for i, other in found.items() if bars.issuperset(other.own.rules)]
+        # whoever has no other bar than this one, and waits for nothing but standing, goes as well
+        first = [
+            class_id
+            for class_id, other in found.items()
+            if bars.issuperset(other.own.rules) and freely[class_id].own.allowed
+        ]
         before = and_(col(Part.class_id) == header.class_id, col(Part.part_id) < header.part_id)
         wait = (col(Part.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
         goes_first = or_(before, col(Part.class_id).in_(first))
@@ -162,6 +171,13 @@ class _Judged:
         situation = Situation(self._policy, replace(self._peer, standing=standing), parts)
         known = f"{self._known}/{ahead}"
         return _ways(_Asked(self.institute, known, weights, parts, situation))
+
+
+def _in_credit(peer: PeerFacts) -> PeerFacts:
+    """Return the peer as one that gave plenty and has been given nothing."""
+    gave = {"received": PLENTY, "received_ever": PLENTY, "credit": PLENTY}
+    standing = replace(peer.standing, **gave, given={}, given_ever={}, rejected={})
+    return replace(peer, standing=standing)
 
 
 @dataclass(frozen=True, slots=True)

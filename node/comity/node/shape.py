@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -84,7 +84,12 @@ def network_scenario(
     calendar = _Calendar(max(first, now // DAY_MS - MAX_DAYS + 1), now)
     issues = _issues(session, held, calendar)
     peers = [facts_of(session, row) for row in pinned_peers(session)]
-    own = Institute(id=institute, policy=policy, issues=tuple(issues[institute]))
+    own = Institute(
+        id=institute,
+        policy=policy,
+        issues=tuple(issues[institute]),
+        purposes=_purposes(one for peer in peers for one in issues[peer.institute]),
+    )
     others = [
         Institute(
             id=peer.institute,
@@ -105,6 +110,16 @@ def network_scenario(
         weights=dict(weights_of(session)),
         institute=(own, *others),
         treaty=tuple(_treaties(session, institute, {peer.institute for peer in peers}, calendar)),
+    )
+
+
+def _purposes(given: Iterable[Issues]) -> frozenset[str]:
+    """Return the purposes of what peers gave, to which they hold this institute bound."""
+    return frozenset(
+        purpose
+        for issues in given
+        for handling in (issues, *issues.sections)
+        for purpose in handling.purposes or ()
     )
 
 

@@ -94,9 +94,12 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
         cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
         grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
     print_table(grid)
-    _note_what_counts(one.nearest for one in found)
-    if sum(not one.verdict.allowed for one in found) > MAX_EXPLAINED:
-        note = f"note: nearest changes are looked for in the {MAX_EXPLAINED} largest groups"
+    _note_what_counts(one.nearest or () for one in found)
+    if any(one.nearest is None for one in found):
+        note = (
+            f"note: nearest changes are looked for in {MAX_EXPLAINED} groups, the largest; of a "
+            "record in another, ask by its id instead of --kind"
+        )
         err.print(note, soft_wrap=True)
 
 
@@ -131,7 +134,7 @@ def _class_value(one: ClassExplanation) -> dict[str, Any]:
         "allowed": one.verdict.allowed,
         "rules": list(one.verdict.rules),
         "message": one.verdict.message,
-        "nearest": list(one.nearest),
+        "nearest": None if one.nearest is None else list(one.nearest),
     }
 
 
@@ -154,8 +157,8 @@ def _handling(facts: PartFacts) -> str:
     return ", ".join(filter(None, said))
 
 
-def _ways(nearest: tuple[str, ...]) -> str:
-    return "; or ".join(nearest) or "-"
+def _ways(nearest: tuple[str, ...] | None) -> str:
+    return "not looked for" if nearest is None else "; or ".join(nearest) or "-"
 
 
 def _format(milliseconds: int | None) -> str | None:

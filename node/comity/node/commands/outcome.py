@@ -48,7 +48,8 @@ def print_outcome(outcome: Outcome, note: str) -> None:
 
 
 _LEGEND: Final = (
-    "gain: received for each one issued; coverage: held, of what handling alone would allow; "
+    "gain: received for each one issued; "
+    "coverage: parts held, of those that handling alone would allow; "
     "lacks: withheld by others for its standing; "
     "free rider: gives, or would give, less than a quarter of what it gets or lacks; "
     "starved: lacks more than half of that"

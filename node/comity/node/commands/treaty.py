@@ -27,7 +27,7 @@ from comity.node.tables import TreatyRow
 from comity.node.treaties import list_treaties, over_time
 from comity.policies.treaty import Treaty
 from comity.record.content import SECTION_MODELS, Kind
-from comity.record.errors import NotFound
+from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
 app = command_group(
@@ -55,7 +55,10 @@ TreatyId = Annotated[
 def add(
     context: typer.Context,
     treaty_id: TreatyId,
-    party: Annotated[str, typer.Option(metavar="INSTITUTE", help="The peer that it is with.")],
+    parties: Annotated[
+        list[str],
+        typer.Option("--party", metavar="INSTITUTE", help="The peer that it is with, just one."),
+    ],
     start: Annotated[str, typer.Option(metavar="TIME", help="In force from then on, UTC.")],
     end: Annotated[
         str | None,
@@ -78,10 +81,14 @@ def add(
     A treaty gives nothing by itself: it is worth what a rule with ?principal in your policy says,
     as in the preset treaty. A date means its beginning, 00:00 UTC.
     """
+    if len(parties) > 1:
+        hint = "add a treaty for each, with an id of its own"
+        message = f"expected one party beside this institute, got {', '.join(parties)}"
+        raise InvalidInput(message, field="--party", hint=hint)
     treaty = Treaty.parse(
         {
             "treatyId": treaty_id,
-            "party": party,
+            "party": parties[0],
             "kinds": kinds or [],
             "sections": sections or [],
             "start": _time(start),
@@ -138,7 +145,10 @@ def _warn_of_sections(treaty: Treaty) -> None:
         return
     for name in sorted(treaty.sections - {*SECTION_MODELS, UNNAMED}):
         known = ", ".join(SECTION_MODELS)
-        line = f"no known section has the name {name!r:.80}; a model card has {known}"
+        line = (
+            f"no known section has the name {name!r:.80}; a model card has {known}. "
+            f"If it is a slip: comity-node treaty end {treaty.treaty_id}"
+        )
         err.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
 
 
