@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -231,6 +232,20 @@ def test_a_kind_is_explained_by_class(desk: Desk) -> None:
     assert desk("policy", "explain", CA, "--kind", "incident", "--json").json["classes"] == []
     assert desk("policy", "explain", CA).code == 1
     assert desk("policy", "explain", "fr.aisi.example", "--kind", "incident").code == 1
+
+
+def test_a_disk_that_is_full_is_told_in_words(desk: Desk) -> None:
+    desk("policy", "set", "--preset", "like-for-like")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limit[1]))
+    try:
+        ended = desk("policy", "set", "--preset", "open")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: database: disk I/O error")
+    assert "make room for the database" in ended.err
+    assert desk("policy", "set", "--preset", "open").code == 0
 
 
 def test_ways_that_were_not_looked_for_are_told_apart_from_none(

@@ -144,14 +144,11 @@ class _Judged:
         )
         alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
         found = judge(self._session, alike, self._peer, self._policy)
-        freely = judge(self._session, alike, _in_credit(self._peer), self._policy)
         bars = set(mine.own.rules)
-        # whoever has no other bar than this one, and waits for nothing but standing, goes as well
-        first = [
-            class_id
-            for class_id, other in found.items()
-            if bars.issuperset(other.own.rules) and freely[class_id].own.allowed
-        ]
+        # whoever has no other bar than this one, and waits for nothing but standing, goes first too
+        barred = [c for c in alike if bars.issuperset(found[c.class_id].own.rules)]
+        freely = judge(self._session, barred, _in_credit(self._peer), self._policy)
+        first = [class_id for class_id, other in freely.items() if other.own.allowed]
         before = and_(col(Part.class_id) == header.class_id, col(Part.part_id) < header.part_id)
         wait = (col(Part.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
         goes_first = or_(before, col(Part.class_id).in_(first))

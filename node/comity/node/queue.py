@@ -1,7 +1,8 @@
 """A peer's queue while release appends to it: parts are gathered, numbered, then released.
 
 Gathering and releasing are one ``INSERT … SELECT`` each, never a loop over parts. Gathering is what
-numbers the offers without gaps, at a fraction of what a window function would take.
+numbers the offers, on SQLite at a fraction of what a window function would take. Invariant: offer
+numbers have no gaps.
 """
 
 from __future__ import annotations

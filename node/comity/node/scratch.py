@@ -1,7 +1,7 @@
 """Scratch: tables that one connection holds for itself while release works on a peer's queue.
 
-They are temporary, so what they hold is neither journaled nor forced to disk with the commit.
-What they hold serves one run of release; invariant: ``GATHERED`` is empty between runs.
+They are temporary, so nothing of them is written ahead or forced to disk with the commit. What they
+hold serves one run of release; invariant: ``GATHERED`` is empty between runs.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Known here are the terms set for each peer, what this institute issued, and of what the peers issued
 that part which they gave it; of what passes between peers nothing is known, so the scenario has
 none of it. Records that were superseded are left out. Of the others, embargo, subject and substance
-are those in the database, so that they count towards standing as they do here. Invariant: nothing
-is changed.
+are those in the database, so that they count towards standing as they do here. This institute is
+taken to be bound to the purposes of what the peers gave it. Invariant: nothing is changed.
 """
 
 from __future__ import annotations

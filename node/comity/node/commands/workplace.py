@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from sqlalchemy.exc import OperationalError
 
 from comity.node.home import Home
 from comity.node.node import Node
+from comity.record.errors import BadConfig
+
+_ROOM: Final = "make room for the database, and in TMPDIR for its temporary files"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -37,10 +41,16 @@ def open_node(context: typer.Context) -> Iterator[Node]:
     """Open the home's database, also while the node runs.
 
     Raises:
-        BadConfig: there is no home, or the database cannot be opened or is another institute's.
+        BadConfig: there is no home, the database cannot be opened or is another institute's, or it
+            fails while the command works, as for want of room.
     """
     node = Node(open_home(context))
     try:
         yield node
+    except OperationalError as error:
+        said = str(error.orig)
+        advice = "run the command again" if "locked" in said else _ROOM
+        hint = f"{advice}; what was committed before stays, and a running node goes on from there"
+        raise BadConfig(said, field="database", hint=hint) from error
     finally:
         node.close()
