@@ -11,11 +11,14 @@ import structlog
 
 from comity.client import cli as client_cli
 from comity.node import cli as node_cli
+from comity.node.node import Node
 from comity.record.keys import SigningKey
 from tests.commanding import Run, runner
 from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
 from tests.desk import Desk, at_desk
-from tests.network import card
+from tests.exchange import HandClock, Institute, institutes
+from tests.holders import Holders
+from tests.network import card, make_home
 from tests.records import UK, bundle_of
 
 
@@ -43,6 +46,36 @@ def desk(tmp_path: Path, comity_node: Run) -> Iterator[Desk]:
     """Yield the desk of uk, whose only peer is ca, in a folder of its own."""
     with at_desk(tmp_path, comity_node) as made:
         yield made
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """Return a clock that stands still until it is turned."""
+    return HandClock()
+
+
+@pytest.fixture
+def three(tmp_path: Path, clock: HandClock) -> Iterator[list[Institute]]:
+    """Yield uk, ca and fr, each other's peers."""
+    names = (f"{name}.aisi.example" for name in ("uk", "ca", "fr"))
+    with institutes(tmp_path, clock, sqlite_databases(tmp_path), *names) as found:
+        yield found
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """Yield a node of uk.aisi.example that nothing serves."""
+    node = Node(make_home(tmp_path, UK.institute))
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def holders(node: Node) -> Holders:
+    """Return the holders of the root's keys, who have signed the node's first root."""
+    holders = Holders()
+    holders.found(node)
+    return holders
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ CARD = Kind.MODEL_CARD
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
     """Yield uk and ca, whose policy is open."""
     with institutes(tmp_path, clock, new_database, UK, CA, policy=OPEN) as made:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.alarm import list_alarms
 from comity.node.tlog.gossip import hear, open_sightings, tell
-from comity.node.tlog.halting import MAX_SPLIT_VIEWS, resume, resume_own
-from comity.node.tlog.proofs import newest_checkpoint
-from comity.node.tlog.tables import Checkpoint, LogHead, Sighting, SplitView, WitnessedLog
+from comity.node.tlog.halting import MAX_SPLIT_VIEWS, resume
+from comity.node.tlog.tables import Sighting, SplitView, WitnessedLog
 from comity.node.tlog.watching import examine, needed_tiles
 from comity.node.tlog.witness import add_checkpoint
 from comity.record import split_view
@@ -27,35 +24,10 @@ from comity.record.errors import (
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
 from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine, Verifier
 from comity.record.tile import Tile
-from tests.databases import NewDatabase, sqlite_databases
+from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes
 from tests.histories import History
-from tests.network import card
-
-UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
-TRUE, FALSE = "abcdefghij", "abcdeXghij"
-
-
-@pytest.fixture
-def three(tmp_path: Path) -> Iterator[list[Institute]]:
-    """Return three institutes, each other's peers."""
-    with institutes(tmp_path, HandClock(), sqlite_databases(tmp_path), UK, CA, FR) as found:
-        yield found
-
-
-def history(one: Institute, leaves: str = TRUE) -> History:
-    """Return leaves that an institute's own log key signs."""
-    return History(one.node.own.log_signers()[0], leaves)
-
-
-def hold(uk: Institute, log: History, size: int) -> None:
-    """Let uk witness so many leaves."""
-    add_checkpoint(uk.node, log.note(size).to_bytes(), 0, [])
-
-
-def told(uk: Institute, log: History, *sizes: int, teller: str = FR) -> None:
-    """Tell uk of checkpoints."""
-    hear(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
+from tests.witnesses import CA, FALSE, FR, TRUE, UK, history, reasons, take, told
 
 
 def waiting(uk: Institute, institute: str = CA) -> list[int]:
@@ -74,11 +46,6 @@ def checked(uk: Institute, log: History) -> None:
         examine(uk.node, sighting, Note.parse(held.note), tiles)
 
 
-def reasons(one: Institute, about: str) -> list[str]:
-    with one.node.store.read() as session:
-        return [alarm.reason for alarm in list_alarms(session, about)]
-
-
 def evidence_holds(uk: Institute, log: History) -> bool:
     """Whether uk keeps evidence that anyone with the log's key can check."""
     [row] = uk.rows(SplitView)
@@ -89,7 +56,7 @@ def test_another_root_of_the_held_size_is_found_at_once(
     tmp_path: Path, new_database: NewDatabase
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
-        hold(uk, history(ca), 8)
+        take(uk, history(ca), 8)
         told(uk, history(ca, FALSE), 8)
         assert reasons(uk, CA) == ["SPLIT_VIEW"]
         assert evidence_holds(uk, history(ca))
@@ -102,7 +69,7 @@ def test_a_smaller_checkpoint_of_another_history_is_found_by_the_logs_own_tiles(
 ) -> None:
     uk, ca, _ = three
     log, fork = history(ca), history(ca, "ab" + FALSE)
-    hold(uk, log, 8)
+    take(uk, log, 8)
     told(uk, fork, size)
     checked(uk, log)
     assert reasons(uk, CA) == ["SPLIT_VIEW"]
@@ -114,7 +81,7 @@ def test_a_checkpoint_that_the_held_tree_begins_with_is_settled(
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
         log = history(ca)
-        hold(uk, log, 8)
+        take(uk, log, 8)
         told(uk, log, 6)
         told(uk, log, 6, teller=CA)
         assert waiting(uk) == [6]
@@ -127,7 +94,7 @@ def test_a_checkpoint_that_the_held_tree_begins_with_is_settled(
 
 def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute]) -> None:
     uk, ca, _ = three
-    hold(uk, history(ca), 8)
+    take(uk, history(ca), 8)
     told(uk, history(ca), 6)
     with pytest.raises(BadProof):
         checked(uk, history(ca, FALSE))
@@ -154,7 +121,7 @@ def test_a_checkpoint_of_a_log_that_was_never_reached_waits(three: list[Institut
 
 def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
     uk, ca, _ = three
-    hold(uk, history(ca), 8)
+    take(uk, history(ca), 8)
     commits = uk.node.store.commits()
     told(uk, history(ca), 8)
     assert uk.rows(Sighting) == []
@@ -164,7 +131,7 @@ def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
 def test_each_teller_has_one_place_for_each_log(three: list[Institute]) -> None:
     uk, ca, _ = three
     log = History(history(ca).signer, "x" * 300)
-    hold(uk, log, 299)
+    take(uk, log, 299)
     told(uk, log, *range(1, 200))
     for size in range(200, 260):
         told(uk, log, size)
@@ -210,7 +177,7 @@ def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
     three: list[Institute],
 ) -> None:
     uk, ca, fr = three
-    hold(uk, history(ca), 8)
+    take(uk, history(ca), 8)
     note, ours = history(ca, FALSE).note(8), uk.node.own.witness_signers()[0].verifier
     later = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate()).verifier
     listed = (*ca.node.bundle.log_keys, str(later))
@@ -252,8 +219,8 @@ def test_what_a_log_key_signed_that_was_revoked_since_is_not_held_against_the_lo
 def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> None:
     uk, ca, fr = three
     assert tell(uk.node) == []
-    hold(uk, history(fr), 4)
-    hold(uk, history(ca), 8)
+    take(uk, history(fr), 4)
+    take(uk, history(ca), 8)
     assert tell(uk.node) == [history(ca).note(8).to_bytes(), history(fr).note(4).to_bytes()]
 
 
@@ -263,7 +230,7 @@ def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
         with uk.node.store.write() as session:
             if session.get(WitnessedLog, CA):
                 resume(session, CA, anew=True)
-        hold(uk, history(ca), 8)
+        take(uk, history(ca), 8)
         with uk.node.store.write() as session:
             row = session.get_one(WitnessedLog, CA)
             row.passed_over = 0
@@ -278,11 +245,11 @@ def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
 ) -> None:
     uk, ca, _ = three
     log, fork = history(ca), history(ca, FALSE)
-    hold(uk, log, 9)
+    take(uk, log, 9)
     told(uk, fork, 9)
     with uk.node.store.write() as session:
         resume(session, CA, anew=True)
-    hold(uk, fork, 7)
+    take(uk, fork, 7)
     told(uk, log, 9)
     told(uk, log, 8)
     told(uk, log, 7)  # of the very size that is held now
@@ -301,83 +268,10 @@ def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
     with uk.node.store.write() as session:
         session.delete(session.get_one(WitnessedLog, CA))
         session.flush()
-    hold(uk, log, 5)
+    take(uk, log, 5)
     note = log.note(8)
     hear(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
     assert reasons(uk, UK) == ["WITNESS_RESTORED"]
     [row] = uk.rows(WitnessedLog)
     assert row.halted
     assert row.size == 8
-
-
-def signed(one: Institute, count: int) -> None:
-    """Publish cards and sign the log."""
-    for _ in range(count):
-        one.publish(card())
-    one.node.signer.sign()
-
-
-def own_note(one: Institute) -> bytes:
-    with one.node.store.read() as session:
-        return newest_checkpoint(session).note
-
-
-def test_a_log_that_peers_know_to_be_longer_signs_nothing_more(
-    tmp_path: Path, new_database: NewDatabase
-) -> None:
-    with institutes(tmp_path, HandClock(), new_database, UK, CA) as (uk, _):
-        signed(uk, 2)
-        hear(uk.node, CA, [own_note(uk), history(uk).note(7).to_bytes()])
-        assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
-        uk.publish(card())
-        assert not uk.node.signer.sign()
-        assert [row.size for row in uk.rows(Checkpoint)] == [2]
-        with uk.node.store.write() as session:
-            resume_own(session, UK)
-        assert uk.node.signer.sign()
-        assert reasons(uk, UK) == []
-
-
-def test_a_log_that_was_resumed_is_not_halted_again_by_what_peers_told_before(
-    tmp_path: Path, new_database: NewDatabase
-) -> None:
-    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, _, _):
-        signed(uk, 2)
-        former = [history(uk).note(size).to_bytes() for size in (7, 8)]
-        hear(uk.node, CA, former[:1])
-        hear(uk.node, FR, former[1:])
-        with uk.node.store.write() as session:
-            resume_own(session, UK)
-        hear(uk.node, CA, former)
-        signed(uk, 1)
-        assert reasons(uk, UK) == []
-        assert [row.size for row in uk.rows(LogHead)] == [3]
-        hear(uk.node, CA, [history(uk).note(9).to_bytes()])
-        assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
-
-
-def test_a_log_that_grew_again_after_it_was_restored_is_found_by_its_old_checkpoint(
-    three: list[Institute],
-) -> None:
-    uk = three[0]
-    signed(uk, 3)
-    hear(uk.node, CA, [history(uk).note(2).to_bytes()])
-    assert reasons(uk, UK) == ["LOG_INCONSISTENT"]
-
-
-def test_our_own_true_checkpoints_are_no_news(three: list[Institute]) -> None:
-    uk = three[0]
-    signed(uk, 1)
-    first = own_note(uk)
-    signed(uk, 2)
-    hear(uk.node, CA, [first, own_note(uk)])
-    assert reasons(uk, UK) == []
-    assert [row.halted for row in uk.rows(LogHead)] == [""]
-
-
-def test_nobody_halts_our_log_without_our_key(three: list[Institute]) -> None:
-    uk = three[0]
-    signed(uk, 1)
-    forger = NoteSigner(f"log.{UK}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
-    hear(uk.node, CA, [History(forger, TRUE).note(9).to_bytes()])
-    assert reasons(uk, UK) == []

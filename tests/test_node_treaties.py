@@ -27,11 +27,6 @@ WHOLE = {"", "limitations", "risks"}
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
     """Yield uk, ca and jp, who give only under treaties."""
     with institutes(tmp_path, clock, new_database, UK, CA, JP, policy=TREATY) as made:

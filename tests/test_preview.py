@@ -29,11 +29,6 @@ POLICIES = [*map(load_preset, preset_names()), CARDS_ONLY, NO_RISKS, NOTHING]
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
     """Yield uk, ca and jp, who are each other's members."""
     with institutes(tmp_path, clock, new_database, UK, CA, JP) as made:

@@ -33,11 +33,6 @@ WHOLE = {"", "limitations", "risks"}
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
     """Yield uk and ca, who have put nothing in force."""
     with institutes(tmp_path, clock, new_database, UK, CA) as made:

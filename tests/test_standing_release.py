@@ -32,11 +32,6 @@ WEIGHT = "[standing.weights]\n"
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
     """Yield uk and ca, whose policy is open."""
     policy = load_preset("open")

@@ -32,9 +32,7 @@ from tests.exchange import HandClock, Institute, institutes
 from tests.histories import History
 from tests.hostile import calling
 from tests.network import card, make_home, run, serving
-
-UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
-TRUE, FALSE = "abcdefghij", "abcdeXghij"
+from tests.witnesses import CA, FALSE, FR, TRUE, UK, history
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,6 @@ def uk(
         return Ended(ended.value.code, captured.out, captured.err)
 
     return command
-
-
-def history(one: Institute, leaves: str = TRUE) -> History:
-    return History(one.node.own.log_signers()[0], leaves)
 
 
 def split(pair: list[Institute]) -> None:

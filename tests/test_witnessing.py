@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from comity.node import witnessing
-from comity.node.alarm import list_alarms
 from comity.node.tables import PeerRow, RecordRow
 from comity.node.tlog.gossip import hear
 from comity.node.tlog.halting import resume
@@ -24,6 +23,7 @@ from comity.v1 import audit_service_pb2 as audit
 from tests.databases import NewDatabase
 from tests.histories import ForkingLog, History, forking
 from tests.network import Running, card, make_home, network, run, serving, until
+from tests.witnesses import reasons
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
 TRUE, FALSE = "abcdefghij", "abcdeXghij"
@@ -57,11 +57,6 @@ def witnesses_of(one: Running) -> set[str]:
 def size_of(one: Running) -> int:
     with one.node.store.read() as session:
         return newest_checkpoint(session).size
-
-
-def reasons(one: Running, about: str) -> list[str]:
-    with one.node.store.read() as session:
-        return [alarm.reason for alarm in list_alarms(session, about)]
 
 
 def is_split(one: Running) -> bool:
