@@ -55,7 +55,7 @@ proto-check: proto ## Fail if the committed generated code is not what the proto
 	  { echo "generated code is not committed: git add proto/comity/v1" >&2; exit 1; }
 
 schemas: setup ## Export the JSON Schemas of drafts and sections
-	$(BIN)/python -m comity.client.schemas schemas
+	$(BIN)/python -m comity.client.drafts.schemas schemas
 
 lock: setup ## Resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from demo.institutes import INSTITUTES
 
 FOLDER: Final = Path(__file__).with_name("cards")

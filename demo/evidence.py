@@ -20,15 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from comity.client.evidence import PROOF_FILE, Evidence
-from comity.client.exported import verify_path
-from comity.client.exporting import SUMS_FILE, export_record
+from comity.client.connection.node import Node
+from comity.client.connection.results import Result
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import SUMS_FILE, export_record
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX
-from comity.client.node import Node
-from comity.client.result import Result
-from comity.client.steps import Outcome as StepOutcome
-from comity.client.steps import Verdict, Verification
-from comity.client.trust import Trust, load_trust
+from comity.client.verify.evidence import PROOF_FILE, Evidence
+from comity.client.verify.steps import Outcome as StepOutcome
+from comity.client.verify.steps import Verdict, Verification
+from comity.client.verify.trust import Trust, load_trust
 from comity.record.log import origin
 from comity.record.note import Note
 from comity.record.record import OpenedRecord

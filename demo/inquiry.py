@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from comity.client.channel import open_channel
-from comity.client.log_client import LogClient
-from comity.client.monitor import Monitor
-from comity.client.monitor_report import Report
-from comity.client.monitor_source import NodeSource
-from comity.client.node import Node, connect
-from comity.client.profile import Profile
-from comity.client.trust import Trust
+from comity.client.connection.channel import open_channel
+from comity.client.connection.log_client import LogClient
+from comity.client.connection.node import Node, connect
+from comity.client.connection.profile import Profile
+from comity.client.monitor.look import Monitor
+from comity.client.monitor.report import Report
+from comity.client.monitor.sources import NodeSource
+from comity.client.verify.trust import Trust
 from comity.record.bundle import TrustBundle
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures

@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.progress import Progress
 
-from comity.client.monitor_report import Report
+from comity.client.monitor.report import Report
 from comity.record.spiffe import Role
 from demo import terms
 from demo.cards import Card

@@ -11,11 +11,11 @@ from typing import Final
 
 from rich.text import Text
 
-from comity.client.monitor_report import Report
-from comity.client.rendering import render_steps, render_verification
-from comity.client.steps import Outcome as StepOutcome
-from comity.client.steps import Verification
+from comity.client.commands.rendering import render_steps, render_verification
+from comity.client.monitor.report import Report
 from comity.client.terminal import out, table, text
+from comity.client.verify.steps import Outcome as StepOutcome
+from comity.client.verify.steps import Verification
 from demo.ceremony import Followed, Rotation
 from demo.evidence import COPIES, QUORUM, Exhibit
 from demo.logs import SeenLog

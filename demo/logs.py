@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from comity.client.monitor_report import Report
+from comity.client.monitor.report import Report
 from demo import terms
 from demo.cards import load_cards
 from demo.expectation import HEADER, Expectation

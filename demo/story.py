@@ -13,7 +13,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from comity.client.result import Result
+from comity.client.connection.results import Result
 from comity.client.terminal import out, table, text, visible
 from comity.policies.facts import PeerStatus
 from comity.record.handling import Handling

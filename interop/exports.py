@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from comity.client.evidence import Evidence as Exported
-from comity.client.exporting import export_record
+from comity.client.exports.writing import export_record
+from comity.client.verify.evidence import Evidence as Exported
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
 from interop.evidence import Evidence, changed

@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.record import log
 from comity.record.bundle import PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.checkpoint import Checkpoint, sign_checkpoint

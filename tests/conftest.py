@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from comity.client import cli as client_cli
+from comity.client.commands import app as client_cli
 from comity.node import cli as node_cli
 from comity.node.node import Node
 from comity.record.keys import SigningKey

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, col, select
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.clock import system_clock, to_datetime
 from comity.node.cursor import make_cursor, read_cursor
 from comity.node.node import Node

@@ -15,8 +15,8 @@ import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_status import rpc_status
 
-from comity.client.channel import SERVER_OPTIONS
-from comity.client.status import to_status
+from comity.client.connection.channel import SERVER_OPTIONS
+from comity.client.connection.grpc_errors import to_status
 from comity.node.credentials import server_credentials
 from comity.node.home import Home
 from comity.record.checkpoint import Checkpoint, sign_checkpoint

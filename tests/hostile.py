@@ -25,9 +25,9 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from sqlmodel import SQLModel
 
-from comity.client.channel import SERVER_OPTIONS, open_channel
-from comity.client.draft import Draft
-from comity.client.status import DOMAIN, to_status
+from comity.client.connection.channel import SERVER_OPTIONS, open_channel
+from comity.client.connection.grpc_errors import DOMAIN, to_status
+from comity.client.drafts.draft import Draft
 from comity.node import background
 from comity.node.authority import Svid
 from comity.node.credentials import server_credentials

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from comity.client.draft import Draft
-from comity.client.evidence import Evidence
-from comity.client.trust import Trust
+from comity.client.drafts.draft import Draft
+from comity.client.verify.evidence import Evidence
+from comity.client.verify.trust import Trust
 from comity.record import log, merkle
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.checkpoint import Checkpoint, sign_checkpoint

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlmodel import SQLModel, select
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.clock import Clock, system_clock
 from comity.node.home import Home
 from comity.node.node import Node

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.node.authority import Authority
 from comity.record import ijson
 from comity.record.bundle import PublicRecordKey, SpiffeBundle, TrustBundle

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from tests.exchange import HandClock
 from tests.network import card
 from tests.reading import Facts, Record

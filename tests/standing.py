@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.quarantine import Refusal, quarantine
 from comity.node.reckoning import recompute_standing
 from comity.node.standing import load_standing, standing_rows

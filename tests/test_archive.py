@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comity.client.archive import (
+from comity.client.exports.zip_archive import (
     MAX_ARCHIVE_BYTES,
     MAX_ARCHIVE_FILES,
     read_archive,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comity.client.draft import dump_yaml
+from comity.client.drafts.draft import dump_yaml
 from comity.record.keys import SigningKey
 from tests.commanding import Run
 from tests.network import card

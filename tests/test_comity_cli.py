@@ -181,7 +181,9 @@ def test_a_file_that_is_too_large_is_not_read_whole(comity: Run, tmp_path: Path)
 
 
 def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
-    command = f"{sys.executable} -c 'from comity.client.cli import main; main()' schema | true"
+    command = (
+        f"{sys.executable} -c 'from comity.client.commands.app import main; main()' schema | true"
+    )
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.peers import Terms
 from comity.node.search import NEWEST, search
 from comity.policies.preset import load_preset

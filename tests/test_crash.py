@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from comity.client.node import Node as Client
-from comity.client.node import connect
-from comity.client.profile import Profile
+from comity.client.connection.node import Node as Client
+from comity.client.connection.node import connect
+from comity.client.connection.profile import Profile
 from comity.node.home import Home
 from comity.node.node import Node
 from comity.node.server import GRACE_SECONDS

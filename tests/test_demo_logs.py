@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.monitor_report import Finding, Report
-from comity.client.steps import Outcome as StepOutcome
-from comity.client.steps import Step, Verification
+from comity.client.monitor.report import Finding, Report
+from comity.client.verify.steps import Outcome as StepOutcome
+from comity.client.verify.steps import Step, Verification
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId

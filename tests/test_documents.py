@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer.testing
 
-from comity.client.cli import app as comity_app
+from comity.client.commands.app import app as comity_app
 from comity.node.cli import app as node_app
 
 ROOT = Path(__file__).parent.parent

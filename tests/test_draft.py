@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from comity.client.draft import Draft, dump_yaml, load_yaml
-from comity.client.schemas import draft_schema, schema_files
-from comity.client.template import card_template
+from comity.client.drafts.draft import Draft, dump_yaml, load_yaml
+from comity.client.drafts.schemas import draft_schema, schema_files
+from comity.client.drafts.template import card_template
 from comity.record.bundle import Keyring
 from comity.record.content import SECTION_MODELS
 from comity.record.errors import ComityError, MalformedStatement

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.evidence import Evidence
-from comity.client.exporting import export_record
+from comity.client.exports.writing import export_record
+from comity.client.verify.evidence import Evidence
 from comity.record.errors import BadConfig, BadProof, ComityError
 from comity.record.keys import SigningKey
 from comity.record.sigstore import SigstoreBundle

@@ -15,11 +15,11 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from comity.client.exported import verify_path
-from comity.client.exporting import export_record
-from comity.client.steps import Outcome, Verdict
-from comity.client.trust import Trust
-from comity.client.view import SectionStatus
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import export_record
+from comity.client.verify.record_view import SectionStatus
+from comity.client.verify.steps import Outcome, Verdict
+from comity.client.verify.trust import Trust
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
 from comity.record.keys import SigningKey

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.node.home import Home
 from comity.node.settings import Settings
 from comity.record.bundle import TrustBundle

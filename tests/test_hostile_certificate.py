@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from comity.client.status import from_rpc
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.authority import Svid
 from comity.node.clock import system_clock
 from comity.node.peers import get_peer

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from comity.client.status import from_rpc
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.search import MAX_FILTER_WORDS
 from comity.node.tables import RecordRow
 from comity.record.errors import LimitExceeded

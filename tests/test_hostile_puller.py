@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
-from comity.client.status import from_rpc
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node import guard, outbox
 from comity.node.authority import Svid
 from comity.node.cursor import make_cursor, read_cursor

@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from comity.client.status import DOMAIN
+from comity.client.connection.grpc_errors import DOMAIN
 from comity.node import pull
 from comity.node import quarantine as bounds
 from comity.node.authority import Authority

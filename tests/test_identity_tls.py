@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from comity.client.channel import SERVER_OPTIONS, open_channel
-from comity.client.status import from_rpc
+from comity.client.connection.channel import SERVER_OPTIONS, open_channel
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.authority import Svid
 from comity.node.credentials import server_credentials
 from comity.node.home import Home

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from comity.client.commands.importing import import_cards
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 
 SAMPLES = Path(__file__).parent / "samples"
 

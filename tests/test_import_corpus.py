@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.client.importing import Imported, import_card
 from comity.record.bundle import Keyring
 from comity.record.errors import InvalidInput

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.client.importing import Imported, import_bytes, import_card
-from comity.client.importing.naming import Names
+from comity.client.importing.model_names import Names
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
 from comity.record.spiffe import SpiffeId

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.steps import Verdict
-from comity.client.trust import Trust, load_trust
+from comity.client.verify.steps import Verdict
+from comity.client.verify.trust import Trust, load_trust
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.evidence import Evidence
-from comity.client.exporting import export_record
-from comity.client.steps import Outcome, Verdict
-from comity.client.trust import Trust
+from comity.client.exports.writing import export_record
+from comity.client.verify.evidence import Evidence
+from comity.client.verify.steps import Outcome, Verdict
+from comity.client.verify.trust import Trust
 from comity.record import log
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.cosignature import cosign

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.monitor import Monitor
-from comity.client.monitor_report import Report, Result
-from comity.client.monitor_source import LogSource
-from comity.client.monitor_state import ROW_BYTES, UNREADABLE, digest_in, opened
-from comity.client.split_steps import verify_split_view
-from comity.client.steps import Verdict
-from comity.client.trust import Trust
+from comity.client.monitor.look import Monitor
+from comity.client.monitor.report import Report, Result
+from comity.client.monitor.sources import LogSource
+from comity.client.monitor.state import ROW_BYTES, UNREADABLE, digest_in, opened
+from comity.client.verify.split_view_steps import verify_split_view
+from comity.client.verify.steps import Verdict
+from comity.client.verify.trust import Trust
 from comity.record import log, merkle
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.errors import Conflict, Unavailable
@@ -190,7 +190,7 @@ def test_a_log_that_is_served_without_end_is_left_in_time(
             await asyncio.Event().wait()
             return await super().entries(tiles)
 
-    monkeypatch.setattr("comity.client.monitor.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("comity.client.monitor.look.LOOK_SECONDS", 0.01)
     report = look(Slow(logbook, 300))
     assert (report.result, report.findings) == (Result.UNCHECKED, [])
     assert "not through" in report.problem

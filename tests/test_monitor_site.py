@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
-from comity.client.monitor_source import SiteSource, open_session
+from comity.client.monitor.sources import SiteSource, open_session
 from comity.record.errors import LimitExceeded, Unavailable
 from comity.record.tile import ENTRIES, Tile, encode_entries
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.peers import Terms
 from comity.node.shape import network_scenario
 from comity.policies.evaluator import Policy

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from comity.client import terminal
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.node.cli import app
 from comity.node.home import Home
 from comity.record.bundle import TrustBundle, spoken

@@ -8,8 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from comity.client.channel import open_channel
-from comity.client.status import from_rpc
+from comity.client.connection.channel import open_channel
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node import pull
 from comity.node.peers import Terms, facts_of, get_peer
 from comity.node.tables import PeerRow

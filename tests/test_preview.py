@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.peers import pinned_peers
 from comity.node.policy import policy_at, with_treaties
 from comity.node.preview import Difference, Effect, preview_peer

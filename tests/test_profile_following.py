@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from comity.client import connect
-from comity.client.profile import Profile
-from comity.client.profiles import ProfileStore
+from comity.client.connection.profile import Profile
+from comity.client.connection.profile_store import ProfileStore
 from comity.node.keychain import Sort
 from comity.record.errors import BadBundle, BadConfig, BadRoot
 from comity.record.spiffe import Role

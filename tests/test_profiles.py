@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.record.keys import SigningKey
 from tests.commanding import Run
 from tests.records import profile_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.node import Node
 from comity.node.standing import load_standing
 from comity.node.tables import Part, PeerRow, Quarantine, RecordRow

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.tables import PeerRow, Release, Ruling
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comity.client import connect
-from comity.client.cli import app
+from comity.client.commands.app import app
 from comity.node.keychain import Sort
 from comity.node.tables import RecordRow
 from comity.policies.facts import PeerStatus

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from comity.client.draft import Draft
-from comity.client.node import connect
+from comity.client.connection.node import connect
+from comity.client.drafts.draft import Draft
 from comity.node.cursor import read_page_token
 from comity.node.search import NEWEST, arrived, find_record, search
 from comity.record.errors import InvalidInput, LimitExceeded, NotFound

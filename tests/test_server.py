@@ -12,8 +12,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from comity.client.channel import open_channel
-from comity.client.status import from_rpc
+from comity.client.connection.channel import open_channel
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.server import SERVICES
 from comity.node.tables import PeerRow, RecordRow, Release
 from comity.policies.preset import load_preset

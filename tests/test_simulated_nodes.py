@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.tables import RecordRow
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from comity.client.steps import Outcome, Verdict, Verification
-from comity.client.verification import verify_record
-from comity.client.view import SectionStatus
+from comity.client.verify.record_steps import verify_record
+from comity.client.verify.record_view import SectionStatus
+from comity.client.verify.steps import Outcome, Verdict, Verification
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.keys import SigningKey
 from comity.record.record import Record

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.node.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset

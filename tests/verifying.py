@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from comity.client.exported import verify_path
-from comity.client.exporting import export_record
-from comity.client.steps import Outcome, Verification
-from comity.client.trust import Trust
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import export_record
+from comity.client.verify.steps import Outcome, Verification
+from comity.client.verify.trust import Trust
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from tests.logbook import NOW, Logbook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import SpiffeId

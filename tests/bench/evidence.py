@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from comity.client.exported import verify_path
-from comity.client.exporting import export_record
-from comity.client.steps import Verdict
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import export_record
+from comity.client.verify.steps import Verdict
 from comity.record.keys import SigningKey
 from tests.bench.cards import draft
 from tests.logbook import NOW, Logbook

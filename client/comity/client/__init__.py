@@ -6,18 +6,18 @@ import os
 # this once, when it is imported
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from comity.client.draft import Draft
-from comity.client.evidence import Evidence
-from comity.client.exported import verify_path
-from comity.client.exporting import export_record
-from comity.client.node import Node, connect
-from comity.client.profile import Profile
-from comity.client.profiles import ProfileStore
-from comity.client.result import Filter, Page, Result, SignedReceipt
-from comity.client.steps import Outcome, Step, Verdict, Verification
-from comity.client.trust import Trust
-from comity.client.verification import verify_record
-from comity.client.view import RecordView, SectionStatus, SectionView
+from comity.client.connection.node import Node, connect
+from comity.client.connection.profile import Profile
+from comity.client.connection.profile_store import ProfileStore
+from comity.client.connection.results import Filter, Page, Result, SignedReceipt
+from comity.client.drafts.draft import Draft
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import export_record
+from comity.client.verify.evidence import Evidence
+from comity.client.verify.record_steps import verify_record
+from comity.client.verify.record_view import RecordView, SectionStatus, SectionView
+from comity.client.verify.steps import Outcome, Step, Verdict, Verification
+from comity.client.verify.trust import Trust
 
 __all__ = [
     "Draft",

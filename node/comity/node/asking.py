@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 import grpc
 
-from comity.client.channel import open_channel
-from comity.client.status import from_rpc
+from comity.client.connection.channel import open_channel
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.ledger import Given, Taken
 from comity.node.node import Node
 from comity.node.peers import bundle_of, get_peer

@@ -20,7 +20,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from comity.client.status import to_status
+from comity.client.connection.grpc_errors import to_status
 from comity.node.clock import to_datetime
 from comity.node.identity import authenticate, authorise
 from comity.node.node import Node

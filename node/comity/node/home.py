@@ -29,7 +29,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.node.authority import Authority, Svid
 from comity.node.disk import alone, replace_file
 from comity.node.keychain import Keychain, Sort, generations, load_certificate, make_key

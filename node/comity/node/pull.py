@@ -20,8 +20,8 @@ from typing import Any, Final
 import grpc
 import structlog
 
-from comity.client.channel import open_channel
-from comity.client.status import from_rpc
+from comity.client.connection.channel import open_channel
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.bell import Bell
 from comity.node.following import Follower
 from comity.node.inbox import Taken

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from comity.client.channel import SERVER_OPTIONS
+from comity.client.connection.channel import SERVER_OPTIONS
 from comity.node.background import Background
 from comity.node.bell import Bell
 from comity.node.credentials import server_credentials

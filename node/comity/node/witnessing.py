@@ -17,7 +17,7 @@ from typing import Final
 import grpc
 import structlog
 
-from comity.client.status import from_rpc
+from comity.client.connection.grpc_errors import from_rpc
 from comity.node.alarm import raise_alarm
 from comity.node.bell import Bell
 from comity.node.node import Node

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from comity.client import terminal
 from comity.client.commands.options import JsonOption, ProfileOption
-from comity.client.node import Node, connect
-from comity.client.rendering import SHORT_ID_CHARS
-from comity.client.result import message_value
+from comity.client.commands.rendering import SHORT_ID_CHARS
+from comity.client.connection.node import Node, connect
+from comity.client.connection.results import message_value
 from comity.client.terminal import text
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2, audit_service_pb2

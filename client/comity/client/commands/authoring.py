@@ -10,7 +10,10 @@ import typer
 
 from comity.client import terminal
 from comity.client.commands.options import JsonOption, ProfileOption
-from comity.client.draft import Draft
+from comity.client.connection.node import connect
+from comity.client.drafts.draft import Draft
+from comity.client.drafts.schemas import SCHEMAS
+from comity.client.drafts.template import card_template
 from comity.client.files import (
     MAX_DRAFT_BYTES,
     RECORD_SUFFIX,
@@ -20,9 +23,6 @@ from comity.client.files import (
     read_file,
     write_file,
 )
-from comity.client.node import connect
-from comity.client.schemas import SCHEMAS
-from comity.client.template import card_template
 from comity.record.errors import NotFound
 from comity.record.keys import SigningKey
 from comity.record.record import Record, open_record

@@ -11,7 +11,6 @@ from typing import Annotated, Final
 import typer
 
 from comity.client import terminal
-from comity.client.archive import ZIP_SUFFIX
 from comity.client.commands.options import (
     BundleOption,
     JsonOption,
@@ -20,20 +19,25 @@ from comity.client.commands.options import (
     as_path,
     trust_at_hand,
 )
-from comity.client.evidence import Evidence
-from comity.client.exported import verify_path
-from comity.client.exporting import export_record
+from comity.client.commands.rendering import render_split_view, render_verification
+from comity.client.connection.node import Node, connect
+from comity.client.exports.checking import verify_path
+from comity.client.exports.writing import export_record
+from comity.client.exports.zip_archive import ZIP_SUFFIX
 from comity.client.files import (
     MAX_RECORD_FILE_BYTES,
     load_record,
     naming,
     read_file,
 )
-from comity.client.node import Node, connect
-from comity.client.rendering import render_split_view, render_verification
-from comity.client.split_steps import SplitVerification, is_split_view, verify_split_view
-from comity.client.steps import Verdict, Verification
-from comity.client.trust import Trust
+from comity.client.verify.evidence import Evidence
+from comity.client.verify.split_view_steps import (
+    SplitVerification,
+    is_split_view,
+    verify_split_view,
+)
+from comity.client.verify.steps import Verdict, Verification
+from comity.client.verify.trust import Trust
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig, BadLogPolicy, ComityError, RevokedKey, UnknownKey
 from comity.record.keys import RecordKey

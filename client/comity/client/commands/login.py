@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from comity.client import terminal
+from comity.client.commands.language import choose_text
 from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.connection.node import connect
+from comity.client.connection.profile import Profile
+from comity.client.connection.profile_store import ProfileStore
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, make_folder, write_file
-from comity.client.language import choose_text
-from comity.client.node import connect
-from comity.client.profile import Profile
-from comity.client.profiles import ProfileStore
-from comity.client.trust import Trust
+from comity.client.verify.trust import Trust
 from comity.record.times import format_time
 
 

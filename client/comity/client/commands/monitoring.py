@@ -16,17 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 
 from comity.client import terminal
-from comity.client.channel import open_channel
 from comity.client.commands.options import JsonOption, ProfileOption
-from comity.client.log_client import LogClient
-from comity.client.monitor import Monitor, Progress
-from comity.client.monitor_report import Report, Result
-from comity.client.monitor_source import LogSource, NodeSource, SiteSource, is_url, open_session
-from comity.client.node import Node, connect
-from comity.client.profile import Profile
-from comity.client.profiles import ProfileStore
+from comity.client.connection.channel import open_channel
+from comity.client.connection.log_client import LogClient
+from comity.client.connection.node import Node, connect
+from comity.client.connection.profile import Profile
+from comity.client.connection.profile_store import ProfileStore
+from comity.client.monitor.look import Monitor, Progress
+from comity.client.monitor.report import Report, Result
+from comity.client.monitor.sources import LogSource, NodeSource, SiteSource, is_url, open_session
 from comity.client.terminal import text
-from comity.client.trust import Trust, load_trust
+from comity.client.verify.trust import Trust, load_trust
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, NotFound
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from comity.client.connection.profile_store import ProfileStore
 from comity.client.files import RECORD_SUFFIX
-from comity.client.profiles import ProfileStore
-from comity.client.trust import Trust, load_trust
+from comity.client.verify.trust import Trust, load_trust
 from comity.record.errors import NotFound
 
 ProfileOption = Annotated[

@@ -16,11 +16,11 @@ from comity.client.commands.options import (
     as_path,
     trust_at_hand,
 )
-from comity.client.exported import verify_path
-from comity.client.node import connect
-from comity.client.rendering import render_record, render_verification
-from comity.client.result import Result
-from comity.client.steps import Outcome, Verdict, Verification
+from comity.client.commands.rendering import render_record, render_verification
+from comity.client.connection.node import connect
+from comity.client.connection.results import Result
+from comity.client.exports.checking import verify_path
+from comity.client.verify.steps import Outcome, Verdict, Verification
 from comity.record.times import format_time
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Final
 import typer
 
 from comity.client import terminal
+from comity.client.commands.language import choose_text
 from comity.client.commands.options import JsonOption, ProfileOption
-from comity.client.language import choose_text
-from comity.client.node import connect
-from comity.client.rendering import SHORT_ID_CHARS, render_results, tlp
-from comity.client.result import Filter, Page, Result
+from comity.client.commands.rendering import SHORT_ID_CHARS, render_results, tlp
+from comity.client.connection.node import connect
+from comity.client.connection.results import Filter, Page, Result
 from comity.record.content import Kind, Severity
 from comity.record.errors import ComityError
 from comity.record.times import format_time

@@ -4,6 +4,6 @@
 that an analyst reads, corrects and signs, with the source's own words beside each statement.
 """
 
-from comity.client.importing.card import Imported, import_bytes, import_card
+from comity.client.importing.card_draft import Imported, import_bytes, import_card
 
 __all__ = ["Imported", "import_bytes", "import_card"]

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from comity.client.importing.lexicon import FACTS, LANGUAGES, MODALITIES
+from comity.client.importing.heading_words import FACTS, LANGUAGES, MODALITIES
+from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
-from comity.client.importing.markup import Block, Kind
-from comity.client.importing.outline import Passage, normal
-from comity.client.importing.wording import FILLER
+from comity.client.importing.passages import Passage, normal
+from comity.client.importing.statement_words import FILLER
 
 _PAIR: Final = re.compile(
     r"\s*(?:\*\*|__)(?P<bold>[^*_\n]{2,48}?):?\s*(?:\*\*|__)\s*[:：]?\s*(?P<first>[^\n]+)(?:\n.*)?"

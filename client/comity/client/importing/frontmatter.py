@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from comity.client.draft import load_yaml
+from comity.client.drafts.draft import load_yaml
 from comity.record.errors import InvalidInput, LimitExceeded
 from comity.record.limits import MAX_IMPORT_BYTES
 

@@ -14,7 +14,7 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from comity.client.importing.markup import Block, HtmlReader, Kind
+from comity.client.importing.html_blocks import Block, HtmlReader, Kind
 from comity.record.limits import MAX_TEXT_CHARS
 
 MAX_INLINE_CHARS: Final = 16_384

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from comity.client.importing.lexicon import Topic
+from comity.client.importing.heading_words import Topic
+from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
-from comity.client.importing.markup import Block, Kind
-from comity.client.importing.outline import Passage
-from comity.client.importing.wording import (
+from comity.client.importing.passages import Passage
+from comity.client.importing.statement_words import (
     CAPABLE,
     FILLER,
     HARMS,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, naming, read_file
 from comity.client.terminal import examples, out, print_json, text
 from comity.node.commands.workplace import Json, open_node

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from comity.client.importing.markdown import plain
-from comity.client.importing.measures import (
+from comity.client.importing.model_names import SIZE, Names
+from comity.client.importing.score_words import (
     METRICS,
     MODEL_FAMILIES,
     NOT_SCORES,
     PROPORTIONS,
     VALUES,
 )
-from comity.client.importing.naming import SIZE, Names
 
 _NUMBER: Final = re.compile(
     r"[~≈]?(?P<n>-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d{0,9}\.?\d{1,9}(?:[eE][+-]?\d\d?)?"

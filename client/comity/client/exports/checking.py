@@ -19,14 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from comity.client import evidence
-from comity.client.archive import (
-    MAX_ARCHIVE_BYTES,
-    MAX_ARCHIVE_FILES,
-    ZIP_SUFFIX,
-    read_archive,
-)
-from comity.client.exporting import (
+from comity.client.exports.writing import (
     DISCLOSURES,
     ENVELOPE_FILE,
     PUBLIC_KEY_FILE,
@@ -34,12 +27,19 @@ from comity.client.exporting import (
     SUMS_FILE,
     signed_files,
 )
+from comity.client.exports.zip_archive import (
+    MAX_ARCHIVE_BYTES,
+    MAX_ARCHIVE_FILES,
+    ZIP_SUFFIX,
+    read_archive,
+)
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, load_record, naming, read_file
-from comity.client.key_steps import check_keys
-from comity.client.log_steps import LogSteps
-from comity.client.steps import Verification, Walk
-from comity.client.trust import Trust
-from comity.client.verification import check_record
+from comity.client.verify import evidence
+from comity.client.verify.key_steps import check_keys
+from comity.client.verify.log_steps import LogSteps
+from comity.client.verify.record_steps import check_record
+from comity.client.verify.steps import Verification, Walk
+from comity.client.verify.trust import Trust
 from comity.record.envelope import Envelope
 from comity.record.errors import BadConfig, BadEvidence, InvalidInput, LimitExceeded
 from comity.record.keys import RecordKey

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from comity.client.status import from_rpc
+from comity.client.connection.grpc_errors import from_rpc
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadBundle, ComityError, Unavailable
 from comity.record.limits import MAX_MESSAGE_BYTES

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from comity.client.importing.lexicon import any_of
+from comity.client.importing.heading_words import any_of
 
 LIMITING: Final = any_of(
     r"\bnot\b|\bcannot\b|n['’]t\b|\bnever\b|\bno longer\b|\bonly\b|\blimit|\black|\bfail|unable",

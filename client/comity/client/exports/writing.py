@@ -22,10 +22,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from comity.client.archive import ZIP_SUFFIX, write_archive
-from comity.client.check_page import check_page
-from comity.client.evidence import Evidence
+from comity.client.exports.check_page import check_page
+from comity.client.exports.zip_archive import ZIP_SUFFIX, write_archive
 from comity.client.files import write_file
+from comity.client.verify.evidence import Evidence
 from comity.record import ijson
 from comity.record.envelope import Envelope, pae
 from comity.record.errors import BadConfig

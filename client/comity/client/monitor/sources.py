@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from comity.client.log_client import LogClient
+from comity.client.connection.log_client import LogClient
 from comity.record.errors import BadConfig, BadTile, LimitExceeded, Unavailable
 from comity.record.limits import MAX_ENTRY_BYTES, MAX_NOTE_BYTES
 from comity.record.log import origin

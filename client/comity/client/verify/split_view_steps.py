@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from comity.client.steps import Step, Verdict, Walk, verdict_of
-from comity.client.trust import Trust
+from comity.client.verify.steps import Step, Verdict, Walk, verdict_of
+from comity.client.verify.trust import Trust
 from comity.record import ijson
 from comity.record.errors import InvalidInput
 from comity.record.split_view import TYPE, SplitView

@@ -17,7 +17,7 @@ from comity.client.importing.facts import (
     words_of,
 )
 from comity.client.importing.frontmatter import texts
-from comity.client.importing.tables import number_in, unit_of
+from comity.client.importing.score_tables import number_in, unit_of
 from comity.record.content import Details, Evaluation, Score
 
 _LINE_CHARS: Final = 1024

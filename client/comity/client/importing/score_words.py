@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from comity.client.importing.lexicon import any_of
+from comity.client.importing.heading_words import any_of
 
 METRICS: Final = any_of(
     r"accurac|precision|recall|\bf1\b|f1-?score|f-?score|\bmcc\b|exact[ _-]?match|\bem\b|\bwer\b",

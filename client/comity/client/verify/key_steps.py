@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from comity.client.steps import Verification, Walk
-from comity.client.trust import Trust
+from comity.client.verify.steps import Verification, Walk
+from comity.client.verify.trust import Trust
 from comity.record.bundle import TrustBundle
 from comity.record.errors import RevokedKey, Unproven
 from comity.record.root import Root

@@ -22,11 +22,11 @@ from typing import Protocol, TypeVar, Unpack
 
 import grpc
 
-from comity.client.channel import answer, open_channel, told
-from comity.client.log_client import LogClient
-from comity.client.profile import Profile
-from comity.client.profiles import ProfileStore
-from comity.client.result import Filter, Page, Result, SignedReceipt
+from comity.client.connection.channel import answer, open_channel, told
+from comity.client.connection.log_client import LogClient
+from comity.client.connection.profile import Profile
+from comity.client.connection.profile_store import ProfileStore
+from comity.client.connection.results import Filter, Page, Result, SignedReceipt
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import (
     BadBundle,

@@ -1,6 +1,6 @@
 """JSON Schemas (draft 2020-12) of drafts and of a model card's sections, for editors.
 
-    python -m comity.client.schemas schemas      writes schemas/<name>.schema.json
+    python -m comity.client.drafts.schemas schemas      writes schemas/<name>.schema.json
     comity schema draft                          prints one
 
 Invariant: a schema is made from the very models that check a draft, so what an editor accepts as
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from comity.client.draft import Draft
+from comity.client.drafts.draft import Draft
 from comity.record.content import SECTION_MODELS, Kind, section_adapter
 from comity.record.handling import Handling
 

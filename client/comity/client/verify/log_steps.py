@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from comity.client.evidence import (
+from comity.client.verify.evidence import (
     CHECKPOINT_FILE,
     LEAF_FILE,
     LOG_KEY_FILE,
@@ -28,8 +28,8 @@ from comity.client.evidence import (
     TRUSTED_ROOT_FILE,
     log_key_pem,
 )
-from comity.client.steps import Verification, Walk
-from comity.client.trust import Trust
+from comity.client.verify.steps import Verification, Walk
+from comity.client.verify.trust import Trust
 from comity.record import log
 from comity.record.bundle import Keyring
 from comity.record.checkpoint import Checkpoint, open_checkpoint

@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from comity.client.view import RecordView
+from comity.client.verify.record_view import RecordView
 from comity.record.envelope import Envelope
 from comity.record.receipt import Receipt
 from comity.record.record import OpenedRecord

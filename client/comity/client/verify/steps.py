@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from comity.client.view import RecordView, SectionView
+from comity.client.verify.record_view import RecordView, SectionView
 from comity.record.errors import ComityError, ExpiredRoot, QuorumNotMet, UnknownKey, Unproven
 from comity.record.record import Record
 from comity.record.statement import Statement

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from comity.client.profile import Profile
+from comity.client.connection.profile import Profile
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")

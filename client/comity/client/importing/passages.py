@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from comity.client.importing.lexicon import HEADINGS, NOT_ABOUT_THE_MODEL, Topic
+from comity.client.importing.heading_words import HEADINGS, NOT_ABOUT_THE_MODEL, Topic
+from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
-from comity.client.importing.markup import Block, Kind
 
 _HEADING_CHARS: Final = 120
 _LINE_CHARS: Final = 48

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from comity.client.evidence import Evidence
+from comity.client.verify.evidence import Evidence
 from comity.record.checkpoint import Checkpoint
 from comity.record.note import Note, Verifier
 from comity.record.record import OpenedRecord

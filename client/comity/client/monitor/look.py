@@ -22,11 +22,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from comity.client.monitor_report import Finding, Report
-from comity.client.monitor_source import TILES_AT_ONCE, LogSource
-from comity.client.monitor_state import MAX_MONITORED_ENTRIES, UNREADABLE, LogState, opened
-from comity.client.node import Node
-from comity.client.trust import Trust
+from comity.client.connection.node import Node
+from comity.client.monitor.report import Finding, Report
+from comity.client.monitor.sources import TILES_AT_ONCE, LogSource
+from comity.client.monitor.state import MAX_MONITORED_ENTRIES, UNREADABLE, LogState, opened
+from comity.client.verify.trust import Trust
 from comity.record.checkpoint import Checkpoint, open_checkpoint
 from comity.record.cosignature import cosignatures
 from comity.record.envelope import pae

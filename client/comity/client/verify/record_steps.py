@@ -24,10 +24,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from comity.client.key_steps import check_keys
-from comity.client.steps import Verification, Walk
-from comity.client.trust import Trust
-from comity.client.view import view_sections
+from comity.client.verify.key_steps import check_keys
+from comity.client.verify.record_view import view_sections
+from comity.client.verify.steps import Verification, Walk
+from comity.client.verify.trust import Trust
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.content import check_content
 from comity.record.envelope import STATEMENT_TYPE

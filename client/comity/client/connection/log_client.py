@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from comity.client.channel import answer
+from comity.client.connection.channel import answer
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadTile
 from comity.record.tlog_proof import TlogProof

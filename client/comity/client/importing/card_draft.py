@@ -20,20 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeVar
 
-from comity.client.draft import Draft, DraftSubject
+from comity.client.drafts.draft import Draft, DraftSubject
 from comity.client.files import naming, read_file
 from comity.client.importing.facts import facts
 from comity.client.importing.frontmatter import CardFile, read_card_file, texts
-from comity.client.importing.identity import UNVERSIONED, identify, language_of
-from comity.client.importing.lexicon import Topic
+from comity.client.importing.frontmatter_facts import details_of, evaluations_of
+from comity.client.importing.heading_words import Topic
+from comity.client.importing.html_blocks import Kind
 from comity.client.importing.markdown import plain, read_blocks
-from comity.client.importing.markup import Kind
-from comity.client.importing.metadata import details_of, evaluations_of
-from comity.client.importing.naming import Names
-from comity.client.importing.outline import Passage, passages
+from comity.client.importing.model_identity import UNVERSIONED, identify, language_of
+from comity.client.importing.model_names import Names
+from comity.client.importing.passages import Passage, passages
+from comity.client.importing.score_tables import Reading, listed, readings
+from comity.client.importing.statement_words import CAPABILITIES
 from comity.client.importing.statements import UNSPECIFIED, Findings
-from comity.client.importing.tables import Reading, listed, readings
-from comity.client.importing.wording import CAPABILITIES
 from comity.record import content
 from comity.record.errors import LimitExceeded
 from comity.record.handling import Handling, Tlp

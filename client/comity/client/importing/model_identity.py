@@ -18,10 +18,10 @@ from typing import Any, Final
 from packageurl import PackageURL
 
 from comity.client.importing.frontmatter import texts
-from comity.client.importing.lexicon import LANGUAGE_WORDS
+from comity.client.importing.heading_words import LANGUAGE_WORDS
+from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
-from comity.client.importing.markup import Block, Kind
-from comity.client.importing.outline import topics_of
+from comity.client.importing.passages import topics_of
 
 UNKNOWN: Final = "unknown"
 UNVERSIONED: Final = "unversioned"

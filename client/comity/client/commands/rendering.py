@@ -13,13 +13,13 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from comity.client.draft import dump_yaml
-from comity.client.language import choose_text
-from comity.client.result import Result
-from comity.client.split_steps import SplitVerification
-from comity.client.steps import Outcome, Step, Verdict, Verification
+from comity.client.commands.language import choose_text
+from comity.client.connection.results import Result
+from comity.client.drafts.draft import dump_yaml
 from comity.client.terminal import table, text, visible
-from comity.client.view import RecordView, SectionStatus, SectionView
+from comity.client.verify.record_view import RecordView, SectionStatus, SectionView
+from comity.client.verify.split_view_steps import SplitVerification
+from comity.client.verify.steps import Outcome, Step, Verdict, Verification
 from comity.record.content import SECTION_MODELS
 from comity.record.handling import Handling, Tlp
 from comity.record.times import format_time

@@ -1,0 +1,1 @@
+"""Drafts of records: their YAML, the templates that explain it, and the schemas for editors."""

@@ -1,0 +1,1 @@
+"""Verification of records and evidence, offline, in numbered steps."""
