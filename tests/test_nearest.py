@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comity.policies.change import COUNTED, Change, Situation, What
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
-from comity.policies.nearest import MAX_AMOUNT, Way, nearest
 from comity.policies.preset import preset_names
 from comity.policies.treaty import Treaty
+from comity.policies.ways.change import COUNTED, Change, Situation, What
+from comity.policies.ways.nearest import MAX_AMOUNT, Way, nearest
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comity.policies import engine
+from comity.policies.cedar import engine
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing, earned
 from comity.policies.preset import load_preset, preset_names

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comity.policies.analysis import Finding, Problem, analyse
+from comity.policies.analysis.findings import Finding, Problem, analyse
+from comity.policies.analysis.matching_case import find_witness
+from comity.policies.analysis.truth_tables import Question, matching, parse_set
+from comity.policies.cedar.rules import check_rules
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
 from comity.policies.preset import preset_names
-from comity.policies.rules import check_rules
-from comity.policies.tables import Question, matching, parse_set
-from comity.policies.witness import find_witness
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from tests.test_policies import CA, HEAD, JP, PRESETS, UK

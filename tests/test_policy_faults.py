@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from comity.policies.cedar.source import MAX_NESTING, MAX_RULE_TOKENS
 from comity.policies.evaluator import Policy
-from comity.policies.source import MAX_NESTING, MAX_RULE_TOKENS
 from comity.record.errors import BadPolicy, LimitExceeded
 from comity.record.limits import MAX_POLICY_BYTES
 

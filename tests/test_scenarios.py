@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from comity.policies.simulation.library import load_policies, load_scenario
-from comity.policies.simulation.location import line_of
 from comity.policies.simulation.scenario import Scenario
+from comity.policies.simulation.toml_lines import line_of
 from comity.record.errors import BadPolicy, InvalidInput, NotFound
 
 PAIR = """

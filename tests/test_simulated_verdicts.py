@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
-from comity.policies.simulation.reading import Reading
+from comity.policies.simulation.standing_reads import Reading
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 from comity.record.handling import Tlp

@@ -22,10 +22,10 @@ from comity.node.peers import facts_of, get_peer
 from comity.node.policy import policy_at
 from comity.node.tables import HEADER, HandlingClass, Part, RecordRow, Release
 from comity.node.tally import Tally, is_due, is_given, tally_classes
-from comity.policies.change import Situation
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
-from comity.policies.nearest import MAX_AMOUNT, nearest
+from comity.policies.ways.change import Situation
+from comity.policies.ways.nearest import MAX_AMOUNT, nearest
 from comity.record.content import Kind
 from comity.record.times import format_time
 

@@ -16,8 +16,8 @@ from sqlmodel import Session, col, select
 
 from comity.node.tables import PolicyVersion
 from comity.node.treaties import treaties_in_force
+from comity.policies.cedar.rules import parse_rules
 from comity.policies.evaluator import Policy
-from comity.policies.rules import parse_rules
 from comity.policies.treaty import Treaty
 from comity.record.errors import NotFound
 

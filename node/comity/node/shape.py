@@ -26,8 +26,8 @@ from comity.node.tables import HandlingClass, Part, RecordRow
 from comity.node.treaties import list_treaties, over_time
 from comity.policies.facts import PartFacts
 from comity.policies.simulation.issuing import Issues, Section
-from comity.policies.simulation.known import Contents, KnownRecords
 from comity.policies.simulation.members import MAX_DAYS, Agreement, Institute
+from comity.policies.simulation.real_records import Contents, KnownRecords
 from comity.policies.simulation.scenario import Scenario
 
 _CHUNK: Final = 10_000

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError, field_validator
 
+from comity.policies.cedar.source import decode
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import Action, PartFacts, PeerFacts
-from comity.policies.source import decode
 from comity.policies.treaty import Treaty
 from comity.record import ijson
 from comity.record.errors import BadConfig, InvalidInput, NotFound

@@ -20,9 +20,9 @@ from typing import Final
 
 import cedarpy
 
-from comity.policies import engine, wording
+from comity.policies.cedar import engine, reasons
+from comity.policies.cedar.rules import Rule, check_rules, parse_rules
 from comity.policies.facts import Action, PartFacts, PeerFacts
-from comity.policies.rules import Rule, check_rules, parse_rules
 from comity.policies.treaty import Treaty, check_treaties
 from comity.record import ijson
 from comity.record.errors import LimitExceeded
@@ -188,15 +188,15 @@ class Policy:
             return Verdict(False, (), f"denied, because a rule failed: {errors}")
         deciding = sorted(_place(engine_id) for engine_id in result.diagnostics.reasons)
         if not deciding:
-            return Verdict(False, (), wording.not_permitted(peer, part, action))
+            return Verdict(False, (), reasons.not_permitted(peer, part, action))
         verb = "permitted" if result.allowed else "forbidden"
         names = tuple(self._name(*place) for place in deciding)
-        reasons = (
-            wording.fill(self._rule(number).reason, peer, part, action, treaty)
+        given = (
+            reasons.fill(self._rule(number).reason, peer, part, action, treaty)
             for number, treaty in deciding
         )
         because = "; ".join(
-            f"by {name}: {reason}".rstrip(": ") for name, reason in zip(names, reasons, strict=True)
+            f"by {name}: {reason}".rstrip(": ") for name, reason in zip(names, given, strict=True)
         )
         return Verdict(result.allowed, names, f"{verb} {because}")
 

@@ -29,10 +29,10 @@ from comity.node.policy import (
     policy_log,
 )
 from comity.node.tables import PolicyVersion
-from comity.policies.analysis import analyse
+from comity.policies.analysis.findings import analyse
+from comity.policies.cedar.source import decode
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
-from comity.policies.source import decode
 from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_POLICY_BYTES
 from comity.record.times import format_time

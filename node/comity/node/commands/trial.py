@@ -17,7 +17,7 @@ from comity.node.node import Node
 from comity.node.peers import pinned_peers
 from comity.node.policy import policy_at, with_treaties
 from comity.node.preview import Difference, Effect, preview_peer
-from comity.policies.analysis import Finding, analyse
+from comity.policies.analysis.findings import Finding, analyse
 from comity.policies.cases import Outcome, read_cases, read_policy
 from comity.policies.evaluator import Policy
 

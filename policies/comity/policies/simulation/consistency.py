@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
-from comity.policies.simulation.location import Path
+from comity.policies.simulation.toml_lines import Path
 from comity.record.limits import MAX_PEERS, MAX_TREATIES
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from importlib.resources.abc import Traversable
 from itertools import takewhile
 from typing import Final
 
+from comity.policies.cedar.source import decode
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset, preset_names
 from comity.policies.simulation.scenario import Scenario
-from comity.policies.source import decode
 from comity.record.errors import ComityError, InvalidInput, NotFound
 from comity.record.limits import MAX_POLICY_BYTES
 

@@ -16,11 +16,11 @@ from itertools import accumulate
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PeerFacts
-from comity.policies.simulation.known import KnownRecords
-from comity.policies.simulation.linking import LinkedVerdicts
 from comity.policies.simulation.members import Institute
+from comity.policies.simulation.pair import Line, Tie
+from comity.policies.simulation.real_records import KnownRecords
 from comity.policies.simulation.scenario import Scenario
-from comity.policies.simulation.tie import Line, Tie
+from comity.policies.simulation.treaty_links import LinkedVerdicts
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 

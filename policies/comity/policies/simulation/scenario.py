@@ -38,8 +38,8 @@ from pydantic import Field, ValidationError
 
 from comity.policies.simulation import consistency
 from comity.policies.simulation.issuing import Table
-from comity.policies.simulation.location import Path, line_of
 from comity.policies.simulation.members import Agreement, Crowd, Day, Institute, Relation, Terms
+from comity.policies.simulation.toml_lines import Path, line_of
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput, LimitExceeded
 from comity.record.models import Integer, describe

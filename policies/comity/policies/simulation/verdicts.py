@@ -16,12 +16,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from comity.policies.change import Situation, What
+from comity.policies.cedar.rules import pairs
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing
-from comity.policies.nearest import nearest
-from comity.policies.rules import pairs
-from comity.policies.simulation.reading import Reading, whole
+from comity.policies.simulation.standing_reads import Reading, whole
+from comity.policies.ways.change import Situation, What
+from comity.policies.ways.nearest import nearest
 from comity.record.content import Kind
 
 

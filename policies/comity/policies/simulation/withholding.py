@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from comity.policies.facts import Standing
-from comity.policies.nearest import MAX_AMOUNT
 from comity.policies.simulation.network import Network
-from comity.policies.simulation.tie import Line, Tie
+from comity.policies.simulation.pair import Line, Tie
+from comity.policies.ways.nearest import MAX_AMOUNT
 from comity.record.content import Kind
 
 Pair = tuple[str, str]

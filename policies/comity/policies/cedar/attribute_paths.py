@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from comity.policies.rules import Rule, pairs
+from comity.policies.cedar.rules import Rule, pairs
 
 Path = tuple[str, ...]
 

@@ -12,9 +12,9 @@ import operator
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Final
 
+from comity.policies.cedar.attribute_paths import path_of
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Counts, Standing
-from comity.policies.vocabulary import path_of
 from comity.record.content import Kind
 
 _Value = Callable[[str, str], int]

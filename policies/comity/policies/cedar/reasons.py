@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from comity.policies.engine import reciprocity
+from comity.policies.cedar.engine import reciprocity
 from comity.policies.facts import Action, PartFacts, PeerFacts
 
 PLACEHOLDERS: Final = (

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from comity.policies.analysis.case_space import is_count
+from comity.policies.analysis.matching_case import Search, find_failure, find_witness
+from comity.policies.analysis.truth_tables import Question, matching, parse_set
+from comity.policies.cedar.rules import Rule
 from comity.policies.evaluator import Policy, baseline_rules
-from comity.policies.rules import Rule
-from comity.policies.space import is_count
-from comity.policies.tables import Question, matching, parse_set
-from comity.policies.witness import Search, find_failure, find_witness
 
 MAX_ROUNDS: Final = 16
 """Times that a case is forbidden before no further one is looked for."""

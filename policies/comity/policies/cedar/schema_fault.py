@@ -12,8 +12,8 @@ from typing import Final
 
 import cedarpy
 
-from comity.policies import engine
-from comity.policies.source import RuleText, refuse
+from comity.policies.cedar import engine
+from comity.policies.cedar.source import RuleText, refuse
 from comity.record.errors import BadPolicy
 
 _SEAMS: Final = ("&&", "||", ",", "}", ";")

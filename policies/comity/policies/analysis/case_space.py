@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations, count, islice
 from typing import Any, Final
 
+from comity.policies.cedar.attribute_paths import Path, literals_in, path_of, paths_in
+from comity.policies.cedar.rules import Rule, pairs
 from comity.policies.facts import Action, PeerStatus
-from comity.policies.rules import Rule, pairs
-from comity.policies.vocabulary import Path, literals_in, path_of, paths_in
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_JSON_INTEGER

@@ -13,9 +13,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from comity.policies.rules import Rule, pairs
-from comity.policies.space import Space, attributes, scope_attributes
-from comity.policies.tables import SCOPE, Assignment, Condition, Question, Table, scope_of
+from comity.policies.analysis.case_space import Space, attributes, scope_attributes
+from comity.policies.analysis.truth_tables import (
+    SCOPE,
+    Assignment,
+    Condition,
+    Question,
+    Table,
+    scope_of,
+)
+from comity.policies.cedar.rules import Rule, pairs
 
 MAX_STEPS: Final = 20_000
 """Rows looked at while tables are joined: some 50 ms."""

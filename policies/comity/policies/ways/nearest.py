@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
-from comity.policies.change import BY_ISSUER, COUNTED, Change, Situation, What, domains
+from comity.policies.cedar.attribute_paths import Path, paths_read, words_named
 from comity.policies.facts import PartFacts, PeerStatus
-from comity.policies.vocabulary import Path, paths_read, words_named
+from comity.policies.ways.change import BY_ISSUER, COUNTED, Change, Situation, What, domains
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from comity.policies.facts import PartFacts, PeerFacts, Standing, earned
-from comity.policies.simulation.known import Contents
+from comity.policies.simulation.real_records import Contents
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 

@@ -17,10 +17,7 @@ from typing import Any, Final
 import cedarpy
 from pydantic.alias_generators import to_camel
 
-from comity.policies import engine
-from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
-from comity.policies.rules import Rule
-from comity.policies.space import (
+from comity.policies.analysis.case_space import (
     CHOICES,
     INSTITUTE,
     ISSUER,
@@ -32,7 +29,10 @@ from comity.policies.space import (
     is_count,
     scope_attributes,
 )
-from comity.policies.vocabulary import Path
+from comity.policies.cedar import engine
+from comity.policies.cedar.attribute_paths import Path
+from comity.policies.cedar.rules import Rule
+from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
 from comity.record.content import Kind
 
 MAX_ROWS: Final = 600

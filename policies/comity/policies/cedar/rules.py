@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import cedarpy
 
-from comity.policies import engine, wording
-from comity.policies.fault import misfit
-from comity.policies.source import RuleText, read_rules, refuse
+from comity.policies.cedar import engine, reasons
+from comity.policies.cedar.schema_fault import misfit
+from comity.policies.cedar.source import RuleText, read_rules, refuse
 from comity.record.errors import BadPolicy
 from comity.record.limits import MAX_TEMPLATES
 
@@ -154,8 +154,8 @@ def _check_id(rule: Rule) -> None:
 
 
 def _check_reason(rule: Rule) -> None:
-    for name in wording.unknown_placeholders(rule.reason):
-        known = ", ".join(sorted(wording.PLACEHOLDERS))
+    for name in reasons.unknown_placeholders(rule.reason):
+        known = ", ".join(sorted(reasons.PLACEHOLDERS))
         raise _refuse(rule, f"expected one of {known}, got {{{name}}}", "reason")
 
 
