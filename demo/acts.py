@@ -16,7 +16,7 @@ from typing import Final
 from rich.progress import Progress
 
 from comity.node.node import Node
-from comity.node.pinning import Pin
+from comity.node.trust.pins import Pin
 from comity.record.keys import SigningKey
 from comity.record.spiffe import Role
 from comity.v1.admin_service_pb2 import GetStatusResponse

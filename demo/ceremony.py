@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from comity.client.files import ROOT_SUFFIX
-from comity.node.ceremony import DEFAULT_DAYS, Wish, prepare_first, prepare_next, publish
-from comity.node.changes import changes
-from comity.node.keychain import Sort, make_key
+from comity.node.home.keychain import Sort, make_key
 from comity.node.node import Node
+from comity.node.trust.root_ceremony import DEFAULT_DAYS, Wish, prepare_first, prepare_next, publish
+from comity.node.trust.root_changes import changes
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from comity.node.home import Home
+from comity.node.home.folder import Home
+from comity.node.home.settings import FILE as SETTINGS_FILE
 from comity.node.node import Node
-from comity.node.peers import Terms, change_peer
-from comity.node.pinning import Pin, bundle_in, pin_peer
-from comity.node.settings import FILE as SETTINGS_FILE
+from comity.node.trust.peers import Terms, change_peer
+from comity.node.trust.pins import Pin, bundle_in, pin_peer
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.spiffe import Role

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from comity.node.home import Home
+from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.record.bundle import TrustBundle
 from comity.record.merkle import consistency_proof

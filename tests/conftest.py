@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from comity.client.commands import app as client_cli
-from comity.node import cli as node_cli
+from comity.node.commands import app as node_cli
 from comity.node.node import Node
 from comity.record.keys import SigningKey
 from tests.commanding import Run, runner

@@ -20,8 +20,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from sqlmodel import SQLModel
 
-from comity.node.store import Store
-from comity.node.tlog import tables as log_tables  # noqa: F401  they register themselves
+from comity.node.database.store import Store
 
 
 class NewDatabase(Protocol):

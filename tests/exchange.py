@@ -15,15 +15,15 @@ from typing import Any
 from sqlmodel import SQLModel, col, select
 
 from comity.client.drafts.draft import Draft
-from comity.node.clock import system_clock, to_datetime
-from comity.node.cursor import make_cursor, read_cursor
+from comity.node.database.clock import system_clock, to_datetime
+from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.tables import HEADER, Part, RecordRow, Release
 from comity.node.node import Node
-from comity.node.outbox import epoch_of, keep_receipt, next_batch
-from comity.node.own_receipts import unsent_receipts
-from comity.node.peers import get_peer
-from comity.node.policy import policy_at, policy_in_force
-from comity.node.release import is_due
-from comity.node.tables import HEADER, Part, RecordRow, Release
+from comity.node.policy.versions import policy_at, policy_in_force
+from comity.node.release.run import is_due
+from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.replication.own_receipts import unsent_receipts
+from comity.node.trust.peers import get_peer
 from comity.record.record import Record
 from comity.record.times import format_time
 from comity.v1 import exchange_service_pb2 as pb

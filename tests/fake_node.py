@@ -10,7 +10,7 @@ import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from comity.client import Profile
-from comity.node.authority import Authority
+from comity.node.home.certificate_authority import Authority
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.record import Record

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from comity.node.authority import Authority, Svid
-from comity.node.home import Home
+from comity.node.home.certificate_authority import Authority, Svid
+from comity.node.home.folder import Home
 from comity.record.keys import private_pem
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"

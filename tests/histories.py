@@ -17,8 +17,8 @@ from grpc_status import rpc_status
 
 from comity.client.connection.channel import SERVER_OPTIONS
 from comity.client.connection.grpc_errors import to_status
-from comity.node.credentials import server_credentials
-from comity.node.home import Home
+from comity.node.home.folder import Home
+from comity.node.server.tls import server_credentials
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
 from comity.record.errors import ComityError
 from comity.record.merkle import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from comity.node.ceremony import Wish, prepare_first, prepare_next, publish
-from comity.node.keychain import Sort, make_key
+from comity.node.database.tables.log import RootVersion
+from comity.node.home.keychain import Sort, make_key
 from comity.node.node import Node
-from comity.node.revoking import Change, revocation
-from comity.node.tlog.tables import RootVersion
+from comity.node.trust.key_revocation import Change, revocation
+from comity.node.trust.root_ceremony import Wish, prepare_first, prepare_next, publish
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root

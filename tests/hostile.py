@@ -28,11 +28,7 @@ from sqlmodel import SQLModel
 from comity.client.connection.channel import SERVER_OPTIONS, open_channel
 from comity.client.connection.grpc_errors import DOMAIN, to_status
 from comity.client.drafts.draft import Draft
-from comity.node import background
-from comity.node.authority import Svid
-from comity.node.credentials import server_credentials
-from comity.node.home import Home
-from comity.node.tables import (
+from comity.node.database.tables import (
     HandlingClass,
     Part,
     PartDomain,
@@ -41,6 +37,10 @@ from comity.node.tables import (
     RecordTag,
     Standing,
 )
+from comity.node.home.certificate_authority import Svid
+from comity.node.home.folder import Home
+from comity.node.server.background import workers as background
+from comity.node.server.tls import server_credentials
 from comity.record.bundle import JsonWebKey, Keyring, SpiffeBundle, TrustBundle
 from comity.record.errors import ComityError
 from comity.record.receipt import Receipt, open_receipt

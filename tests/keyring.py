@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from comity.node.keychain import Sort
-from comity.node.keys import KeyStatus, State, list_keys
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
 from comity.node.node import Node
-from comity.node.tlog.proofs import inclusion
+from comity.node.trust.key_status import KeyStatus, State, list_keys
 from comity.record.record import Record
 from tests.commanding import Ended, Run, init
 from tests.network import card

@@ -19,10 +19,10 @@ from typing import Any
 from sqlmodel import SQLModel, select
 
 from comity.client.drafts.draft import Draft
-from comity.node.clock import Clock, system_clock
-from comity.node.home import Home
+from comity.node.database.clock import Clock, system_clock
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.server import Server
+from comity.node.server.process import Server
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from comity.client.connection.profile import Profile
-from comity.node.authority import Authority
+from comity.node.home.certificate_authority import Authority
 from comity.record import ijson
 from comity.record.bundle import PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.envelope import STATEMENT_TYPE, Envelope

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from comity.client.drafts.draft import Draft
-from comity.node.quarantine import Refusal, quarantine
-from comity.node.reckoning import recompute_standing
-from comity.node.standing import load_standing, standing_rows
+from comity.node.policy.standing.counters import recompute_standing
+from comity.node.policy.standing.rule import load_standing, standing_rows
+from comity.node.records.quarantine import Refusal, quarantine
 from comity.policies.facts import Standing
 from comity.record.content import Kind
 from comity.record.envelope import STATEMENT_TYPE, Envelope

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from comity.node.alarm import clear_alarm, list_alarms, raise_alarm
-from comity.node.store import Store
+from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
+from comity.node.database.store import Store
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 LATER = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.tables import RecordRow
+from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from comity.node.identity import CALLERS, authorise
+from comity.node.server.callers import CALLERS, authorise
 from comity.record.errors import Forbidden
 from comity.record.spiffe import Role, SpiffeId
 from comity.v1 import (

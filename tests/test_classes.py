@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node import classes
+from comity.node.database.tables import HandlingClass, Quarantine, RecordRow
 from comity.node.node import Node
-from comity.node.outbox import next_batch
-from comity.node.tables import HandlingClass, Quarantine, RecordRow
+from comity.node.policy import handling_classes as classes
+from comity.node.replication.outbox import next_batch
 from comity.policies.preset import load_preset
 from comity.record.errors import LimitExceeded
 from tests.network import card, make_home

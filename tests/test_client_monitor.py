@@ -14,10 +14,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from comity.node.ceremony import prepare_first, publish
-from comity.node.tables import RecordRow
-from comity.node.tlog import tree
-from comity.node.tlog.tables import (
+from comity.node.database.tables import RecordRow
+from comity.node.database.tables.log import (
     Checkpoint,
     Cosignature,
     LogEntry,
@@ -25,7 +23,9 @@ from comity.node.tlog.tables import (
     LogTile,
     WitnessedLog,
 )
-from comity.node.tlog.tree import Entry
+from comity.node.log import tree
+from comity.node.log.tree import Entry
+from comity.node.trust.root_ceremony import prepare_first, publish
 from comity.policies.preset import load_preset
 from comity.record.keys import SigningKey
 from comity.record.record import Record

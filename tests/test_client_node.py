@@ -14,7 +14,7 @@ import pytest
 import comity.client
 from comity.client import Profile, connect, terminal
 from comity.client.commands.app import app
-from comity.node.tables import PeerRow, RecordRow
+from comity.node.database.tables import PeerRow, RecordRow
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import SpiffeBundle
 from comity.record.envelope import Envelope

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.peers import Terms
-from comity.node.search import NEWEST, search
+from comity.node.records.search import NEWEST, search
+from comity.node.trust.peers import Terms
 from comity.policies.preset import load_preset
 from comity.record.content import Kind, check_content, domains_and_severity
 from comity.record.errors import LimitExceeded

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.tlog.cosigning import MAX_COSIGNATURE_BYTES, MAX_KEYS, keep_cosignature
-from comity.node.tlog.proofs import newest_checkpoint
-from comity.node.tlog.tables import Cosignature
+from comity.node.database.tables.log import Cosignature
+from comity.node.log.proofs import newest_checkpoint
+from comity.node.witness.received_cosignatures import (
+    MAX_COSIGNATURE_BYTES,
+    MAX_KEYS,
+    keep_cosignature,
+)
 from comity.record.cosignature import cosign
 from comity.record.errors import (
     BadNote,

@@ -14,11 +14,11 @@ from pathlib import Path
 from comity.client.connection.node import Node as Client
 from comity.client.connection.node import connect
 from comity.client.connection.profile import Profile
-from comity.node.home import Home
+from comity.node.database.tables import Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.tables.log import LogEntry
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.server import GRACE_SECONDS
-from comity.node.tables import Part, PeerRow, Quarantine, ReceiptRow, RecordRow
-from comity.node.tlog.tables import LogEntry
+from comity.node.server.process import GRACE_SECONDS
 from comity.policies.preset import load_preset
 from comity.record.errors import Unavailable
 from comity.record.spiffe import Role
@@ -30,7 +30,7 @@ ROUNDS = 2
 PUBLISHERS = 4
 CARDS = 400
 
-RUN = "from comity.node.cli import main; main()"
+RUN = "from comity.node.commands.app import main; main()"
 SMALL_BATCHES = f"from comity.node import outbox; outbox.MAX_BATCH_RECORDS = 4; {RUN}"
 
 

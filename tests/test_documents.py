@@ -12,7 +12,7 @@ import pytest
 import typer.testing
 
 from comity.client.commands.app import app as comity_app
-from comity.node.cli import app as node_app
+from comity.node.commands.app import app as node_app
 
 ROOT = Path(__file__).parent.parent
 APPS = {"comity": comity_app, "comity-node": node_app}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.peers import Terms
+from comity.node.trust.peers import Terms
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from comity.node import own_receipts, pull
-from comity.node.ledger import given_to, taken_from
-from comity.node.peers import get_peer
-from comity.node.reconciliation import Account, reconcile
-from comity.node.tables import ReceiptRow, RecordRow, Seconded
+from comity.node.database.tables import ReceiptRow, RecordRow, Seconded
+from comity.node.replication import own_receipts
+from comity.node.replication.ledger import given_to, taken_from
+from comity.node.replication.reconciliation import Account, reconcile
+from comity.node.server.background import pull
+from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from tests.databases import NewDatabase

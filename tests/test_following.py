@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.keychain import Sort
-from comity.node.roots import page_after
-from comity.node.tables import PeerRow, Quarantine, RecordRow
-from comity.node.tlog.tables import Alarm, RootVersion
+from comity.node.database.tables import PeerRow, Quarantine, RecordRow
+from comity.node.database.tables.log import Alarm, RootVersion
+from comity.node.home.keychain import Sort
+from comity.node.trust.root_chains import page_after
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_ROOT_BYTES

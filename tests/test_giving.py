@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.policy import set_policy
-from comity.node.standing import standing_rows
+from comity.node.policy.standing.rule import standing_rows
+from comity.node.policy.versions import set_policy
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from tests.databases import NewDatabase
@@ -44,9 +44,9 @@ def stop_after_release(one: Institute, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> int:
         raise InterruptedError
 
-    monkeypatch.setattr("comity.node.release.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("comity.node.release.run.MAX_AT_ONCE", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("comity.node.release.count_given", killed)
+        patch.setattr("comity.node.release.run.count_given", killed)
         with pytest.raises(InterruptedError):
             one.publish(card("one"))
 

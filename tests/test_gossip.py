@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.tlog.gossip import hear, open_sightings, tell
-from comity.node.tlog.halting import MAX_SPLIT_VIEWS, resume
-from comity.node.tlog.tables import Sighting, SplitView, WitnessedLog
-from comity.node.tlog.watching import examine, needed_tiles
-from comity.node.tlog.witness import add_checkpoint
+from comity.node.database.tables.log import Sighting, SplitView, WitnessedLog
+from comity.node.witness.consistency import examine, needed_tiles
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear, open_sightings, tell
+from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume
 from comity.record import split_view
 from comity.record.errors import (
     BadNote,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.tlog.tables import SplitView
-from comity.node.tlog.watching import take_shown
+from comity.node.database.tables.log import SplitView
+from comity.node.witness.consistency import take_shown
 from comity.record import split_view
 from comity.record.cosignature import cosign
 from comity.record.errors import (

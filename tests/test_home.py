@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from comity.client.connection.profile import Profile
-from comity.node.home import Home
-from comity.node.settings import Settings
+from comity.node.home.folder import Home
+from comity.node.home.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.note import LOG_KEY, Verifier

@@ -11,10 +11,10 @@ import grpc
 import pytest
 
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.authority import Svid
-from comity.node.clock import system_clock
-from comity.node.peers import get_peer
-from comity.node.tables import RecordRow
+from comity.node.database.clock import system_clock
+from comity.node.database.tables import RecordRow
+from comity.node.home.certificate_authority import Svid
+from comity.node.trust.peers import get_peer
 from comity.record.errors import Conflict, NotFound, Unavailable
 from comity.record.spiffe import Role, SpiffeId
 from comity.record.wire import record_to_proto

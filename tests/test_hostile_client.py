@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.search import MAX_FILTER_WORDS
-from comity.node.tables import RecordRow
+from comity.node.database.tables import RecordRow
+from comity.node.records.search import MAX_FILTER_WORDS
 from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES, MAX_ROOT_BYTES
 from comity.v1 import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from comity.node.tables import (
+from comity.node.database.tables import (
     HandlingClass,
     Part,
     Quarantine,
@@ -21,7 +21,7 @@ from comity.node.tables import (
     RecordTag,
     Standing,
 )
-from comity.node.tlog.tables import LogEntry
+from comity.node.database.tables.log import LogEntry
 from comity.record.receipt import Receipt
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId

@@ -17,13 +17,14 @@ import grpc
 import pytest
 
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node import guard, outbox
-from comity.node.authority import Svid
-from comity.node.cursor import make_cursor, read_cursor
-from comity.node.home import Home
-from comity.node.outbox import epoch_of
-from comity.node.services.exchange import WINDOW
-from comity.node.tables import PeerRow, ReceiptRow
+from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.tables import PeerRow, ReceiptRow
+from comity.node.home.certificate_authority import Svid
+from comity.node.home.folder import Home
+from comity.node.replication import outbox
+from comity.node.replication.outbox import epoch_of
+from comity.node.server import guard
+from comity.node.server.services.exchange import WINDOW
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.envelope import STATEMENT_TYPE, Envelope

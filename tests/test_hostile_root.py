@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.following import MAX_ROOTS
-from comity.node.tables import RecordRow
-from comity.node.tlog.tables import Alarm
+from comity.node.database.tables import RecordRow
+from comity.node.database.tables.log import Alarm
+from comity.node.server.background.root_following import MAX_ROOTS
 from comity.v1 import exchange_service_pb2 as pb
 from tests.holders import BAD, Holders, bad_chains, held
 from tests.hostile import ACCEPTED, CA, HEARTBEAT, batch, deceived, saying

@@ -15,10 +15,10 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from comity.client.connection.grpc_errors import DOMAIN
-from comity.node import pull
-from comity.node import quarantine as bounds
-from comity.node.authority import Authority
-from comity.node.tables import Part, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.tables import Part, Quarantine, ReceiptRow, RecordRow
+from comity.node.home.certificate_authority import Authority
+from comity.node.records import quarantine as bounds
+from comity.node.server.background import pull
 from comity.record.errors import BadCursor, EpochChanged
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS, MAX_MESSAGE_BYTES
 from comity.record.spiffe import Role, SpiffeId

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from comity.node.authority import Authority, Svid
-from comity.node.home import Home
-from comity.node.identity import authenticate
+from comity.node.home.certificate_authority import Authority, Svid
+from comity.node.home.folder import Home
+from comity.node.server.callers import authenticate
 from comity.record.bundle import TrustBundle
 from comity.record.errors import Unauthenticated
 from comity.record.keys import private_pem

@@ -16,10 +16,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from comity.client.connection.channel import SERVER_OPTIONS, open_channel
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.authority import Svid
-from comity.node.credentials import server_credentials
-from comity.node.home import Home
-from comity.node.identity import authenticate
+from comity.node.home.certificate_authority import Svid
+from comity.node.home.folder import Home
+from comity.node.server.callers import authenticate
+from comity.node.server.tls import server_credentials
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, Unauthenticated, Unavailable
 from comity.record.spiffe import Role, SpiffeId

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comity.node import explain
+from comity.node.release import explanation as explain
 from comity.policies.facts import PeerStatus
 from tests.reading import NAMES, POLICIES
 from tests.sheets import Sheet

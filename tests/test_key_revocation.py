@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.home import Home
-from comity.node.keychain import Sort
-from comity.node.keys import State, note_id
+from comity.node.home.folder import Home
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
 from comity.node.node import Node
-from comity.node.tlog.proofs import inclusion
+from comity.node.trust.key_status import State, note_id
 from comity.record.errors import BadConfig, RevokedKey
 from comity.record.record import Record
 from comity.record.revocation import check_revocation

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from comity.node.home import Home
-from comity.node.keychain import Sort, make_key
-from comity.node.keys import State, note_id
+from comity.node.home.folder import Home
+from comity.node.home.keychain import Sort, make_key
+from comity.node.log.proofs import newest_checkpoint
 from comity.node.node import Node
-from comity.node.tlog.proofs import newest_checkpoint
+from comity.node.trust.key_status import State, note_id
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig
 from comity.record.note import Note

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.explain import PartExplanation, explain
-from comity.node.preview import Effect
-from comity.node.tables import RecordRow, Release
+from comity.node.database.tables import RecordRow, Release
+from comity.node.release.explanation import PartExplanation, explain
+from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.record import Record

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from comity.node.logs import configure_logs
+from comity.node.server.log_output import configure_logs
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"
 URL = "postgresql+psycopg://comity:hunter2@db/comity"
@@ -40,7 +40,9 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_log_is_one_json_object_a_line_with_bound_fields() -> None:
     configure_logs(stream := io.StringIO())
-    structlog.get_logger("comity.node.pull").bind(peer="ca.aisi.example").info("pulled", records=3)
+    structlog.get_logger("comity.node.server.background.pull").bind(peer="ca.aisi.example").info(
+        "pulled", records=3
+    )
     (line,) = lines(stream)
     assert line["event"] == "pulled"
     assert (line["peer"], line["records"], line["level"]) == ("ca.aisi.example", 3, "info")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from comity.node.alarm import list_alarms
-from comity.node.mark import Mark
+from comity.node.database.alarms import list_alarms
+from comity.node.database.progress_mark import Mark
+from comity.node.database.store import Store
+from comity.node.database.tables.log import Checkpoint, LogHead, WitnessedLog
 from comity.node.node import Node
-from comity.node.recovery import recover
-from comity.node.store import Store
-from comity.node.tlog.halting import RESTORED
-from comity.node.tlog.tables import Checkpoint, LogHead, WitnessedLog
+from comity.node.server.recovery import recover
+from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute

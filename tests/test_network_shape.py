@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.peers import Terms
-from comity.node.shape import network_scenario
+from comity.node.policy.network_scenario import network_scenario
+from comity.node.trust.peers import Terms
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network

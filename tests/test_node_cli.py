@@ -11,8 +11,8 @@ import typer
 
 from comity.client import terminal
 from comity.client.connection.profile import Profile
-from comity.node.cli import app
-from comity.node.home import Home
+from comity.node.commands.app import app
+from comity.node.home.folder import Home
 from comity.record.bundle import TrustBundle, spoken
 from tests.commanding import Run, init
 from tests.network import card

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.home import Home
+from comity.node.database.tables import Part, Release, Ruling, TreatyRow
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.tables import Part, Release, Ruling, TreatyRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.policies.treaty import Treaty

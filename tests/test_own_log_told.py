@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.tlog.gossip import hear
-from comity.node.tlog.halting import resume_own
-from comity.node.tlog.proofs import newest_checkpoint
-from comity.node.tlog.tables import Checkpoint, LogHead
+from comity.node.database.tables.log import Checkpoint, LogHead
+from comity.node.log.proofs import newest_checkpoint
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume_own
 from comity.record.note import LOG_KEY, NoteSigner
 from tests.databases import NewDatabase
 from tests.exchange import HandClock, Institute, institutes

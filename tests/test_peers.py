@@ -10,9 +10,9 @@ import pytest
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node import pull
-from comity.node.peers import Terms, facts_of, get_peer
-from comity.node.tables import PeerRow
+from comity.node.database.tables import PeerRow
+from comity.node.server.background import pull
+from comity.node.trust.peers import Terms, facts_of, get_peer
 from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.errors import InvalidInput, LimitExceeded, NotFound
 from comity.record.spiffe import Role

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.alarm import raise_alarm
-from comity.node.home import Home
+from comity.node.database.alarms import raise_alarm
+from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.record.bundle import spoken
 from comity.record.root import Root

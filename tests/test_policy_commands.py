@@ -251,7 +251,7 @@ def test_a_disk_that_is_full_is_told_in_words(desk: Desk) -> None:
 def test_ways_that_were_not_looked_for_are_told_apart_from_none(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("comity.node.explain.MAX_EXPLAINED", 1)
+    monkeypatch.setattr("comity.node.release.explanation.MAX_EXPLAINED", 1)
     desk("policy", "set", "--preset", "treaty")
     desk.uk.publish(card())
     arguments = ("policy", "explain", CA, "--kind", "model-card")

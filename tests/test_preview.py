@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.peers import pinned_peers
-from comity.node.policy import policy_at, with_treaties
-from comity.node.preview import Difference, Effect, preview_peer
-from comity.node.tables import Decision, PolicyVersion, Release, Ruling
+from comity.node.database.tables import Decision, PolicyVersion, Release, Ruling
+from comity.node.policy.versions import policy_at, with_treaties
+from comity.node.release.preview import Difference, Effect, preview_peer
+from comity.node.trust.peers import pinned_peers
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset, preset_names

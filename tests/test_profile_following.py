@@ -10,7 +10,7 @@ import pytest
 from comity.client import connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
-from comity.node.keychain import Sort
+from comity.node.home.keychain import Sort
 from comity.record.errors import BadBundle, BadConfig, BadRoot
 from comity.record.spiffe import Role
 from tests.holders import BAD, Holders, bad_chains

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node import quarantine as limits
-from comity.node.audit import list_quarantine
+from comity.node.database.tables import Part, Quarantine, RecordRow
 from comity.node.node import Node
-from comity.node.outbox import next_batch
-from comity.node.status import node_status
-from comity.node.tables import Part, Quarantine, RecordRow
+from comity.node.records import quarantine as limits
+from comity.node.replication.outbox import next_batch
+from comity.node.server.services.audit_pages import list_quarantine
+from comity.node.server.status import node_status
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 from comity.record.wire import record_to_proto

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.ledger import Given, Taken, given_to, list_ledger, taken_from
-from comity.node.peers import get_peer
-from comity.node.reconciliation import Account, Finding, reconcile
-from comity.node.tables import ReceiptRow, RecordRow
+from comity.node.database.tables import ReceiptRow, RecordRow
+from comity.node.replication.ledger import Given, Taken, given_to, list_ledger, taken_from
+from comity.node.replication.reconciliation import Account, Finding, reconcile
+from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
+from comity.node.database.tables import Part, PeerRow, Quarantine, RecordRow
 from comity.node.node import Node
-from comity.node.standing import load_standing
-from comity.node.tables import Part, PeerRow, Quarantine, RecordRow
+from comity.node.policy.standing.rule import load_standing
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.content import Kind

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.tables import PeerRow, Release, Ruling
+from comity.node.database.tables import PeerRow, Release, Ruling
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.databases import NewDatabase

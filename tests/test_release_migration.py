@@ -7,8 +7,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-import comity.node.store
-from comity.node.store import Store
+import comity.node.database.store
+from comity.node.database.store import Store
 from comity.record.content import Kind
 from comity.record.errors import BadSignature
 from tests.databases import NewDatabase
@@ -24,7 +24,7 @@ BEFORE_VERSIONS = "0007"
 def migrate(store: Store, version: str) -> None:
     """Bring a database to an earlier version's schema."""
     config = Config()
-    folder = Path(comity.node.store.__file__).parent / "migrations"
+    folder = Path(comity.node.database.store.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
     with store.engine.connect() as connection:
         config.attributes["connection"] = connection

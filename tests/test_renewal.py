@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from structlog.testing import capture_logs
 
-from comity.node import pull
-from comity.node.authority import NODE_LIFETIME
-from comity.node.home import Home
-from comity.node.renewal import Life, Renewal, obstacle, renew, renew_if_due
-from comity.node.tables import PeerRow, RecordRow
+from comity.node.database.tables import PeerRow, RecordRow
+from comity.node.home.certificate_authority import NODE_LIFETIME
+from comity.node.home.folder import Home
+from comity.node.home.node_certificate import Life, Renewal, obstacle, renew, renew_if_due
+from comity.node.server.background import pull
 from comity.policies.preset import load_preset
 from comity.record.errors import BadConfig
 from tests.exchange import HandClock

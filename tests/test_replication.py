@@ -11,15 +11,15 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from comity.node import lease
-from comity.node.clock import system_clock
-from comity.node.home import Home
-from comity.node.lease import give_up, hold
-from comity.node.mark import Mark
-from comity.node.outbox import keep_receipt
-from comity.node.recovery import recover
-from comity.node.store import Store
-from comity.node.tables import Lease, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.clock import system_clock
+from comity.node.database.progress_mark import Mark
+from comity.node.database.store import Store
+from comity.node.database.tables import Lease, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.home.folder import Home
+from comity.node.replication.outbox import keep_receipt
+from comity.node.server.background import leases as lease
+from comity.node.server.background.leases import give_up, hold
+from comity.node.server.recovery import recover
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.envelope import Envelope

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from comity.node.clock import system_clock
-from comity.node.home import Home
-from comity.node.ledger import given_to, taken_from
-from comity.node.mark import Mark
+from comity.node.database.clock import system_clock
+from comity.node.database.progress_mark import Mark
+from comity.node.database.store import Store
+from comity.node.database.tables import Part, PeerRow, RecordRow
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.reconciliation import Finding, reconcile
-from comity.node.recovery import Recovered, recover
-from comity.node.store import Store
-from comity.node.tables import Part, PeerRow, RecordRow
+from comity.node.replication.ledger import given_to, taken_from
+from comity.node.replication.reconciliation import Finding, reconcile
+from comity.node.server.recovery import Recovered, recover
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from comity.node.alarm import clear_alarm
-from comity.node.recovery import recover
-from comity.node.tlog.halting import halt_all
-from comity.node.tlog.tables import WitnessedLog
-from comity.node.tlog.witness import add_checkpoint
+from comity.node.database.alarms import clear_alarm
+from comity.node.database.tables.log import WitnessedLog
+from comity.node.server.recovery import recover
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.halting import halt_all
 from comity.record.cosignature import cosign
 from comity.record.errors import (
     Forbidden,

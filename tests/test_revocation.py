@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from comity.node import outbox
-from comity.node.keychain import Sort
-from comity.node.outbox import keep_receipt
-from comity.node.tables import Quarantine, RecordRow
-from comity.node.tlog.proofs import inclusion
-from comity.node.tlog.tables import Inclusion
+from comity.node.database.tables import Quarantine, RecordRow
+from comity.node.database.tables.log import Inclusion
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
+from comity.node.replication import outbox
+from comity.node.replication.outbox import keep_receipt
 from comity.policies.preset import load_preset
 from comity.record.errors import RevokedKey
 from comity.record.keys import SigningKey

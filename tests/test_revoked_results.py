@@ -11,8 +11,8 @@ import pytest
 
 from comity.client import connect
 from comity.client.commands.app import app
-from comity.node.keychain import Sort
-from comity.node.tables import RecordRow
+from comity.node.database.tables import RecordRow
+from comity.node.home.keychain import Sort
 from comity.policies.facts import PeerStatus
 from comity.record.record import Record
 from comity.record.spiffe import Role

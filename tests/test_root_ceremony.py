@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node.home import Home
+from comity.node.database.tables.log import LogEntry
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.tlog.tables import LogEntry
 from comity.record.bundle import spoken
 from comity.record.keys import SigningKey
 from comity.record.root import Root, first, follow

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.keychain import Sort
-from comity.node.keys import list_keys
-from comity.node.renewal import certify
-from comity.node.tables import PeerRow, Quarantine, ReceiptRow, RecordRow
-from comity.node.tlog.tables import Alarm
+from comity.node.database.tables import PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.tables.log import Alarm
+from comity.node.home.keychain import Sort
+from comity.node.home.node_certificate import certify
+from comity.node.trust.key_status import list_keys
 from comity.record.record import Record
 from tests.holders import Holders, held
 from tests.network import Running, card, network, run, until

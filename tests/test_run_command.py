@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.alarm import raise_alarm
-from comity.node.home import Home
+from comity.node.database.alarms import raise_alarm
+from comity.node.home.folder import Home
 from comity.node.node import Node
 from tests.commanding import Run, init
 from tests.network import free_port

@@ -10,8 +10,8 @@ import pytest
 
 from comity.client.connection.node import connect
 from comity.client.drafts.draft import Draft
-from comity.node.cursor import read_page_token
-from comity.node.search import NEWEST, arrived, find_record, search
+from comity.node.database.cursors import read_page_token
+from comity.node.records.search import NEWEST, arrived, find_record, search
 from comity.record.errors import InvalidInput, LimitExceeded, NotFound
 from comity.record.spiffe import Role
 from comity.v1 import records_service_pb2 as pb

@@ -14,8 +14,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.server import SERVICES
-from comity.node.tables import PeerRow, RecordRow, Release
+from comity.node.database.tables import PeerRow, RecordRow, Release
+from comity.node.server.process import SERVICES
 from comity.policies.preset import load_preset
 from comity.record.errors import (
     BadBundle,

@@ -10,19 +10,19 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from comity.node.alarm import list_alarms
-from comity.node.node import Node
-from comity.node.store import Store
-from comity.node.tlog import tree
-from comity.node.tlog.proofs import (
+from comity.node.database.alarms import list_alarms
+from comity.node.database.store import Store
+from comity.node.database.tables.log import Checkpoint, Cosignature, LogEntry, LogHead, LogTile
+from comity.node.log import tree
+from comity.node.log.checkpoints import KEPT, Signer
+from comity.node.log.proofs import (
     consistency,
     cosigned_checkpoint,
     inclusion,
     newest_checkpoint,
     read_tiles,
 )
-from comity.node.tlog.signer import KEPT, Signer
-from comity.node.tlog.tables import Checkpoint, Cosignature, LogEntry, LogHead, LogTile
+from comity.node.node import Node
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import LimitExceeded, NotFound
 from comity.record.merkle import leaf_hash, verify_consistency, verify_inclusion

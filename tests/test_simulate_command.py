@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from comity.client import terminal
-from comity.node.cli import app
-from comity.node.shape import network_scenario
+from comity.node.commands.app import app
+from comity.node.policy.network_scenario import network_scenario
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from comity.client.drafts.draft import Draft
-from comity.node.tables import RecordRow
+from comity.node.database.tables import RecordRow
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network

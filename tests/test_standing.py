@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from comity.client.terminal import run as run_command
-from comity.node.cli import app
-from comity.node.home import Home
+from comity.node.commands.app import app
+from comity.node.database.tables import PeerRow, Quarantine, RecordRow
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.peers import get_peer
-from comity.node.reciprocity import standing_with
-from comity.node.standing import standing_rows
-from comity.node.tables import PeerRow, Quarantine, RecordRow
+from comity.node.policy.standing.rule import standing_rows
+from comity.node.release.standing_report import standing_with
+from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
@@ -135,7 +135,7 @@ def test_records_of_unknown_keys_push_out_nothing_that_was_refused(
     pair: list[Institute], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uk, ca = pair
-    monkeypatch.setattr("comity.node.quarantine.MAX_ENTRIES", 2)
+    monkeypatch.setattr("comity.node.records.quarantine.MAX_ENTRIES", 2)
     refuse(uk, ca, ca.sign(card()).envelope.payload, BadSignature("bad"))
     for number in range(5):
         refuse(uk, ca, b"%d" % number, UnknownKey("not known"))
@@ -186,7 +186,7 @@ def test_what_was_refused_is_counted_by_the_kind_that_it_claims(
     pair: list[Institute], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uk, ca = pair
-    monkeypatch.setattr("comity.node.quarantine.MAX_ENTRIES", 3)
+    monkeypatch.setattr("comity.node.records.quarantine.MAX_ENTRIES", 3)
     evaluation = ca.sign(card("one", kind="evaluation")).envelope.payload
     refuse(uk, ca, evaluation, BadSignature("bad"))
     refuse(uk, ca, evaluation, BadSignature("bad again"))

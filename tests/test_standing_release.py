@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.home import Home
+from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.policies.preset import load_preset
 from comity.record.errors import BadSignature

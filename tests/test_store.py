@@ -14,9 +14,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, col, select
 
-from comity.node.rows import last_number
-from comity.node.store import Store
-from comity.node.tlog.tables import LogEntry
+from comity.node.database.rows import last_number
+from comity.node.database.store import Store
+from comity.node.database.tables.log import LogEntry
 from comity.record.errors import BadConfig
 from tests.databases import NewDatabase
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from comity.node.log.proofs import consistency, newest_checkpoint
 from comity.node.node import Node
-from comity.node.tlog.proofs import consistency, newest_checkpoint
 from comity.record.cosignature import verify_cosignature
 from comity.record.errors import InvalidInput, LimitExceeded
 from comity.record.note import Note, SignatureLine, Verifier

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from comity.node.store import Store
-from comity.node.tlog import tree
+from comity.node.database.store import Store
+from comity.node.log import tree
 from comity.record.errors import NotFound
 from comity.record.merkle import (
     EMPTY_ROOT,
@@ -127,11 +127,11 @@ def test_homes_from_before_the_tiles_get_them_from_their_leaves(new_database: Ne
     from alembic import command
     from alembic.config import Config
 
-    import comity.node.store
+    import comity.node.database.store
 
     store = Store(new_database(empty=True))
     config = Config()
-    folder = comity.node.store.__file__.rpartition("/")[0]
+    folder = comity.node.database.store.__file__.rpartition("/")[0]
     config.set_main_option("script_location", f"{folder}/migrations")
     with store.engine.begin() as connection:
         config.attributes["connection"] = connection

@@ -12,10 +12,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from comity.node import web
-from comity.node.home import Home
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.server import Server
+from comity.node.server import http_port as web
+from comity.node.server.process import Server
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import BadConfig
 from comity.record.merkle import leaf_hash, root

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.tables import RecordRow
+from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.content import Kind

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.tlog import witness
-from comity.node.tlog.tables import WitnessedLog
-from comity.node.tlog.witness import add_checkpoint
+from comity.node.database.tables.log import WitnessedLog
+from comity.node.witness import cosigning as witness
+from comity.node.witness.cosigning import add_checkpoint
 from comity.record.cosignature import verify_cosignature
 from comity.record.errors import (
     BadCheckpoint,

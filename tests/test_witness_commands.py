@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from comity.client import terminal
-from comity.node.cli import app
-from comity.node.tlog.gossip import hear
-from comity.node.tlog.halting import resume
-from comity.node.tlog.tables import LogHead, WitnessedLog
-from comity.node.tlog.witness import add_checkpoint
+from comity.node.commands.app import app
+from comity.node.database.tables.log import LogHead, WitnessedLog
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume
 from comity.record.note import Verifier
 from comity.record.spiffe import Role, SpiffeId
 from comity.record.split_view import SplitView

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from comity.node import witnessing
-from comity.node.tables import PeerRow, RecordRow
-from comity.node.tlog.gossip import hear
-from comity.node.tlog.halting import resume
-from comity.node.tlog.proofs import newest_checkpoint
-from comity.node.tlog.tables import Alarm, Sighting, SplitView, WitnessedLog
+from comity.node.database.tables import PeerRow, RecordRow
+from comity.node.database.tables.log import Alarm, Sighting, SplitView, WitnessedLog
+from comity.node.log.proofs import newest_checkpoint
+from comity.node.server.background import log_witnessing as witnessing
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume
 from comity.record import split_view
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures

@@ -10,11 +10,19 @@ from itertools import permutations
 
 from sqlmodel import col, select
 
-from comity.node.explain import explain
-from comity.node.peers import get_peer, pinned_peers
-from comity.node.policy import policy_at, with_treaties
-from comity.node.preview import Effect, preview_peer
-from comity.node.tables import HEADER, Part, PeerRow, Quarantine, ReceiptRow, RecordRow, Release
+from comity.node.database.tables import (
+    HEADER,
+    Part,
+    PeerRow,
+    Quarantine,
+    ReceiptRow,
+    RecordRow,
+    Release,
+)
+from comity.node.policy.versions import policy_at, with_treaties
+from comity.node.release.explanation import explain
+from comity.node.release.preview import Effect, preview_peer
+from comity.node.trust.peers import get_peer, pinned_peers
 from comity.policies.evaluator import Policy
 from tests.exchange import HandClock, Institute
 from tests.reading import NAMES, Facts, Holder, Key, Peer, Reading

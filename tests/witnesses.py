@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from comity.node.alarm import list_alarms
-from comity.node.tlog.gossip import hear
-from comity.node.tlog.halting import resume
-from comity.node.tlog.tables import WitnessedLog
-from comity.node.tlog.witness import add_checkpoint
+from comity.node.database.alarms import list_alarms
+from comity.node.database.tables.log import WitnessedLog
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume
 from comity.record.note import SignatureLine, Verifier
 from tests.exchange import Institute
 from tests.histories import History

@@ -14,12 +14,12 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
-from comity.node.home import Home
+from comity.node.database.tables import PeerRow
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.peers import Terms, pinned_peers
-from comity.node.policy import policy_at, set_policy
-from comity.node.release import release_to
-from comity.node.tables import PeerRow
+from comity.node.policy.versions import policy_at, set_policy
+from comity.node.release.run import release_to
+from comity.node.trust.peers import Terms, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from tests.exchange import HandClock, Institute

@@ -23,10 +23,10 @@ from rich.console import Console
 from sqlalchemy import func
 from sqlmodel import select
 
-from comity.node.home import Home
+from comity.node.database.tables import PeerRow, RecordRow
+from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.server import settle
-from comity.node.tables import PeerRow, RecordRow
+from comity.node.server.process import settle
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record

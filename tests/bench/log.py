@@ -17,9 +17,9 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 
+from comity.node.log import tree
+from comity.node.log.proofs import consistency, inclusion
 from comity.node.node import Node
-from comity.node.tlog import tree
-from comity.node.tlog.proofs import consistency, inclusion
 from tests.network import make_home
 
 LEAVES = int(os.environ.get("COMITY_BENCH_LEAVES", "1000000"))

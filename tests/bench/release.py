@@ -27,13 +27,13 @@ from statistics import median
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from comity.node.classes import ClassIndex, ClassKey
-from comity.node.decisions import judge
+from comity.node.database.tables import HandlingClass, PeerRow, Standing
 from comity.node.node import Node
-from comity.node.peers import facts_of, pinned_peers
-from comity.node.policy import policy_at, policy_in_force, set_policy
-from comity.node.release import Todo, is_due
-from comity.node.tables import HandlingClass, PeerRow, Standing
+from comity.node.policy.decisions import judge
+from comity.node.policy.handling_classes import ClassIndex, ClassKey
+from comity.node.policy.versions import policy_at, policy_in_force, set_policy
+from comity.node.release.run import Todo, is_due
+from comity.node.trust.peers import facts_of, pinned_peers
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind
 from comity.record.handling import Tlp

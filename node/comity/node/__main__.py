@@ -1,5 +1,5 @@
 """Runs ``comity-node``: ``python -m comity.node``."""
 
-from comity.node.cli import main
+from comity.node.commands.app import main
 
 main()

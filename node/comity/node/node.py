@@ -13,15 +13,23 @@ from dataclasses import dataclass
 
 from sqlmodel import col, select
 
-from comity.node.alarm import raise_alarm
-from comity.node.clock import Clock, system_clock
-from comity.node.giving import is_unsettled, settle
-from comity.node.home import Home
-from comity.node.inbox import Inbox
-from comity.node.intake import Intake
-from comity.node.mark import Mark
-from comity.node.own import OwnKeys
-from comity.node.peers import (
+from comity.node.database.alarms import raise_alarm
+from comity.node.database.clock import Clock, system_clock
+from comity.node.database.progress_mark import Mark
+from comity.node.database.store import Store
+from comity.node.database.tables import PeerRow, TreatyRow
+from comity.node.database.tables.log import LogEntry
+from comity.node.home.folder import Home
+from comity.node.log.checkpoints import Signer
+from comity.node.policy.standing.given import is_unsettled, settle
+from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, window_of
+from comity.node.policy.treaties import add_treaty, end_treaty
+from comity.node.policy.versions import PolicyInForce, policy_at, set_policy
+from comity.node.records.admission import Intake
+from comity.node.release.run import Todo, is_due
+from comity.node.replication.inbox import Inbox
+from comity.node.trust.own_keys import OwnKeys
+from comity.node.trust.peers import (
     Terms,
     bundle_of,
     change_peer,
@@ -30,7 +38,7 @@ from comity.node.peers import (
     get_peer,
     pinned_peers,
 )
-from comity.node.pinning import (
+from comity.node.trust.pins import (
     ROOT_REFUSED,
     Pin,
     bundle_in,
@@ -38,15 +46,7 @@ from comity.node.pinning import (
     pin_peer,
     watch_expiry,
 )
-from comity.node.policy import PolicyInForce, policy_at, set_policy
-from comity.node.release import Todo, is_due
-from comity.node.roots import newest_version
-from comity.node.standing import DAY_MS, set_terms, weights_of, window_of
-from comity.node.store import Store
-from comity.node.tables import PeerRow, TreatyRow
-from comity.node.tlog.signer import Signer
-from comity.node.tlog.tables import LogEntry
-from comity.node.treaties import add_treaty, end_treaty
+from comity.node.trust.root_chains import newest_version
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from comity.record.bundle import Keyring, TrustBundle

@@ -15,10 +15,10 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.alarm import clear_alarm, list_alarms
-from comity.node.clock import to_datetime
-from comity.node.commands.workplace import Json, open_node
-from comity.node.tlog.tables import Alarm
+from comity.node.commands.options import Json, open_node
+from comity.node.database.alarms import clear_alarm, list_alarms
+from comity.node.database.clock import to_datetime
+from comity.node.database.tables.log import Alarm
 from comity.record.errors import NotFound
 from comity.record.times import format_time
 

@@ -20,10 +20,12 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.commands.workplace import Json, open_node
+from comity.node.commands.options import Json, open_node
+from comity.node.database.tables import PeerRow
 from comity.node.node import Node
-from comity.node.peers import Terms, get_peer, pinned_peers
-from comity.node.pinning import (
+from comity.node.server.status import peer_status
+from comity.node.trust.peers import Terms, get_peer, pinned_peers
+from comity.node.trust.pins import (
     Pin,
     bundle_in,
     compared_fingerprint,
@@ -31,8 +33,6 @@ from comity.node.pinning import (
     read_pin,
     why_compare,
 )
-from comity.node.status import peer_status
-from comity.node.tables import PeerRow
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import spoken
 from comity.record.errors import BadBundle, InvalidInput, NotFound

@@ -10,7 +10,7 @@ import typer
 from comity.client.drafts.draft import Draft
 from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, naming, read_file
 from comity.client.terminal import examples, out, print_json, text
-from comity.node.commands.workplace import Json, open_node
+from comity.node.commands.options import Json, open_node
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
 from comity.record.record import Record

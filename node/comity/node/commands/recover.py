@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import err, examples, print_fields, print_json, text
-from comity.node.clock import system_clock
-from comity.node.commands.workplace import Json, open_home
-from comity.node.home import Home
-from comity.node.mark import Mark, Progress
-from comity.node.recovery import Recovered, last_mark
-from comity.node.recovery import recover as recover_now
-from comity.node.store import Store
-from comity.node.tlog.halting import RESTORED
+from comity.node.commands.options import Json, open_home
+from comity.node.database.clock import system_clock
+from comity.node.database.progress_mark import Mark, Progress
+from comity.node.database.store import Store
+from comity.node.home.folder import Home
+from comity.node.server.recovery import Recovered, last_mark
+from comity.node.server.recovery import recover as recover_now
+from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 
 

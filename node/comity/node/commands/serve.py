@@ -10,15 +10,15 @@ import typer
 from sqlmodel import Session
 
 from comity.client.terminal import err, examples, print_fields, print_json, text
-from comity.node.clock import to_datetime
+from comity.node.commands.options import Json, open_home, open_node
 from comity.node.commands.peers import in_words, peer_value
-from comity.node.commands.workplace import Json, open_home, open_node
-from comity.node.logs import configure_logs
+from comity.node.database.clock import to_datetime
+from comity.node.home.node_certificate import Life, obstacle
 from comity.node.node import Node
-from comity.node.pinning import fingerprint_of
-from comity.node.renewal import Life, obstacle
-from comity.node.server import serve
-from comity.node.status import node_status
+from comity.node.server.log_output import configure_logs
+from comity.node.server.process import serve
+from comity.node.server.status import node_status
+from comity.node.trust.pins import fingerprint_of
 from comity.record.times import format_time
 from comity.v1 import admin_service_pb2 as pb
 

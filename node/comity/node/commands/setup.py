@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from comity.client.terminal import err, examples, out, print_fields, print_json, text
-from comity.node.commands.workplace import Json, home_folder, open_node
-from comity.node.home import Home
-from comity.node.pinning import fingerprint_of
+from comity.node.commands.options import Json, home_folder, open_node
+from comity.node.home.folder import Home
+from comity.node.trust.pins import fingerprint_of
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
 from comity.record.spiffe import Role

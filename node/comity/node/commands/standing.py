@@ -20,15 +20,15 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.asking import ask_ledger, ask_standing
-from comity.node.clock import to_datetime
-from comity.node.commands.workplace import Json, open_node
-from comity.node.ledger import given_to, taken_from
+from comity.node.commands.options import Json, open_node
+from comity.node.database.clock import to_datetime
 from comity.node.node import Node
-from comity.node.peers import bundle_of, get_peer, pinned_peers
-from comity.node.reciprocity import standing_with
-from comity.node.reconciliation import Account
-from comity.node.reconciliation import reconcile as compare
+from comity.node.release.standing_report import standing_with
+from comity.node.replication.ledger import given_to, taken_from
+from comity.node.replication.peer_queries import ask_ledger, ask_standing
+from comity.node.replication.reconciliation import Account
+from comity.node.replication.reconciliation import reconcile as compare
+from comity.node.trust.peers import bundle_of, get_peer, pinned_peers
 from comity.record import ijson
 from comity.record.bundle import Keyring
 from comity.record.errors import InvalidInput, Unavailable

@@ -19,12 +19,12 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.clock import to_datetime
-from comity.node.commands.workplace import Json, open_node
-from comity.node.tlog.halting import resume as resume_log
-from comity.node.tlog.halting import resume_own
-from comity.node.tlog.listing import split_views, witnessed_logs
-from comity.node.tlog.tables import WitnessedLog
+from comity.node.commands.options import Json, open_node
+from comity.node.database.clock import to_datetime
+from comity.node.database.tables.log import WitnessedLog
+from comity.node.witness.halting import resume as resume_log
+from comity.node.witness.halting import resume_own
+from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 

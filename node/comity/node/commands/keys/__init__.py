@@ -1,0 +1,1 @@
+"""Commands on keys, certificates and the root."""

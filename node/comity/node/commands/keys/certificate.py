@@ -1,0 +1,48 @@
+"""The node's certificate, where the node cannot renew it by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client.terminal import command_group, examples, out, print_json, text
+from comity.node.commands.options import Json, open_home
+from comity.node.home.node_certificate import Life
+from comity.node.home.node_certificate import renew as renew_now
+from comity.record.times import format_time
+
+app = command_group(
+    "Renew the node's certificate by hand. A running node does so by itself in time.",
+    "comity-node certificate renew --ca-key /media/usb/ca.key",
+)
+
+
+@app.command(
+    epilog=examples(
+        "comity-node certificate renew",
+        "comity-node certificate renew --ca-key /media/usb/ca.key",
+    )
+)
+def renew(
+    context: typer.Context,
+    ca_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The CA's private key; keys/ca.key by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give the node a new key and a certificate for 90 days.
+
+    For an institute that keeps the key of its CA elsewhere: the key is read, not copied. A running
+    node uses the new certificate from its next connection on.
+    """
+    home = open_home(context)
+    renew_now(home, datetime.now(UTC), ca_key)
+    expiry = format_time(Life.of(home).end)
+    if as_json:
+        print_json({"certificateExpiry": expiry})
+    else:
+        out.print(text(f"valid until {expiry}"))

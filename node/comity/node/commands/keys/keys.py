@@ -1,0 +1,185 @@
+"""Keys: which there are, what each is good for, and how one gives way to another."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
+from comity.node.commands.keys.root_output import Output, amend, print_draft, print_losses
+from comity.node.commands.options import Json, open_node
+from comity.node.home.keychain import Sort, make_key
+from comity.node.home.node_certificate import Life, certify
+from comity.node.log.tree import tree_size
+from comity.node.node import Node
+from comity.node.trust.key_revocation import revocation
+from comity.node.trust.key_status import KeyStatus, State, find_key, list_keys
+from comity.node.trust.root_ceremony import Wish, losses_of, read_draft
+from comity.record.bundle import spoken
+from comity.record.errors import InvalidInput
+from comity.record.times import format_time
+
+app = command_group(
+    "See the institute's keys, and replace or revoke them.",
+    "comity-node keys list",
+    "comity-node keys rotate record",
+    "comity-node keys revoke SHA256:… --from-index 1200",
+)
+
+
+@app.command(name="list", epilog=examples("comity-node keys list", "comity-node keys list --json"))
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the institute's keys, and what each is good for.
+
+    They are for records, log, witness and certificates (ca), and the node's own. Staged is a key
+    that is not in force so far; retired is one that signs no more, though what it signed stays
+    good.
+    """
+    with open_node(context) as node:
+        keys = list_keys(node)
+    if as_json:
+        print_json([key.to_value() for key in keys])
+        return
+    grid = table("sort", "key", "state", "since")
+    for key in keys:
+        grid.add_row(*map(text, (key.sort, key.keyid, _state(key), format_time(key.since))))
+    print_table(grid)
+
+
+@app.command(
+    epilog=examples(
+        "comity-node keys rotate record",
+        "comity-node keys rotate ca            # list the new authority; publish; wait for peers",
+        "comity-node keys rotate ca --finish   # then have the node certified by it",
+    )
+)
+def rotate(
+    context: typer.Context,
+    sort: Annotated[Sort, typer.Argument(metavar="SORT", help="record, log, witness or ca.")],
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Of ca: give the node a certificate of the new one.")
+    ] = False,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new key that takes an old one's place.
+
+    Both are listed from then on. With a root, the next version that lists it is prepared, and the
+    key signs once that is published. Without one it signs at once, and peers have to pin the new
+    bundle by hand.
+    """
+    with open_node(context) as node:
+        if finish:
+            _finish(node, sort, as_json=as_json)
+            return
+        path = output or Path("1.root.json")
+        has_root = node.own.root is not None or read_draft(node, path) is not None
+        if not has_root or not _staged(node, sort):
+            make_key(node.home.path, node.institute, sort)
+        if has_root:
+            root, path = amend(node, output, Wish())
+            print_draft(root, node.own.root, path, as_json=as_json)
+        else:
+            _print_unrooted(node, sort, as_json=as_json)
+
+
+@app.command(
+    epilog=examples(
+        "comity-node keys revoke SHA256:…                     # from here on",
+        "comity-node keys revoke SHA256:… --from-index 1200   # lost before leaf 1200 was logged",
+    )
+)
+def revoke(
+    context: typer.Context,
+    keyid: Annotated[
+        str, typer.Argument(metavar="KEYID", help="A key of keys list, or how it begins.")
+    ],
+    from_index: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Of a record key: leaf of the log from which it is not trusted; now by default.",
+        ),
+    ] = None,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Prepare the next version of the root, which revokes a key.
+
+    What a record key signed and was logged before stays good everywhere. Any other key is simply
+    not listed any more. Records that were logged with a lost key since have to be published anew.
+    """
+    with open_node(context) as node:
+        sort, found = find_key(node, keyid)
+        if from_index is not None and sort is not Sort.RECORD:
+            raise InvalidInput("expected no index but for a record key", field="--from-index")
+        index = _index(node, from_index)
+        root, path = amend(node, output, Wish(), revocation(node, sort, found, index))
+        before = node.own.root
+        with node.store.read() as session:
+            losses = losses_of(session, root.profile, before.profile if before else None)
+        print_draft(root, before, path, as_json=as_json)
+        if not as_json:
+            print_losses(losses)
+
+
+def _index(node: Node, given: int | None) -> int:
+    with node.store.read() as session:
+        size = tree_size(session)
+    if given is None:
+        return size
+    if not 0 <= given <= size:
+        raise InvalidInput(
+            f"expected 0 to {size}, the log's size, got {given}", field="--from-index"
+        )
+    return given
+
+
+def _staged(node: Node, sort: Sort) -> bool:
+    return any(key.sort == sort and key.state is State.STAGED for key in list_keys(node))
+
+
+def _finish(node: Node, sort: Sort, *, as_json: bool) -> None:
+    if sort is not Sort.CA:
+        raise InvalidInput("expected ca: other keys need no finish", field="--finish")
+    newest = node.bundle.authorities[-1]
+    if node.home.is_certified_by(newest):
+        hint = "comity-node keys rotate ca makes a new one, which has to be published first"
+        message = "the node's certificate is of the newest authority that the bundle lists"
+        raise InvalidInput(message, field="--finish", hint=hint)
+    certify(node.home, node.home.authority_of(newest), datetime.now(UTC))
+    expiry = format_time(Life.of(node.home).end)
+    if as_json:
+        print_json({"certificateExpiry": expiry})
+        return
+    out.print(text(f"the node has a certificate of the new authority, valid until {expiry}"))
+    told = "Next: comity-node grant, for everyone who was not here since it was listed."
+    err.print(text(told), soft_wrap=True)
+
+
+def _print_unrooted(node: Node, sort: Sort, *, as_json: bool) -> None:
+    made = [key for key in list_keys(node) if key.sort == sort][-1]
+    if as_json:
+        print_json(made.to_value() | {"fingerprint": node.bundle.fingerprint})
+        return
+    out.print(text(f"{made.sort} key {made.keyid}, {made.state}"), soft_wrap=True)
+    err.print(text(f"The bundle is another one now: {spoken(node.bundle.fingerprint)}"))
+    err.print(text("Each peer has to pin it by hand: send it comity-node bundle."))
+
+
+def _state(key: KeyStatus) -> str:
+    if key.revoked_from is None:
+        return str(key.state)
+    return f"{key.state} from index {key.revoked_from}"

@@ -1,0 +1,286 @@
+"""The root: offline keys of the institute's people, and the versions that they sign."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from comity.client.files import naming, read_file, write_file
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_fields,
+    print_json,
+    text,
+)
+from comity.node.commands.keys.root_output import (
+    Output,
+    amend,
+    default_file,
+    describe,
+    is_complete,
+    print_draft,
+    print_losses,
+    root_fields,
+    root_value,
+    signatures,
+)
+from comity.node.commands.options import Json, open_node
+from comity.node.trust.root_ceremony import (
+    DEFAULT_DAYS,
+    Wish,
+    prepare_first,
+    publish,
+    read_draft,
+    read_root,
+    save_draft,
+)
+from comity.node.trust.root_changes import changes
+from comity.record.bundle import spoken
+from comity.record.errors import BadConfig, InvalidInput, NotFound
+from comity.record.keys import RecordKey, SigningKey
+from comity.record.root import Root
+
+app = command_group(
+    "Keep the institute's root, which vouches for all its keys.\n\n"
+    "Each holder makes a key on a machine of its own; the node prepares a version; enough holders "
+    "sign it; the node publishes it, and peers follow.",
+    "comity-node root key alice.key                      # each holder, offline",
+    "comity-node root init alice.key.pub bob.key.pub --threshold 2",
+    "comity-node root sign 1.root.json --key alice.key   # each holder, offline",
+    "comity-node root publish 1.root.json",
+)
+
+MAX_PEM_BYTES: Final = 10_000
+"""A public key in PEM: far less, with room for comments."""
+
+
+@app.command(epilog=examples("comity-node root key alice.key"))
+def key(
+    file: Annotated[Path, typer.Argument(help="File to write; FILE.pub gets the public half.")],
+    passphrase: Annotated[
+        bool, typer.Option(help="Ask for a passphrase that encrypts the key.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Make an offline key of a holder. Needs no home.
+
+    Give FILE.pub to whoever runs root init, and keep FILE where no network is.
+    """
+    words = _new_passphrase() if passphrase else ""
+    public = Path(f"{file}.pub")
+    if public.exists():
+        raise BadConfig("exists already and is not overwritten", field=str(public))
+    made = SigningKey.generate()
+    made.save(file, words)
+    write_file(public, made.key.pem.encode())
+    if as_json:
+        print_json({"keyid": made.key.keyid, "file": str(file), "publicKey": str(public)})
+    else:
+        print_fields({"keyid": made.key.keyid, "file": file, "publicKey": public})
+
+
+@app.command(epilog=examples("comity-node root init alice.key.pub bob.key.pub --threshold 2"))
+def init(
+    context: typer.Context,
+    keys: Annotated[list[Path], typer.Argument(metavar="PUB…", help="Public keys of the holders.")],
+    threshold: Annotated[int, typer.Option(help="How many of them must sign.")],
+    expires_days: Annotated[int, typer.Option(help="Days that it is valid.")] = DEFAULT_DAYS,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Prepare the first version, for the holders to sign.
+
+    It lists all keys that the home has.
+    """
+    known = [_public(file) for file in keys]
+    with open_node(context) as node:
+        root = prepare_first(node, known, threshold, expires_days)
+        path = output or default_file(root)
+        if path.exists() and read_draft(node, path) is not None:
+            save_draft(root, path)
+        else:
+            write_file(path, root.document)
+    print_draft(root, None, path, as_json=as_json)
+
+
+@app.command(
+    name="next",
+    epilog=examples(
+        "comity-node root next                                   # valid for another year",
+        "comity-node root next --add-key cyd.key.pub --remove-key SHA256:… --threshold 2",
+    ),
+)
+def next_(
+    context: typer.Context,
+    threshold: Annotated[int | None, typer.Option(help="How many holders must sign.")] = None,
+    add_key: Annotated[
+        list[Path] | None, typer.Option(metavar="PUB", help="Key of another holder; repeatable.")
+    ] = None,
+    remove_key: Annotated[
+        list[str] | None, typer.Option(metavar="KEYID", help="Key to drop; repeatable.")
+    ] = None,
+    expires_days: Annotated[
+        int | None, typer.Option(help="Days that it is valid from now; 365 by default.")
+    ] = None,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Prepare the next version, for the holders to sign.
+
+    Other holders, another threshold, or just more time. It also takes up what comity.toml says of
+    names and address, and keys that were made since. Where the file is there, it is amended, and
+    its signatures are dropped.
+    """
+    added = tuple(_public(file) for file in add_key or ())
+    wish = Wish(threshold, added, tuple(remove_key or ()), expires_days)
+    with open_node(context) as node:
+        root, path = amend(node, output, wish)
+        print_draft(root, node.own.root, path, as_json=as_json)
+
+
+@app.command(
+    epilog=examples(
+        "comity-node root sign 1.root.json --key alice.key",
+        "comity-node root sign 2.root.json --key alice.key --before 1.root.json",
+    )
+)
+def sign(
+    file: Annotated[Path, typer.Argument(help="The version to sign.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Your offline key.")],
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The version before, to compare; by default found beside FILE."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="You have read it: do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign a version with an offline key, after reading what it says. Needs no home.
+
+    The signature is added to FILE. A changed file needs all signatures anew.
+    """
+    root = read_root(file)
+    former = _version_before(root, file, before)
+    signing = SigningKey.load(key, _passphrase)
+    trusted = {**root.keys, **(former.keys if former else {})}
+    if signing.key.keyid not in trusted and (former is not None or root.version == 1):
+        message = f"expected a key of version {root.version} or the one before"
+        raise InvalidInput(f"{message}, got {signing.key.keyid}", field="--key")
+    describe(root, former)
+    if not yes:
+        _confirm(f"Sign version {root.version} as {signing.key.keyid}?")
+    signed = root.sign(signing)
+    save_draft(signed, file)
+    if as_json:
+        print_json(root_value(signed, former))
+    else:
+        out.print(text(signatures(signed, former)), soft_wrap=True)
+        if is_complete(signed, former):
+            err.print(text(f"Next: comity-node root publish {file.name}"), soft_wrap=True)
+
+
+@app.command(name="publish", epilog=examples("comity-node root publish 1.root.json"))
+def publish_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The signed version.")],
+    as_json: Json = False,
+) -> None:
+    """Publish a version that enough holders have signed.
+
+    Keys change now, and peers follow. It becomes a leaf of the log, so that revocations are logged
+    as records are.
+    """
+    root = read_root(file)
+    with open_node(context) as node:
+        before = node.own.root
+        is_new, losses = publish(node, root)
+    if as_json:
+        lost = [{"keyid": loss.keyid, "records": loss.records} for loss in losses]
+        print_json(root_value(root, before) | {"published": is_new, "revokedRecords": lost})
+        return
+    said = "published" if is_new else "was published before"
+    out.print(text(f"version {root.version} {said}: {spoken(root.digest)}"), soft_wrap=True)
+    print_losses(losses)
+    if is_new and before is None:
+        told = "give peers comity-node bundle, and read them this fingerprint; then they follow"
+        err.print(f"Next: {told}", soft_wrap=True)
+
+
+@app.command(epilog=examples("comity-node root show", "comity-node root show 2.root.json"))
+def show(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="A version's file; by default the published one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a version of the root, and how many have signed it.
+
+    Fingerprint, expiry, holders' keys, and the profile: keys, names and address.
+    """
+    if file is not None:
+        root, before = read_root(file), _version_before(read_root(file), file, None)
+    else:
+        with open_node(context) as node:
+            published, before = node.own.root, None
+        if published is None:
+            hint = "comity-node root init prepares the first version"
+            raise NotFound("this institute has no root", field="root", hint=hint)
+        root = published
+    if as_json:
+        print_json(root_value(root, before))
+    else:
+        print_fields(root_fields(root))
+        for line in changes(before, root):
+            out.print(text(f"  {line}"), soft_wrap=True)
+
+
+def _version_before(root: Root, file: Path, given: Path | None) -> Root | None:
+    beside = file.parent / f"{root.version - 1}.root.json"
+    path = given or (beside if beside.exists() else None)
+    if path is None:
+        return None
+    before = read_root(path)
+    if (before.institute, before.version) != (root.institute, root.version - 1):
+        message = f"expected version {root.version - 1} of {root.institute}"
+        got = f"got version {before.version} of {before.institute}"
+        raise InvalidInput(f"{message}, {got}", field=str(path))
+    return before
+
+
+def _public(file: Path) -> RecordKey:
+    data = read_file(file, "MAX_PEM_BYTES", MAX_PEM_BYTES)
+    with naming(file):
+        return RecordKey.from_pem(data.decode("utf-8", errors="replace"))
+
+
+def _confirm(question: str) -> None:
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        err.print()
+        agreed = False
+    if not agreed:
+        hint = "read it, then answer y or add --yes"
+        raise InvalidInput("not confirmed; nothing was signed", field="root", hint=hint)
+
+
+def _new_passphrase() -> str:
+    words = _passphrase("Passphrase (empty for none): ")
+    if words and sys.stdin.isatty() and _passphrase("The same again: ") != words:
+        raise InvalidInput("expected the same passphrase twice; nothing was made", field="FILE")
+    return words
+
+
+def _passphrase(prompt: str = "Passphrase of the key: ") -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(prompt)
+    return sys.stdin.readline().rstrip("\n")

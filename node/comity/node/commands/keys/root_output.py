@@ -1,0 +1,124 @@
+"""A version of the root on the terminal: what it says, what it changes, who has signed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from comity.client.terminal import err, out, print_json, text
+from comity.node.node import Node
+from comity.node.trust.key_revocation import Change
+from comity.node.trust.root_ceremony import Loss, Wish, prepare_next, read_draft, save_draft
+from comity.node.trust.root_changes import changes
+from comity.record.bundle import spoken
+from comity.record.root import Root
+from comity.record.times import format_time
+
+Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="File to write; <version>.root.json by default."),
+]
+
+
+def amend(
+    node: Node, output: Path | None, wish: Wish, change: Change | None = None
+) -> tuple[Root, Path]:
+    """Prepare the next version in a file, or amend what is there of it; return it and the file.
+
+    Raises: as ``ceremony.prepare_next``, ``read_draft`` and ``save_draft``.
+    """
+    published = node.own.root
+    path = output or Path(f"{published.version + 1 if published else 1}.root.json")
+    root = prepare_next(node, read_draft(node, path), wish, change)
+    save_draft(root, path)
+    return root, path
+
+
+def default_file(root: Root) -> Path:
+    """Return the name of a version's file, as TUF has it."""
+    return Path(f"{root.version}.root.json")
+
+
+def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -> None:
+    """Tell what was prepared, and what comes next."""
+    if as_json:
+        print_json(root_value(root, before) | {"file": str(path)})
+        return
+    told = f"{path}: version {root.version} of {root.institute}, unsigned"
+    out.print(text(told), soft_wrap=True)
+    for line in changes(before, root):
+        out.print(text(f"  {line}"), soft_wrap=True)
+    holders = f"{root.threshold} of its {len(root.keys)} holders"
+    if before is not None:
+        holders = f"{before.threshold} of version {before.version}'s holders, and {holders}"
+    next_ = f"In force once {holders} have signed, and it is published. Next:"
+    err.print()
+    err.print(text(next_), soft_wrap=True)
+    err.print(text(f"  comity-node root sign {path.name} --key FILE      each holder, offline"))
+    err.print(text(f"  comity-node root publish {path.name}"))
+
+
+def print_losses(losses: Sequence[Loss]) -> None:
+    """Warn of own records that a revocation takes with it."""
+    for loss in losses:
+        if loss.records:
+            message = (
+                f"{loss.records} records that {loss.keyid} signed stand in the log from index "
+                f"{loss.revoked_from} on: they are not trusted any more. Publish them anew."
+            )
+            err.print(text(message, "bold"), soft_wrap=True)
+
+
+def root_value(root: Root, before: Root | None) -> dict[str, Any]:
+    """Return the JSON form of what is known of a version."""
+    return {
+        "institute": root.institute,
+        "version": root.version,
+        "digest": root.digest,
+        "expiryTime": format_time(root.expires),
+        "threshold": root.threshold,
+        "keys": sorted(root.keys),
+        "signers": root.signers(root),
+        "formerSigners": root.signers(before) if before else [],
+        "changes": changes(before, root),
+    }
+
+
+def root_fields(root: Root) -> dict[str, object]:
+    """Return what stands above a version's changes."""
+    return {
+        "institute": root.institute,
+        "version": root.version,
+        "fingerprint": spoken(root.digest),
+        "expires": format_time(root.expires),
+        "signatures": f"{len(root.signers(root))} of {root.threshold}",
+    }
+
+
+def describe(root: Root, before: Root | None) -> None:
+    """Tell on stderr what a version says, for whoever is to sign it."""
+    for name, value in root_fields(root).items():
+        err.print(text(f"{name:<12} {value}"), soft_wrap=True)
+    if before is None and root.version > 1:
+        err.print(text("what it changes is not known: name the version before with --before FILE"))
+    for line in changes(before, root):
+        err.print(text(f"  {line}"), soft_wrap=True)
+
+
+def is_complete(root: Root, before: Root | None) -> bool:
+    """Whether enough have signed, as far as that shows without the version before."""
+    if len(root.signers(root)) < root.threshold:
+        return False
+    return len(root.signers(before)) >= before.threshold if before else root.version == 1
+
+
+def signatures(root: Root, before: Root | None) -> str:
+    """Say how many have signed."""
+    told = f"signed by {len(root.signers(root))} of {root.threshold} of its own keys"
+    if before is not None:
+        count = len(root.signers(before))
+        told += f", {count} of {before.threshold} of version {before.version}'s"
+    return told

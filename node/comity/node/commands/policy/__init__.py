@@ -1,0 +1,1 @@
+"""Commands on policy: versions, treaties, trials, explanation and simulation."""

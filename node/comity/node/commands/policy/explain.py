@@ -1,0 +1,165 @@
+"""``policy explain``: what a peer is given or refused, why, and what would change that."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+
+from comity.client.terminal import err, examples, print_json, print_table, table, text
+from comity.node.commands.options import Json, open_node
+from comity.node.database.clock import to_datetime
+from comity.node.database.tables import HEADER
+from comity.node.node import Node
+from comity.node.policy.standing.rule import SUBSTANCE_CHARS
+from comity.node.records.search import find_record
+from comity.node.release import explanation
+from comity.node.release.explanation import MAX_EXPLAINED, ClassExplanation, PartExplanation
+from comity.policies.facts import PartFacts
+from comity.record.content import Kind, Severity
+from comity.record.errors import InvalidInput
+from comity.record.times import format_time
+
+_MORE: Final = re.compile(r"\bafter \d+ more\b")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``explain`` to the policy commands."""
+    app.command(
+        epilog=examples(
+            "comity-node policy explain ca.aisi.example 9f86d081",
+            "comity-node policy explain ca.aisi.example --kind evaluation",
+        )
+    )(explain)
+
+
+def explain(
+    context: typer.Context,
+    peer: Annotated[str, typer.Argument(metavar="PEER", help="Institute id of the peer.")],
+    record: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECORD]", help="Record id, or 8 or more digits of it."),
+    ] = None,
+    kind: Annotated[
+        Kind | None, typer.Option(help="Instead of a record: all that is held of this kind.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a peer is given or refused, and why.
+
+    By which rule, and what would release the rest. Of a kind, parts are told together that policy
+    cannot tell apart. What was released under an earlier policy stays released, whatever holds now.
+    """
+    if (record is None) == (kind is None):
+        raise InvalidInput("expected either a record or --kind", field="RECORD")
+    with open_node(context) as node:
+        node.settle_standing()
+        if kind is not None:
+            _explain_kind(node, peer, kind, as_json=as_json)
+        else:
+            _explain_record(node, peer, record or "", as_json=as_json)
+
+
+def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> None:
+    with node.store.read() as session:
+        row = find_record(session, record)
+        parts = explanation.explain(session, peer, row, node.clock())
+    if as_json:
+        print_json({"recordId": row.record_id, "parts": [_part_value(part) for part in parts]})
+        return
+    grid = table("part", "now", "released", "why", "nearest change")
+    for part in parts:
+        value = _part_value(part)
+        verdict = "given" if part.allowed else "withheld"
+        name = "(header)" if part.section == HEADER else str(value["section"])
+        cells = (name, verdict, value["releaseTime"] or "-", part.message, _ways(part.nearest))
+        grid.add_row(*map(text, cells))
+    print_table(grid)
+    _note_what_counts(part.nearest for part in parts)
+
+
+def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
+    with node.store.read() as session:
+        found = explanation.explain_kind(session, peer, kind, node.clock())
+    if as_json:
+        print_json({"kind": kind.value, "classes": [_class_value(one) for one in found]})
+        return
+    grid = table("part", "handling", "given", "waits", "now", "why", "nearest change")
+    for one in found:
+        verdict = "given" if one.verdict.allowed else "withheld"
+        counts = (str(one.tally.given), _waiting(one))
+        cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
+        grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
+    print_table(grid)
+    _note_what_counts(one.nearest or () for one in found)
+    if any(one.nearest is None for one in found):
+        note = (
+            f"note: nearest changes are looked for in {MAX_EXPLAINED} groups, the largest; of a "
+            "record in another, ask by its id instead of --kind"
+        )
+        err.print(note, soft_wrap=True)
+
+
+def _note_what_counts(nearest: Iterable[tuple[str, ...]]) -> None:
+    if any(_MORE.search(way) for ways in nearest for way in ways):
+        note = (
+            'note: "more" are records about subjects, such as models, that do not count yet, '
+            f"each with {SUBSTANCE_CHARS} characters of disclosed text or more"
+        )
+        err.print(note, soft_wrap=True)
+
+
+def _part_value(part: PartExplanation) -> dict[str, Any]:
+    return {
+        "section": "" if part.section == HEADER else part.name or f"#{part.section}",
+        "isHeader": part.section == HEADER,
+        "allowed": part.allowed,
+        "rules": list(part.rules),
+        "message": part.message,
+        "releaseTime": _format(part.release_time),
+        "nearest": list(part.nearest),
+    }
+
+
+def _class_value(one: ClassExplanation) -> dict[str, Any]:
+    return {
+        "part": json.loads(one.facts.to_json()),
+        "given": one.tally.given,
+        "due": one.tally.due,
+        "underEmbargo": one.tally.embargoed,
+        "embargoTime": _format(one.tally.embargo_time),
+        "allowed": one.verdict.allowed,
+        "rules": list(one.verdict.rules),
+        "message": one.verdict.message,
+        "nearest": None if one.nearest is None else list(one.nearest),
+    }
+
+
+def _waiting(one: ClassExplanation) -> str:
+    tally = one.tally
+    if not tally.embargoed:
+        return str(tally.due)
+    until = f"{tally.embargoed} under embargo, the first until {_format(tally.embargo_time)}"
+    return f"{tally.due}, {until}"
+
+
+def _handling(facts: PartFacts) -> str:
+    said = [f"of {facts.issuer}" if not facts.own else "", f"TLP:{facts.tlp.value}"]
+    if facts.releasable_to is not None:
+        said.append(f"to {', '.join(sorted(facts.releasable_to)) or 'nobody'}")
+    said += [f"for {word}" for word in sorted(facts.purposes)]
+    said += sorted(facts.tags | facts.domains)
+    if facts.severity:
+        said.append(next(s.value for s in Severity if s.rank == facts.severity))
+    return ", ".join(filter(None, said))
+
+
+def _ways(nearest: tuple[str, ...] | None) -> str:
+    return "not looked for" if nearest is None else "; or ".join(nearest) or "-"
+
+
+def _format(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else format_time(to_datetime(milliseconds))

@@ -1,0 +1,194 @@
+"""A policy on trial, before it is in force: ``policy check``, ``test`` and ``diff``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.progress import Progress
+
+from comity.client.files import naming
+from comity.client.terminal import err, examples, out, print_json, print_table, table, text
+from comity.node.commands.options import Json, open_node
+from comity.node.commands.policy.versions import File, Preset, read_file_or_preset
+from comity.node.node import Node
+from comity.node.policy.versions import policy_at, with_treaties
+from comity.node.release.preview import Difference, Effect, preview_peer
+from comity.node.trust.peers import pinned_peers
+from comity.policies.analysis.findings import Finding, analyse
+from comity.policies.cases import Outcome, read_cases, read_policy
+from comity.policies.evaluator import Policy
+
+FAILED: Final = 1
+
+Differences = Mapping[str, list[Difference]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to those about policy."""
+    app.command(epilog=examples("comity-node policy check policy.cedar"))(check)
+    app.command(name="test", epilog=examples("comity-node policy test policies/ours"))(run_cases)
+    app.command(
+        epilog=examples(
+            "comity-node policy diff policy.cedar",
+            "comity-node policy diff --preset balanced --json",
+        )
+    )(diff)
+
+
+def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
+    """Check a policy for errors, and rules that do nothing.
+
+    Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, that
+    other rules make moot, or that fails at large counts, is a warning.
+    """
+    policy = read_file_or_preset(file, preset)
+    findings = analyse(policy)
+    if as_json:
+        print_json(
+            {
+                "policyDigest": policy.digest,
+                "dependsOnStanding": policy.depends_on_standing,
+                "takesTreaties": policy.has_templates,
+                "givesNothing": policy.gives_nothing,
+                "warnings": [_finding_value(finding) for finding in findings],
+            }
+        )
+        return
+    asks = "asks for standing" if policy.depends_on_standing else "does not ask for standing"
+    gives = ", gives nothing to anyone" if policy.gives_nothing else ""
+    out.print(text(f"valid, {asks}{gives}, digest {policy.digest}"), soft_wrap=True)
+    for finding in findings:
+        line = f"line {finding.line}: {finding.sentence}"
+        out.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
+
+
+def run_cases(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds policy.cedar, allow/*.json and deny/*.json.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Run the cases of a folder against its policy.
+
+    Exit code 1 if one fails. A case names a peer, a part, the treaties in force if any, and the
+    rules that must decide. Cases and folders in any other place are refused, not passed over. The
+    presets are such folders.
+    """
+    with naming(folder):
+        policy, cases = read_policy(folder), read_cases(folder)
+    outcomes = [case.run(policy) for case in cases]
+    failed = sum(not outcome.passed for outcome in outcomes)
+    if as_json:
+        print_json({"cases": [_case_value(outcome) for outcome in outcomes], "failed": failed})
+    else:
+        for outcome in outcomes:
+            verdict = text("pass  ", "green") if outcome.passed else text("FAIL  ", "bold red")
+            said = outcome.case.name if outcome.passed else outcome.message
+            effect = "allow" if outcome.case.allowed else "deny"
+            out.print(verdict + text(f"{effect:<6}{said}"), soft_wrap=True)
+        allow = sum(case.allowed for case in cases)
+        of_each = f"{allow} allow, {len(cases) - allow} deny"
+        out.print(f"{len(cases)} cases ({of_each}), {failed} failed")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def diff(
+    context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
+) -> None:
+    """Tell what a policy would change for each peer.
+
+    It is not put in force. Counts the parts, and among them the records, that a peer would be
+    given, or would not be given any more. "Later" counts what waits for the end of an embargo, or
+    for a better standing.
+    """
+    other = read_file_or_preset(file, preset)
+    with open_node(context) as node:
+        node.settle_standing()
+        found = _differences(node, other)
+    if as_json:
+        print_json([_peer_value(peer, differences) for peer, differences in found.items()])
+        return
+    _print_differences(found)
+    _warn(found)
+
+
+def _differences(node: Node, other: Policy) -> Differences:
+    with (
+        node.store.read() as session,
+        Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
+    ):
+        now = node.clock()
+        policy, linked = policy_at(session, now), with_treaties(session, other, now)
+        peers = progress.track(pinned_peers(session), description="Deciding")
+        return {row.institute: preview_peer(session, row, policy, linked, now) for row in peers}
+
+
+def _print_differences(found: Differences) -> None:
+    grid = table("peer", "kind", "change", "parts", "records", "later", "why", "until now")
+    for peer, differences in found.items():
+        for one in differences:
+            if one.effect is not Effect.GONE:
+                counts = map(str, (one.parts, one.records, one.later))
+                until_now = ", ".join(one.before.rules) or "no rule"
+                cells = (peer, one.kind, one.effect, *counts, one.verdict.message, until_now)
+                grid.add_row(*map(text, cells))
+    if grid.row_count:
+        print_table(grid)
+    else:
+        out.print("No peer would gain anything, or be withheld what it is to get.")
+
+
+def _warn(found: Differences) -> None:
+    for peer, differences in found.items():
+        for one in differences:
+            if one.effect is Effect.GONE:
+                count = f"{one.parts} parts ({one.records} records) of kind {one.kind}"
+                said = f"{count} are with {peer} already and cannot be taken back"
+                line = text(f"{said}: {one.verdict.message}")
+                err.print(text("warning: ", "bold yellow") + line, soft_wrap=True)
+
+
+def _peer_value(peer: str, differences: list[Difference]) -> dict[str, Any]:
+    return {"peer": peer, "differences": [_difference_value(one) for one in differences]}
+
+
+def _difference_value(one: Difference) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "change": one.effect.value,
+        "parts": one.parts,
+        "records": one.records,
+        "later": one.later,
+        "rules": list(one.verdict.rules),
+        "message": one.verdict.message,
+        "before": {"rules": list(one.before.rules), "message": one.before.message},
+    }
+
+
+def _case_value(outcome: Outcome) -> dict[str, Any]:
+    case, verdict = outcome.case, outcome.verdict
+    return {
+        "name": case.name,
+        "passed": outcome.passed,
+        "expected": {"allowed": case.allowed, "rules": list(case.rules)},
+        "got": {
+            "allowed": verdict.allowed,
+            "rules": list(verdict.rules),
+            "message": verdict.message,
+        },
+    }
+
+
+def _finding_value(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule_id,
+        "line": finding.line,
+        "problem": finding.problem.value,
+        "by": list(finding.rules),
+        "certain": finding.certain,
+        "message": finding.sentence,
+    }

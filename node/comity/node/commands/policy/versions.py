@@ -1,0 +1,189 @@
+"""Policy: who is given what, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from comity.client.files import naming, read_file
+from comity.client.terminal import (
+    command_group,
+    err,
+    examples,
+    out,
+    print_json,
+    print_table,
+    table,
+    text,
+)
+from comity.node.commands.options import Json, open_node
+from comity.node.database.clock import to_datetime
+from comity.node.database.tables import PolicyVersion
+from comity.node.policy.versions import (
+    PolicyChange,
+    PolicyInForce,
+    find_version,
+    policy_in_force,
+    policy_log,
+)
+from comity.policies.analysis.findings import analyse
+from comity.policies.cedar.source import decode
+from comity.policies.evaluator import Policy
+from comity.policies.preset import load_preset, preset_names
+from comity.record.errors import InvalidInput
+from comity.record.limits import MAX_POLICY_BYTES
+from comity.record.times import format_time
+
+app = command_group(
+    "Say who is given what, in Cedar, and see why.",
+    "comity-node policy set --preset balanced",
+    "comity-node policy show > policy.cedar   # edit, then:",
+    "comity-node policy check policy.cedar",
+    "comity-node policy diff policy.cedar",
+    "comity-node policy set policy.cedar",
+)
+
+File = Annotated[Path | None, typer.Argument(help="Policy in Cedar.")]
+Preset = Annotated[
+    str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(preset_names())}.")
+]
+
+
+@app.command(epilog=examples("comity-node policy show > policy.cedar"))
+def show(
+    context: typer.Context,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="A former version; policy log lists them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the policy in force. The baseline, which nobody can undo, is not repeated."""
+    with open_node(context) as node, node.store.read() as session:
+        shown = policy_in_force(session)
+        if version is not None and version != shown.version:
+            _show_former(find_version(session, version), as_json=as_json)
+            return
+    if as_json:
+        print_json({"policy": shown.policy.text, **_value(shown)})
+        return
+    sys.stdout.write(shown.policy.text)
+    err.print(text(_sentence(shown)), soft_wrap=True)
+
+
+@app.command(
+    name="set",
+    epilog=examples(
+        "comity-node policy set --preset balanced", "comity-node policy set policy.cedar"
+    ),
+)
+def set_(
+    context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
+) -> None:
+    """Put a policy in force and release what it newly allows.
+
+    What has been released cannot be taken back by a narrower policy. Rules that do nothing, or can
+    fail, do not hinder it; how many warnings there are is told, and policy check shows them.
+    """
+    policy = read_file_or_preset(file, preset)
+    with open_node(context) as node:
+        in_force = node.set_policy(policy.text)
+    _warn(policy)
+    if as_json:
+        print_json(_value(in_force))
+    else:
+        out.print(text(_sentence(in_force)), soft_wrap=True)
+
+
+@app.command(epilog=examples("comity-node policy log", "comity-node policy show --version 3"))
+def log(context: typer.Context, as_json: Json = False) -> None:
+    """List the versions of the policy, and what each changed.
+
+    Newest first. A release names the digest of the policy that allowed it, and its rules.
+    """
+    with open_node(context) as node, node.store.read() as session:
+        changes = policy_log(session)
+    if as_json:
+        print_json([_change_value(change) for change in changes])
+        return
+    grid = table("version", "digest", "in force since", "what changed")
+    for change in changes:
+        row = change.version
+        since = format_time(to_datetime(row.set_time))
+        grid.add_row(*map(text, (str(row.version), row.digest, since, _change_sentence(change))))
+    print_table(grid)
+    if not changes:
+        err.print("No policy has been set: nothing is given to anyone.")
+
+
+def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
+    """Return the policy that either a file or a preset's name stands for.
+
+    Raises:
+        InvalidInput: both or neither are given.
+        BadPolicy, LimitExceeded, BadConfig: see ``Policy.parse``; names the file.
+        NotFound: no preset of that name.
+    """
+    if (file is None) == (preset is None):
+        raise InvalidInput("expected either a file or --preset", field="FILE")
+    if file is None:
+        return Policy.parse(load_preset(preset or ""))
+    data = read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES)
+    with naming(file):
+        return Policy.parse(decode(data))
+
+
+def _warn(policy: Policy) -> None:
+    if policy.gives_nothing:
+        err.print("note: it has no permit, so nothing is given to anyone", soft_wrap=True)
+    count = len(analyse(policy))
+    if count:
+        warnings = "1 warning" if count == 1 else f"{count} warnings"
+        err.print(
+            f"note: {warnings} about this policy; comity-node policy check shows which",
+            soft_wrap=True,
+        )
+
+
+def _show_former(row: PolicyVersion, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"policy": row.text, **_version_value(row)})
+        return
+    sys.stdout.write(row.text)
+    since = format_time(to_datetime(row.set_time))
+    said = f"version {row.version}, put in force {since}, replaced since, digest {row.digest}"
+    err.print(text(said), soft_wrap=True)
+
+
+def _version_value(row: PolicyVersion) -> dict[str, Any]:
+    since = format_time(to_datetime(row.set_time))
+    return {"policyDigest": row.digest, "version": row.version, "setTime": since}
+
+
+def _change_value(change: PolicyChange) -> dict[str, Any]:
+    ids = {"added": change.added, "removed": change.removed, "changed": change.changed}
+    return _version_value(change.version) | {name: list(rules) for name, rules in ids.items()}
+
+
+def _change_sentence(change: PolicyChange) -> str:
+    ids = {"added": change.added, "removed": change.removed, "changed": change.changed}
+    said = [f"{name} {', '.join(rules)}" for name, rules in ids.items() if rules]
+    return "; ".join(said) or "no rule: only order, comments or layout"
+
+
+def _value(in_force: PolicyInForce) -> dict[str, Any]:
+    since = in_force.set_time
+    return {
+        "policyDigest": in_force.policy.digest,
+        "version": in_force.version,
+        "setTime": None if since is None else format_time(to_datetime(since)),
+    }
+
+
+def _sentence(in_force: PolicyInForce) -> str:
+    if in_force.set_time is None:
+        return "No policy has been set: nothing is given to anyone."
+    since = format_time(to_datetime(in_force.set_time))
+    return f"version {in_force.version}, in force since {since}, digest {in_force.policy.digest}"

@@ -1,0 +1,56 @@
+"""Alarms: what an operator has to look at, kept in the database until it is cleared.
+
+Invariants: an alarm is one row for an institute and a reason, however often it is raised, so that
+who provokes it fills neither the database nor the log; only the first time, and a message that has
+changed, are logged as errors; nothing but an operator, or the end of its cause, clears it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables.log import Alarm
+
+_MAX_MESSAGE_CHARS: Final = 1000
+
+log = structlog.get_logger()
+
+
+def raise_alarm(session: Session, institute: str, reason: str, message: str, now: int) -> None:
+    """Raise an alarm about ``institute``, in ``Store.write``; raised again, it is counted.
+
+    ``reason`` is UPPER_SNAKE, at most 64 characters; ``now`` is Unix milliseconds.
+    """
+    message = message.replace("\x00", "")[:_MAX_MESSAGE_CHARS]
+    alarm = session.get(Alarm, (institute, reason))
+    if alarm is None:
+        alarm = Alarm(
+            institute=institute, reason=reason, message="", first_time=now, last_time=now, count=0
+        )
+    if alarm.message != message:
+        log.error("alarm", institute=institute, reason=reason, message=message)
+    alarm.message, alarm.last_time, alarm.count = message, now, alarm.count + 1
+    session.add(alarm)
+    session.flush()
+
+
+def clear_alarm(session: Session, institute: str, reason: str) -> bool:
+    """Drop an alarm, in ``Store.write``; return whether there was one."""
+    alarm = session.get(Alarm, (institute, reason))
+    if alarm is None:
+        return False
+    session.delete(alarm)
+    session.flush()
+    log.info("alarm cleared", institute=institute, reason=reason)
+    return True
+
+
+def list_alarms(session: Session, institute: str | None = None) -> list[Alarm]:
+    """Return the alarms, about everyone or about one institute, the oldest first."""
+    query = select(Alarm).order_by(col(Alarm.first_time), Alarm.institute, Alarm.reason)
+    if institute is not None:
+        query = query.where(Alarm.institute == institute)
+    return list(session.exec(query))

@@ -1,0 +1,164 @@
+"""The mark: how far the database had come, kept in a file that does not go back with it.
+
+    state/mark        {"commits": 180, "epoch": "<32 hex digits>", "signed": 96}
+
+A database that was restored from an older backup looks sound. But it would count offers, log
+entries and cosignatures anew that others hold already: peers would skip records, and the log and
+this institute's witness would contradict themselves. So the node writes down outside the database
+how far it was, and does not work on one that is behind.
+
+Invariants: the mark never runs ahead of what is committed; whatever must not be forgotten is handed
+out only after ``keep``; nothing but ``recovery`` lets a database that is behind be used. A backup
+must therefore not hold ``state/``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlmodel import Session, select
+
+from comity.node.database.cursors import EPOCH, generation
+from comity.node.database.store import Store
+from comity.node.database.tables import NodeState
+from comity.node.database.tables.log import LogHead
+from comity.node.home.files import alone, replace_file
+from comity.record import ijson
+from comity.record.errors import BadConfig, InvalidInput
+from comity.record.keys import read_secret
+
+FILE: Final = "mark"
+
+_HINT: Final = (
+    "put the newest copy of the database back; only if there is none, run comity-node recover"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a database is: its life, its writing transactions, and the log's signed size."""
+
+    epoch: str
+    commits: int
+    signed: int
+
+    @classmethod
+    def of(cls, session: Session) -> Progress:
+        """Return how far the database is."""
+        columns = select(NodeState.epoch, NodeState.commits)
+        epoch, commits = session.exec(columns).one()
+        head = session.get(LogHead, 1)
+        return cls(epoch, commits, head.size if head else 0)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Progress:
+        """Read the file.
+
+        Raises:
+            InvalidInput: anything but what ``to_json`` writes.
+        """
+        value = ijson.loads(data)
+        if not isinstance(value, dict) or value.keys() != {"commits", "epoch", "signed"}:
+            raise InvalidInput("expected commits, epoch and signed")
+        epoch, commits, signed = value["epoch"], value["commits"], value["signed"]
+        if not (isinstance(epoch, str) and EPOCH.fullmatch(epoch)):
+            raise InvalidInput("expected 32 hex digits", field="epoch")
+        if not type(commits) is type(signed) is int:
+            raise InvalidInput("expected integers", field="commits, signed")
+        return cls(epoch, commits, signed)
+
+    def to_json(self) -> bytes:
+        """Return the file's content."""
+        return ijson.canonical(asdict(self)) + b"\n"
+
+
+class Mark:
+    """The mark of a home. ``folder`` is the home's ``state``; it is made when it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file = folder, folder / FILE
+        self._kept: Progress | None = None
+
+    def open(self, store: Store) -> None:
+        """Check a database before it is used, and keep the mark.
+
+        Raises:
+            BadConfig: the database is older than the mark or another one, there is no mark of a
+                database that was used, or the mark cannot be read or written.
+        """
+        if not self._file.exists() and (found := _progress(store)).commits:
+            message = f"the database has {found.commits} commits, and {self._file} is missing"
+            hint = f"if both were restored or moved, bring the file along; else {_HINT}"
+            raise BadConfig(f"{message}: it may be an old copy", field="database", hint=hint)
+        self.keep(store)
+
+    def keep(self, store: Store) -> None:
+        """Write down how far the database is, on disk when this returns.
+
+        To be called after the commit and before what was committed is handed out, where it would
+        do harm to forget it: a checkpoint, a cosignature.
+
+        Raises:
+            BadConfig: the database is older than the mark, or the mark cannot be read or written.
+        """
+        if self._kept == _progress(store):
+            return
+        self._make_folder()
+        with alone(self._folder):
+            # looked up in here: another process may have moved the mark on meanwhile
+            found, marked = _progress(store), self.read()
+            if marked is not None:
+                _check(found, marked)
+            if found != marked:
+                replace_file(self._file, found.to_json())
+        self._kept = found
+
+    def reset(self, store: Store) -> None:
+        """Write the mark for whatever the database is now; for ``recovery`` alone.
+
+        Raises:
+            BadConfig: the mark cannot be written.
+        """
+        self._make_folder()
+        with alone(self._folder):
+            replace_file(self._file, _progress(store).to_json())
+
+    def read(self) -> Progress | None:
+        """Return what is marked; None if nothing is.
+
+        Raises:
+            BadConfig: the file cannot be read, or is not a mark.
+        """
+        if not self._file.exists():
+            return None
+        try:
+            return Progress.parse(read_secret(self._file))
+        except InvalidInput as error:
+            raise BadConfig(f"not a mark: {error}", field=str(self._file), hint=_HINT) from error
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            message = f"cannot be made: {error.strerror}"
+            raise BadConfig(message, field=str(self._folder)) from error
+
+
+def _progress(store: Store) -> Progress:
+    with store.read() as session:
+        return Progress.of(session)
+
+
+def _check(found: Progress, marked: Progress) -> None:
+    if found.epoch == marked.epoch:
+        if found.commits < marked.commits:
+            message = f"expected commit {marked.commits} or later, got {found.commits}"
+            restored = "restored from an older backup"
+            raise BadConfig(f"{restored}: {message}", field="database", hint=_HINT)
+    elif generation(found.epoch) <= generation(marked.epoch):
+        # a later generation was recovered by a process with another copy of this home
+        message = f"expected life {marked.epoch[:12]}… of the database, got {found.epoch[:12]}…"
+        another = "another database, or restored from an older backup"
+        raise BadConfig(f"{another}: {message}", field="database", hint=_HINT)

@@ -1,0 +1,188 @@
+"""The database: SQLite (WAL, synchronous=FULL) or PostgreSQL, behind one face.
+
+Invariants: there is one writer at a time, in this process and in any other on the same database,
+so that row numbers are committed in order; a write that returned is on disk; readers never wait
+for writers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlmodel import Session, SQLModel, create_engine, select
+
+from comity.node.database.cursors import new_epoch
+from comity.node.database.tables import NodeState
+from comity.record.errors import BadConfig
+
+BUSY_TIMEOUT_SECONDS = 30
+"""How long a writer waits for another process's transaction."""
+
+_SETUP_LOCK: Final = 0x636F6D697479
+"""Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
+
+
+class Store:
+    """An open database at the current schema. ``url`` is SQLAlchemy's."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._sqlite = make_url(url).get_backend_name() == "sqlite"
+        except ArgumentError as error:
+            raise BadConfig("expected a database URL", field="database") from error
+        self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
+        # PostgreSQL would otherwise show each statement of a reader a newer state; a writer has to
+        # see the newest one, once it holds the lock
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading: dict[str, Any] = {} if self._sqlite else snapshot
+        self._writing = threading.Lock()
+
+    @property
+    def shared(self) -> bool:
+        """Whether several node processes may use this database."""
+        return not self._sqlite
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's.
+
+        Raises:
+            BadConfig: the database cannot be reached or opened, its user may not create temporary
+                tables, or another version made it.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self._writing, self._connect(immediate=True) as connection:
+                self._lock_setup(connection)
+                if not self._sqlite:
+                    _check_privilege(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                _check_schema(connection)
+                connection.commit()
+        except DatabaseError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
+        except CommandError as error:
+            # the root's message names the revision that this version does not know
+            raise _other_version(str(error)) from error
+
+    def claim(self, institute: str) -> None:
+        """Make this database the institute's, or check that it is.
+
+        Raises:
+            BadConfig: it is another institute's.
+        """
+        with self._writing, self._session(immediate=True) as session:
+            self._lock_setup(session.connection())
+            state = session.get(NodeState, 1)
+            if state is None:
+                session.add(NodeState(institute=institute, epoch=new_epoch()))
+            elif state.institute != institute:
+                message = f"expected the database of {institute}, got that of {state.institute}"
+                raise BadConfig(message, field="database")
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one consistent state and writes nothing."""
+        with self._session(**self._reading) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that holds the write lock; commits unless an exception leaves it."""
+        with self._writing, self._session(immediate=True) as session:
+            # the one row that every writer changes is the lock where several processes write
+            session.connection().exec_driver_sql(_COUNT)
+            yield session
+            session.commit()
+
+    def commits(self) -> int:
+        """Return how many writing transactions there were, of this process and of others."""
+        with self.read() as session:
+            return session.exec(select(NodeState.commits)).one()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self, **options: Any) -> Iterator[Session]:
+        with (
+            self._connect(**options) as connection,
+            Session(bind=connection, autoflush=False, expire_on_commit=False) as session,
+        ):
+            yield session
+
+    def _connect(self, **options: Any) -> Connection:
+        return self.engine.connect().execution_options(**options)
+
+    def _lock_setup(self, connection: Connection) -> None:
+        if not self._sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _check_privilege(connection: Connection) -> None:
+    """Check that release may make its tables (``scratch``) in PostgreSQL."""
+    user, database, may = connection.exec_driver_sql(
+        "SELECT current_user, current_database(), "
+        "has_database_privilege(current_database(), 'TEMPORARY')"
+    ).one()
+    if not may:
+        message = f"expected a user that may create temporary tables in {database}, got {user}"
+        hint = f'as its owner: GRANT TEMPORARY ON DATABASE "{database}" TO "{user}"'
+        raise BadConfig(message, field="database", hint=hint)
+
+
+def _check_schema(connection: Connection) -> None:
+    """Check that every table and column is there, since a first write is late to find out."""
+    found = {
+        name: {column["name"] for column in columns}
+        for (_, name), columns in inspect(connection).get_multi_columns().items()
+    }
+    for table in SQLModel.metadata.sorted_tables:
+        if table.name not in found:
+            raise _other_version(f"expected a table {table.name}, got none")
+        missing = {column.name for column in table.columns} - found[table.name]
+        if missing:
+            raise _other_version(f"expected columns {sorted(missing)} of {table.name}, got none")
+
+
+def _other_version(message: str) -> BadConfig:
+    hint = "run the version of Comity that made it, or put back a backup that this version made"
+    message = f"made by another version of Comity: {message}"
+    return BadConfig(message, field="database", hint=hint)
+
+
+_COUNT: Final = "UPDATE node SET commits = commits + 1"
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        # the driver would otherwise begin transactions by itself, and never an immediate one
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _began(connection: Any) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")
+
+    return engine

@@ -1,0 +1,111 @@
+"""The node itself and its peers: what was agreed, signed for and refused."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
+
+from comity.node.database.tables.columns import RowNumber
+
+
+class NodeState(SQLModel, table=True):
+    """One row: whose database this is, and the lock that serialises writers."""
+
+    __tablename__ = "node"
+    node_id: int = Field(default=1, primary_key=True)
+    institute: str
+    epoch: str
+    """128 random bits, hex: names this life of the database in cursors."""
+    commits: int = Field(default=0, sa_type=BigInteger)
+    """Counts writing transactions, so that one look tells whether anything has changed."""
+    window: int = Field(default=365 * 86_400_000, sa_type=BigInteger)
+    """How long what was received and given counts towards standing, in milliseconds."""
+    weights: str = Field(default="{}", sa_type=Text)
+    """JSON object: what a record of a kind is worth towards every other kind."""
+
+
+class PeerRow(SQLModel, table=True):
+    """A peer: its pinned bundle, what was agreed with it, and how far both directions are."""
+
+    __tablename__ = "peer"
+    institute: str = Field(max_length=253, primary_key=True)
+    bundle: str = Field(sa_type=Text)
+    fingerprint: str = Field(max_length=64)
+    status: str = Field(max_length=16)
+    purposes: str = Field(default="[]", sa_type=Text)
+    """JSON list, as are ``groups`` and ``clearances``."""
+    groups: str = Field(default="[]", sa_type=Text)
+    clearances: str = Field(default="[]", sa_type=Text)
+    added_time: int = Field(sa_type=BigInteger)
+    offered: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer in its queue."""
+    receipted: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer that it signed for."""
+    counted: int = Field(default=0, sa_type=BigInteger)
+    """Number of the last offer that has been counted towards standing; see ``giving``."""
+    considered_part: int = Field(default=0, sa_type=BigInteger)
+    """Parts up to this one have been decided on."""
+    considered_time: int = Field(default=0, sa_type=BigInteger)
+    """Embargoes up to this time have been acted upon."""
+    decided: str = Field(default="", max_length=64)
+    """Digest of the policy and the facts about the peer under which its decisions stand."""
+    cursor: str = Field(default="", max_length=256)
+    """Where pulling from it goes on."""
+    contact_time: int | None = Field(default=None, sa_type=BigInteger)
+    last_error: str = Field(default="", sa_type=Text)
+
+
+class ReceiptRow(SQLModel, table=True):
+    """A signed receipt: a peer's for what it was given, or ours for what a peer gave."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        Index("receipt_by_peer", "peer", "ours", "receipt_id"),
+        Index(
+            "receipt_idle",
+            "peer",
+            "receipt_id",
+            sqlite_where=text("idle = 1"),
+            postgresql_where=text("idle"),
+        ),
+    )
+    receipt_id: int = Field(
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    peer: str = Field(max_length=253)
+    ours: bool
+    """Signed here, for what the peer gave."""
+    idle: bool = False
+    """Of ours, whether it signs for nothing new; see ``own_receipts``."""
+    cursor: str = Field(max_length=256)
+    last_offer: int = Field(default=0, sa_type=BigInteger)
+    """Last offer number that a peer's receipt covers; 0 for ours."""
+    receipt_time: int = Field(sa_type=BigInteger)
+    keyid: str
+    signature: bytes = Field(sa_type=LargeBinary)
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class Quarantine(SQLModel, table=True):
+    """A record that was refused from a peer. Bounded for each peer; the oldest make room."""
+
+    __tablename__ = "quarantine"
+    peer: str = Field(max_length=253, primary_key=True)
+    record_id: str = Field(max_length=64, primary_key=True)
+    kind: str = Field(default="", max_length=32)
+    """What it says it is; empty where that cannot be read."""
+    reason: str = Field(max_length=64)
+    message: str = Field(sa_type=Text)
+    quarantine_time: int = Field(sa_type=BigInteger, index=True)
+    count: int = Field(default=1, sa_type=BigInteger)
+    record: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The record as it came (comity.v1.Record), kept where it may become acceptable."""
+
+
+class Lease(SQLModel, table=True):
+    """Background work that one process at a time may do."""
+
+    __tablename__ = "lease"
+    name: str = Field(max_length=300, primary_key=True)
+    holder: str = Field(max_length=64)
+    expires_time: int = Field(sa_type=BigInteger)

@@ -1,0 +1,135 @@
+"""What is held: records, their parts, and the classes of these."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from comity.node.database.tables.columns import RowNumber
+
+HEADER = -1
+"""``Part.section`` of a record's header; sections count from 0 as in the header."""
+
+
+class RecordRow(SQLModel, table=True):
+    """A record's header, as signed, and what searches need of it."""
+
+    __tablename__ = "record"
+    __table_args__ = (Index("record_by_subject_seq", "subject_seq"),)
+    record_seq: int = Field(
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    record_id: str = Field(max_length=64, unique=True)
+    kind: str = Field(max_length=32, index=True)
+    issuer: str = Field(max_length=253)
+    issue_time: int = Field(sa_type=BigInteger)
+    subject_seq: int = Field(sa_type=BigInteger)
+    """The first record of its issuer and kind about the same: names the subject by a number."""
+    model: str = Field(sa_type=Text)
+    """Lower-case subject name and model descriptor."""
+    supersedes: str | None = Field(default=None, max_length=64, index=True)
+    superseded: bool = False
+    withdrawn: bool = False
+    """By its issuer; see ``withdrawal``."""
+    origin: str = Field(max_length=253)
+    received_time: int = Field(sa_type=BigInteger)
+    keyid: str
+    signature: bytes = Field(sa_type=LargeBinary)
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class RecordTag(SQLModel, table=True):
+    """A tag of a record."""
+
+    __tablename__ = "record_tag"
+    tag: str = Field(max_length=256, primary_key=True)
+    record_seq: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq")
+
+
+class Subject(SQLModel, table=True):
+    """What an issuer's records of a kind are about: a digest or a name, and the number of both."""
+
+    __tablename__ = "subject"
+    __table_args__ = {"sqlite_with_rowid": False}
+    issuer: str = Field(max_length=253, primary_key=True)
+    kind: str = Field(max_length=32, primary_key=True)
+    subject: str = Field(max_length=71, primary_key=True)
+    """``sha256:`` and the digest, or ``name:`` and the SHA-256 of the name in lower case."""
+    subject_seq: int = Field(sa_type=BigInteger)
+
+
+class Withdrawn(SQLModel, table=True):
+    """A record, held or not, that a notice of withdrawal names."""
+
+    __tablename__ = "withdrawn"
+    record_id: str = Field(max_length=64, primary_key=True)
+    notice_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
+
+
+class HandlingClass(SQLModel, table=True):
+    """Parts that policy cannot tell apart; ``facts`` is what it may know of them.
+
+    A section's class belongs to its header's class, since a section goes only where its header
+    goes. ``digest`` is over both.
+    """
+
+    __tablename__ = "handling_class"
+    class_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64, unique=True)
+    issuer: str = Field(max_length=253, index=True)
+    facts: str = Field(sa_type=Text)
+    header_class_id: int | None = Field(default=None, index=True)
+
+
+class Part(SQLModel, table=True):
+    """A part that is held: a record's header or one disclosed section."""
+
+    __tablename__ = "part"
+    __table_args__ = (
+        UniqueConstraint("record_seq", "section"),
+        Index("part_by_class", "class_id", "part_id"),
+        Index("part_by_embargo", "embargo_time"),
+        # what release walks through, without the contents in between
+        Index("part_for_release", "part_id", "class_id", "embargo_time", "origin"),
+        Index(
+            "part_with_embargo",
+            "record_seq",
+            sqlite_where=text("embargo_time IS NOT NULL"),
+            postgresql_where=text("embargo_time IS NOT NULL"),
+        ),
+    )
+    part_id: int = Field(
+        sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    record_seq: int = Field(sa_type=BigInteger, foreign_key="record.record_seq")
+    section: int
+    name: str = Field(default="", max_length=256)
+    class_id: int = Field(foreign_key="handling_class.class_id")
+    embargo_time: int | None = Field(default=None, sa_type=BigInteger)
+    origin: str = Field(max_length=253)
+    severity: int = Field(default=0, index=True)
+    """Rank of the highest severity in a section; 0 is not stated."""
+    content: int
+    """Characters of text that count towards the record's substance; see ``standing``."""
+    words: str = Field(sa_type=Text)
+    """Lower-case text that search looks in."""
+    size: int
+    """Bytes that it takes on the wire."""
+    disclosure: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class PartDomain(SQLModel, table=True):
+    """A domain that a disclosed section names."""
+
+    __tablename__ = "part_domain"
+    domain: str = Field(max_length=256, primary_key=True)
+    part_id: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
+
+
+class Seconded(SQLModel, table=True):
+    """A record that a peer gave after another; which peer was first is its ``origin``."""
+
+    __tablename__ = "seconded"
+    __table_args__ = {"sqlite_with_rowid": False}
+    peer: str = Field(max_length=253, primary_key=True)
+    record_seq: int = Field(sa_type=BigInteger, primary_key=True)

@@ -1,0 +1,52 @@
+"""Standing: counters, and the subjects counted; see ``comity.node.policy.standing.rule``."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index
+from sqlmodel import Field, SQLModel
+
+
+class Standing(SQLModel, table=True):
+    """Reciprocity with a peer, by kind: counts of the entries below.
+
+    A plain column counts within the window, its ``_ever`` since the beginning.
+    """
+
+    __tablename__ = "standing"
+    peer: str = Field(max_length=253, primary_key=True)
+    kind: str = Field(max_length=32, primary_key=True)
+    """Empty for what was rejected and claimed no kind."""
+    received: int = Field(default=0, sa_type=BigInteger)
+    received_ever: int = Field(default=0, sa_type=BigInteger)
+    given: int = Field(default=0, sa_type=BigInteger)
+    """Given and signed for."""
+    given_ever: int = Field(default=0, sa_type=BigInteger)
+    pending: int = Field(default=0, sa_type=BigInteger)
+    """Released and not yet signed for."""
+    pending_ever: int = Field(default=0, sa_type=BigInteger)
+    rejected: int = Field(default=0, sa_type=BigInteger)
+    rejected_ever: int = Field(default=0, sa_type=BigInteger)
+
+
+class StandingEntry(SQLModel, table=True):
+    """A subject that counts towards standing with a peer; see ``standing`` for the rule."""
+
+    __tablename__ = "standing_entry"
+    __table_args__ = (
+        Index("standing_entry_by_time", "peer", "recent", "counted_time"),
+        Index("standing_entry_by_offer", "peer", "side", "offer_number"),
+        {"sqlite_with_rowid": False},
+    )
+    # numbers that grow as records do, so that new entries lie side by side
+    subject_seq: int = Field(sa_type=BigInteger, primary_key=True)
+    """As in ``RecordRow``; of what was rejected, ``counting.rejected_seq`` of the record's id."""
+    side: str = Field(max_length=8, primary_key=True)
+    """received, given or rejected."""
+    peer: str = Field(max_length=253, primary_key=True)
+    kind: str = Field(max_length=32, primary_key=True)
+    counted_time: int = Field(sa_type=BigInteger)
+    """Since when it counts."""
+    recent: bool
+    """Whether it is counted within the window."""
+    offer_number: int = Field(default=0, sa_type=BigInteger)
+    """Of what was given, the offer that made it count; it is pending until that is signed for."""

@@ -1,0 +1,1 @@
+"""A node's home on disk: settings, keys, certificates and files."""

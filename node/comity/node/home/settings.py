@@ -1,0 +1,292 @@
+"""Settings: what an operator decides, one TOML file read into one frozen object.
+
+    institute = "uk.aisi.example"
+    address = "comity.aisi.example:7000"
+    listen = "0.0.0.0:7000"
+    database = "postgresql+psycopg://comity@db/comity"
+    [names]
+    en = "AI Security Institute"
+    [replication]
+    heartbeat_seconds = 10
+    [log]
+    checkpoint_seconds = 1
+    [standing]
+    window_days = 365
+    [standing.weights]
+    evaluation = 1
+
+Invariants: an unknown key is an error, since a misspelt one would be a setting that is silently
+not in force; a database password is shown by no repr, error or log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from comity.record.content import Kind
+from comity.record.errors import BadConfig, InvalidInput
+from comity.record.keys import read_secret, write_secret
+from comity.record.models import Integer, describe
+from comity.record.spiffe import check_institute
+from comity.record.statement import LanguageMap
+
+FILE: Final = "comity.toml"
+SQLITE_FILE: Final = "comity.db"
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
+_DRIVERS: Final = ("sqlite", "postgresql+psycopg")
+
+TEMPLATE: Final = """\
+# Settings of a Comity node. An unknown key is an error.
+
+# Institute id: the SPIFFE trust domain of this institute. It cannot change later.
+institute = {institute}
+
+# Where peers and people reach this node, host:port. It stands in the trust bundle: a change needs
+# comity-node root next, or without a root a new exchange of bundles.
+address = {address}
+
+# What the node binds, host:port.
+listen = {listen}
+
+# SQLAlchemy URL: a SQLite file (relative to this folder), or postgresql+psycopg://user@host/name.
+# A password is better kept in ~/.pgpass or PGPASSWORD than here.
+database = {database}
+
+# Names of the institute by BCP 47 language tag.
+[names]
+{names}
+
+[replication]
+# Seconds between heartbeats on a stream with nothing to send.
+heartbeat_seconds = 10
+# Seconds before a lost peer is called again: doubles from the least to the most.
+retry_min_seconds = 1
+retry_max_seconds = 60
+
+[log]
+# Seconds after which the log's newest records are in a signed checkpoint, at the latest.
+checkpoint_seconds = 1
+# host:port of an HTTP port that shows the log as static tiles, cosigns, and has /metrics; empty
+# for none. It speaks plain HTTP: put a proxy with TLS before it.
+listen = ""
+
+[standing]
+# Days for which what was received and given counts as recent.
+window_days = 365
+
+# What a record of a kind, received from a peer, is worth towards every other kind. A kind that is
+# not named earns only its own kind.
+[standing.weights]
+# evaluation = 1
+"""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Split ``host:port``; an IPv6 host stands in brackets. Port 0 to 65535.
+
+    Raises:
+        InvalidInput: anything else.
+
+    """
+    match = _ADDRESS.fullmatch(text)
+    if not match or int(match[2]) > 65535:
+        raise InvalidInput(f"expected host:port, got {text!r:.100}")
+    return match[1], int(match[2])
+
+
+def _address(text: str) -> str:
+    try:
+        parse_address(text)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+def _institute(text: str) -> str:
+    try:
+        return check_institute(text)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+
+
+def _database(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a SQLAlchemy URL as text, got {type(value).__name__}")  # noqa: TRY004 -- pydantic reports only ValueError
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("expected a SQLAlchemy URL, got text that is none") from error
+    if url.drivername not in _DRIVERS:
+        raise ValueError(f"expected {' or '.join(_DRIVERS)}, got {url.drivername!r:.80}")
+    return url
+
+
+_Address = Annotated[str, AfterValidator(_address)]
+_Seconds = Annotated[Integer, Field(ge=1, le=3600)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+class Replication(_Table):
+    """The pace of replication, in seconds, each 1 to 3600."""
+
+    heartbeat_seconds: _Seconds = 10
+    retry_min_seconds: _Seconds = 1
+    retry_max_seconds: _Seconds = 60
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.retry_max_seconds < self.retry_min_seconds:
+            least, got = self.retry_min_seconds, self.retry_max_seconds
+            raise ValueError(f"expected retry_max_seconds of at least {least}, got {got}")
+        return self
+
+
+class Log(_Table):
+    """How the log is shown.
+
+    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is ``host:port`` of the HTTP port, or empty.
+    """
+
+    checkpoint_seconds: _Seconds = 1
+    listen: _Address | Literal[""] = ""
+
+
+class Standing(_Table):
+    """How standing is counted; ``comity.node.policy.standing.rule`` has the rule.
+
+    ``window_days`` is 1 to 36500, a weight 0 to 1000.
+    """
+
+    window_days: Annotated[Integer, Field(ge=1, le=36_500)] = 365
+    weights: dict[Kind, Annotated[Integer, Field(ge=0, le=1000)]] = {}
+
+
+class Settings(_Table):
+    """All settings of a node. ``address`` and ``listen`` are ``host:port``.
+
+    ``database`` is a SQLAlchemy URL whose SQLite path is absolute; its ``str`` hides the password.
+    """
+
+    institute: Annotated[str, AfterValidator(_institute)]
+    names: LanguageMap
+    address: _Address
+    listen: _Address = ""
+    database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
+    replication: Replication = Replication()
+    log: Log = Log()
+    standing: Standing = Standing()
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL with its password: for the driver, never for a log."""
+        return self.database.render_as_string(hide_password=False)
+
+    @classmethod
+    def load(cls, home: Path) -> Settings:
+        """Read ``comity.toml`` of the home folder.
+
+        Raises:
+            BadConfig: missing, not TOML, an unknown key, or a value of the wrong type or range;
+                names the key. Also a password in a file that others may read.
+
+        """
+        file = home / FILE
+        settings = cls._parse(_read(file), file)
+        if settings.database.password is not None:
+            read_secret(file)
+        return settings._resolved(home)
+
+    @classmethod
+    def write(
+        cls,
+        home: Path,
+        *,
+        institute: str,
+        names: dict[str, str],
+        address: str,
+        listen: str | None = None,
+        database: str | None = None,
+    ) -> Settings:
+        """Write a new ``comity.toml`` with comments, mode 0600, and return what it says.
+
+        Raises:
+            BadConfig: a value is not acceptable, or the file exists; nothing is written then.
+
+        """
+        default = f"0.0.0.0:{address.rpartition(':')[2]}"
+        text = TEMPLATE.format(
+            institute=_quote(institute),
+            address=_quote(address),
+            listen=_quote(listen or default),
+            database=_quote(database or f"sqlite:///{SQLITE_FILE}"),
+            names="\n".join(f"{_quote(tag)} = {_quote(name)}" for tag, name in names.items()),
+        )
+        file = home / FILE
+        settings = cls._parse(text, file)
+        write_secret(file, text.encode())
+        return settings._resolved(home)
+
+    @classmethod
+    def _parse(cls, text: str, file: Path) -> Settings:
+        try:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise BadConfig(f"expected TOML: {error}", field=str(file)) from error
+        except ValidationError as error:
+            raise _refusal(error, file) from error
+
+    def _resolved(self, home: Path) -> Settings:
+        listen = self.listen or f"0.0.0.0:{parse_address(self.address)[1]}"
+        url = self.database
+        if url.drivername == "sqlite":
+            url = url.set(database=str(home.absolute() / (url.database or SQLITE_FILE)))
+        return self.model_copy(update={"listen": listen, "database": url})
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = "make a home with comity-node init, or name one with --home or COMITY_HOME"
+        raise BadConfig("no Comity home here", field=str(file), hint=hint) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"cannot be read: {error}", field=str(file)) from error
+
+
+def _refusal(error: ValidationError, file: Path) -> BadConfig:
+    path, message = describe(error)
+    if message == "unknown field":
+        tables: dict[str, type[_Table]] = {
+            "replication": Replication,
+            "log": Log,
+            "standing": Standing,
+        }
+        table = tables.get(path.split(".")[1], Settings)
+        message = f"unknown key; expected one of {', '.join(table.model_fields)}"
+    return BadConfig(message, field=f"{file}: {path.lstrip('.')}".removesuffix(": "))
+
+
+def _quote(text: str) -> str:
+    # a JSON string is a TOML string, but for DEL
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

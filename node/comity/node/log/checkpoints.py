@@ -1,0 +1,124 @@
+"""Signs the log's checkpoints (C2SP tlog-checkpoint), never two that contradict each other.
+
+    (1) the last signed size and root are compared with the tree as it is now
+    (2) the new size and root are committed, and noted outside the database
+    (3) the note is signed with every log key that is in force
+    (4) the note is kept, and old ones are dropped
+
+Invariants (invariant 8): nothing is signed before (2) is on disk, so that a crash between (2) and
+(4) can only lead to the same note again; a tree that does not continue what was signed halts the
+signer, with an alarm, until an operator has looked; a checkpoint covers all leaves that were
+committed before it, so that one signature serves a whole group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from comity.node.database.alarms import raise_alarm
+from comity.node.database.clock import Clock
+from comity.node.database.store import Store
+from comity.node.database.tables import NodeState
+from comity.node.database.tables.log import Checkpoint, Cosignature, LogHead
+from comity.node.log import tree
+from comity.record import checkpoint as notes
+from comity.record.merkle import EMPTY_ROOT
+from comity.record.note import Note, NoteSigner
+
+LOG_INCONSISTENT: Final = "LOG_INCONSISTENT"
+
+KEPT: Final = 16
+"""Checkpoints that are kept, of the newest and of the newest cosigned: while records keep coming,
+witnesses are some checkpoints behind."""
+
+
+class Signer:
+    """Signs for the log that ``signers``, the first of them the newest key, speak for."""
+
+    def __init__(
+        self,
+        store: Store,
+        signers: Callable[[], Sequence[NoteSigner]],
+        clock: Clock,
+        keep_mark: Callable[[], None],
+    ) -> None:
+        self._store, self._signers, self._clock = store, signers, clock
+        self._keep_mark = keep_mark
+
+    def sign(self) -> bool:
+        """Sign the tree unless that was done; return whether there is a new checkpoint."""
+        with self._store.read() as session:
+            if _is_signed(session):
+                return False
+        with self._store.write() as session:
+            head = self._advance(session)
+        if head.halted:
+            return False
+        self._keep_mark()
+        signers = self._signers()
+        body = notes.Checkpoint(signers[0].name, head.size, bytes.fromhex(head.root))
+        lines = [notes.sign_checkpoint(body, signer).signatures[0] for signer in signers]
+        note = Note(body.body, tuple(lines)).to_bytes()
+        with self._store.write() as session:
+            self._keep(session, head.size, note)
+        return True
+
+    def _advance(self, session: Session) -> LogHead:
+        head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+        size = tree.tree_size(session)
+        if not head.halted:
+            fault = _contradiction(session, head, size)
+            if fault:
+                halt(session, head, LOG_INCONSISTENT, fault, self._clock())
+            else:
+                head.size, head.root = size, tree.root(session, size).hex()
+        session.add(head)
+        session.flush()
+        return head
+
+    def _keep(self, session: Session, size: int, note: bytes) -> None:
+        held = session.get(Checkpoint, size)
+        if held is None:
+            session.add(Checkpoint(size=size, note=note, signed_time=self._clock()))
+        else:
+            # another key came into force while the tree stood still
+            held.note = note
+            session.add(held)
+        session.flush()
+        _drop_old(session)
+
+
+def halt(session: Session, head: LogHead, reason: str, fault: str, now: int) -> None:
+    """Sign nothing more, and raise the alarm about this institute's own log."""
+    head.halted = fault
+    session.add(head)
+    institute = session.exec(select(NodeState.institute)).one()
+    raise_alarm(session, institute, reason, fault, now)
+
+
+def _is_signed(session: Session) -> bool:
+    newest: int | None = session.exec(select(sa.func.max(Checkpoint.size))).one()
+    return newest == tree.tree_size(session)
+
+
+def _contradiction(session: Session, head: LogHead, size: int) -> str:
+    """Say how the tree fails to continue what was signed; empty where it continues it."""
+    if size < head.size:
+        return f"the log has {size} leaves, but {head.size} were signed: an older database?"
+    if tree.root(session, head.size).hex() != head.root:
+        return f"the first {head.size} leaves are not those that were signed"
+    return ""
+
+
+def _drop_old(session: Session) -> None:
+    cosigned = select(Cosignature.size).distinct().order_by(col(Cosignature.size).desc())
+    newest = select(Checkpoint.size).order_by(col(Checkpoint.size).desc())
+    lists = (cosigned.limit(KEPT), newest.limit(KEPT))
+    kept = sa.or_(*(col(Checkpoint.size).in_(sizes) for sizes in lists))
+    session.connection().execute(sa.delete(Checkpoint).where(~kept))
+    gone = ~col(Cosignature.size).in_(select(Checkpoint.size))
+    session.connection().execute(sa.delete(Cosignature).where(gone))

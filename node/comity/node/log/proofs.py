@@ -1,0 +1,126 @@
+"""What the log shows of itself: its checkpoint with cosignatures, and proofs (RFC 6962, 2.1).
+
+Invariant: everything that is shown is of a tree that was signed, never of leaves that are newer
+than the checkpoint which is shown with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables.log import Checkpoint, Cosignature, LogEntry
+from comity.node.log import tree
+from comity.record import merkle
+from comity.record.errors import LimitExceeded, NotFound
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_NOTE_SIGNATURES
+from comity.record.note import Note
+from comity.record.tile import Tile
+from comity.record.tlog_proof import TlogProof
+
+MAX_TILES: Final = 32
+"""Tiles an answer: each holds up to 256 leaves of some 600 bytes, 5 MiB together."""
+
+
+class Shown(NamedTuple):
+    """A signed checkpoint with the cosignatures that are there so far, and its size."""
+
+    size: int
+    note: bytes
+
+
+def newest_checkpoint(session: Session) -> Shown:
+    """Return the newest checkpoint.
+
+    Raises:
+        NotFound: nothing was signed so far.
+    """
+    return _checkpoint(session, col(Checkpoint.size).desc())
+
+
+def cosigned_checkpoint(session: Session, index: int) -> Shown:
+    """Return the checkpoint that covers leaf ``index`` and that most witnesses cosigned.
+
+    Raises:
+        NotFound: no checkpoint covers it so far.
+    """
+    count = sa.select(sa.func.count()).where(col(Cosignature.size) == Checkpoint.size)
+    most = count.scalar_subquery().desc()
+    return _checkpoint(session, most, col(Checkpoint.size).desc(), above=index)
+
+
+def consistency(session: Session, old: int, new: int) -> list[bytes]:
+    """Return that the tree of ``old`` leaves begins the one of ``new``; empty if ``old`` is more.
+
+    There is no proof then, and a witness sees from the checkpoint that the log went back.
+    """
+    return merkle.consistency_proof(old, new, tree.hashes(session, new)) if old <= new else []
+
+
+def inclusion(session: Session, record_id: str) -> TlogProof:
+    """Return that what this institute issued stands in its log.
+
+    Raises:
+        NotFound: it is not in the log, or no checkpoint covers it so far.
+    """
+    which = LogEntry.record_id == record_id
+    index = session.exec(select(LogEntry.log_index).where(which)).one_or_none()
+    if index is None:
+        raise NotFound(f"{record_id} is not in this log", field="record_id")
+    shown = cosigned_checkpoint(session, index)
+    hashes = merkle.inclusion_proof(index, shown.size, tree.hashes(session, shown.size))
+    return TlogProof(index, tuple(hashes), shown.note)
+
+
+def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
+    """Return tiles by their paths, as far as a checkpoint covers them.
+
+    Raises:
+        LimitExceeded: more than MAX_TILES.
+        BadTile: not a path of a tile.
+        NotFound: the log has no such tile so far.
+    """
+    if len(paths) > MAX_TILES:
+        raise LimitExceeded("MAX_TILES", MAX_TILES, len(paths), "tiles", field="paths")
+    tiles = [Tile.parse(path) for path in paths]
+    size = newest_checkpoint(session).size
+    found = tree.read_tiles(session, tiles)
+    for tile, data in zip(tiles, found, strict=True):
+        if not data or not tile.fits(size):
+            raise NotFound("the log has no such tile so far", field=tile.path)
+    return found
+
+
+def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = -1) -> Shown:
+    query = select(Checkpoint).where(col(Checkpoint.size) > above).order_by(*order).limit(1)
+    row = session.exec(query).first()
+    if row is None:
+        raise NotFound("the log has no checkpoint of that so far", field="checkpoint")
+    return Shown(row.size, row.note + b"".join(_cosignatures(session, row)))
+
+
+def _cosignatures(session: Session, checkpoint: Checkpoint) -> list[bytes]:
+    """Return the lines under a checkpoint, by witness: as many as whoever reads it will take.
+
+    Every witness gets one before any gets another, so that nobody is crowded out by much.
+    """
+    query = select(Cosignature).where(Cosignature.size == checkpoint.size)
+    turns = Counter[str]()
+    queue: list[tuple[int, str, bytes]] = []
+    for row in session.exec(query.order_by(col(Cosignature.cosigned_time).desc())):
+        name = row.witness.partition("+")[0]
+        queue.append((turns[name], row.witness, row.line))
+        turns[name] += 1
+    room = MAX_CHECKPOINT_BYTES - len(checkpoint.note)
+    places = MAX_NOTE_SIGNATURES - len(Note.parse(checkpoint.note).signatures)
+    chosen: dict[str, bytes] = {}
+    for _, witness, line in sorted(queue)[:places]:
+        room -= len(line)
+        if room < 0:
+            break
+        chosen[witness] = line
+    return [chosen[witness] for witness in sorted(chosen)]

@@ -1,0 +1,54 @@
+"""Proofs that travel with records of revoked keys, so that they are taken nevertheless.
+
+Invariants: what is kept was checked under the issuer's own bundle; a proof travels without
+cosignatures, which its receiver does not need, so that a batch stays within a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlmodel import Session
+
+from comity.node.database.tables.log import Inclusion
+from comity.node.log.proofs import inclusion
+from comity.record.bundle import TrustBundle
+from comity.record.errors import NotFound
+from comity.record.note import Note, Verifier
+from comity.record.tlog_proof import TlogProof
+
+
+def keep(session: Session, record_id: str, proof: TlogProof) -> None:
+    """Keep a proof that was checked, in ``Store.write``, but for what nobody has signed."""
+    proof = replace(proof, extra=None)
+    row = Inclusion(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
+    session.merge(row)
+    session.flush()
+
+
+def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own: str) -> bytes:
+    """Return what to send along with a record of ``bundle``'s institute; empty if nothing is held.
+
+    ``own`` is this institute, whose log can always tell.
+    """
+    if bundle.institute == own:
+        try:
+            proof = inclusion(session, record_id)
+        except NotFound:
+            return b""
+    else:
+        kept = session.get(Inclusion, record_id)
+        if kept is None:
+            return b""
+        proof = TlogProof.parse(kept.proof)
+    checkpoint = _bare(proof.checkpoint, bundle.log_keys)
+    return replace(proof, checkpoint=checkpoint, extra=None).to_bytes()
+
+
+def _bare(checkpoint: bytes, log_keys: Iterable[str]) -> bytes:
+    """Return a checkpoint with nothing but the signatures of its log."""
+    known = {(key.name, key.keyid) for key in map(Verifier.parse, log_keys)}
+    note = Note.parse(checkpoint)
+    own = tuple(line for line in note.signatures if (line.name, line.keyid) in known)
+    return replace(note, signatures=own).to_bytes() if own else checkpoint

@@ -1,0 +1,126 @@
+"""The institute's Merkle tree, kept as tiles in the database (RFC 6962, C2SP tlog-tiles).
+
+Invariants: leaves are appended in the transaction that stores what they are of; tiles hold exactly
+the hashes of the leaves that are there; a tile that is full never changes again. An append writes
+one row a level that it touches, however many leaves it brings; a read of any number of hashes is
+one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from comity.node.database.rows import insert_rows
+from comity.node.database.tables.log import LogEntry, LogTile
+from comity.record import merkle
+from comity.record.merkle import HASH_BYTES, ReadHashes
+from comity.record.tile import (
+    ENTRIES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    encode_entries,
+    hash_in,
+    reader,
+)
+
+TILE_BYTES = TILE_WIDTH * HASH_BYTES
+
+
+class Entry(NamedTuple):
+    """What is logged: the SHA-256 (hex) of what was signed, and the leaf's bytes."""
+
+    record_id: str
+    leaf: bytes
+
+
+def tree_size(session: Session) -> int:
+    """Return how many leaves there are."""
+    last = session.exec(select(func.max(LogEntry.log_index))).one()
+    return 0 if last is None else last + 1
+
+
+def append(session: Session, entries: Sequence[Entry]) -> int:
+    """Append leaves; return the index of the first. Must be called in ``Store.write``."""
+    first = tree_size(session)
+    rows = [
+        {"log_index": first + number, "record_id": entry.record_id, "leaf": entry.leaf}
+        for number, entry in enumerate(entries)
+    ]
+    insert_rows(session, LogEntry, rows)
+    new = merkle.leaf_hashes(entry.leaf for entry in entries)
+    tiles: list[dict[str, Any]] = []
+    level, start = 0, first
+    while new:
+        grown = _grow(session, level, start, new)
+        new = b"".join(_tile_root(row["hashes"]) for row in grown if _is_full(row))
+        tiles += grown
+        level, start = level + 1, start // TILE_WIDTH
+    insert_rows(session, LogTile, tiles, replacing="hashes")
+    return first
+
+
+def hashes(session: Session, size: int) -> ReadHashes:
+    """Return a reader of the hashes of the tree of the first ``size`` leaves."""
+    return reader(lambda tiles: read_tiles(session, tiles), size)
+
+
+def root(session: Session, size: int) -> bytes:
+    """Return the root (32 bytes) of the first ``size`` leaves."""
+    return merkle.root(size, hashes(session, size))
+
+
+def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
+    """Return the bytes of each tile, cut to its width; empty for one that is not there so far."""
+    places = {(tile.level, tile.index) for tile in tiles if tile.level != ENTRIES}
+    which = sa.tuple_(col(LogTile.level), col(LogTile.position)).in_(places)
+    kept = {
+        (row.level, row.position): row.hashes for row in session.exec(select(LogTile).where(which))
+    }
+    found = []
+    for tile in tiles:
+        if tile.level == ENTRIES:
+            found.append(_read_entries(session, tile))
+        else:
+            data = kept.get((tile.level, tile.index), b"")[: tile.width * HASH_BYTES]
+            found.append(data if len(data) == tile.width * HASH_BYTES else b"")
+    return found
+
+
+def _grow(session: Session, level: int, start: int, hashes: bytes) -> list[dict[str, Any]]:
+    """Return the tiles of a level as they are once hashes were appended from place ``start`` on."""
+    position, held = divmod(start, TILE_WIDTH)
+    if held:
+        place = {"level": level, "position": position}
+        hashes = session.connection().execute(_HELD, place).scalar_one() + hashes
+    return [
+        {"level": level, "position": position + number, "hashes": hashes[i : i + TILE_BYTES]}
+        for number, i in enumerate(range(0, len(hashes), TILE_BYTES))
+    ]
+
+
+def _is_full(row: dict[str, Any]) -> bool:
+    return len(row["hashes"]) == TILE_BYTES
+
+
+def _tile_root(full: bytes) -> bytes:
+    halves = (hash_in(full, (TILE_HEIGHT - 1, half)) for half in (0, 1))
+    return merkle.node_hash(*halves)
+
+
+def _read_entries(session: Session, tile: Tile) -> bytes:
+    first = tile.index * TILE_WIDTH
+    within = col(LogEntry.log_index).between(first, first + tile.width - 1)
+    leaves = session.exec(
+        select(LogEntry.leaf).where(within).order_by(col(LogEntry.log_index))
+    ).all()
+    return encode_entries(leaves) if len(leaves) == tile.width else b""
+
+
+_HELD = sa.select(col(LogTile.hashes)).where(
+    col(LogTile.level) == sa.bindparam("level"), col(LogTile.position) == sa.bindparam("position")
+)

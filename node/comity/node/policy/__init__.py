@@ -1,0 +1,1 @@
+"""Policy as this node applies it: facts, handling classes, versions, treaties and decisions."""

@@ -1,0 +1,166 @@
+"""Handling classes: parts that policy cannot tell apart share one, and one decision.
+
+Invariants: a class is determined by what policy may know of a part and of its record's header;
+classes are never changed or removed; nothing per record (title, time, embargo) enters a class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import event, func, insert
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables import HandlingClass
+from comity.policies.facts import PartFacts
+from comity.record.content import domains_and_severity
+from comity.record.handling import Handling
+from comity.record.limits import MAX_CLASSES
+from comity.record.record import OpenedRecord
+
+UNNAMED = "?"
+"""What policy sees as the name of a section that its header does not name."""
+
+MAX_KNOWN: Final = 4096
+"""Classes that are remembered: institutes use dozens, but a peer may make up any number."""
+
+ClassKey = tuple[PartFacts, PartFacts | None]
+"""Facts of a part, and for a section those of its header."""
+
+
+def header_facts(opened: OpenedRecord, own_institute: str) -> PartFacts:
+    """Return what policy may know of a record's header."""
+    return _facts(opened, opened.statement.predicate.handling, own_institute, "", frozenset(), 0)
+
+
+def section_facts(opened: OpenedRecord, index: int, own_institute: str) -> PartFacts:
+    """Return what policy may know of a disclosed section."""
+    domains, severity = domains_and_severity(opened.contents[index])
+    name = opened.statement.predicate.sections[index].name or UNNAMED
+    handling = opened.statement.section_handling(index)
+    return _facts(opened, handling, own_institute, name, domains, severity)
+
+
+def _facts(
+    opened: OpenedRecord,
+    handling: Handling,
+    own_institute: str,
+    section: str,
+    domains: frozenset[str],
+    severity: int,
+) -> PartFacts:
+    listed = handling.releasable_to
+    issuer = opened.statement.issuer.institute
+    return PartFacts(
+        kind=opened.statement.kind,
+        issuer=issuer,
+        section=section,
+        tlp=handling.tlp,
+        releasable_to=None if listed is None else frozenset(listed),
+        onward=handling.onward,
+        purposes=frozenset(handling.purposes),
+        tags=frozenset(opened.statement.predicate.tags),
+        domains=domains,
+        severity=severity,
+        own=issuer == own_institute,
+    )
+
+
+class ClassIndex:
+    """Finds or makes classes. Remembers what is committed, which never changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[ClassKey, int] = {}
+
+    def resolve(self, session: Session, keys: Iterable[ClassKey]) -> dict[ClassKey, int]:
+        """Return the class ids of ``keys``, making the classes that are not there yet.
+
+        Headers must stand among ``keys``, or in the database, wherever their sections do.
+        """
+        found: dict[ClassKey, int] = {}
+        missing: dict[ClassKey, None] = {}
+        for key in keys:
+            class_id = self._known.get(key)
+            if class_id is None:
+                missing[key] = None
+            else:
+                found[key] = class_id
+        if missing:
+            found |= self._load(session, list(missing))
+            fresh = [key for key in missing if key not in found]
+            found |= self._make(session, sorted(fresh, key=lambda k: k[1] is not None), found)
+            event.listen(session, "after_commit", lambda _: self._remember(found), once=True)
+        return found
+
+    def crowded(self, session: Session, wanted: Sequence[Sequence[ClassKey]]) -> list[bool]:
+        """Say of each record, given by the keys of its parts, whether it makes too many classes.
+
+        An issuer whose records never fall into the same class twice would make every decision
+        about it as long as its records are many; past MAX_CLASSES it may only use those it has.
+        """
+        unknown = {key for keys in wanted for key in keys if key not in self._known}
+        if not unknown:
+            return [False] * len(wanted)
+        unknown -= self._load(session, list(unknown)).keys()
+        counts = Counter(_counted(session, {key[0].issuer for key in unknown}))
+        planned: set[ClassKey] = set()
+        crowded = []
+        for keys in wanted:
+            fresh = unknown.intersection(keys) - planned
+            issuers = Counter(key[0].issuer for key in fresh)
+            full = any(counts[issuer] + n > MAX_CLASSES for issuer, n in issuers.items())
+            if not full:
+                counts += issuers
+                planned |= fresh
+            crowded.append(full)
+        return crowded
+
+    def _remember(self, committed: dict[ClassKey, int]) -> None:
+        if len(self._known) + len(committed) > MAX_KNOWN:
+            self._known.clear()
+        self._known.update(committed)
+
+    def _load(self, session: Session, keys: list[ClassKey]) -> dict[ClassKey, int]:
+        by_digest = {_digest(key): key for key in keys}
+        query = select(HandlingClass.digest, HandlingClass.class_id).where(
+            col(HandlingClass.digest).in_(list(by_digest))
+        )
+        return {by_digest[digest]: class_id for digest, class_id in session.exec(query)}
+
+    def _make(
+        self, session: Session, keys: list[ClassKey], found: dict[ClassKey, int]
+    ) -> dict[ClassKey, int]:
+        made: dict[ClassKey, int] = {}
+        known = dict(found)
+        last = session.exec(select(func.max(HandlingClass.class_id))).one() or 0
+        rows = []
+        for class_id, key in enumerate(keys, start=last + 1):
+            made[key] = known[key] = class_id
+            header = None if key[1] is None else (key[1], None)
+            rows.append(
+                {
+                    "class_id": class_id,
+                    "digest": _digest(key),
+                    "issuer": key[0].issuer,
+                    "facts": key[0].to_json().decode(),
+                    "header_class_id": None if header is None else known[header],
+                }
+            )
+        if rows:
+            session.connection().execute(insert(HandlingClass), rows)
+        return made
+
+
+def _counted(session: Session, issuers: set[str]) -> dict[str, int]:
+    query = select(HandlingClass.issuer, func.count()).group_by(HandlingClass.issuer)
+    return dict(session.exec(query.where(col(HandlingClass.issuer).in_(issuers))).all())
+
+
+def _digest(key: ClassKey) -> str:
+    part, header = key
+    return hashlib.sha256(
+        part.to_json() + b"\n" + (header.to_json() if header else b"")
+    ).hexdigest()

@@ -1,0 +1,117 @@
+"""Giving: counts what was released to a peer towards its standing; ``standing`` has the rule.
+
+Offers are counted in their order, each once; ``PeerRow.counted`` says how far. Counting may lag
+behind release, so that a policy that newly allows very many parts is not held up by it. Invariants:
+what a peer has signed for is counted; where policy asks for what was given, all is counted before
+it is asked.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import except_, exists, func, insert, literal, select
+from sqlmodel import Session, col
+
+from comity.node.database.tables import HEADER, NodeState, Part, PeerRow, RecordRow, Release
+from comity.node.database.tables import StandingEntry as Entry
+from comity.node.policy.standing.counted_subjects import crossings, in_offers, offers
+from comity.node.policy.standing.counters import (
+    Counters,
+    entries_of,
+    move_window,
+    reckon,
+    window_has_moved,
+)
+from comity.node.policy.standing.rule import window_of
+
+
+def count_given(session: Session, row: PeerRow, now: int, most: int | None = None) -> int:
+    """Count a peer's offers that are not counted yet, or the first ``most`` of them.
+
+    In ``Store.write``; returns how many offers that were.
+    """
+    first = row.counted
+    last = row.offered if most is None else min(row.offered, first + most)
+    if last <= first:
+        return 0
+    row.counted = last
+    session.add(row)
+    session.flush()
+    _enter(session, row, first, now)
+    made = (*entries_of(row.institute, "given"), col(Entry.offer_number).between(first + 1, last))
+    # an upgrade has the offers counted anew, signed for or not
+    columns = (col(Entry.kind), col(Entry.recent), col(Entry.offer_number) > row.receipted)
+    counters = Counters()
+    found = select(*columns, func.count()).where(*made).group_by(*columns)
+    for kind, recent, pending, count in session.connection().execute(found):
+        column = "pending" if pending else "given"
+        counters.add(row.institute, kind, column, recent=recent, count=count)
+    counters.write(session)
+    # a section that follows its header adds to what was released before
+    reckon(session, "given", row.institute, _followed(session, row, first), now)
+    return last - first
+
+
+def is_unsettled(session: Session, row: PeerRow, now: int) -> bool:
+    """Whether a peer's standing lags behind its offers, or behind the window."""
+    return row.counted < row.offered or window_has_moved(session, row.institute, now)
+
+
+def settle(session: Session, row: PeerRow, now: int) -> None:
+    """Move the window and count all that a peer was given, in ``Store.write``."""
+    move_window(session, row.institute, now)
+    count_given(session, row, now)
+
+
+def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:
+    """Count offers up to ``last``, which a peer has signed for now, as given."""
+    count_given(session, row, now, last - row.counted)
+    columns = (col(Entry.kind), col(Entry.recent))
+    signed = col(Entry.offer_number).between(row.receipted + 1, last)
+    query = select(*columns, func.count()).where(*entries_of(row.institute, "given"), signed)
+    counters = Counters()
+    for kind, recent, count in session.connection().execute(query.group_by(*columns)):
+        counters.add(row.institute, kind, "pending", recent=recent, count=-count)
+        counters.add(row.institute, kind, "given", recent=recent, count=count)
+    counters.write(session)
+
+
+def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
+    """Make an entry of each subject that has none and counts by offers after ``first`` alone."""
+    peer = row.institute
+    crossed = crossings(in_offers(peer, first, row.counted)).subquery()
+    offer = func.min(crossed.c.offer_number).label("offer_number")
+    query = select(crossed.c.kind, crossed.c.subject_seq, offer)
+    new = query.group_by(crossed.c.kind, crossed.c.subject_seq).subquery()
+    known = exists().where(
+        *entries_of(peer, "given"),
+        col(Entry.kind) == new.c.kind,
+        col(Entry.subject_seq) == new.c.subject_seq,
+    )
+    values = {
+        "peer": literal(peer),
+        "side": literal("given"),
+        "kind": new.c.kind,
+        "subject_seq": new.c.subject_seq,
+        "counted_time": col(Release.release_time),
+        "recent": col(Release.release_time) > now - window_of(session),
+        "offer_number": new.c.offer_number,
+    }
+    released = (col(Release.peer) == peer) & (col(Release.offer_number) == new.c.offer_number)
+    entries = select(*values.values()).select_from(new).join(Release, released).where(~known)
+    session.connection().execute(insert(Entry).from_select(list(values), entries))
+
+
+def _followed(session: Session, row: PeerRow, first: int) -> list[int]:
+    """Return the subjects of own records of which sections, and no header, are in these offers."""
+    parts = (
+        select(col(Part.record_seq))
+        .join(Release, col(Release.part_id) == Part.part_id)
+        .where(*offers(row.institute, first, row.counted))
+    )
+    sections = parts.where(col(Part.content) > 0)
+    followed = except_(sections, parts.where(col(Part.section) == HEADER)).subquery()
+    query = select(col(RecordRow.subject_seq)).where(
+        col(RecordRow.record_seq).in_(select(followed.c.record_seq)),
+        col(RecordRow.issuer) == select(col(NodeState.institute)).scalar_subquery(),
+    )
+    return list(session.connection().execute(query.distinct()).scalars())

@@ -1,0 +1,116 @@
+"""Treaties in the database: bilateral agreements, for which the policy's templates are linked.
+
+Invariants: a treaty is never changed or deleted, only ended, and its id is used once, so that a
+release that names it can be read beside it; its party is a peer; no more than MAX_TREATIES can come
+to be in force at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, or_
+from sqlmodel import Session, col, select
+
+from comity.node.database.clock import to_datetime, to_milliseconds
+from comity.node.database.tables import TreatyRow
+from comity.node.trust.peers import get_peer
+from comity.policies.facts import PeerStatus
+from comity.policies.treaty import Treaty
+from comity.record.content import Kind
+from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from comity.record.limits import MAX_TREATIES
+from comity.record.times import format_time
+
+_HINT: Final = "comity-node treaty list shows the treaties"
+
+
+def add_treaty(session: Session, treaty: Treaty, now: int) -> TreatyRow:
+    """Keep a treaty, in ``Store.write``.
+
+    Raises:
+        NotFound: its party is not a peer.
+        Conflict: there is, or was, a treaty of that id.
+        InvalidInput: it is over already.
+        LimitExceeded: more than MAX_TREATIES that are not over.
+    """
+    if get_peer(session, treaty.party).status == PeerStatus.REMOVED:
+        raise NotFound(f"{treaty.party} was removed", field="treaty.party")
+    if session.get(TreatyRow, treaty.treaty_id) is not None:
+        message = f"expected a new id, got {treaty.treaty_id}, which is kept for its releases"
+        raise Conflict(message, field="treaty.treatyId", hint=_HINT)
+    end = None if treaty.end is None else to_milliseconds(treaty.end)
+    if treaty.end is not None and end is not None and end <= now:
+        message = f"expected an end that lies ahead, got {format_time(treaty.end)}"
+        raise InvalidInput(message, field="treaty.end")
+    count = session.exec(select(func.count()).select_from(TreatyRow).where(_not_over(now))).one()
+    if count >= MAX_TREATIES:
+        raise LimitExceeded("MAX_TREATIES", MAX_TREATIES, count + 1, "treaties", field="treaty")
+    row = TreatyRow(
+        treaty_id=treaty.treaty_id,
+        party=treaty.party,
+        kinds=json.dumps(sorted(treaty.kinds)),
+        sections=json.dumps(sorted(treaty.sections), ensure_ascii=False),
+        start_time=to_milliseconds(treaty.start),
+        end_time=end,
+        added_time=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def end_treaty(session: Session, treaty_id: str, now: int) -> TreatyRow:
+    """End a treaty before its time, in ``Store.write``, or one that has not begun.
+
+    Raises:
+        NotFound: there is none of that id.
+        Conflict: it is over already.
+    """
+    # no id holds U+0000, and PostgreSQL refuses to look for it
+    row = None if "\x00" in treaty_id else session.get(TreatyRow, treaty_id)
+    if row is None:
+        raise NotFound(f"no treaty {treaty_id!r:.160}", field="treaty", hint=_HINT)
+    over = over_time(row)
+    if over is not None and over <= now:
+        since = format_time(to_datetime(over))
+        raise Conflict(f"{treaty_id} is over since {since}", field="treaty")
+    row.ended_time = now
+    session.add(row)
+    session.flush()
+    return row
+
+
+def list_treaties(session: Session) -> list[TreatyRow]:
+    """Return all treaties, those that are over included, by party and start."""
+    query = select(TreatyRow).order_by(TreatyRow.party, col(TreatyRow.start_time))
+    return list(session.exec(query.order_by(TreatyRow.treaty_id)))
+
+
+def treaties_in_force(session: Session, now: int) -> list[Treaty]:
+    """Return the treaties that are in force at a time, by id."""
+    query = select(TreatyRow).where(col(TreatyRow.start_time) <= now, _not_over(now))
+    return [_treaty(row) for row in session.exec(query.order_by(TreatyRow.treaty_id))]
+
+
+def over_time(row: TreatyRow) -> int | None:
+    """Return when a treaty is over: as agreed, or when it was ended; None where it has no end."""
+    return row.end_time if row.ended_time is None else row.ended_time
+
+
+def _not_over(now: int) -> ColumnElement[bool]:
+    # what an operator has ended stays so, also for a clock that is set back
+    ahead = or_(col(TreatyRow.end_time).is_(None), col(TreatyRow.end_time) > now)
+    return col(TreatyRow.ended_time).is_(None) & ahead
+
+
+def _treaty(row: TreatyRow) -> Treaty:
+    return Treaty(
+        treaty_id=row.treaty_id,
+        party=row.party,
+        kinds=frozenset(Kind(kind) for kind in json.loads(row.kinds)),
+        sections=frozenset(json.loads(row.sections)),
+        start=to_datetime(row.start_time),
+        end=None if row.end_time is None else to_datetime(row.end_time),
+    )

@@ -1,0 +1,123 @@
+"""The institute's policy in the database: versions, the newest of which is in force.
+
+Invariants: only a policy that parses and validates is ever stored; versions are kept, so that every
+release can be read beside the policy that allowed it. Before a first policy is set, nothing is
+permitted. Whatever decides asks ``policy_at``, which links the treaties that are in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables import PolicyVersion
+from comity.node.policy.treaties import treaties_in_force
+from comity.policies.cedar.rules import parse_rules
+from comity.policies.evaluator import Policy
+from comity.policies.treaty import Treaty
+from comity.record.errors import NotFound
+
+NO_POLICY = "// No policy has been set: nothing is permitted.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """A policy, its version (0 before a first one is set) and since when it is in force."""
+
+    policy: Policy
+    version: int
+    set_time: int | None
+
+
+def policy_in_force(session: Session) -> PolicyInForce:
+    """Return the newest policy."""
+    query = select(PolicyVersion).order_by(col(PolicyVersion.version).desc()).limit(1)
+    row = session.exec(query).first()
+    if row is None:
+        return PolicyInForce(_parse(NO_POLICY), 0, None)
+    return PolicyInForce(_parse(row.text), row.version, row.set_time)
+
+
+def policy_at(session: Session, now: int) -> Policy:
+    """Return the policy that decides at a time: the newest, linked for the treaties in force."""
+    return with_treaties(session, policy_in_force(session).policy, now)
+
+
+def with_treaties(session: Session, policy: Policy, now: int) -> Policy:
+    """Return a policy linked for the treaties that are in force at a time."""
+    if not policy.has_templates:
+        return policy
+    return _linked(policy, tuple(treaties_in_force(session, now)))
+
+
+def set_policy(session: Session, text: str, now: int) -> PolicyInForce:
+    """Put a policy in force, in ``Store.write``; the same text again changes nothing.
+
+    Raises:
+        BadPolicy, LimitExceeded: it does not parse or validate; the old one stays in force.
+    """
+    policy, current = Policy.parse(text), policy_in_force(session)
+    if current.version and current.policy.digest == policy.digest:
+        return current
+    version = current.version + 1
+    session.add(PolicyVersion(version=version, digest=policy.digest, text=text, set_time=now))
+    session.flush()
+    return PolicyInForce(policy, version, now)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """A version, and by ids the rules that it added, removed or changed against the one before."""
+
+    version: PolicyVersion
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def policy_log(session: Session) -> list[PolicyChange]:
+    """Return what each version changed, the newest first."""
+    versions = session.exec(select(PolicyVersion).order_by(col(PolicyVersion.version)))
+    before: Mapping[str, Any] = {}
+    found = []
+    for version in versions:
+        # read without the schema, which may have moved on since
+        rules = {rule.rule_id: rule.parsed for rule in parse_rules(version.text)}
+        both = [rule_id for rule_id in rules if rule_id in before]
+        found.append(
+            PolicyChange(
+                version,
+                tuple(rule_id for rule_id in rules if rule_id not in before),
+                tuple(rule_id for rule_id in before if rule_id not in rules),
+                tuple(rule_id for rule_id in both if rules[rule_id] != before[rule_id]),
+            )
+        )
+        before = rules
+    return found[::-1]
+
+
+def find_version(session: Session, number: int) -> PolicyVersion:
+    """Return a version of the policy.
+
+    Raises:
+        NotFound: there is none of that number.
+    """
+    row = session.get(PolicyVersion, number)
+    if row is None:
+        hint = "comity-node policy log shows the versions"
+        raise NotFound(f"no version {number} of the policy", field="version", hint=hint)
+    return row
+
+
+@lru_cache(maxsize=4)
+def _linked(policy: Policy, treaties: tuple[Treaty, ...]) -> Policy:
+    return policy.with_treaties(treaties)
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str) -> Policy:
+    return Policy.parse(text)

@@ -1,0 +1,1 @@
+"""Records on their way into the store: examination, admission, writing, quarantine, search."""

@@ -1,0 +1,119 @@
+"""Quarantine: what was refused from peers, with the reason, bounded for each peer.
+
+Invariants: a refused record never enters the store; the same record refused again is counted, not
+kept twice; a peer that floods only pushes out its own oldest entries. The bytes are kept only
+where something that may change later (a peer that is pinned) can make the record acceptable.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import ColumnElement, delete
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables import Quarantine
+from comity.node.policy.standing.counted_subjects import rejected_seq
+from comity.node.policy.standing.counters import reckon
+from comity.record.content import Kind
+from comity.record.errors import InvalidInput, UnknownKey
+from comity.record.limits import MAX_PAYLOAD_BYTES
+from comity.record.record import Record
+from comity.record.wire import record_to_proto
+from comity.v1 import record_pb2
+
+MAX_ENTRIES: Final = 1000
+"""Entries kept for one peer, of unknown keys and of all else: enough to see a pattern, bounded."""
+
+MAX_KEPT_BYTES: Final = 64 << 10
+"""A larger record of an unknown key is not kept: its issuer's peers will have it."""
+
+_MAX_MESSAGE_CHARS: Final = 1000
+_PREDICATE_TYPE: Final = re.compile(rb'"predicateType"\s*:\s*"urn:comity:([a-z-]{1,32}):v1"')
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that intake refused, and why."""
+
+    record: Record
+    error: InvalidInput
+
+
+def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -> None:
+    """Note refusals of a peer's records, in ``Store.write``."""
+    for refusal in refusals:
+        record_id = refusal.record.record_id
+        row = session.get(Quarantine, (peer, record_id))
+        if row is None:
+            row = Quarantine(
+                peer=peer, record_id=record_id, reason="", message="", quarantine_time=now, count=0
+            )
+        row.kind = claimed_kind(refusal.record.envelope.payload)
+        row.reason = refusal.error.reason
+        row.message = str(refusal.error).replace("\x00", "")[:_MAX_MESSAGE_CHARS]
+        row.quarantine_time, row.count = now, row.count + 1
+        row.record = _kept(refusal, row.record)
+        session.add(row)
+        session.flush()
+    if refusals:
+        gone = _make_room(session, peer)
+        named = {refusal.record.record_id for refusal in refusals}
+        reckon(session, "rejected", peer, map(rejected_seq, gone | named), now)
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition that a record waits for a trust bundle that lists its key."""
+    return col(Quarantine.record).is_not(None)
+
+
+def waiting_records(session: Session) -> list[tuple[str, str]]:
+    """Return (peer, record id) of the records that are kept because their key was unknown."""
+    query = select(Quarantine.peer, Quarantine.record_id).where(is_waiting())
+    return list(session.exec(query.order_by(col(Quarantine.quarantine_time))))
+
+
+def _kept(refusal: Refusal, before: bytes | None) -> bytes | None:
+    """Return what is kept of a record, together with sections of it that came before."""
+    if not isinstance(refusal.error, UnknownKey):
+        return None
+    record = refusal.record
+    if before is not None:
+        known = record_pb2.Record.FromString(before).disclosures
+        merged = dict.fromkeys((*known, *record.disclosures))
+        record = replace(record, disclosures=tuple(merged))
+    data: bytes = record_to_proto(record).SerializeToString()
+    return data if len(data) <= MAX_KEPT_BYTES else before
+
+
+def claimed_kind(payload: bytes) -> str:
+    """Return the kind that a payload names, good or not; empty where none can be read."""
+    match = _PREDICATE_TYPE.search(payload, 0, MAX_PAYLOAD_BYTES)
+    kind = match[1].decode() if match else ""
+    return kind if kind in set(Kind) else ""
+
+
+def _make_room(session: Session, peer: str) -> set[str]:
+    """Drop the oldest of too many.
+
+    What only waits for a key, which costs its sender nothing, pushes out nothing that counts.
+    """
+    surplus: set[str] = set()
+    unknown = col(Quarantine.reason) == UnknownKey.reason
+    for which in (unknown, ~unknown):
+        query = (
+            select(Quarantine.record_id)
+            .where(Quarantine.peer == peer, which)
+            .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
+            .offset(MAX_ENTRIES)
+        )
+        surplus |= set(session.exec(query))
+    if surplus:
+        session.connection().execute(
+            delete(Quarantine).where(
+                col(Quarantine.peer) == peer, col(Quarantine.record_id).in_(surplus)
+            )
+        )
+    return surplus

@@ -1,0 +1,1 @@
+"""Release: which parts become due for a peer, and their place in its queue."""

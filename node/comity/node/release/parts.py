@@ -1,0 +1,70 @@
+"""Tally: how the parts of each handling class stand with a peer, in one grouped count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, case, exists, func, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables import HEADER, Part, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Parts of a class that a peer has been given, that are due, or that are under embargo.
+
+    Whether policy allows them plays no part. ``embargo_time`` is when the first embargo ends.
+    """
+
+    given: int
+    due: int
+    embargoed: int
+    embargo_time: int | None
+
+
+def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
+    """Return the tally of each class that has parts; what came from the peer does not count."""
+    to_peer = (col(Release.part_id) == Part.part_id) & (col(Release.peer) == peer)
+    given = col(Release.part_id).is_not(None)
+    embargoed = ~given & ~is_due(now)
+    query = (
+        select(  # type: ignore[call-overload]
+            Part.class_id,
+            func.count(col(Release.part_id)),
+            func.sum(case((embargoed, 1), else_=0)),
+            func.count(),
+            func.min(case((embargoed, col(Part.embargo_time)))),
+        )
+        .outerjoin(Release, to_peer)
+        .where(col(Part.origin) != peer)
+        .group_by(col(Part.class_id))
+    )
+    rows = session.connection().execute(query)
+    return {
+        class_id: Tally(given, parts - given - later, later, ends)
+        for class_id, given, later, parts, ends in rows
+    }
+
+
+def is_due(now: int) -> ColumnElement[bool]:
+    """Return whether a ``Part`` is under no embargo at a time."""
+    # not an OR, which SQLite would answer by a walk along the embargoes
+    return func.coalesce(Part.embargo_time, 0) <= now
+
+
+def has_header(peer: str) -> ColumnElement[bool]:
+    """Return whether a peer has the header of a ``Part``: given, or where this node has it from."""
+    header = aliased(Part)
+    given = exists().where(col(Release.part_id) == header.part_id, col(Release.peer) == peer)
+    return exists().where(
+        col(header.record_seq) == Part.record_seq,
+        col(header.section) == HEADER,
+        or_(col(header.origin) == peer, given),
+    )
+
+
+def is_given(peer: str) -> ColumnElement[bool]:
+    """Return whether a ``Part`` has been released to a peer."""
+    return exists().where(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)

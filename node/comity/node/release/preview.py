@@ -1,0 +1,227 @@
+"""Preview: what another policy would give to each peer, before it is in force. Changes nothing.
+
+Each peer costs as many decisions as there are handling classes, for the policy in force and for the
+other one, and one grouped count of parts. Invariant: verdicts come from ``decisions.judge`` and the
+use of standing from ``allowance``, as in release, so that what is gained now is what release would
+append.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, case, func, or_
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from comity.node.database.tables import HEADER, HandlingClass, Part, PeerRow
+from comity.node.policy.decisions import Judgement, judge
+from comity.node.policy.standing.allowance import limits, using_standing
+from comity.node.release.parts import has_header, is_due, is_given, tally_classes
+from comity.node.trust.peers import facts_of
+from comity.policies.evaluator import Policy, Verdict
+from comity.policies.facts import PartFacts, PeerFacts
+
+
+class Effect(StrEnum):
+    """What another policy would do with a part."""
+
+    GAINED = "gained"
+    """It is not given now, and would be."""
+    WITHHELD = "withheld"
+    """It is not given yet but allowed, and would not be."""
+    GONE = "gone"
+    """It was given, would not be given any more, and cannot be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What would be different for parts of a kind that the same rules decide on.
+
+    ``parts`` and, among them, ``records`` (headers) follow at once; ``later`` counts the parts that
+    would follow once their embargo ends, or standing allows more. ``verdict`` is the other
+    policy's, ``before`` that of the policy in force.
+    """
+
+    kind: str
+    effect: Effect
+    parts: int
+    records: int
+    later: int
+    verdict: Verdict
+    before: Verdict
+
+
+def preview_peer(
+    session: Session, row: PeerRow, policy: Policy, other: Policy, now: int
+) -> list[Difference]:
+    """Return what ``other`` in place of ``policy`` would make different for a peer, by kind.
+
+    Both are linked for the treaties in force.
+    """
+    view = _View(session, row, now)
+    return _grouped([*_of_waiting(view, policy, other), *_of_released(view, policy, other)])
+
+
+class _View:
+    """A peer, the handling classes, and how their parts stand with it."""
+
+    def __init__(self, session: Session, row: PeerRow, now: int) -> None:
+        self._session, self._institute = session, row.institute
+        self._peer: PeerFacts = facts_of(session, row)
+        self._now = now
+        self._classes = list(session.exec(select(HandlingClass)))
+        self.facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._classes}
+        self.tallies = tally_classes(session, row.institute, now)
+        self._judged: dict[tuple[str, bool], dict[int, Judgement]] = {}
+        self._families: dict[int, list[int]] = defaultdict(list)
+        for c in self._classes:
+            header = c.class_id if c.header_class_id is None else c.header_class_id
+            self._families[header].append(c.class_id)
+
+    def judge(self, policy: Policy, *, afresh: bool = False) -> dict[int, Judgement]:
+        """Judge each class; ``afresh`` as if nothing had been given to the peer."""
+        key = policy.digest, afresh and policy.depends_on_standing
+        if key not in self._judged:
+            peer = self._peer
+            if key[1]:
+                peer = replace(peer, standing=replace(peer.standing, given={}, given_ever={}))
+            self._judged[key] = judge(self._session, self._classes, peer, policy)
+        return self._judged[key]
+
+    def reach(self, judgement: Judgement, class_id: int) -> tuple[int, int]:
+        """Return how many parts that are due, and under embargo, would go sooner or later."""
+        tally = self.tallies[class_id]
+        if judgement.allowed:
+            return tally.due, tally.embargoed
+        return self._following.get(class_id, (0, 0)) if judgement.follows else (0, 0)
+
+    def given_now(self, policy: Policy) -> Counter[int]:
+        """Return how many parts of each class release would append at once."""
+        judged = self.judge(policy)
+        given = Counter({i: self.reach(judged[i], i)[0] for i in self.tallies})
+        if policy.depends_on_giving:
+            for class_id, allowance in self._limits(policy, judged).items():
+                if allowance is not None:
+                    some = self._first(class_id, allowance)
+                    family = [i for i in self._families[class_id] if judged[i].allowed]
+                    given.update({i: some[i] - given[i] for i in family})
+        return given
+
+    @cached_property
+    def _following(self) -> dict[int, tuple[int, int]]:
+        """Sections by class, due and under embargo, that wait while the peer has their header."""
+        due = func.sum(case((is_due(self._now), 1), else_=0))
+        grouped = sa.select(col(Part.class_id), due, func.count() - due)
+        query = grouped.where(*self._wait(), has_header(self._institute))
+        query = query.where(col(Part.section) != HEADER).group_by(col(Part.class_id))
+        rows = self._session.connection().execute(query)
+        return {class_id: (due, later) for class_id, due, later in rows}
+
+    def _limits(self, policy: Policy, judged: Mapping[int, Judgement]) -> dict[int, int | None]:
+        def count(class_id: int, most: int) -> int:
+            found = self._using_standing(class_id).limit(most).subquery()
+            return self._session.exec(select(func.count()).select_from(found)).one()
+
+        own = {
+            c.class_id: part
+            for c in self._classes
+            if c.header_class_id is None and judged[c.class_id].allowed
+            if (part := self.facts[c.class_id]).own and c.class_id in self.tallies
+        }
+        return limits(own, count, self._peer, policy)
+
+    def _first(self, class_id: int, allowance: int) -> Counter[int]:
+        """Count the parts of a class's records, up to the last that its allowance covers."""
+        which = has_header(self._institute)
+        if allowance:
+            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
+            which = or_(which, col(Part.record_seq) <= self._session.exec(last).one())
+        family = col(Part.class_id).in_(self._families[class_id])
+        query = sa.select(col(Part.class_id), func.count()).where(
+            *self._wait(), is_due(self._now), family, which
+        )
+        rows = self._session.connection().execute(query.group_by(col(Part.class_id)))
+        return Counter(dict(rows.all()))
+
+    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
+        waits = (*self._wait(), is_due(self._now), col(Part.class_id) == class_id)
+        return using_standing(self._institute, *waits)
+
+    def _wait(self) -> list[ColumnElement[bool]]:
+        return [col(Part.origin) != self._institute, ~is_given(self._institute)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A difference for one class."""
+
+    part: PartFacts
+    effect: Effect
+    parts: int
+    later: int
+    verdict: Verdict
+    before: Verdict
+
+
+def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
+    before, after = view.judge(policy), view.judge(other)
+    given_before, given_after = view.given_now(policy), view.given_now(other)
+    for class_id in view.tallies:
+        more = given_after[class_id] - given_before[class_id]
+        due_before, later_before = view.reach(before[class_id], class_id)
+        due_after, later_after = view.reach(after[class_id], class_id)
+        total = due_after + later_after - due_before - later_before
+        if total > 0:
+            effect, parts, later = Effect.GAINED, more, total - more
+        elif total < 0:
+            effect, parts = Effect.WITHHELD, due_before - due_after
+            later = later_before - later_after
+        else:
+            effect, parts = Effect.GAINED if more > 0 else Effect.WITHHELD, abs(more)
+            later = 0
+        said = after[class_id]
+        verdict = said.own if said.follows and parts else said.verdict
+        part = view.facts[class_id]
+        yield _Change(part, effect, parts, later, verdict, before[class_id].verdict)
+
+
+def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
+    # what has used the peer's standing up is not forbidden for that, so it is judged afresh
+    before, after = view.judge(policy, afresh=True), view.judge(other, afresh=True)
+    today = view.judge(other)
+    for class_id, tally in view.tallies.items():
+        if before[class_id].allowed and not after[class_id].allowed:
+            # what is told is in the counts that standing shows, where they say no as well
+            said = after[class_id] if today[class_id].allowed else today[class_id]
+            verdicts = said.verdict, before[class_id].verdict
+            yield _Change(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
+
+
+def _grouped(changes: Iterable[_Change]) -> list[Difference]:
+    groups: dict[Any, list[_Change]] = defaultdict(list)
+    for change in changes:
+        if change.parts or change.later:
+            rules = change.verdict.rules, change.before.rules
+            groups[change.part.kind, change.effect, rules].append(change)
+    order = list(Effect)
+    return [
+        Difference(
+            kind=kind,
+            effect=effect,
+            parts=sum(change.parts for change in some),
+            records=sum(change.parts for change in some if not change.part.section),
+            later=sum(change.later for change in some),
+            verdict=some[0].verdict,
+            before=some[0].before,
+        )
+        for (kind, effect, _), some in sorted(
+            groups.items(), key=lambda item: (item[0][0], order.index(item[0][1]), item[0][2])
+        )
+    ]

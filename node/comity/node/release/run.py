@@ -1,0 +1,205 @@
+"""Release: applies decisions to parts, and appends what is allowed to a peer's queue.
+
+Three kinds of parts can become releasable: those stored since the peer was last considered, those
+whose embargo has ended since, and those of classes that were denied and are allowed now (the
+backlog). A section of a class that is allowed while its header's is not goes to who has its header.
+
+Where the policy asks for standing, giving uses standing up. What others issued uses nothing up and
+comes first; then the classes that standing limits, in the order in which ``allowance`` reckoned
+with them, and of each as many records as it says; where less was used up than it reckoned with,
+release runs again.
+
+Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
+everything allowed is appended in the end (2); what was appended stays.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, or_, update
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from comity.node.database.rows import last_number
+from comity.node.database.tables import Decision, HandlingClass, NodeState, Part, PeerRow
+from comity.node.policy.decisions import Backlog, decide_classes, stamp
+from comity.node.policy.standing.allowance import limits, using_standing
+from comity.node.policy.standing.counters import move_window
+from comity.node.policy.standing.given import count_given, is_unsettled, settle
+from comity.node.policy.versions import policy_at
+from comity.node.release.offer_queue import Queue
+from comity.node.release.parts import has_header, is_given
+from comity.node.trust.peers import facts_of
+from comity.policies.evaluator import Policy
+from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
+
+MAX_AT_ONCE: Final = 65_536
+"""Parts after which a transaction ends: it takes a fraction of a second, for which others wait.
+What one peer may newly have is released whole, in as many seconds as it takes."""
+
+
+def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
+    """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
+    if row.status == PeerStatus.REMOVED:
+        return 0
+    if policy.depends_on_giving:
+        settle(session, row, now)
+    else:
+        move_window(session, row.institute, now)
+    peer = facts_of(session, row)
+    decide_classes(session, row, peer, policy)
+    return _Run(session, row, now).append_all(peer, policy)
+
+
+class Todo:
+    """Peers to whom to release, and then to count what they were given; true until all is done.
+
+    Each call takes as much as one transaction should, so that others get their turn to write.
+    """
+
+    def __init__(self, peers: Iterable[str]) -> None:
+        self._waiting = deque(peers)
+        self._uncounted = deque(self._waiting)
+
+    def __bool__(self) -> bool:
+        return bool(self._uncounted)
+
+    def do_some(self, session: Session, now: int) -> int:
+        """Do the next of it, in ``Store.write``; return how many parts that released."""
+        policy = policy_at(session, now)
+        released = counted = 0
+        while self._waiting and released < MAX_AT_ONCE:
+            row = session.get_one(PeerRow, self._waiting.popleft())
+            released += release_to(session, row, policy, now)
+        while self._uncounted and released + counted < MAX_AT_ONCE and not self._waiting:
+            row = session.get_one(PeerRow, self._uncounted[0])
+            counted += count_given(session, row, now, MAX_AT_ONCE - counted)
+            if row.counted == row.offered:
+                self._uncounted.popleft()
+        return released
+
+
+def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
+    """Whether anything that release depends on has changed since it last ran for a peer."""
+    if is_unsettled(session, row, now):
+        return True
+    if stamp(policy, facts_of(session, row)) != row.decided:
+        return True
+    ended = col(Part.embargo_time).between(row.considered_time + 1, now)
+    if last_number(session, Part.part_id) > row.considered_part:
+        return True
+    return session.exec(select(Part.part_id).where(ended).limit(1)).first() is not None
+
+
+class _Run:
+    """One run of release for one peer."""
+
+    def __init__(self, session: Session, row: PeerRow, now: int) -> None:
+        self._session, self._row = session, row
+        self._queue = Queue(session, row, now)
+
+    def append_all(self, peer: PeerFacts, policy: Policy) -> int:
+        """Append all that may go; return how many parts that were."""
+        limited = self._limited(peer, policy) if policy.depends_on_giving else {}
+        if limited:
+            self._append_relayed()
+        for class_id, allowance in limited.items():
+            self._append_first(class_id, allowance)
+        done = self._with_sections(limited)
+        others = col(Decision.allowed) & col(Decision.class_id).not_in(done)
+        if limited:
+            others &= ~self._relayed()
+        self._queue.append(others, among=self._queue.backlog.keys() - done)
+        held_back = {class_id for class_id, some in limited.items() if some is not None}
+        held_sections = self._with_sections(held_back) - held_back
+        allowed_held = col(Decision.allowed) & col(Decision.class_id).in_(held_sections)
+        follows = or_(col(Decision.follows), allowed_held)
+        self._append_following(follows)
+        self._keep_backlog(held_back, follows)
+        self._queue.close()
+        if held_back and self._queue.appended:
+            self._row.decided = ""
+        return self._queue.appended
+
+    def _limited(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
+        """Return the classes that standing limits, in order, and how many records of each go."""
+
+        def count(class_id: int, most: int) -> int:
+            found = self._using_standing(class_id).limit(most).subquery()
+            query = select(func.count()).select_from(found)
+            return self._session.exec(query).one()
+
+        return limits(self._own_headers(), count, peer, policy)
+
+    def _append_relayed(self) -> None:
+        """Append what others issued, before anything is used up."""
+        relayed = col(Decision.allowed) & self._relayed()
+        self._queue.append(relayed, among=self._queue.backlog.keys())
+
+    def _relayed(self) -> ColumnElement[bool]:
+        """Return whether a ``Decision`` is about what others issued."""
+        own = select(NodeState.institute).scalar_subquery()
+        classes = select(HandlingClass.class_id).where(HandlingClass.issuer != own)
+        return col(Decision.class_id).in_(classes)
+
+    def _append_first(self, class_id: int, allowance: int | None) -> None:
+        """Append the records of a class, up to the last that its allowance covers."""
+        if allowance == 0:
+            return
+        family = self._with_sections([class_id])
+        which = [col(Part.class_id).in_(family), ~is_given(self._row.institute)]
+        if allowance is not None:
+            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
+            which.append(col(Part.record_seq) <= self._session.exec(last).one())
+        decided = col(Decision.allowed) & col(Decision.class_id).in_(family)
+        self._queue.append(decided, *which, among=family)
+
+    def _append_following(self, follows: ColumnElement[bool]) -> None:
+        """Append sections that go only to who has their header, where the peer has it."""
+        query = select(Decision.class_id).where(Decision.peer == self._row.institute, follows)
+        among = set(self._session.exec(query))
+        if among:
+            # those without the header wait for a new decision, and are not looked at until then
+            which = (has_header(self._row.institute), ~is_given(self._row.institute))
+            self._queue.append(follows, *which, among=among, least=Backlog.SOME)
+
+    def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
+        allowed, before = col(Decision.allowed), col(Decision.backlog)
+        held, new = col(Decision.class_id).in_(held_back), self._queue.has_new()
+        denied = ~or_(allowed, col(Decision.follows))
+        for which, backlog in (
+            (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
+            (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
+            (allowed & ~held & ~follows, Backlog.NONE),
+        ):
+            change = update(Decision).where(col(Decision.peer) == self._row.institute, which)
+            change = change.where(before != backlog).values(backlog=backlog)
+            self._session.connection().execute(change)
+
+    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
+        return using_standing(self._row.institute, *self._queue.waits(class_id))
+
+    def _with_sections(self, headers: Iterable[int]) -> set[int]:
+        """Return classes of headers together with those of their sections."""
+        wanted = set(headers)
+        if not wanted:
+            return wanted
+        query = select(HandlingClass.class_id).where(col(HandlingClass.header_class_id).in_(wanted))
+        return wanted | set(self._session.exec(query))
+
+    def _own_headers(self) -> dict[int, PartFacts]:
+        """Return the allowed classes of headers of this institute's records that may wait."""
+        own = select(NodeState.institute).scalar_subquery()
+        query = (
+            select(HandlingClass)
+            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
+            .where(Decision.peer == self._row.institute, col(Decision.allowed))
+            .where(col(HandlingClass.header_class_id).is_(None), HandlingClass.issuer == own)
+            .where(or_(col(Decision.backlog) > Backlog.NONE, self._queue.has_new()))
+        )
+        return {
+            c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._session.exec(query)
+        }

@@ -1,0 +1,1 @@
+"""Replication: batches out and in, receipts, ledgers and their reconciliation."""

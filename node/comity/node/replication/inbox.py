@@ -1,0 +1,225 @@
+"""The receiving side of replication: a batch from a peer goes through intake and is signed for.
+
+Invariants: the records of a batch, its cursor and this node's receipt are committed together, so
+that nothing is lost or asked for twice after a crash at any point; a bad record is quarantined and
+told in the receipt, and never stalls the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from comity.node.database.clock import Clock, to_datetime
+from comity.node.database.rows import last_number
+from comity.node.database.store import Store
+from comity.node.database.tables import Part, PeerRow, Quarantine
+from comity.node.log.travelling_proofs import keep
+from comity.node.records.admission import Arrival, Intake, too_many_classes
+from comity.node.records.quarantine import Refusal, quarantine, waiting_records
+from comity.node.replication.own_receipts import (
+    keep_own_receipt,
+    note_seconded,
+    sign_anew,
+    unsent_receipts,
+)
+from comity.node.trust.own_keys import OwnKeys
+from comity.record.bundle import Keyring
+from comity.record.envelope import Envelope
+from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
+from comity.record.receipt import Receipt, Rejected
+from comity.record.record import Record
+from comity.record.revocation import revoked_from
+from comity.record.wire import record_from_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import record_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch: our signed receipt, how many were new, how many refused.
+
+    It is ``idle`` if nothing was stored that the peer had not given before.
+    """
+
+    receipt: Envelope
+    new: int
+    rejected: int
+    idle: bool
+
+
+class Inbox:
+    """Takes batches for one institute. ``keyring`` returns the keys trusted at the moment."""
+
+    def __init__(
+        self,
+        store: Store,
+        intake: Intake,
+        own: OwnKeys,
+        keyring: Callable[[], Keyring],
+        clock: Clock,
+    ) -> None:
+        self._store, self._intake, self._own = store, intake, own
+        self._keyring, self._clock = keyring, clock
+
+    def take(self, peer: str, batch: pb.Batch) -> Taken:
+        """Store what is good in a batch, quarantine the rest, and sign for both.
+
+        Raises:
+            LimitExceeded: more than MAX_BATCH_RECORDS, or a cursor over MAX_CURSOR_CHARS.
+            BadCursor: no offers, a cursor that is not printable ASCII, or not the batch that
+                follows the last one.
+        """
+        _check_form(batch)
+        arrivals, refusals = self._examine(peer, batch)
+        with self._store.write() as session:
+            row = session.get_one(PeerRow, peer)
+            _check_follows(batch, row)
+            for arrival in self._intake.crowded(session, arrivals):
+                arrivals.remove(arrival)
+                refusals.append(Refusal(arrival.opened.record, too_many_classes()))
+            stored = {arrival.opened.record_id for arrival in arrivals}
+            receipt = self._sign(peer, batch, stored, refusals)
+            parts = last_number(session, Part.part_id)
+            new = self._intake.admit(session, arrivals)
+            is_seconded = note_seconded(session, peer, stored) if new < len(stored) else False
+            idle = parts == last_number(session, Part.part_id) and not is_seconded
+            for arrival in arrivals:
+                if arrival.proof is not None:
+                    keep(session, arrival.opened.record_id, arrival.proof)
+            now = self._clock()
+            quarantine(session, peer, refusals, now)
+            keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
+            row.cursor, row.contact_time, row.last_error = batch.cursor, now, ""
+            session.add(row)
+            session.flush()
+        return Taken(receipt, new, len(refusals), idle)
+
+    def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
+        """Return our receipts that a peer does not hold; see ``unsent_receipts``.
+
+        What a key that was revoked since has signed is signed anew, since no peer takes it.
+        """
+        with self._store.read() as session:
+            row = session.get_one(PeerRow, peer)
+            receipts = unsent_receipts(session, row, receipted_cursor)
+        bundle, key = self._own.bundle, self._own.record_key
+        revoked = [r for r in receipts if revoked_from(bundle, r.keyid) is not None]
+        if not revoked:
+            return receipts
+        with self._store.write() as session:
+            for receipt in revoked:
+                sign_anew(session, peer, receipt, key)
+            return unsent_receipts(session, row, receipted_cursor)
+
+    def retry(self) -> int:
+        """Take records whose key was unknown and is known now; return how many were taken.
+
+        To be called when a bundle is pinned: the peers that offered them will not offer them again.
+        """
+        keyring = self._keyring()
+        taken = 0
+        with self._store.read() as session:
+            waiting = waiting_records(session)
+        for peer, record_id in waiting:
+            with self._store.read() as session:
+                row = session.get(Quarantine, (peer, record_id))
+            if row is None or row.record is None:
+                continue
+            record = record_from_proto(record_pb2.Record.FromString(row.record))
+            try:
+                arrival = self._intake.examine(record, peer, keyring)
+            except UnknownKey:
+                continue  # the usual case, for which no other writer has to wait
+            except InvalidInput as error:
+                self._refuse(peer, Refusal(record, error))
+                continue
+            taken += self._take_waiting(peer, arrival)
+        return taken
+
+    def _take_waiting(self, peer: str, arrival: Arrival) -> bool:
+        with self._store.write() as session:
+            row = session.get(Quarantine, (peer, arrival.opened.record_id))
+            if row is None:
+                return False  # another process took it
+            try:
+                self._intake.admit(session, [arrival])
+            except InvalidInput as error:
+                quarantine(session, peer, [Refusal(arrival.opened.record, error)], self._clock())
+                return False
+            session.delete(row)
+            session.flush()
+        return True
+
+    def _refuse(self, peer: str, refusal: Refusal) -> None:
+        with self._store.write() as session:
+            quarantine(session, peer, [refusal], self._clock())
+
+    def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
+        keyring = self._keyring()
+        arrivals: list[Arrival] = []
+        refusals: list[Refusal] = []
+        for offer in batch.offers:
+            record = _claimed(offer.record)
+            try:
+                record = record_from_proto(offer.record)
+                arrivals.append(self._intake.examine(record, peer, keyring))
+            except InvalidInput as error:
+                refusals.append(Refusal(record, error))
+        return arrivals, refusals
+
+    def _sign(
+        self, peer: str, batch: pb.Batch, stored: set[str], refusals: list[Refusal]
+    ) -> Envelope:
+        reasons = {r.record.record_id: r.error.reason for r in refusals}
+        receipt = Receipt(
+            receiver=self._intake.institute,
+            sender=peer,
+            time=to_datetime(self._clock()),
+            previous_cursor=batch.previous_cursor,
+            cursor=batch.cursor,
+            stored=tuple(sorted(stored)),
+            rejected=tuple(
+                Rejected(record=record_id, reason=reason)
+                for record_id, reason in sorted(reasons.items())
+                if record_id not in stored
+            ),
+        )
+        return receipt.sign(self._own.record_key)
+
+
+def _check_form(batch: pb.Batch) -> None:
+    count = len(batch.offers)
+    if count > MAX_BATCH_RECORDS:
+        raise LimitExceeded(
+            "MAX_BATCH_RECORDS", MAX_BATCH_RECORDS, count, "records", field="batch.offers"
+        )
+    if not count:
+        raise BadCursor("expected at least one offer in a batch", field="batch.offers")
+    if not batch.cursor:
+        raise BadCursor("expected the cursor after the last offer, got none", field="batch.cursor")
+    _check_cursor(batch.cursor, "batch.cursor")
+    _check_cursor(batch.previous_cursor, "batch.previous_cursor")
+
+
+def _check_cursor(cursor: str, field: str) -> None:
+    size = len(cursor)
+    if size > MAX_CURSOR_CHARS:
+        raise LimitExceeded("MAX_CURSOR_CHARS", MAX_CURSOR_CHARS, size, "characters", field=field)
+    if not (cursor.isascii() and cursor.isprintable()):
+        raise BadCursor(f"expected printable ASCII, got {cursor!r:.80}", field=field)
+
+
+def _check_follows(batch: pb.Batch, row: PeerRow) -> None:
+    # an empty cursor and the sender's cursor for offer 0 are the same place
+    if row.cursor and batch.previous_cursor != row.cursor:
+        message = f"expected the batch after {row.cursor}, got the one after "
+        raise BadCursor(f"{message}{batch.previous_cursor!r:.80}", field="batch.previous_cursor")
+
+
+def _claimed(message: record_pb2.Record) -> Record:
+    signatures = message.envelope.signatures
+    keyid = signatures[0].keyid if signatures else ""
+    envelope = Envelope(message.envelope.payload_type, message.envelope.payload, keyid, b"")
+    return Record(envelope)

@@ -1,0 +1,172 @@
+"""The ledger between this institute and one peer, in compact form, for reconciling.
+
+What was given is told in runs of offers, each with the peer's receipt where there is one; what was
+taken, in our own receipts. Invariants: only what concerns that one peer is ever returned; a receipt
+is told with the offers from its own beginning on, so that where the one before it is missing it
+does not look as if it were for other records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from comity.node.database.cursors import make_page_token, offer_of, read_page_token
+from comity.node.database.tables import Part, ReceiptRow, RecordRow, Release
+from comity.record import ijson
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.errors import LimitExceeded
+from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.wire import envelope_from_proto, envelope_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+
+MAX_PAGE: Final = 50
+"""Entries of a page: a receipt may take 100 KiB, and a page has to fit in one message."""
+
+_RUN_PARTS: Final = 4096
+"""Offers looked at for one run that no receipt covers."""
+
+_GIVEN, _TAKEN = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A run of offers, and the receiver's receipt for it, if there is one."""
+
+    first_offer: int
+    last_offer: int
+    record_ids: tuple[str, ...]
+    receipt: Envelope | None = None
+
+    def to_proto(self) -> pb.Given:
+        """Return the wire form."""
+        receipt = None if self.receipt is None else envelope_to_proto(self.receipt)
+        first, last = self.first_offer, self.last_offer
+        ids = self.record_ids
+        return pb.Given(first_offer=first, last_offer=last, record_ids=ids, receipt=receipt)
+
+    @classmethod
+    def from_proto(cls, message: pb.Given) -> Given:
+        """Read the wire form; nothing is verified.
+
+        Raises:
+            MalformedEnvelope: a receipt without exactly one signature.
+        """
+        signed = message.HasField("receipt")
+        receipt = envelope_from_proto(message.receipt) if signed else None
+        ids = tuple(message.record_ids)
+        return cls(message.first_offer, message.last_offer, ids, receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A receiver's own receipt, and which records it lists as stored that are not held."""
+
+    receipt: Envelope
+    missing: tuple[str, ...] = ()
+
+    def to_proto(self) -> pb.Taken:
+        """Return the wire form."""
+        return pb.Taken(receipt=envelope_to_proto(self.receipt), missing_record_ids=self.missing)
+
+    @classmethod
+    def from_proto(cls, message: pb.Taken) -> Taken:
+        """Read the wire form; nothing is verified.
+
+        Raises:
+            MalformedEnvelope: a receipt without exactly one signature.
+        """
+        return cls(envelope_from_proto(message.receipt), tuple(message.missing_record_ids))
+
+
+def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
+    """Yield what was given to a peer in offers after one, oldest first."""
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, ~col(ReceiptRow.ours))
+    query = query.order_by(col(ReceiptRow.last_offer)).limit(MAX_PAGE)
+    while rows := session.exec(query.where(ReceiptRow.last_offer > after)).all():
+        for row in rows:
+            start = offer_of(ijson.loads(row.payload)["previousCursor"])
+            while after < start and (run := _unsigned(session, peer, after, start)):
+                yield run
+                after = run.last_offer
+            ids = {record_id for _, record_id in _offers(session, peer, after, row.last_offer)}
+            yield Given(after + 1, row.last_offer, tuple(sorted(ids)), _envelope(row))
+            after = row.last_offer
+    while run := _unsigned(session, peer, after):
+        yield run
+        after = run.last_offer
+
+
+def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[int, Taken]]:
+    """Yield our receipts for what a peer gave, after a receipt_id, each with its receipt_id."""
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
+    query = query.order_by(col(ReceiptRow.receipt_id)).limit(MAX_PAGE)
+    while rows := session.exec(query.where(ReceiptRow.receipt_id > after)).all():
+        for row in rows:
+            stored: set[str] = set(ijson.loads(row.payload)["stored"])
+            held = select(RecordRow.record_id).where(col(RecordRow.record_id).in_(stored))
+            present: set[str] = set(session.exec(held))
+            missing = stored - present
+            yield row.receipt_id, Taken(_envelope(row), tuple(sorted(missing)))
+            after = row.receipt_id
+
+
+def list_ledger(
+    session: Session, peer: str, request: pb.ListLedgerRequest
+) -> pb.ListLedgerResponse:
+    """Return a page of the ledger with a peer.
+
+    Raises:
+        LimitExceeded: page_size is over MAX_PAGE.
+        BadCursor: not a page token of this list.
+    """
+    if request.page_size > MAX_PAGE:
+        raise LimitExceeded("MAX_PAGE", MAX_PAGE, request.page_size, "entries", field="page_size")
+    size = request.page_size or MAX_PAGE
+    part, after = read_page_token(request.page_token, _GIVEN, 0)
+    found = list(islice(_entries(session, peer, part, after), size + 1))
+    page = found[:size]
+    token = make_page_token(*page[-1][0]) if len(found) > size else ""
+    return pb.ListLedgerResponse(entries=[entry for _, entry in page], next_page_token=token)
+
+
+def _entries(
+    session: Session, peer: str, part: int, after: int
+) -> Iterator[tuple[tuple[int, int], pb.LedgerEntry]]:
+    if part == _GIVEN:
+        for given in given_to(session, peer, after):
+            yield (_GIVEN, given.last_offer), pb.LedgerEntry(given=given.to_proto())
+        after = 0
+    for receipt_id, taken in taken_from(session, peer, after):
+        yield (_TAKEN, receipt_id), pb.LedgerEntry(taken=taken.to_proto())
+
+
+def _unsigned(session: Session, peer: str, after: int, until: int | None = None) -> Given | None:
+    ids: set[str] = set()
+    last = after
+    most = after + _RUN_PARTS
+    for number, record_id in _offers(session, peer, after, min(most, until or most)):
+        if len(ids) == MAX_BATCH_RECORDS and record_id not in ids:
+            break
+        ids.add(record_id)
+        last = number
+    return Given(after + 1, last, tuple(sorted(ids))) if ids else None
+
+
+def _offers(session: Session, peer: str, after: int, until: int) -> list[tuple[int, str]]:
+    query = (
+        select(Release.offer_number, RecordRow.record_id)
+        .join(Part, col(Part.part_id) == Release.part_id)
+        .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
+        .where(Release.peer == peer, col(Release.offer_number).between(after + 1, until))
+        .order_by(col(Release.offer_number))
+    )
+    return list(session.exec(query))
+
+
+def _envelope(row: ReceiptRow) -> Envelope:
+    return Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature)

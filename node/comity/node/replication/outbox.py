@@ -1,0 +1,236 @@
+"""The sending side of replication: a peer's queue, in batches, and its receipts.
+
+Invariants: offers go out in order and a batch is a run of consecutive offers, of which all or none
+were signed for before, so that receipts do not overlap when a peer begins again; memory is bounded
+by one batch, since sizes are known before contents are read; a receipt is kept only if it is signed
+by the peer and names exactly the records of the offers that it covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.rows import last_number
+from comity.node.database.tables import (
+    HEADER,
+    NodeState,
+    Part,
+    PeerRow,
+    ReceiptRow,
+    RecordRow,
+    Release,
+)
+from comity.node.log.travelling_proofs import travelling_proof
+from comity.node.policy.standing.given import count_receipt
+from comity.node.trust.peers import bundle_of
+from comity.node.trust.pins import known_bundle
+from comity.record.bundle import Keyring
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.errors import BadReceipt
+from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.receipt import Receipt, open_receipt
+from comity.record.record import Record
+from comity.record.revocation import check_in_force, revoked_from
+from comity.record.wire import record_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+
+BATCH_BYTES: Final = 4 << 20
+"""Target size of a batch. One record may exceed it, but never the message limit."""
+
+PROOF_BYTES: Final = 2 << 20
+"""Target size of the proofs that go with a batch. One proof may exceed it; see above."""
+
+_HEADERS: Final = sa.select(
+    col(RecordRow.record_seq),
+    col(RecordRow.record_id),
+    col(RecordRow.issuer),
+    col(RecordRow.payload),
+    col(RecordRow.keyid),
+    col(RecordRow.signature),
+)
+
+_BATCH_PARTS: Final = 4096
+"""Parts looked at for one batch; 256 records of 16 parts each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    number: int
+    record_seq: int
+    section: int
+    part_id: int
+
+
+def epoch_of(session: Session) -> str:
+    """Return the id of this life of the database."""
+    return session.exec(select(NodeState.epoch)).one()
+
+
+def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] | None:
+    """Return the batch after an offer number, and its last offer number; None if there is none."""
+    offered = _next_offers(session, peer, after)
+    if not offered:
+        return None
+    rows = _headers(session, offered)
+    proofs = _proofs(session, list(rows.values()))
+    offered = _as_proofs_fit(offered, proofs)
+    epoch, last = epoch_of(session), offered[-1].number
+    batch = pb.Batch(
+        offers=_offers(session, offered, rows, proofs),
+        previous_cursor=make_cursor(epoch, after),
+        cursor=make_cursor(epoch, last),
+    )
+    return batch, last
+
+
+def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
+    query = (
+        sa.select(
+            col(Release.offer_number),
+            col(Part.record_seq),
+            col(Part.section),
+            col(Part.part_id),
+            col(Part.size),
+        )
+        .join(Part, col(Part.part_id) == Release.part_id)
+        .where(col(Release.peer) == peer, col(Release.offer_number) > after)
+        .order_by(col(Release.offer_number))
+        .limit(_BATCH_PARTS)
+    )
+    receipted = session.get_one(PeerRow, peer).receipted
+    if after < receipted:
+        query = query.where(col(Release.offer_number) <= receipted)
+    rows = session.connection().execute(query)
+    chosen: list[_Offered] = []
+    seqs: set[int] = set()
+    size = 0
+    for number, record_seq, section, part_id, part_size in rows:
+        new = record_seq not in seqs
+        size += part_size
+        if chosen and (size > BATCH_BYTES or (new and len(seqs) == MAX_BATCH_RECORDS)):
+            break
+        seqs.add(record_seq)
+        chosen.append(_Offered(number, record_seq, section, part_id))
+    return chosen
+
+
+def _headers(session: Session, offered: list[_Offered]) -> dict[int, Any]:
+    query = _HEADERS.where(col(RecordRow.record_seq).in_({item.record_seq for item in offered}))
+    return {row.record_seq: row for row in session.connection().execute(query)}
+
+
+def _as_proofs_fit(offered: list[_Offered], proofs: dict[int, bytes]) -> list[_Offered]:
+    """Return the first of the offers, as many as their proofs leave within a message."""
+    sizes = {seq: len(proof) for seq, proof in proofs.items()}
+    total = 0
+    for count, item in enumerate(offered):
+        total += sizes.pop(item.record_seq, 0)
+        if count and total > PROOF_BYTES:
+            return offered[:count]
+    return offered
+
+
+def _offers(
+    session: Session, offered: list[_Offered], rows: dict[int, Any], proofs: dict[int, bytes]
+) -> list[pb.Offer]:
+    ids = [item.part_id for item in offered if item.section != HEADER]
+    query = select(Part.part_id, Part.disclosure).where(col(Part.part_id).in_(ids))
+    disclosures = dict(session.exec(query).all())
+    by_record: dict[int, list[bytes]] = {}
+    for item in offered:
+        found = by_record.setdefault(item.record_seq, [])
+        disclosure = disclosures.get(item.part_id)
+        if disclosure is not None:
+            found.append(disclosure)
+    offers = []
+    for seq, found in by_record.items():
+        envelope = Envelope(STATEMENT_TYPE, rows[seq].payload, rows[seq].keyid, rows[seq].signature)
+        record = Record(envelope, tuple(found), proofs.get(seq, b""))
+        offers.append(pb.Offer(record=record_to_proto(record)))
+    return offers
+
+
+def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
+    """Return by ``record_seq`` what must travel with records whose key was revoked since."""
+    own = session.exec(select(NodeState.institute)).one()
+    bundles = {
+        issuer: known_bundle(session, issuer, own) for issuer in {row.issuer for row in rows}
+    }
+    proofs = {}
+    for row in rows:
+        bundle = bundles[row.issuer]
+        if bundle is not None and revoked_from(bundle, row.keyid) is not None:
+            proofs[row.record_seq] = travelling_proof(session, row.record_id, bundle, own)
+    return proofs
+
+
+def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> int:
+    """Check and keep a peer's receipt, in ``Store.write``; return the last offer it covers.
+
+    Raises:
+        InvalidInput: bad signature, a revoked key, or a receipt that does not fit what was sent.
+        CursorRefused: its cursors are not of this database.
+    """
+    row = session.get_one(PeerRow, peer)
+    bundle = bundle_of(row)
+    receipt = open_receipt(envelope, Keyring([bundle]).find)
+    check_in_force(envelope.keyid, bundle)
+    epoch = epoch_of(session)
+    first = read_cursor(receipt.previous_cursor, epoch, row.offered)
+    last = read_cursor(receipt.cursor, epoch, row.offered)
+    _check_fits(session, row, receipt, first, last)
+    if last <= row.receipted:
+        return last  # sent again after a cut
+    session.connection().execute(
+        insert(ReceiptRow),
+        [
+            {
+                "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
+                "peer": peer,
+                "ours": False,
+                "cursor": receipt.cursor,
+                "last_offer": last,
+                "receipt_time": now,
+                "keyid": envelope.keyid,
+                "signature": envelope.signature,
+                "payload": envelope.payload,
+            }
+        ],
+    )
+    count_receipt(session, row, last, now)
+    row.receipted, row.contact_time = last, now
+    session.add(row)
+    session.flush()
+    return last
+
+
+def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
+    if receipt.receiver != row.institute:
+        message = f"expected receiver {row.institute}, got {receipt.receiver}"
+        raise BadReceipt(message, field="receipt.receiver")
+    own = session.exec(select(NodeState.institute)).one()
+    if receipt.sender != own:
+        raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
+    if first > row.receipted:
+        message = f"expected a receipt after offer {row.receipted}, got one after {first}"
+        raise BadReceipt(message, field="receipt.previousCursor")
+    query = (
+        select(RecordRow.record_id)
+        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
+        .join(Release, col(Release.part_id) == Part.part_id)
+        .where(Release.peer == row.institute)
+        .where(col(Release.offer_number).between(first + 1, last))
+        .distinct()
+        .limit(MAX_BATCH_RECORDS + 1)
+    )
+    offered = sorted(session.exec(query))
+    if offered != receipt.record_ids:
+        message = f"expected the {len(offered)} records offered, got {len(receipt.record_ids)}"
+        raise BadReceipt(message, field="receipt.stored")

@@ -1,0 +1,103 @@
+"""Our own receipts: what this institute signed for, peer by peer.
+
+A receipt is idle if it signs for no record as stored that was not signed for before: the peer sent
+again what it had sent. Invariants: every receipt for what was new when it was signed for is
+kept; of idle ones the newest MAX_IDLE_RECEIPTS of each peer are, so that a peer that repeats itself
+for ever does not fill the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from typing import Final
+
+from sqlalchemy import delete, exists, insert
+from sqlmodel import Session, col, select
+
+from comity.node.database.rows import insert_rows, last_number
+from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, Seconded
+from comity.record import ijson
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.keys import SigningKey
+from comity.record.limits import MAX_BATCH_RECORDS
+
+MAX_IDLE_RECEIPTS: Final = 256
+"""Many times what may be on its way to a peer, which is all that they are needed for."""
+
+
+def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:
+    """Return our receipts that lead from a peer's last one to where we are, oldest first.
+
+    Receipts from before we had to start anew lead elsewhere: the peer could not place them.
+    """
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, col(ReceiptRow.ours))
+    newest_first = query.order_by(col(ReceiptRow.receipt_id).desc())
+    found: list[Envelope] = []
+    here = peer.cursor
+    # PostgreSQL keeps a cursor open until it is read to its end or closed
+    with closing(session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS))) as rows:
+        for row in rows:
+            if row.cursor != here or here == receipted_cursor:
+                break
+            found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
+            here = ijson.loads(row.payload)["previousCursor"]
+    return found[::-1]
+
+
+def keep_own_receipt(
+    session: Session, peer: str, cursor: str, receipt: Envelope, now: int, *, idle: bool
+) -> None:
+    """Keep a receipt that we signed, in ``Store.write``."""
+    row = {
+        "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
+        "peer": peer,
+        "ours": True,
+        "idle": idle,
+        "cursor": cursor,
+        "last_offer": 0,
+        "receipt_time": now,
+        "keyid": receipt.keyid,
+        "signature": receipt.signature,
+        "payload": receipt.payload,
+    }
+    session.connection().execute(insert(ReceiptRow), [row])
+    if idle:
+        _make_room(session, peer)
+
+
+def sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -> None:
+    """Replace the signature under a receipt of ours, in ``Store.write``."""
+    signed = Envelope.sign(RECEIPT_TYPE, receipt.payload, key)
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
+    for row in session.exec(query.where(ReceiptRow.payload == receipt.payload)):
+        row.keyid, row.signature = signed.keyid, signed.signature
+        session.add(row)
+    session.flush()
+
+
+def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> bool:
+    """Note those of the records that another peer gave first; tell whether one is new in that.
+
+    Must run in ``Store.write``.
+    """
+    noted = exists().where(
+        col(Seconded.peer) == peer, col(Seconded.record_seq) == RecordRow.record_seq
+    )
+    query = select(RecordRow.record_seq).where(
+        col(RecordRow.record_id).in_(record_ids), RecordRow.origin != peer, ~noted
+    )
+    rows = [{"peer": peer, "record_seq": record_seq} for record_seq in session.exec(query)]
+    if rows:
+        insert_rows(session, Seconded, rows)
+    return bool(rows)
+
+
+def _make_room(session: Session, peer: str) -> None:
+    idle = (col(ReceiptRow.peer) == peer, col(ReceiptRow.idle))
+    newest_first = select(ReceiptRow.receipt_id).where(*idle)
+    newest_first = newest_first.order_by(col(ReceiptRow.receipt_id).desc())
+    last = session.exec(newest_first.offset(MAX_IDLE_RECEIPTS).limit(1)).first()
+    if last is not None:
+        surplus = delete(ReceiptRow).where(*idle, col(ReceiptRow.receipt_id) <= last)
+        session.connection().execute(surplus)

@@ -1,0 +1,1 @@
+"""The serving process: callers, TLS, services, background work, metrics."""

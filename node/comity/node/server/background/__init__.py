@@ -1,0 +1,1 @@
+"""Work that a serving node does by itself: pulling, following roots, witnessing, renewal."""

@@ -1,0 +1,35 @@
+"""Leases: background work that one process at a time does, of those that share a database.
+
+Invariant: two processes never hold the same lease, as far as their clocks agree within the time
+to live; a process that died gives way when its lease expires.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlmodel import Session
+
+from comity.node.database.tables import Lease
+
+LEASE_MS: Final = 15_000
+"""Time to live. Renewed every second or so; a crash delays the work by at most this."""
+
+
+def hold(session: Session, name: str, holder: str, now: int) -> bool:
+    """Take or renew a lease, in ``Store.write``; False if another holder has it."""
+    lease = session.get(Lease, name) or Lease(name=name, holder=holder, expires_time=0)
+    if lease.holder != holder and lease.expires_time > now:
+        return False
+    lease.holder, lease.expires_time = holder, now + LEASE_MS
+    session.add(lease)
+    session.flush()
+    return True
+
+
+def give_up(session: Session, name: str, holder: str) -> None:
+    """Let go of a lease, in ``Store.write``, if this holder has it."""
+    lease = session.get(Lease, name)
+    if lease is not None and lease.holder == holder:
+        session.delete(lease)
+        session.flush()

@@ -1,0 +1,222 @@
+"""Witnessing one peer's log, beside the stream on which its records come.
+
+On the connection of ``pull``: the log is asked for its newest checkpoint and that it continues the
+one that is held; what was checked is cosigned, and the cosignature goes back; both nodes tell each
+other what they have seen of others' logs. Invariants: nothing here holds up replication, whatever
+the peer answers or leaves unanswered; a call takes CALL_SECONDS at most, one pass MAX_CHECKS
+sightings; the peer is asked again at most every GATHER_SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import grpc
+import structlog
+
+from comity.client.connection.grpc_errors import from_rpc
+from comity.node.database.alarms import raise_alarm
+from comity.node.database.tables.log import Sighting, WitnessedLog
+from comity.node.log.checkpoints import LOG_INCONSISTENT
+from comity.node.log.proofs import MAX_TILES
+from comity.node.node import Node
+from comity.node.server.threads import in_thread
+from comity.node.server.wakeup import Bell
+from comity.node.witness.consistency import (
+    LOG_UNPROVEN,
+    accuse,
+    accuse_split,
+    examine,
+    find_evidence,
+    needed_tiles,
+    take_shown,
+)
+from comity.node.witness.cosigning import Seen
+from comity.node.witness.gossip import hear, open_sightings, tell
+from comity.node.witness.halting import LOG_ROLLED_BACK, WITNESS_RESTORED, witnessed_log
+from comity.record.checkpoint import Checkpoint
+from comity.record.errors import (
+    BadProof,
+    BadTile,
+    ComityError,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+)
+from comity.record.note import Note, SignatureLine
+from comity.record.tile import Tile
+from comity.v1 import audit_service_pb2 as audit
+from comity.v1 import audit_service_pb2_grpc as audit_rpc
+from comity.v1 import exchange_service_pb2 as exchange
+from comity.v1 import exchange_service_pb2_grpc as exchange_rpc
+
+INTERVAL_SECONDS: Final = 5.0
+"""How late a new checkpoint is noticed that comes without records for us."""
+
+GATHER_SECONDS: Final = 1.0
+"""Batches that come within this time are followed by one question about the log."""
+
+CALL_SECONDS: Final = 10
+"""How long the peer may take for one answer."""
+
+SHARE_SECONDS: Final = 60.0
+"""How often checkpoints are told again when there are no new ones, for the answer's sake."""
+
+MAX_CHECKS: Final = 8
+"""Sightings checked in one pass: each may need some tiles of the log."""
+
+PATIENCE_MS: Final = 600_000
+"""How long a log that answers otherwise may fail to show the proof for what it signed."""
+
+log = structlog.get_logger()
+
+
+class Witnessing:
+    """The work of witnessing one peer's log over an open channel, while its context is open.
+
+    ``batches`` rings when records came, whose log has therefore grown.
+    """
+
+    def __init__(self, node: Node, peer: str, channel: grpc.aio.Channel, batches: Bell) -> None:
+        self._node, self._peer, self._batches = node, peer, batches
+        self._audit = audit_rpc.AuditServiceStub(channel)
+        self._exchange = exchange_rpc.ExchangeServiceStub(channel)
+        self._told: list[bytes] | None = None
+        self._told_at = 0.0
+        self._complaints: dict[str, str] = {}
+        self._log = log.bind(peer=peer)
+
+    async def __aenter__(self) -> None:
+        self._work = asyncio.create_task(self._run())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._work.cancel()
+        await asyncio.gather(self._work, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            heard = self._batches.rings
+            await self._attempt("share", self._share)
+            await self._attempt("witness", self._witness)
+            await asyncio.sleep(min(GATHER_SECONDS, INTERVAL_SECONDS))
+            await self._batches.wait(heard, INTERVAL_SECONDS)
+
+    async def _attempt(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except grpc.RpcError as error:
+            self._complain(name, from_rpc(error))
+        except ComityError as error:
+            self._complain(name, error)
+        except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows
+            self._log.exception("witnessing failed", step=name)
+        else:
+            self._complaints.pop(name, None)
+
+    def _complain(self, step: str, error: ComityError) -> None:
+        if self._complaints.get(step) != str(error):
+            self._complaints[step] = str(error)
+            self._log.info("not witnessed", step=step, reason=error.reason, error=str(error))
+
+    async def _share(self) -> None:
+        told, now = await in_thread(tell, self._node), time.monotonic()
+        if told == self._told and now - self._told_at < SHARE_SECONDS:
+            return
+        request = exchange.ShareCheckpointsRequest(checkpoints=told)
+        answer = await self._exchange.ShareCheckpoints(request, timeout=CALL_SECONDS)
+        self._told, self._told_at = told, now
+        await in_thread(hear, self._node, self._peer, list(answer.checkpoints))
+
+    async def _witness(self) -> None:
+        # sightings are looked up before the log is asked, so that what it shows cannot be older
+        row, sightings = await in_thread(self._look)
+        if row.halted and not row.halted.startswith(WITNESS_RESTORED):
+            return
+        request = audit.GetCheckpointRequest(old_size=row.size)
+        shown = await self._audit.GetCheckpoint(request, timeout=CALL_SECONDS)
+        data, proof, node = shown.checkpoint, list(shown.consistency), self._node
+        try:
+            seen, lines = await in_thread(take_shown, node, self._peer, row.size, data, proof)
+        except BadProof as error:
+            if row.note:
+                await self._accuse_inconsistent(Note.parse(row.note), Note.parse(data), error)
+            raise
+        await self._hand_over(seen.checkpoint.size, lines)
+        for told in sightings:
+            await self._check(told, seen)
+
+    def _look(self) -> tuple[WitnessedLog, list[Sighting]]:
+        with self._node.store.read() as session:
+            row = witnessed_log(session, self._peer)
+            return row, open_sightings(session, self._peer, MAX_CHECKS)
+
+    async def _hand_over(self, size: int, lines: Sequence[SignatureLine]) -> None:
+        for line in lines:
+            cosignature = f"{line}\n".encode()
+            request = exchange.AddCosignatureRequest(size=size, cosignature=cosignature)
+            await self._exchange.AddCosignature(request, timeout=CALL_SECONDS)
+        if lines:
+            self._log.info("cosigned", size=size)
+
+    async def _check(self, told: Sighting, seen: Seen) -> None:
+        """Let the log show how a checkpoint that a peer told of fits what it has shown to us."""
+        shown = seen.checkpoint.size
+        if told.size > shown:
+            message = f"signed {told.size} leaves, as {told.teller} tells, and shows {shown}"
+            await self._accuse(LOG_ROLLED_BACK, message)
+            return
+        try:
+            tiles = await self._tiles(needed_tiles(told.size, shown))
+            await in_thread(examine, self._node, told, seen.note, tiles)
+        except ComityError as error:
+            if _is_refusal(error):
+                message = f"shows no proof for {told.size} leaves that it signed: {error}"
+                await self._accuse(LOG_INCONSISTENT, message)
+                return
+            if self._node.clock() - told.told_time > PATIENCE_MS:
+                await in_thread(self._raise_unproven, told, error)
+            raise
+
+    async def _accuse_inconsistent(self, held: Note, shown: Note, fault: BadProof) -> None:
+        """Halt a log that did not prove that it continues what is held, with evidence if it can."""
+        sizes = (Checkpoint.parse(note.text).size for note in (held, shown))
+        try:
+            tiles = await self._tiles(needed_tiles(*sizes))
+            found = await in_thread(find_evidence, self._node, self._peer, held, shown, tiles)
+        except ComityError as error:
+            message = f"does not continue what it signed: {fault}; its tiles: {error}"
+            await self._accuse(LOG_INCONSISTENT, message)
+        else:
+            if found is not None:
+                await in_thread(accuse_split, self._node, self._peer, found)
+
+    async def _accuse(self, reason: str, message: str) -> None:
+        await in_thread(accuse, self._node, self._peer, reason, message)
+
+    def _raise_unproven(self, told: Sighting, error: ComityError) -> None:
+        message = f"no proof so far for {told.size} leaves that {told.teller} tells of: {error}"
+        with self._node.store.write() as session:
+            raise_alarm(session, self._peer, LOG_UNPROVEN, message, self._node.clock())
+
+    async def _tiles(self, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
+        found: list[bytes] = []
+        for start in range(0, len(tiles), MAX_TILES):
+            paths = [tile.path for tile in tiles[start : start + MAX_TILES]]
+            try:
+                request = audit.GetTilesRequest(paths=paths)
+                answer = await self._audit.GetTiles(request, timeout=CALL_SECONDS)
+            except grpc.RpcError as error:
+                raise from_rpc(error) from error
+            if len(answer.tiles) != len(paths):
+                message = f"expected {len(paths)} tiles, got {len(answer.tiles)}"
+                raise BadTile(message, field="tiles")
+            found.extend(answer.tiles)
+        return dict(zip(tiles, found, strict=True))
+
+
+def _is_refusal(error: ComityError) -> bool:
+    """Say whether an answer is the log's last word, and not a matter of the line or of load."""
+    return isinstance(error, InvalidInput | NotFound) and not isinstance(error, LimitExceeded)

@@ -1,0 +1,293 @@
+"""Pulling from one peer: a stream is kept open, batches are taken, receipts go back.
+
+Invariants: an unreachable or misbehaving peer delays nobody else; reconnection backs off with full
+jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
+dead; a peer that breaks the protocol is cut off and backed off from, and so is one that sends bad
+records, what it sent before, or heartbeats, beyond the limits below; since what it sent was
+receipted, it does not get to send that again; once our certificate is renewed, and at least once a
+day, a stream gives way between two batches to one that begins where it was, so that certificates
+are checked before they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+import structlog
+
+from comity.client.connection.channel import open_channel
+from comity.client.connection.grpc_errors import from_rpc
+from comity.node.database.tables import PeerRow
+from comity.node.node import Node
+from comity.node.replication.inbox import Taken
+from comity.node.server.background.log_witnessing import Witnessing
+from comity.node.server.background.root_following import Follower
+from comity.node.server.threads import in_thread
+from comity.node.server.wakeup import Bell
+from comity.node.trust.peers import bundle_of, get_peer
+from comity.record.envelope import Envelope
+from comity.record.errors import (
+    BadCursor,
+    ComityError,
+    CursorRefused,
+    Flooded,
+    InvalidInput,
+    Unavailable,
+)
+from comity.record.wire import envelope_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+SILENCE: Final = 3
+"""Heartbeats that may be missed before a stream counts as dead."""
+
+MAX_BAD_IN_A_ROW: Final = 1024
+"""Bad records without a new good one between them: four full batches of nothing but garbage."""
+
+MAX_IDLE_IN_A_ROW: Final = 1024
+"""Batches of what the peer had given before. One that starts anew may have to send more: after so
+many, a quarter of a million records, it goes on where it was."""
+
+MAX_EARLY_BEATS: Final = 64
+"""Heartbeats of one stream that may come before their time, as those with news do."""
+
+MAX_HEARTBEAT_SECONDS: Final = 300
+"""A peer that claims a longer heartbeat would keep a dead stream alive."""
+
+CONNECT_SECONDS: Final = 20
+"""How long the first answer of a peer may take."""
+
+_LONGEST_PAUSE: Final = 16
+"""Failures in a row after which the pause is as long as it gets."""
+
+CONTACT_SECONDS: Final = 60
+"""How far behind the time of the last contact may be that operators see."""
+
+WRITE_SECONDS: Final = 60
+"""How long a peer may leave what we send unread."""
+
+MAX_STREAM_SECONDS: Final = 86_400
+"""A connection is made anew this often, since only then the peer's certificate is checked."""
+
+READ_AHEAD: Final = 2
+"""Batches received while one is being taken; each is at most one message."""
+
+log = structlog.get_logger()
+
+
+class Pull:
+    """The work of pulling from one peer."""
+
+    def __init__(self, node: Node, bell: Bell, peer: str) -> None:
+        self._node, self._bell, self._peer = node, bell, peer
+        self._batches = Bell()
+        self._log = log.bind(peer=peer)
+        self._bad_in_a_row = 0
+        self._idle_in_a_row = 0
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Pull until cancelled; a batch that is being taken is finished first."""
+        while True:
+            await self._attempt()
+            await asyncio.sleep(self._pause())
+
+    async def _attempt(self) -> None:
+        self._failures += 1
+        try:
+            while True:  # until something goes wrong
+                await self._pull()
+        except grpc.RpcError as error:
+            refusal = from_rpc(error)
+            # the stated recovery: start anew; what is held already is stored once
+            anew = isinstance(refusal, CursorRefused | BadCursor)
+            await self._failed(refusal, anew=anew)
+        except (InvalidInput, Flooded) as error:
+            self._failures = _LONGEST_PAUSE
+            await self._failed(error)
+        except ComityError as error:
+            await self._failed(error)
+        except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows
+            self._log.exception("pull failed")
+
+    async def _failed(self, error: ComityError, *, anew: bool = False) -> None:
+        self._log.info("pull ended", reason=error.reason, error=str(error))
+        await in_thread(self._note, error, anew)
+
+    def _pause(self) -> float:
+        pace = self._node.home.settings.replication
+        failures = min(self._failures, _LONGEST_PAUSE)
+        longest = min(pace.retry_max_seconds, pace.retry_min_seconds * 2**failures)
+        return random.uniform(0, longest)  # noqa: S311  jitter is no secret
+
+    async def _pull(self) -> None:
+        """Keep a stream open until it is time to dial anew."""
+        row = await in_thread(self._node.active_peer, self._peer)
+        identity = await in_thread(self._node.home.node_identity)
+        async with open_channel(bundle_of(row), *identity) as channel:
+            follower = Follower(self._node, self._peer, channel)
+            await follower.start()
+            call = rpc.ExchangeServiceStub(channel).Replicate()
+            try:
+                async with Witnessing(self._node, self._peer, channel, self._batches):
+                    await self._converse(call, row, identity, follower)
+            finally:
+                call.cancel()
+
+    async def _converse(
+        self, call: Any, row: PeerRow, identity: tuple[bytes, bytes], follower: Follower
+    ) -> None:
+        dialled = time.monotonic()
+        await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
+        accepted = await self._accepted(call)
+        await in_thread(self._note_contact)
+        unsent = self._node.inbox.unsent
+        for receipt in await in_thread(unsent, self._peer, accepted.receipted_cursor):
+            await _write(call, _receipt(receipt))
+        interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
+        beats = 0
+        self._log.info("pulling", cursor=row.cursor)
+        async with _ReadAhead(call, SILENCE * interval) as messages:
+            async for message in messages:
+                kind = message.WhichOneof("message")
+                await follower.hear(message.root_version)
+                if kind == "batch":
+                    await _write(call, _receipt(await self._take(message.batch)))
+                elif kind == "heartbeat":
+                    beats += 1
+                    _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
+                    if beats % max(1, CONTACT_SECONDS // interval) == 0:
+                        await in_thread(self._note_contact)
+                else:
+                    raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
+                self._failures = 0
+                if await in_thread(self._is_stale, identity, dialled):
+                    self._log.info("dialling anew")
+                    return
+
+    def _is_stale(self, identity: tuple[bytes, bytes], dialled: float) -> bool:
+        """Whether the connection stands on a certificate that is, or may be, no longer in force."""
+        age = time.monotonic() - dialled
+        return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
+
+    async def _accepted(self, call: Any) -> pb.Accepted:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                first = await _read(call)
+        except TimeoutError as error:
+            message = f"expected an answer within {CONNECT_SECONDS} s, got none"
+            raise Unavailable(message) from error
+        if first is grpc.aio.EOF:
+            raise Unavailable("expected accepted, got the end of the stream")
+        if first.WhichOneof("message") != "accepted":
+            raise BadCursor("expected accepted as the first message", field="message")
+        accepted: pb.Accepted = first.accepted
+        return accepted
+
+    async def _take(self, batch: pb.Batch) -> Envelope:
+        taken: Taken = await in_thread(self._node.inbox.take, self._peer, batch)
+        self._bell.ring()
+        self._batches.ring()
+        self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
+        self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected
+        if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
+            count, self._bad_in_a_row = self._bad_in_a_row, 0
+            raise Flooded(f"{self._peer} sent {count} bad records in a row")
+        self._idle_in_a_row = self._idle_in_a_row + 1 if taken.idle else 0
+        if self._idle_in_a_row >= MAX_IDLE_IN_A_ROW:
+            count, self._idle_in_a_row = self._idle_in_a_row, 0
+            raise Flooded(f"{self._peer} sent {count} batches in a row of what it had sent before")
+        return taken.receipt
+
+    def _note_contact(self) -> None:
+        with self._node.store.write() as session:
+            row = get_peer(session, self._peer)
+            row.contact_time, row.last_error = self._node.clock(), ""
+            session.add(row)
+            session.flush()
+
+    def _note(self, error: ComityError, anew: bool) -> None:
+        with self._node.store.write() as session:
+            row = get_peer(session, self._peer)
+            row.last_error = f"{error.reason}: {error}".replace("\x00", "")[:1000]
+            if anew:
+                row.cursor = ""
+            session.add(row)
+            session.flush()
+
+
+def _check_pace(peer: str, beats: int, due: float) -> None:
+    if beats > due + MAX_EARLY_BEATS:
+        raise Flooded(f"{peer} sent {beats} heartbeats where {due:.0f} were due")
+
+
+class _ReadAhead:
+    """Reads a stream's messages while earlier ones are worked on, at most READ_AHEAD of them."""
+
+    def __init__(self, call: Any, silence: float) -> None:
+        self._call, self._silence = call, silence
+        self._read: asyncio.Queue[pb.ReplicateResponse | None] = asyncio.Queue(READ_AHEAD)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> AsyncIterator[pb.ReplicateResponse]:
+        self._reading = asyncio.create_task(self._run())
+        return self._messages(self._reading)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                async with asyncio.timeout(self._silence):
+                    message = await _read(self._call)
+                if message is grpc.aio.EOF:
+                    raise Unavailable("the peer ended the stream")
+                await self._read.put(message)
+        except TimeoutError as error:
+            raise Unavailable(f"silent for {self._silence} s") from error
+        finally:
+            # wakes the reader of the queue, unless it has something to work on first
+            if not self._read.full():
+                self._read.put_nowait(None)
+
+    async def _messages(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
+        while not (reading.done() and self._read.empty()):
+            message = await self._read.get()
+            if message is not None:
+                yield message
+        await reading
+
+
+async def _read(call: Any) -> Any:
+    message = await call.read()
+    if message is None:  # gRPC's word for bytes that it cannot parse
+        raise InvalidInput("expected a ReplicateResponse, got other bytes", field="message")
+    return message
+
+
+async def _write(call: Any, request: pb.ReplicateRequest) -> None:
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await call.write(request)
+    except TimeoutError as error:
+        raise Unavailable(f"expected the peer to read, it did not for {WRITE_SECONDS} s") from error
+    except asyncio.InvalidStateError as error:
+        await call.read()  # raises what the peer ended the stream with, unless it was nothing
+        raise Unavailable("the peer ended the stream") from error
+    except grpc.aio.AioRpcError as error:
+        # gRPC's word for a stream that ended while it was written to
+        if error.code() is grpc.StatusCode.INTERNAL:
+            raise Unavailable("the peer ended the stream") from error
+        raise
+
+
+def _receipt(envelope: Envelope) -> pb.ReplicateRequest:
+    return pb.ReplicateRequest(receipt=pb.Receipt(envelope=envelope_to_proto(envelope)))

@@ -1,0 +1,120 @@
+"""Following a peer's root while pulling from it (TUF, client workflow 5.3).
+
+    (1) at the start of a connection, when the peer says that it has a newer version, and once a
+        refresh hint, the versions after the one that is held are asked for, at most MAX_ROOTS
+    (2) each is checked against the one before; the last must not have expired
+    (3) all are kept in one transaction, and the profile of the last becomes the pinned bundle
+
+Invariants: if any check fails nothing changes, and an alarm says so; a peer that was pinned without
+a root is never asked; what a peer says can neither keep us asking nor fill our memory.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import grpc
+import structlog
+
+from comity.node.node import Node
+from comity.node.server.threads import in_thread
+from comity.node.trust.root_chains import newest_root
+from comity.record.errors import LimitExceeded
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+MAX_ROOTS: Final = 256
+"""Versions that are followed in one go, as in python-tuf's client: years of rotations."""
+
+MAX_ROOTS_BYTES: Final = 16 << 20
+"""Their size together."""
+
+ANSWER_SECONDS: Final = 30
+"""How long a peer may take for one page."""
+
+MIN_REFRESH_SECONDS: Final = 60
+"""A peer may not make us ask more often, whatever its refresh hint."""
+
+MAX_REFRESH_SECONDS: Final = 86_400
+"""We ask once a day, whatever the refresh hint."""
+
+log = structlog.get_logger()
+
+
+class Follower:
+    """Follows the root of one peer over one connection."""
+
+    def __init__(self, node: Node, peer: str, channel: grpc.aio.Channel) -> None:
+        self._node, self._peer = node, peer
+        self._stub = rpc.ExchangeServiceStub(channel)
+        self._held = 0
+        self._in_vain = False
+        self._next = 0.0
+
+    async def start(self) -> None:
+        """Ask for the first time.
+
+        Raises:
+            RpcError: the peer cannot be asked.
+        """
+        await self._ask()
+
+    async def hear(self, version: int) -> None:
+        """Ask if the peer's root is said to be of a newer ``version``, or if it is time to.
+
+        Raises:
+            RpcError: the peer cannot be asked.
+        """
+        if version and not self._held:
+            # the operator may have pinned the root since
+            self._held, _ = await in_thread(self._look)
+        is_newer = 0 < self._held < version and not self._in_vain
+        if is_newer or time.monotonic() >= self._next:
+            await self._ask()
+            # who announces versions that do not hold is asked again when the time comes
+            self._in_vain = 0 < self._held < version
+
+    async def _ask(self) -> None:
+        held, hint = await in_thread(self._look)
+        pause = min(max(hint, MIN_REFRESH_SECONDS), MAX_REFRESH_SECONDS)
+        self._held, self._next = held, time.monotonic() + pause
+        if not held:
+            return
+        try:
+            documents = await self._fetch(held)
+        except LimitExceeded as error:
+            await in_thread(self._node.refuse_root, self._peer, error)
+            return
+        version = await in_thread(self._node.follow, self._peer, documents)
+        self._held = version
+        if version != held:
+            log.info("root followed", peer=self._peer, version=version)
+
+    async def _fetch(self, held: int) -> list[bytes]:
+        found: list[bytes] = []
+        while True:
+            request = pb.ListRootsRequest(after_version=held + len(found))
+            try:
+                page = await self._stub.ListRoots(request, timeout=ANSWER_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    return found  # a node from before there were roots
+                raise
+            if not page.roots:
+                return found
+            found += page.roots
+            _check_size(found)
+
+    def _look(self) -> tuple[int, int]:
+        with self._node.store.read() as session:
+            root = newest_root(session, self._peer)
+        return (root.version, root.profile.spiffe.spiffe_refresh_hint) if root else (0, 0)
+
+
+def _check_size(found: list[bytes]) -> None:
+    if len(found) > MAX_ROOTS:
+        raise LimitExceeded("MAX_ROOTS", MAX_ROOTS, len(found), "versions at once", field="roots")
+    size = sum(map(len, found))
+    if size > MAX_ROOTS_BYTES:
+        raise LimitExceeded("MAX_ROOTS_BYTES", MAX_ROOTS_BYTES, size, "bytes", field="roots")

@@ -1,0 +1,142 @@
+"""The guard: stands before every method, knows the caller, and turns errors into statuses.
+
+Invariants 9 and 10 (DESIGN section 10): no handler runs, and no request is parsed, for a caller
+that ``identity`` does not authenticate and authorise; one peer cannot take up all calls that a node
+can hold. What is raised of Comity's tree becomes its status with ``ErrorInfo``; anything else is
+logged with its traceback and answered as INTERNAL without details.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from grpc_status import rpc_status
+
+from comity.client.connection.grpc_errors import to_status
+from comity.node.database.clock import to_datetime
+from comity.node.node import Node
+from comity.node.server.callers import authenticate, authorise
+from comity.node.server.threads import in_thread
+from comity.record.errors import ComityError, InvalidInput, LimitExceeded
+from comity.record.spiffe import SpiffeId
+
+MAX_PEER_CALLS: Final = 32
+"""Calls of one peer at a time. It needs one stream; the rest is for reconnecting over bad lines."""
+
+log = structlog.get_logger()
+
+CALLER: ContextVar[SpiffeId] = ContextVar("caller")
+"""Who is calling, inside a handler."""
+
+Handler = Any
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Wraps every handler of a server."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._in_flight = Counter[str]()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Return the method's handler behind the guard."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        return self._wrap(handler, details.method)
+
+    def _wrap(self, handler: Any, method: str) -> Handler:
+        # requests stay bytes until the caller is known; gRPC itself would answer without ErrorInfo
+        parse = _parser(handler.request_deserializer)
+        codec = {"response_serializer": handler.response_serializer}
+        if handler.response_streaming:
+            behaviour = handler.stream_stream or handler.unary_stream
+
+            async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+                async with self._guarded(method, context):
+                    parsed = _each(parse, request) if handler.request_streaming else parse(request)
+                    async for response in behaviour(parsed, context):
+                        # a stream may outlive a certificate, or a peer's membership
+                        await in_thread(self._admit, method, context.auth_context())
+                        yield response
+
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            return make(stream, **codec)
+        behaviour = handler.unary_unary
+
+        async def unary(request: Any, context: Any) -> Any:
+            async with self._guarded(method, context):
+                return await behaviour(parse(request), context)
+
+        return grpc.unary_unary_rpc_method_handler(unary, **codec)
+
+    @asynccontextmanager
+    async def _guarded(self, method: str, context: Any) -> AsyncIterator[None]:
+        try:
+            caller = await in_thread(self._admit, method, context.auth_context())
+            CALLER.set(caller)
+            with self._counted(caller):
+                yield
+        except ComityError as error:
+            log.info("refused", method=method, reason=error.reason, error=str(error))
+            await _abort(context, error)
+        except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+            raise
+        except Exception:
+            log.exception("failed", method=method)
+            await _abort(context, ComityError("the node failed; its log says why"))
+
+    @contextmanager
+    def _counted(self, caller: SpiffeId) -> Iterator[None]:
+        institute = caller.institute
+        count = self._in_flight[institute] + 1
+        if institute != self._node.institute and count > MAX_PEER_CALLS:
+            raise LimitExceeded("MAX_PEER_CALLS", MAX_PEER_CALLS, count, "calls", field="calls")
+        self._in_flight[institute] = count
+        try:
+            yield
+        finally:
+            self._in_flight[institute] -= 1
+
+    def _admit(self, method: str, auth_context: Any) -> SpiffeId:
+        now = to_datetime(self._node.clock())
+        caller = authenticate(auth_context, self._node.find_bundle, now)
+        authorise(caller, method, self._node.institute)
+        return caller
+
+
+def _parser(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parse(data: bytes) -> Any:
+        try:
+            return deserializer(data)
+        except DecodeError as error:
+            raise InvalidInput(f"expected a protobuf message: {error}", field="message") from error
+
+    return parse
+
+
+async def _each(
+    parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]
+) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield parse(request)
+
+
+async def _abort(context: Any, error: ComityError) -> None:
+    await context.abort_with_status(rpc_status.to_status(to_status(error)))

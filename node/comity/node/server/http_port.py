@@ -1,0 +1,191 @@
+"""The HTTP port: the log as static tiles, witnessing, and metrics.
+
+    GET  /checkpoint        the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)
+    GET  /tile/...          hashes and leaves (C2SP tlog-tiles); a tile never changes
+    POST /add-checkpoint    cosigns another institute's checkpoint (C2SP tlog-witness)
+    GET  /metrics           for monitoring; a proxy in front can keep it from the public
+
+Off unless ``log.listen`` is set. It is plain HTTP, for a proxy that speaks TLS to stand before:
+what is shown here is signed or hashes to what is. Invariants: everything that is shown was signed
+before; what comes here takes at most WORKERS threads and MAX_CONNECTIONS files, so that a flood of
+it cannot keep the exchange from working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar, cast
+
+import structlog
+from aiohttp import web
+
+from comity.node.home.settings import parse_address
+from comity.node.log.proofs import newest_checkpoint, read_tiles
+from comity.node.node import Node
+from comity.node.server.metrics import CONTENT_TYPE, metrics
+from comity.node.server.threads import in_thread
+from comity.node.witness.cosigning import add_checkpoint
+from comity.record.errors import (
+    BadConfig,
+    BadProof,
+    BadSignature,
+    BadTile,
+    ComityError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    OtherSizeHeld,
+    UnknownKey,
+)
+from comity.record.tlog_witness import SIZE_TYPE, AddCheckpoint
+
+WORKERS: Final = 2
+"""Requests that are worked on at a time; more wait on their connections."""
+
+MAX_CONNECTIONS: Final = 128
+"""Connections at a time; the oldest gives way to another. A process has files for some 1000, and
+without one it cannot open its database."""
+
+STOP_SECONDS: Final = 5
+"""How long requests may take to finish when the node stops."""
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""A request: a note of up to 32 KiB with a proof of 63 hashes."""
+
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_NEVER: Final = "no-cache"
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Web:
+    """Serves a node's HTTP port while the context is open. ``address`` is what it bound."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._working = asyncio.Semaphore(WORKERS)
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
+        application.add_routes(
+            [
+                web.get("/checkpoint", self._checkpoint),
+                web.get("/tile/{path:.+}", self._tile),
+                web.post("/add-checkpoint", self._add_checkpoint),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            auto_decompress=False,  # nobody needs it, and little grows to much
+            handle_signals=False,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self._listener: asyncio.Server | None = None
+        self.address = ""
+
+    async def __aenter__(self) -> Web:
+        listen = self._node.home.settings.log.listen
+        host, port = parse_address(listen)
+        await self._runner.setup()
+        try:
+            serve = partial(_serve, cast("web.Server", self._runner.server))
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(serve, host.strip("[]"), port)
+        except OSError as error:
+            await self._runner.cleanup()
+            hint = "log.listen in comity.toml says what is bound; empty turns it off"
+            raise BadConfig(f"cannot listen on {listen}", field="log.listen", hint=hint) from error
+        self.address = f"{host}:{self._listener.sockets[0].getsockname()[1]}"
+        log.info("serving the log", address=self.address)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        await self._runner.cleanup()
+
+    async def _checkpoint(self, request: web.Request) -> web.Response:
+        note = await self._work(self._newest)
+        return _response(note, "text/plain; charset=utf-8", _NEVER)
+
+    async def _tile(self, request: web.Request) -> web.Response:
+        tile = await self._work(self._one_tile, f"tile/{request.match_info['path']}")
+        return _response(tile, "application/octet-stream", _FOR_EVER)
+
+    async def _add_checkpoint(self, request: web.Request) -> web.Response:
+        try:
+            lines = await self._work(self._cosign, await request.read())
+        except OtherSizeHeld as error:
+            return _response(f"{error.held}\n".encode(), SIZE_TYPE, _NEVER, status=409)
+        except ComityError as error:
+            return _failure(_status(error), str(error))
+        return _response(lines, "text/plain; charset=utf-8", _NEVER)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return _response(await self._work(metrics, self._node), CONTENT_TYPE, _NEVER)
+
+    async def _work(self, function: Callable[..., T], *args: object) -> T:
+        async with self._working:
+            return await in_thread(function, *args)
+
+    def _cosign(self, body: bytes) -> bytes:
+        asked = AddCheckpoint.parse(body)
+        lines = add_checkpoint(self._node, asked.checkpoint, asked.old_size, asked.proof)
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def _newest(self) -> bytes:
+        with self._node.store.read() as session:
+            return newest_checkpoint(session).note
+
+    def _one_tile(self, path: str) -> bytes:
+        with self._node.store.read() as session:
+            return read_tiles(session, [path])[0]
+
+
+def _serve(server: web.Server) -> asyncio.Protocol:
+    """Return what serves one more connection."""
+    connections = server.connections
+    if len(connections) >= MAX_CONNECTIONS and connections[0].transport is not None:
+        connections[0].transport.abort()
+    return server()
+
+
+def _status(error: ComityError) -> int:
+    """Return the status of a refusal to cosign, as tlog-witness has it."""
+    known = (
+        (NotFound, 404),
+        ((BadSignature, UnknownKey, Forbidden), 403),
+        (Conflict, 409),
+        (BadProof, 422),
+    )
+    return next((status for kind, status in known if isinstance(error, kind)), 400)
+
+
+def _response(body: bytes, content_type: str, cache: str, *, status: int = 200) -> web.Response:
+    headers = {"Content-Type": content_type, "Cache-Control": cache}
+    return web.Response(status=status, body=body, headers=headers)
+
+
+@web.middleware
+async def _answer_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (NotFound, BadTile) as error:
+        return _failure(404, str(error))
+    except web.HTTPException:
+        raise
+    except ComityError as error:
+        return _failure(400, str(error))
+    except Exception:
+        log.exception("failed", path=request.path)
+        return _failure(500, "the node failed; its log says why")
+
+
+def _failure(status: int, message: str) -> web.Response:
+    return web.Response(status=status, text=f"{message}\n", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,171 @@
+"""The node process: services over mutual TLS, background work, and an orderly end.
+
+Invariant: on SIGTERM or SIGINT health turns NOT_SERVING, streams end after what is on its way,
+calls in flight finish (for up to GRACE_SECONDS), and nothing acknowledged is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import grpc
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from comity.client.connection.channel import SERVER_OPTIONS
+from comity.node.home.folder import Home
+from comity.node.home.node_certificate import Renewal
+from comity.node.node import Node
+from comity.node.server.background.workers import Background
+from comity.node.server.guard import Guard
+from comity.node.server.http_port import Web
+from comity.node.server.services.admin import AdminServicer
+from comity.node.server.services.audit import AuditServicer
+from comity.node.server.services.exchange import ExchangeServicer
+from comity.node.server.services.records import RecordsServicer
+from comity.node.server.threads import in_thread
+from comity.node.server.tls import server_credentials
+from comity.node.server.wakeup import Bell
+from comity.record.errors import BadConfig
+from comity.v1 import (
+    admin_service_pb2,
+    admin_service_pb2_grpc,
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    exchange_service_pb2,
+    exchange_service_pb2_grpc,
+    records_service_pb2,
+    records_service_pb2_grpc,
+)
+
+GRACE_SECONDS: Final = 10
+"""How long calls in flight may take to finish."""
+
+_COLLECT_AFTER: Final = 50_000
+"""New objects before a collection: about half a batch of 256 records."""
+
+MAX_CONCURRENT_CALLS: Final = 1024
+"""Calls at a time: streams of all peers, and many people; more wait on their connections."""
+
+SERVICES: Final = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in (
+        (records_service_pb2, "RecordsService"),
+        (exchange_service_pb2, "ExchangeService"),
+        (audit_service_pb2, "AuditService"),
+        (admin_service_pb2, "AdminService"),
+    )
+)
+
+log = structlog.get_logger()
+
+
+def settle() -> None:
+    """Spare the garbage collector what was loaded at start, and let it run less often.
+
+    A batch makes some 100,000 short-lived objects; by default that means dozens of collections that
+    walk all modules and tables again, a third of the time of intake.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 20)
+
+
+async def serve(home: Home, ready: Callable[[str], None] = lambda address: None) -> None:
+    """Run the node of ``home`` until SIGTERM or SIGINT; ``ready`` is told the bound address.
+
+    Raises:
+        BadConfig: the address is taken, the database cannot be opened, a key is missing, or the
+            node's certificate has ended and cannot be renewed.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    node = await in_thread(Node, home)
+    await in_thread(node.own.check)
+    settle()
+    try:
+        async with Server(node) as server:
+            log.info("serving", institute=node.institute, address=server.address)
+            ready(server.address)
+            await stop.wait()
+            log.info("stopping", grace_seconds=GRACE_SECONDS)
+    finally:
+        node.close()
+        log.info("stopped")
+
+
+class Server:
+    """A node that serves while the context is open. ``address`` is what it bound."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._bell = Bell()
+        self._stopping = asyncio.Event()
+        self._health = health.aio.HealthServicer()
+        self._background = Background(node, self._bell)
+        self._renewal = Renewal(node.home, node.clock)
+        self._renewing: asyncio.Task[None] | None = None
+        self._server = grpc.aio.server(
+            interceptors=[Guard(node)],
+            # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
+            options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(node.store.shared))),
+            maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
+        )
+        self.web = Web(node) if node.home.settings.log.listen else None
+        self.address = ""
+
+    async def __aenter__(self) -> Server:
+        await in_thread(self._renewal.start)
+        self._add_services()
+        listen = self._node.home.settings.listen
+        credentials = server_credentials(self._node.home.node_identity, self._authorities)
+        try:
+            port = self._server.add_secure_port(listen, credentials)
+        except RuntimeError as error:
+            hint = "is another node running? listen in comity.toml says what is bound"
+            raise BadConfig(f"cannot listen on {listen}", field="listen", hint=hint) from error
+        self.address = f"{listen.rpartition(':')[0]}:{port}"
+        if self.web is not None:
+            await self.web.__aenter__()
+        await self._server.start()
+        await self._background.__aenter__()
+        self._renewing = asyncio.create_task(self._renewal.run())
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._health.enter_graceful_shutdown()
+        self._stopping.set()
+        self._bell.ring()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        await self._background.__aexit__()
+        await self._server.stop(GRACE_SECONDS)
+        if self.web is not None:
+            await self.web.__aexit__()
+
+    def _add_services(self) -> None:
+        node, bell, stopping, server = self._node, self._bell, self._stopping, self._server
+        records_service_pb2_grpc.add_RecordsServiceServicer_to_server(
+            RecordsServicer(node, bell, stopping), server
+        )
+        exchange_service_pb2_grpc.add_ExchangeServiceServicer_to_server(
+            ExchangeServicer(node, bell, stopping), server
+        )
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(node), server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node, bell), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME], server)
+
+    def _authorities(self) -> bytes:
+        certificates = (c for bundle in self._node.bundles() for c in bundle.authorities)
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)

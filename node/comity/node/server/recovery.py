@@ -1,0 +1,101 @@
+"""Recovery: the operator's explicit act after the database was restored from an older backup.
+
+    (1) the database begins a new life: a new epoch, later than any that is known
+    (2) the log's signer halts, unless every leaf that was signed is still there
+    (3) cosigning of every log that was witnessed halts: later checkpoints may have been cosigned
+    (4) an alarm says what happened, until an operator clears it
+    (5) the mark is written anew
+
+(1) to (4) are one transaction. Peers' cursors are then refused as EPOCH_CHANGED, and peers begin
+again: they get whatever policy allows, and store each record once. Nothing brings back what only
+the lost part of the database held: records that peers have stay with them, and ``reconcile`` tells
+of receipts that this side lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, func, select
+
+from comity.node.database.alarms import raise_alarm
+from comity.node.database.cursors import new_epoch
+from comity.node.database.progress_mark import Mark, Progress
+from comity.node.database.store import Store
+from comity.node.database.tables import NodeState
+from comity.node.database.tables.log import LogHead, WitnessedLog
+from comity.node.log.checkpoints import halt
+from comity.node.log.tree import tree_size
+from comity.node.witness.halting import RESTORED, halt_all
+from comity.record.errors import BadConfig
+from comity.record.merkle import EMPTY_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What recovery found and did; ``marked`` is None where no mark could be read."""
+
+    found: Progress
+    marked: Progress | None
+    epoch: str
+    log_halted: bool
+    witnessed_halted: int
+
+
+def last_mark(mark: Mark) -> Progress | None:
+    """Return what is marked; None where nothing is, or nothing that can be read."""
+    try:
+        return mark.read()
+    except BadConfig:
+        return None
+
+
+def recover(store: Store, mark: Mark, now: int) -> Recovered:
+    """Let a database be used that is behind the mark, or that has none; see above.
+
+    Raises:
+        BadConfig: the mark cannot be written; run it again.
+    """
+    marked = last_mark(mark)
+    with store.read() as session:
+        found = Progress.of(session)
+    with store.write() as session:
+        state = session.exec(select(NodeState)).one()
+        state.epoch = new_epoch(found.epoch, *([marked.epoch] if marked else []))
+        session.add(state)
+        lost = _lost_leaves(session, marked)
+        if lost:
+            head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+            halt(session, head, RESTORED, lost, now)
+        witnessed = _halt_witnessing(session, state.institute, now)
+        raise_alarm(session, state.institute, RESTORED, _message(found, marked), now)
+        epoch = state.epoch
+    mark.reset(store)
+    return Recovered(found, marked, epoch, bool(lost), witnessed)
+
+
+def _lost_leaves(session: Session, marked: Progress | None) -> str:
+    """Say which leaves were signed and are lost; empty if none are."""
+    size = tree_size(session)
+    if marked is None:
+        return f"restored from a backup: more than its {size} leaves may have been signed"
+    if size < marked.signed:
+        return f"restored from a backup: the log has {size} leaves, but {marked.signed} were signed"
+    return ""
+
+
+def _halt_witnessing(session: Session, institute: str, now: int) -> int:
+    query = select(func.count()).where(WitnessedLog.halted == "")
+    count = session.exec(query).one()
+    if count:
+        message = "restored from a backup: more may have been cosigned than the database knows of"
+        halt_all(session, institute, message, now)
+    return count
+
+
+def _message(found: Progress, marked: Progress | None) -> str:
+    reached = f"{marked.commits} had been reached" if marked else "no mark was left"
+    return (
+        f"the database was recovered at commit {found.commits}, where {reached}; what was "
+        "published, given or witnessed in between is forgotten here"
+    )

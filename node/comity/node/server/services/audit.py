@@ -1,0 +1,97 @@
+"""AuditService: what was released to whom, under which rule, and what was signed for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlmodel import Session
+
+from comity.node.log.proofs import consistency, newest_checkpoint, read_tiles
+from comity.node.node import Node
+from comity.node.replication.record_proofs import prove_inclusion, prove_own
+from comity.node.server.guard import CALLER
+from comity.node.server.services.audit_pages import list_quarantine, list_receipts, list_releases
+from comity.node.server.threads import in_thread
+from comity.node.witness.seen_logs import list_split_views, list_witnessed_logs
+from comity.v1 import audit_service_pb2 as pb
+from comity.v1 import audit_service_pb2_grpc as rpc
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class AuditServicer(rpc.AuditServiceServicer):
+    """For auditors and operators of this institute."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def ListReleases(  # noqa: N802
+        self, request: pb.ListReleasesRequest, context: Any
+    ) -> pb.ListReleasesResponse:
+        """Return a page of releases."""
+        return await in_thread(self._read, list_releases, request)
+
+    async def ListReceipts(  # noqa: N802
+        self, request: pb.ListReceiptsRequest, context: Any
+    ) -> pb.ListReceiptsResponse:
+        """Return a page of receipts."""
+        return await in_thread(self._read, list_receipts, request)
+
+    async def ListQuarantine(  # noqa: N802
+        self, request: pb.ListQuarantineRequest, context: Any
+    ) -> pb.ListQuarantineResponse:
+        """Return a page of refused records."""
+        return await in_thread(self._read, list_quarantine, request)
+
+    async def GetCheckpoint(  # noqa: N802
+        self, request: pb.GetCheckpointRequest, context: Any
+    ) -> pb.GetCheckpointResponse:
+        """Return the newest checkpoint, and that it continues an older one."""
+        return await in_thread(self._read, _show_checkpoint, request)
+
+    async def GetTiles(  # noqa: N802
+        self, request: pb.GetTilesRequest, context: Any
+    ) -> pb.GetTilesResponse:
+        """Return tiles of the log."""
+        return await in_thread(self._read, _show_tiles, request)
+
+    async def GetInclusionProof(  # noqa: N802
+        self, request: pb.GetInclusionProofRequest, context: Any
+    ) -> pb.GetInclusionProofResponse:
+        """Return that a record stands in its issuer's log; to a peer, of own records only."""
+        is_own = CALLER.get().institute == self._node.institute
+        prove = prove_inclusion if is_own else prove_own
+        proof = await in_thread(prove, self._node, request.record_id)
+        return pb.GetInclusionProofResponse(proof=proof.to_bytes())
+
+    async def ListWitnessedLogs(  # noqa: N802
+        self, request: pb.ListWitnessedLogsRequest, context: Any
+    ) -> pb.ListWitnessedLogsResponse:
+        """Return the newest checkpoints of other institutes' logs."""
+        return await in_thread(self._read, list_witnessed_logs, request)
+
+    async def ListSplitViews(  # noqa: N802
+        self, request: pb.ListSplitViewsRequest, context: Any
+    ) -> pb.ListSplitViewsResponse:
+        """Return the evidence of logs that contradicted themselves."""
+        return await in_thread(self._read, list_split_views, request)
+
+    def _read(
+        self, read: Callable[[Session, Request, int], Response], request: Request
+    ) -> Response:
+        with self._node.store.read() as session:
+            return read(session, request, self._node.clock())
+
+
+def _show_checkpoint(
+    session: Session, request: pb.GetCheckpointRequest, now: int
+) -> pb.GetCheckpointResponse:
+    shown = newest_checkpoint(session)
+    proof = consistency(session, request.old_size, shown.size)
+    return pb.GetCheckpointResponse(checkpoint=shown.note, consistency=proof)
+
+
+def _show_tiles(session: Session, request: pb.GetTilesRequest, now: int) -> pb.GetTilesResponse:
+    return pb.GetTilesResponse(tiles=read_tiles(session, request.paths))

@@ -1,0 +1,201 @@
+"""The ledger, as auditors read it: releases, receipts and quarantine, newest first.
+
+Invariant: a page token remembers when its list was begun, and later entries stay out of it, so
+that pages do not shift while the ledger grows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col, select
+
+from comity.node.database.clock import to_timestamp
+from comity.node.database.cursors import make_page_token, read_page_token
+from comity.node.database.tables import (
+    HEADER,
+    Part,
+    PeerRow,
+    Quarantine,
+    ReceiptRow,
+    RecordRow,
+    Release,
+    Ruling,
+)
+from comity.node.records.search import find_record
+from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.errors import LimitExceeded
+from comity.record.wire import envelope_to_proto
+from comity.v1 import audit_service_pb2 as pb
+
+MAX_PAGE: Final = 1000
+MAX_RECEIPTS_PAGE: Final = 100
+"""Receipts are up to 20 KiB each."""
+
+
+def list_releases(
+    session: Session, request: pb.ListReleasesRequest, now: int
+) -> pb.ListReleasesResponse:
+    """Return a page of releases.
+
+    Raises:
+        LimitExceeded: page_size is over MAX_PAGE.
+        BadCursor: not a page token of this list.
+        InvalidInput, NotFound: record_id, as in ``find_record``.
+    """
+    size = _page_size(request.page_size, 100, MAX_PAGE)
+    until, skip = read_page_token(request.page_token, now, 0)
+    query = (
+        sa.select(Release, Part, col(RecordRow.record_id), Ruling)
+        .join(Part, col(Part.part_id) == Release.part_id)
+        .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
+        .join(Ruling, col(Ruling.ruling_id) == Release.ruling_id)
+        .options(sa.orm.defer(Part.disclosure), sa.orm.defer(Part.words))  # type: ignore[arg-type]
+        .where(col(Release.release_time) <= until)
+    )
+    if request.peer:
+        query = query.where(col(Release.peer) == request.peer)
+    if request.record_id:
+        record = find_record(session, request.record_id)
+        query = query.where(_offers_of(session, record.record_seq))
+    newest = (col(Release.release_time).desc(), col(Release.offer_number).desc(), Release.peer)
+    rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
+    receipts = _Receipts(session)
+    releases = [_release(r, part, i, ruling, receipts) for r, part, i, ruling in rows[:size]]
+    token = make_page_token(until, skip + size) if len(rows) > size else ""
+    return pb.ListReleasesResponse(releases=releases, next_page_token=token)
+
+
+def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
+    """Return the condition for the releases of a record's parts, whomever they went to."""
+    given = (col(Release.part_id) == Part.part_id) & (col(Release.peer) == PeerRow.institute)
+    # an outer join, so that SQLite looks up each part for each peer, and walks through no queue
+    query = (
+        sa.select(col(PeerRow.institute), col(Release.offer_number))
+        .select_from(PeerRow)
+        .join(Part, col(Part.record_seq) == record_seq)
+        .outerjoin(Release, given)
+    )
+    offers: dict[str, list[int]] = {}
+    for peer, number in session.connection().execute(query):
+        if number is not None:
+            offers.setdefault(peer, []).append(number)
+    found = (
+        (col(Release.peer) == peer) & col(Release.offer_number).in_(numbers)
+        for peer, numbers in offers.items()
+    )
+    return sa.or_(sa.false(), *found)
+
+
+def list_receipts(
+    session: Session, request: pb.ListReceiptsRequest, now: int
+) -> pb.ListReceiptsResponse:
+    """Return a page of the receipts that peers signed.
+
+    Raises:
+        LimitExceeded: page_size is over MAX_RECEIPTS_PAGE.
+        BadCursor: not a page token of this list.
+    """
+    size = _page_size(request.page_size, 20, MAX_RECEIPTS_PAGE)
+    until, skip = read_page_token(request.page_token, now, 0)
+    query = select(ReceiptRow).where(~col(ReceiptRow.ours), ReceiptRow.receipt_time <= until)
+    newest = query.order_by(col(ReceiptRow.receipt_id).desc())
+    rows = _page(session, newest, ReceiptRow, request.peer, skip, size)
+    receipts = [
+        pb.StoredReceipt(
+            peer=row.peer,
+            envelope=envelope_to_proto(
+                Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature)
+            ),
+            receipt_time=to_timestamp(row.receipt_time),
+        )
+        for row in rows[:size]
+    ]
+    token = make_page_token(until, skip + size) if len(rows) > size else ""
+    return pb.ListReceiptsResponse(receipts=receipts, next_page_token=token)
+
+
+def list_quarantine(
+    session: Session, request: pb.ListQuarantineRequest, now: int
+) -> pb.ListQuarantineResponse:
+    """Return a page of what was refused from peers.
+
+    Raises:
+        LimitExceeded: page_size is over MAX_PAGE.
+        BadCursor: not a page token of this list.
+    """
+    size = _page_size(request.page_size, 100, MAX_PAGE)
+    until, skip = read_page_token(request.page_token, now, 0)
+    query = select(Quarantine).where(Quarantine.quarantine_time <= until)
+    newest = query.order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
+    rows = _page(session, newest, Quarantine, request.peer, skip, size)
+    records = [
+        pb.QuarantinedRecord(
+            peer=row.peer,
+            record_id=row.record_id,
+            reason=row.reason,
+            message=row.message,
+            quarantine_time=to_timestamp(row.quarantine_time),
+            count=row.count,
+            waiting=row.record is not None,
+        )
+        for row in rows[:size]
+    ]
+    token = make_page_token(until, skip + size) if len(rows) > size else ""
+    return pb.ListQuarantineResponse(records=records, next_page_token=token)
+
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+class _Receipts:
+    """Looks up when an offer was signed for; a peer's receipts cover runs of offers."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[str, list[tuple[int, int]]] = {}
+
+    def time_of(self, peer: str, offer_number: int) -> int | None:
+        """Return when the receipt came that covers an offer; None while it waits."""
+        if peer not in self._known:
+            query = (
+                select(ReceiptRow.last_offer, ReceiptRow.receipt_time)
+                .where(ReceiptRow.peer == peer, ~col(ReceiptRow.ours))
+                .order_by(col(ReceiptRow.last_offer))
+            )
+            self._known[peer] = list(self._session.exec(query))
+        return next((time for last, time in self._known[peer] if last >= offer_number), None)
+
+
+def _release(
+    release: Release, part: Part, record_id: str, ruling: Ruling, receipts: _Receipts
+) -> pb.Release:
+    receipt_time = receipts.time_of(release.peer, release.offer_number)
+    return pb.Release(
+        peer=release.peer,
+        record_id=record_id,
+        section=part.name,
+        is_header=part.section == HEADER,
+        offer_number=release.offer_number,
+        release_time=to_timestamp(release.release_time),
+        policy_digest=ruling.policy_digest,
+        policy_version=ruling.policy_version,
+        rules=json.loads(ruling.rules),
+        receipt_time=to_timestamp(receipt_time) if receipt_time else None,
+    )
+
+
+def _page(
+    session: Session, query: Any, table: type[Row], peer: str, skip: int, size: int
+) -> list[Row]:
+    if peer:
+        query = query.where(table.peer == peer)  # type: ignore[attr-defined]
+    return list(session.exec(query.offset(skip).limit(size + 1)))
+
+
+def _page_size(asked: int, default: int, most: int) -> int:
+    if asked > most:
+        raise LimitExceeded("MAX_PAGE", most, asked, "entries", field="page_size")
+    return asked or default

@@ -1,0 +1,212 @@
+"""ExchangeService: what a peer's node may ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from comity.node import VERSION
+from comity.node.database.clock import to_timestamp
+from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.node import Node
+from comity.node.release.standing_report import standing_with
+from comity.node.replication.ledger import list_ledger
+from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.server.guard import CALLER
+from comity.node.server.threads import in_thread
+from comity.node.server.wakeup import Bell
+from comity.node.trust.peers import get_peer
+from comity.node.trust.root_chains import newest_version, page_after
+from comity.node.witness.gossip import hear, tell
+from comity.node.witness.received_cosignatures import keep_cosignature
+from comity.policies.facts import PeerStatus
+from comity.record.envelope import Envelope
+from comity.record.errors import BadReceipt, Forbidden, InvalidInput
+from comity.record.wire import envelope_from_proto
+from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import exchange_service_pb2_grpc as rpc
+
+WINDOW: Final = 4
+"""Batches on their way without a receipt: enough to hide the round trip, bounded memory."""
+
+
+class ExchangeServicer(rpc.ExchangeServiceServicer):
+    """For the nodes of pinned peers."""
+
+    def __init__(self, node: Node, bell: Bell, stopping: asyncio.Event) -> None:
+        self._node, self._bell, self._stopping = node, bell, stopping
+
+    async def Describe(  # noqa: N802
+        self, request: pb.DescribeRequest, context: Any
+    ) -> pb.DescribeResponse:
+        """Tell a peer who this node is and how it stands with it."""
+        return await in_thread(self._describe, CALLER.get().institute)
+
+    async def Replicate(  # noqa: N802
+        self, requests: AsyncIterator[pb.ReplicateRequest], context: Any
+    ) -> AsyncIterator[pb.ReplicateResponse]:
+        """Stream what was released to the caller, as long as receipts come back."""
+        peer = CALLER.get().institute
+        incoming = aiter(requests)
+        first = await anext(incoming, None)
+        if first is None or first.WhichOneof("message") != "start":
+            raise InvalidInput("expected start as the first message", field="message")
+        after, accepted = await in_thread(self._start, peer, first.start.cursor)
+        stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
+        yield await in_thread(stream.accept, accepted)
+        reading = asyncio.create_task(stream.read_receipts(incoming))
+        try:
+            async for response in stream.responses(reading):
+                yield response
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def ListRoots(  # noqa: N802
+        self, request: pb.ListRootsRequest, context: Any
+    ) -> pb.ListRootsResponse:
+        """Return a page of the versions of this institute's root."""
+        return await in_thread(self._roots, request.after_version)
+
+    async def GetStanding(  # noqa: N802
+        self, request: pb.GetStandingRequest, context: Any
+    ) -> pb.GetStandingResponse:
+        """Tell a peer its own standing."""
+        return await in_thread(self._standing, CALLER.get().institute)
+
+    async def ListLedger(  # noqa: N802
+        self, request: pb.ListLedgerRequest, context: Any
+    ) -> pb.ListLedgerResponse:
+        """Return a page of the ledger with a peer."""
+        return await in_thread(self._ledger, CALLER.get().institute, request)
+
+    async def AddCosignature(  # noqa: N802
+        self, request: pb.AddCosignatureRequest, context: Any
+    ) -> pb.AddCosignatureResponse:
+        """Keep the caller's cosignature under a checkpoint of this institute's log."""
+        peer, line = CALLER.get().institute, request.cosignature
+        await in_thread(keep_cosignature, self._node, peer, request.size, line)
+        return pb.AddCosignatureResponse()
+
+    async def ShareCheckpoints(  # noqa: N802
+        self, request: pb.ShareCheckpointsRequest, context: Any
+    ) -> pb.ShareCheckpointsResponse:
+        """Hear what the caller has seen of others' logs, and tell what this node has."""
+        await in_thread(hear, self._node, CALLER.get().institute, list(request.checkpoints))
+        return pb.ShareCheckpointsResponse(checkpoints=await in_thread(tell, self._node))
+
+    def _standing(self, peer: str) -> pb.GetStandingResponse:
+        with self._node.store.read() as session:
+            return standing_with(session, get_peer(session, peer), self._node.clock())
+
+    def _ledger(self, peer: str, request: pb.ListLedgerRequest) -> pb.ListLedgerResponse:
+        with self._node.store.read() as session:
+            return list_ledger(session, peer, request)
+
+    def _roots(self, after: int) -> pb.ListRootsResponse:
+        with self._node.store.read() as session:
+            return pb.ListRootsResponse(roots=page_after(session, self._node.institute, after))
+
+    def _describe(self, peer: str) -> pb.DescribeResponse:
+        with self._node.store.read() as session:
+            row = get_peer(session, peer)
+            root_version = newest_version(session, self._node.institute)
+        return pb.DescribeResponse(
+            institute=self._node.institute,
+            bundle_fingerprint=self._node.bundle.fingerprint,
+            software_version=VERSION,
+            status=row.status,
+            pending_offers=row.offered - row.receipted,
+            pinned_fingerprint=row.fingerprint,
+            root_version=root_version,
+        )
+
+    def _start(self, peer: str, cursor: str) -> tuple[int, pb.Accepted]:
+        with self._node.store.read() as session:
+            row = get_peer(session, peer)
+            _check_active(row.status, peer)
+            epoch = epoch_of(session)
+            after = read_cursor(cursor, epoch, row.offered)
+        heartbeat = self._node.home.settings.replication.heartbeat_seconds
+        receipted = make_cursor(epoch, row.receipted) if row.receipted else ""
+        return after, pb.Accepted(receipted_cursor=receipted, heartbeat_seconds=heartbeat)
+
+
+class _Outgoing:
+    """One open stream: batches go out while receipts come in."""
+
+    def __init__(
+        self, node: Node, bell: Bell, stopping: asyncio.Event, peer: str, after: int
+    ) -> None:
+        self._node, self._bell, self._stopping, self._peer = node, bell, stopping, peer
+        self._sent = after
+        self._open_batches: list[int] = []
+        self._progress = Bell()
+        self._root_version = 0
+
+    def accept(self, accepted: pb.Accepted) -> pb.ReplicateResponse:
+        """Return the first message."""
+        with self._node.store.read() as session:
+            self._root_version = newest_version(session, self._node.institute)
+        return pb.ReplicateResponse(accepted=accepted, root_version=self._root_version)
+
+    async def responses(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
+        """Yield batches and heartbeats until the peer hangs up or the node stops."""
+        heartbeat = self._node.home.settings.replication.heartbeat_seconds
+        loop = asyncio.get_running_loop()
+        last_sent = loop.time()
+        while not (reading.done() or self._stopping.is_set()):
+            heard, progress = self._bell.rings, self._progress.rings
+            batch, is_news = await in_thread(self._look)
+            if batch is not None:
+                yield pb.ReplicateResponse(batch=batch, root_version=self._root_version)
+                last_sent = loop.time()
+            elif is_news or loop.time() - last_sent >= heartbeat:
+                beat = pb.Heartbeat(time=to_timestamp(self._node.clock()))
+                yield pb.ReplicateResponse(heartbeat=beat, root_version=self._root_version)
+                last_sent = loop.time()
+            elif self._open_batches:
+                await self._progress.wait(progress, min(heartbeat, 1))
+            else:
+                await self._bell.wait(heard, heartbeat)
+        if reading.done():
+            reading.result()
+
+    async def read_receipts(self, requests: AsyncIterator[pb.ReplicateRequest]) -> None:
+        """Keep each receipt that comes, until the peer ends its side."""
+        try:
+            async for request in requests:
+                if request.WhichOneof("message") != "receipt":
+                    raise BadReceipt("expected a receipt", field="message")
+                envelope = envelope_from_proto(request.receipt.envelope)
+                last = await in_thread(self._keep, envelope)
+                self._open_batches = [number for number in self._open_batches if number > last]
+                self._progress.ring()
+        finally:
+            # whatever ended it is told at once
+            self._progress.ring()
+            self._bell.ring()
+
+    def _look(self) -> tuple[pb.Batch | None, bool]:
+        """Return the next batch, if there is one and room for it; and whether the root is new."""
+        with self._node.store.read() as session:
+            _check_active(get_peer(session, self._peer).status, self._peer)
+            version = newest_version(session, self._node.institute)
+            is_news, self._root_version = version != self._root_version, version
+            has_room = len(self._open_batches) < WINDOW
+            found = next_batch(session, self._peer, self._sent) if has_room else None
+        if found is None:
+            return None, is_news
+        batch, self._sent = found
+        self._open_batches.append(self._sent)
+        return batch, is_news
+
+    def _keep(self, envelope: Envelope) -> int:
+        with self._node.store.write() as session:
+            return keep_receipt(session, self._peer, envelope, self._node.clock())
+
+
+def _check_active(status: str, peer: str) -> None:
+    if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+        raise Forbidden(f"{peer} is {status} here", hint="ask the operator of this node")

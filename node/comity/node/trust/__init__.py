@@ -1,0 +1,1 @@
+"""Whom this node trusts: its own keys and root, peers, their pins and root chains."""

@@ -1,0 +1,117 @@
+"""Revoking a key: what becomes of a bundle.
+
+Invariants: a revoked record key stays listed, with the index of the log from which it is not
+trusted, and that index is never raised once it was published; any other key that is revoked is
+listed no more; no key is revoked unless another one that is here takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from comity.node.home.keychain import Sort
+from comity.node.node import Node
+from comity.node.trust.key_status import authority_id, note_id
+from comity.record.bundle import JsonWebKey, TrustBundle
+from comity.record.errors import BadConfig, InvalidInput, NotFound
+from comity.record.revocation import revoked_from
+from comity.record.root import Root
+
+Change = Callable[[TrustBundle], TrustBundle]
+
+
+def revocation(node: Node, sort: Sort, keyid: str, index: int) -> Change:
+    """Return the change of a bundle that revokes a key; ``index`` counts for record keys only.
+
+    The change raises
+        NotFound: the bundle does not list the key.
+        InvalidInput: the published root revokes it from a lower index.
+        BadConfig: no other key of that sort, listed and here, takes its place.
+    """
+
+    def change(bundle: TrustBundle) -> TrustBundle:
+        _check_not_raised(node.own.root, keyid, index)
+        revoked = _CHANGES[sort](bundle, keyid, index)
+        _check_successor(node, sort, revoked)
+        return revoked
+
+    return change
+
+
+def _revoke_record(bundle: TrustBundle, keyid: str, index: int) -> TrustBundle:
+    keys = list(bundle.record_keys)
+    place = next((i for i, key in enumerate(keys) if key.keyid == keyid), None)
+    if place is None:
+        raise NotFound(f"{keyid} is not listed", field="KEYID")
+    keys[place] = keys[place].model_copy(update={"revoked_from": index})
+    return bundle.model_copy(update={"record_keys": tuple(keys)})
+
+
+def _drop_log(bundle: TrustBundle, keyid: str, _: int) -> TrustBundle:
+    return bundle.model_copy(update={"log_keys": _without(bundle.log_keys, keyid, note_id)})
+
+
+def _drop_witness(bundle: TrustBundle, keyid: str, _: int) -> TrustBundle:
+    left = _without(bundle.witness_keys, keyid, note_id)
+    return bundle.model_copy(update={"witness_keys": left})
+
+
+def _drop_authority(bundle: TrustBundle, keyid: str, _: int) -> TrustBundle:
+    left = _without(bundle.spiffe.keys, keyid, _web_id)
+    return bundle.model_copy(update={"spiffe": bundle.spiffe.model_copy(update={"keys": left})})
+
+
+_CHANGES: Final[dict[Sort, Callable[[TrustBundle, str, int], TrustBundle]]] = {
+    Sort.RECORD: _revoke_record,
+    Sort.LOG: _drop_log,
+    Sort.WITNESS: _drop_witness,
+    Sort.CA: _drop_authority,
+}
+
+
+def _without(keys: tuple[Any, ...], keyid: str, name: Callable[[Any], str]) -> tuple[Any, ...]:
+    left = tuple(key for key in keys if name(key) != keyid)
+    if len(left) == len(keys):
+        raise NotFound(f"{keyid} is not listed", field="KEYID")
+    return left
+
+
+def _check_not_raised(published: Root | None, keyid: str, index: int) -> None:
+    former = revoked_from(published.profile, keyid) if published else None
+    if former is not None and former < index:
+        message = f"expected an index of at most {former}, from which it is revoked, got {index}"
+        raise InvalidInput(message, field="--from-index")
+
+
+def _check_successor(node: Node, sort: Sort, bundle: TrustBundle) -> None:
+    keychain = node.own.keychain
+    checks: dict[Sort, Callable[[TrustBundle], object]] = {
+        Sort.RECORD: keychain.record_key,
+        Sort.LOG: keychain.log_signers,
+        Sort.WITNESS: keychain.witness_signers,
+        Sort.CA: lambda bundle: check_certified(node, bundle),
+    }
+    try:
+        checks[sort](bundle)
+    except BadConfig as error:
+        finish = " --finish" if sort is Sort.CA else ""
+        hint = f"first: comity-node keys rotate {sort}{finish}"
+        message = f"expected a {sort} key here to take its place: {error.message}"
+        raise BadConfig(message, field="KEYID", hint=hint) from error
+
+
+def check_certified(node: Node, bundle: TrustBundle) -> None:
+    """Check that the node's own certificate is by an authority that a bundle lists.
+
+    Raises:
+        BadConfig: it is not.
+    """
+    if not any(node.home.is_certified_by(authority) for authority in bundle.authorities):
+        message = "the authority that signed the node's certificate is not listed"
+        hint = "comity-node keys rotate ca --finish gives the node a certificate of the new one"
+        raise BadConfig(message, field="spiffe.keys", hint=hint)
+
+
+def _web_id(key: JsonWebKey) -> str:
+    return authority_id(key.certificate())

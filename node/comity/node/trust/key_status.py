@@ -1,0 +1,175 @@
+"""The institute's keys as they stand: which there are, and what each is good for.
+
+A key is current if it signs now, staged until the bundle lists it (an authority: until the node
+has a certificate of it), retired once a newer one signs in its place, though what it signed stays
+good, and revoked from where the bundle says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from comity.node.database.clock import to_datetime
+from comity.node.home.keychain import Sort, generations
+from comity.node.node import Node
+from comity.node.trust.root_chains import list_roots
+from comity.record.bundle import TrustBundle
+from comity.record.errors import BadConfig, InvalidInput, NotFound
+from comity.record.keys import fingerprint
+from comity.record.times import format_time
+
+
+class State(StrEnum):
+    """What a key is at present."""
+
+    CURRENT = "current"
+    STAGED = "staged"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """A key, since when it is listed (or, while staged, there), and what it is good for.
+
+    ``keyid`` is a fingerprint, or name and id of a verifier key. ``revoked_from`` is a record key's
+    index of the log.
+    """
+
+    sort: str
+    keyid: str
+    state: State
+    since: datetime
+    revoked_from: int | None = None
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "sort": str(self.sort),
+            "keyid": self.keyid,
+            "state": str(self.state),
+            "since": format_time(self.since),
+            "revokedFrom": self.revoked_from,
+        }
+
+
+def list_keys(node: Node) -> list[KeyStatus]:
+    """Return all keys that the bundle lists or the home has, by sort, oldest first.
+
+    Raises:
+        BadConfig: a file of the home is missing or not what it should be.
+    """
+    notes = [*_note_keys(node, Sort.LOG), *_note_keys(node, Sort.WITNESS)]
+    return [*_record_keys(node), *notes, *_authorities(node), _node_key(node)]
+
+
+def find_key(node: Node, text: str) -> tuple[Sort, str]:
+    """Return sort and keyid of a key by its keyid, or a beginning that only it has.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: more than one begins so, or it is the node's, which renews itself.
+    """
+    found = [key for key in list_keys(node) if key.keyid.startswith(text)]
+    exact = [key for key in found if key.keyid == text] or found
+    if not exact:
+        hint = "comity-node keys list shows the keys"
+        raise NotFound(f"no key {text!r:.100}", field="KEYID", hint=hint)
+    if len(exact) > 1:
+        raise InvalidInput(
+            f"expected one key, {len(exact)} begin with {text!r:.100}", field="KEYID"
+        )
+    if exact[0].sort == "node":
+        hint = "comity-node certificate renew gives the node another"
+        raise InvalidInput("expected a key that the bundle lists", field="KEYID", hint=hint)
+    return Sort(exact[0].sort), exact[0].keyid
+
+
+def note_id(key: str) -> str:
+    """Return name and id of a verifier key, without the key itself."""
+    name, keyid, _ = key.split("+", 2)  # there may be more in the base64 of the key
+    return f"{name}+{keyid}"
+
+
+def authority_id(authority: x509.Certificate) -> str:
+    """Return the fingerprint of an authority's key."""
+    public = authority.public_key()
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise BadConfig(f"expected an ECDSA P-256 key, got {type(public).__name__}")
+    return fingerprint(public)
+
+
+def _record_keys(node: Node) -> Iterator[KeyStatus]:
+    bundle, held = node.bundle, [key.key.keyid for key in node.own.keychain.record]
+    in_force = [k.keyid for k in bundle.record_keys if k.revoked_from is None and k.keyid in held]
+    current = max(in_force, key=held.index, default="")
+    for key in bundle.record_keys:
+        state = State.CURRENT if key.keyid == current else State.RETIRED
+        if key.revoked_from is not None:
+            state = State.REVOKED
+        since = _since(node, Sort.RECORD, key.keyid, held)
+        yield KeyStatus(Sort.RECORD, key.keyid, state, since, key.revoked_from)
+    for keyid in held:
+        if keyid not in bundle.keys_by_id:
+            since = _since(node, Sort.RECORD, keyid, held)
+            yield KeyStatus(Sort.RECORD, keyid, State.STAGED, since)
+
+
+def _note_keys(node: Node, sort: Sort) -> Iterator[KeyStatus]:
+    keychain = node.own.keychain
+    signers = keychain.log if sort is Sort.LOG else keychain.witness
+    held = [note_id(str(signer.verifier)) for signer in signers]
+    yield from _unrevoked(node, sort, held, _listed(node.bundle, sort), lambda keyid: keyid in held)
+
+
+def _authorities(node: Node) -> Iterator[KeyStatus]:
+    authorities = node.own.keychain.authorities
+    held = [authority_id(authority) for authority in authorities]
+    signing = {authority_id(a) for a in authorities if node.home.is_certified_by(a)}
+    listed = _listed(node.bundle, Sort.CA)
+    yield from _unrevoked(node, Sort.CA, held, listed, lambda keyid: keyid in signing)
+
+
+def _unrevoked(
+    node: Node, sort: Sort, held: list[str], listed: list[str], signs: Callable[[str], bool]
+) -> Iterator[KeyStatus]:
+    """Tell of keys that the bundle lists only while they are good."""
+    used = [place for place, keyid in enumerate(held) if keyid in listed and signs(keyid)]
+    for keyid in [*listed, *(keyid for keyid in held if keyid not in listed)]:
+        place = held.index(keyid) if keyid in held else -1
+        if keyid in listed and signs(keyid):
+            state = State.CURRENT
+        elif place > max(used, default=-1):
+            state = State.STAGED
+        else:
+            state = State.RETIRED if keyid in listed else State.REVOKED
+        yield KeyStatus(sort, keyid, state, _since(node, sort, keyid, held))
+
+
+def _node_key(node: Node) -> KeyStatus:
+    leaf = x509.load_pem_x509_certificate(node.home.node_identity()[0])
+    return KeyStatus("node", authority_id(leaf), State.CURRENT, leaf.not_valid_before_utc)
+
+
+def _listed(bundle: TrustBundle, sort: Sort) -> list[str]:
+    if sort is Sort.RECORD:
+        return list(bundle.keys_by_id)
+    if sort is Sort.CA:
+        return [authority_id(authority) for authority in bundle.authorities]
+    return [note_id(key) for key in (bundle.log_keys if sort is Sort.LOG else bundle.witness_keys)]
+
+
+def _since(node: Node, sort: Sort, keyid: str, held: list[str]) -> datetime:
+    with node.store.read() as session:
+        for root, accepted in list_roots(session, node.institute):
+            if keyid in _listed(root.profile, sort):
+                return to_datetime(accepted)
+    file = generations(node.home.path, sort)[held.index(keyid)]
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)

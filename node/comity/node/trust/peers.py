@@ -1,0 +1,200 @@
+"""Peers: whose bundles are pinned, and what was agreed with them.
+
+Invariants: bundles are never merged (each is looked up by its institute's own id); a removed peer
+keeps its row, its queue and its receipts, since what it was given must stay on record; this
+institute is never its own peer; no two institutes' authorities share a name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.x509 import Certificate
+from sqlmodel import Session, col, select
+
+from comity.node.database.tables import PeerRow
+from comity.node.policy.standing.rule import load_standing
+from comity.policies.facts import PeerFacts, PeerStatus
+from comity.record.bundle import TrustBundle
+from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed with a peer, and how the operator has filed it, in words.
+
+    ``purposes`` are the uses that the peer is bound to; ``groups`` and ``clearances`` are the
+    operator's own words, for policies to speak of. None leaves what was there as it is.
+    """
+
+    purposes: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    clearances: Sequence[str] | None = None
+
+    def apply(self, row: PeerRow) -> None:
+        """Write them into a peer's row, each list sorted and without repetition.
+
+        Raises:
+            LimitExceeded: more than MAX_TAGS words in a list.
+            InvalidInput: a word of 0 or more than MAX_NAME_CHARS characters, or one that cannot
+                be stored.
+        """
+        for name in ("purposes", "groups", "clearances"):
+            words = getattr(self, name)
+            if words is not None:
+                setattr(row, name, _words(words, name))
+
+
+def pinned_peers(session: Session) -> list[PeerRow]:
+    """Return every peer that is not removed, by institute id."""
+    query = select(PeerRow).where(PeerRow.status != PeerStatus.REMOVED)
+    return list(session.exec(query.order_by(PeerRow.institute)))
+
+
+def former_peers(session: Session) -> list[PeerRow]:
+    """Return every peer that was removed, by institute id."""
+    query = select(PeerRow).where(PeerRow.status == PeerStatus.REMOVED)
+    return list(session.exec(query.order_by(PeerRow.institute)))
+
+
+def get_peer(session: Session, institute: str) -> PeerRow:
+    """Return a peer, also a removed one.
+
+    Raises:
+        NotFound: there never was such a peer.
+    """
+    # no name holds U+0000, and PostgreSQL refuses to look for it
+    row = None if "\x00" in institute else session.get(PeerRow, institute)
+    if row is None:
+        hint = "comity-node peers list shows the peers"
+        raise NotFound(f"no peer {institute!r:.100}", field="peer", hint=hint)
+    return row
+
+
+def bundle_of(row: PeerRow) -> TrustBundle:
+    """Return a peer's pinned trust bundle."""
+    return _parse(row.bundle)
+
+
+def facts_of(session: Session, row: PeerRow) -> PeerFacts:
+    """Return what policy may know of a peer."""
+    return PeerFacts(
+        institute=row.institute,
+        status=PeerStatus(row.status),
+        groups=frozenset(json.loads(row.groups)),
+        clearances=frozenset(json.loads(row.clearances)),
+        purposes=frozenset(json.loads(row.purposes)),
+        standing=load_standing(session, row.institute),
+    )
+
+
+def add_peer(
+    session: Session,
+    bundle: TrustBundle,
+    now: int,
+    *,
+    own_institute: str,
+    status: PeerStatus = PeerStatus.MEMBER,
+    terms: Terms = Terms(),
+) -> PeerRow:
+    """Pin a peer's bundle in ``Store.write``, or replace the pinned one.
+
+    The caller has compared the fingerprint out of band.
+
+    Raises:
+        Conflict: the bundle is this institute's own.
+        LimitExceeded: more than MAX_PEERS.
+        InvalidInput: status is not probation or member, or a word of the terms is not acceptable.
+    """
+    if bundle.institute == own_institute:
+        raise Conflict(f"{own_institute} is this institute itself", field="bundle.institute")
+    if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+        raise InvalidInput(f"expected probation or member, got {status}", field="status")
+    row = session.get(PeerRow, bundle.institute)
+    if row is None:
+        _check_room(session)
+        row = PeerRow(
+            institute=bundle.institute, bundle="", fingerprint="", status="", added_time=now
+        )
+    row.bundle, row.fingerprint = bundle.to_json().decode(), bundle.fingerprint
+    row.status = str(status)
+    terms.apply(row)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def change_peer(
+    session: Session, institute: str, status: PeerStatus | None, terms: Terms
+) -> PeerRow:
+    """Change a peer's status or terms in ``Store.write``; REMOVED drops it.
+
+    Raises:
+        NotFound: no such peer, or a removed one (add it again).
+        LimitExceeded, InvalidInput: as ``Terms.apply``.
+    """
+    row = get_peer(session, institute)
+    if row.status == PeerStatus.REMOVED:
+        hint = "pin its bundle again with comity-node peers add"
+        raise NotFound(f"{institute} was removed", field="peer", hint=hint)
+    if status is not None:
+        row.status = str(status)
+    terms.apply(row)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def check_authorities(bundle: TrustBundle, others: Iterable[TrustBundle]) -> None:
+    """Check that no authority of a bundle goes by the name of another institute's.
+
+    TLS looks an authority up by its name and tries one only: a namesake would lock out everyone
+    whom the other has certified.
+
+    Raises:
+        Conflict: one does.
+    """
+    for other in others:
+        if other.institute == bundle.institute:
+            continue
+        taken = {_name_of(authority) for authority in other.authorities}
+        for position, authority in enumerate(bundle.authorities):
+            if _name_of(authority) in taken:
+                name = authority.subject.rfc4514_string()
+                message = f"expected a name of its own, got {name!r:.100} of {other.institute}"
+                raise Conflict(message, field=f"spiffe.keys[{position}].x5c")
+
+
+def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
+    # as TLS compares names: case, and the amount of white space, do not count
+    return tuple(
+        (attribute.oid.dotted_string, " ".join(str(attribute.value).casefold().split()))
+        for attribute in authority.subject
+    )
+
+
+def _check_room(session: Session) -> None:
+    count = len(session.exec(select(col(PeerRow.institute))).all())
+    if count >= MAX_PEERS:
+        raise LimitExceeded("MAX_PEERS", MAX_PEERS, count + 1, "peers", field="peers")
+
+
+def _words(words: Sequence[str], field: str) -> str:
+    if len(words) > MAX_TAGS:
+        raise LimitExceeded("MAX_TAGS", MAX_TAGS, len(words), field, field=field)
+    for word in words:
+        if not 0 < len(word) <= MAX_NAME_CHARS:
+            message = f"expected 1 to {MAX_NAME_CHARS} characters, got {len(word)}"
+            raise InvalidInput(message, field=field)
+        if not word.isprintable():
+            raise InvalidInput(f"expected printable text, got {word!r:.100}", field=field)
+    return json.dumps(sorted(set(words)), ensure_ascii=False)
+
+
+@lru_cache(maxsize=MAX_PEERS)
+def _parse(text: str) -> TrustBundle:
+    return TrustBundle.from_json(text.encode())

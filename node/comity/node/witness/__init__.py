@@ -1,0 +1,1 @@
+"""Other institutes' logs: cosigning, gossip, consistency, and halting on a split view."""
