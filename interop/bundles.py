@@ -12,7 +12,7 @@ from comity.record.note import LOG_KEY, Note
 from interop.evidence import Evidence, with_other_root
 from interop.institute import INDEX, note_signer
 from interop.tools import Report, built, node
-from tests.altering import flipped, to
+from tests.support.altering import flipped, to
 
 ENTRIES: Final = ("verificationMaterial", "tlogEntries")
 PROOF: Final = (*ENTRIES, 0, "inclusionProof")

@@ -16,7 +16,7 @@ from comity.record.statement import Statement
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import trusted_root
 from interop.institute import Institute
-from tests.altering import JsonPath, altered
+from tests.support.altering import JsonPath, altered
 
 Change = tuple[JsonPath, Callable[[Any], Any]]
 

@@ -25,7 +25,7 @@ from interop.institute import RECORDS, draft, note_signer, witness_of
 from interop.processes import running
 from interop.tools import Report, built
 from interop.witness import Answer, add_checkpoint, litewitness
-from tests.network import free_port, make_home
+from tests.support.network import free_port, make_home
 
 INSTITUTE: Final = "au.aisi.example"
 PUBLISHED: Final = 600

@@ -27,7 +27,7 @@ from interop.evidence import Evidence, with_other_root
 from interop.institute import RECORDS, Log, note_signer, witness_of
 from interop.processes import listens, running
 from interop.tools import BIN, Report, Tool, built, output, system
-from tests.network import free_port
+from tests.support.network import free_port
 
 OLDER: Final = 300
 

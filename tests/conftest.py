@@ -13,13 +13,13 @@ from comity.client.commands import app as client_cli
 from comity.node.commands import app as node_cli
 from comity.node.node import Node
 from comity.record.keys import SigningKey
-from tests.commanding import Run, runner
-from tests.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
-from tests.desk import Desk, at_desk
-from tests.exchange import HandClock, Institute, institutes
-from tests.holders import Holders
-from tests.network import card, make_home
-from tests.records import UK, bundle_of
+from tests.support.commanding import Run, runner
+from tests.support.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
+from tests.support.desk import Desk, at_desk
+from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.holders import Holders
+from tests.support.network import card, make_home
+from tests.support.records import UK, bundle_of
 
 
 @pytest.fixture(autouse=True)

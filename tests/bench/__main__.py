@@ -32,7 +32,7 @@ from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
 from tests.bench import evidence, log, release
 from tests.bench.cards import signed, size
-from tests.network import make_home
+from tests.support.network import make_home
 
 CARDS = int(os.environ.get("COMITY_BENCH_CARDS", "20000"))
 PUBLISHED_AT_ONCE = 256

@@ -17,7 +17,7 @@ from comity.client.exports.writing import export_record
 from comity.client.verify.steps import Verdict
 from comity.record.keys import SigningKey
 from tests.bench.cards import draft
-from tests.logbook import NOW, Logbook
+from tests.support.logbook import NOW, Logbook
 
 LEAVES = 20_000
 ROUNDS = 100

@@ -20,7 +20,7 @@ from statistics import median
 from comity.node.log import tree
 from comity.node.log.proofs import consistency, inclusion
 from comity.node.node import Node
-from tests.network import make_home
+from tests.support.network import make_home
 
 LEAVES = int(os.environ.get("COMITY_BENCH_LEAVES", "1000000"))
 FEW = 1000

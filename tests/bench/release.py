@@ -38,7 +38,7 @@ from comity.policies.facts import PartFacts
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from tests.bench.cards import draft
-from tests.network import make_home
+from tests.support.network import make_home
 
 PARTS = int(os.environ.get("COMITY_BENCH_PARTS", "1000000"))
 SMALL = 10_000

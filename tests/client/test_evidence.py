@@ -1,0 +1,179 @@
+"""Evidence that leaves: folders and zips, and the commands on the page beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from comity.client.exports.writing import export_record
+from comity.client.verify.evidence import Evidence
+from comity.record.errors import BadConfig, BadProof, ComityError
+from comity.record.keys import SigningKey
+from comity.record.sigstore import SigstoreBundle
+from comity.record.tlog_proof import TlogProof
+from comity.record.trusted_root import read_trusted_root
+from tests.client.test_export import flipped
+from tests.support.logbook import Logbook
+from tests.support.network import card
+
+UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+
+
+@pytest.fixture
+def logbook(signing_key: SigningKey) -> Logbook:
+    return Logbook(UK, signing_key, CA, JP)
+
+
+def exported(logbook: Logbook, output: Path) -> Path:
+    opened = logbook.append(card())
+    export_record(opened, logbook.key.key, output, logbook.evidence(opened))
+    return output
+
+
+def blocks_of(page: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+
+
+def run(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-e", "-c", block],
+        cwd=folder,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_evidence_holds_the_same_proof_in_every_form(logbook: Logbook, tmp_path: Path) -> None:
+    folder = exported(logbook, tmp_path / "evidence")
+    proof = TlogProof.parse((folder / "inclusion.tlog-proof").read_bytes())
+    assert (folder / "checkpoint.txt").read_bytes() == proof.checkpoint
+    bundle = SigstoreBundle.from_json((folder / "bundle.sigstore.json").read_bytes())
+    assert bundle.proof == proof
+    [log_key] = read_trusted_root((folder / "trusted_root.json").read_bytes())
+    assert log_key == logbook.signer.verifier
+    assert (folder / "log.vkey").read_text() == f"{log_key}\n"
+    witnesses = (folder / "witnesses.vkey").read_text().split()
+    assert witnesses == [str(signer.verifier) for signer in logbook.witnesses.values()]
+    assert (folder / f"{UK}.bundle.json").read_bytes() == logbook.bundle.to_json()
+
+
+def test_the_commands_about_the_log_work_as_they_stand(logbook: Logbook, tmp_path: Path) -> None:
+    folder = exported(logbook, tmp_path / "evidence")
+    blocks = blocks_of((folder / "CHECK.md").read_text())
+    done = [run(block, folder) for block in blocks if not block.startswith("cosign")]
+    assert [(one.returncode, one.stderr) for one in done if one.returncode] == []
+    signed, included = (one.stdout for one in done[-2:])
+    assert signed == "Signature Verified Successfully\n"
+    assert included.splitlines() == ["leaf.json: OK", "signature.der: OK", "root: OK"]
+
+
+@pytest.mark.parametrize("place", range(11))
+def test_the_path_on_the_page_leads_to_the_root_from_every_place(
+    logbook: Logbook, tmp_path: Path, place: int
+) -> None:
+    logbook.leaves = logbook.leaves * 2
+    del logbook.leaves[place:]
+    folder = exported(logbook, tmp_path / "evidence")
+    [block] = [b for b in blocks_of((folder / "CHECK.md").read_text()) if "root=" in b]
+    assert run(block, folder).stdout.endswith("root: OK\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint.txt", "leaf.json", "log-key.pem", "signature.der", "pae.bin"]
+)
+def test_the_commands_about_the_log_notice_a_flipped_bit(
+    logbook: Logbook, tmp_path: Path, name: str
+) -> None:
+    folder = exported(logbook, tmp_path / "evidence")
+    blocks = blocks_of((folder / "CHECK.md").read_text())[-4:-2]
+    good = [run(block, folder).stdout for block in blocks]
+    (folder / name).write_bytes(flipped((folder / name).read_bytes(), 40))
+    assert [run(block, folder).stdout for block in blocks] != good
+
+
+def test_a_zip_unpacks_into_a_folder_of_its_own(logbook: Logbook, tmp_path: Path) -> None:
+    output = exported(logbook, tmp_path / "evidence.zip")
+    with zipfile.ZipFile(output) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    [folder] = (tmp_path / "unpacked").iterdir()
+    assert run("sha256sum --check --strict SHA256SUMS", folder).returncode == 0
+    assert "bundle.sigstore.json" in os.listdir(folder)
+
+
+def test_equal_evidence_makes_equal_zips(logbook: Logbook, tmp_path: Path) -> None:
+    opened = logbook.append(card())
+    evidence = logbook.evidence(opened)
+    for name in ("one.zip", "two.zip"):
+        export_record(opened, logbook.key.key, tmp_path / name, evidence)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_zip_is_not_overwritten(logbook: Logbook, tmp_path: Path) -> None:
+    (tmp_path / "mine.zip").write_text("mine")
+    with pytest.raises(BadConfig, match="not overwritten"):
+        exported(logbook, tmp_path / "mine.zip")
+    assert (tmp_path / "mine.zip").read_text() == "mine"
+
+
+def test_without_a_proof_the_keys_remain_and_the_page_says_so(
+    logbook: Logbook, tmp_path: Path
+) -> None:
+    opened = logbook.append(card())
+    evidence = Evidence.without_proof(logbook.bundle)
+    export_record(opened, logbook.key.key, tmp_path / "evidence", evidence)
+    names = set(os.listdir(tmp_path / "evidence"))
+    assert {"trusted_root.json", "log.vkey", "log-key.pem"} <= names
+    assert not {"checkpoint.txt", "inclusion.tlog-proof", "bundle.sigstore.json"} & names
+    assert "no proof was to be had" in (tmp_path / "evidence" / "CHECK.md").read_text()
+
+
+def test_extra_data_of_a_proof_is_not_passed_on(logbook: Logbook, tmp_path: Path) -> None:
+    opened = logbook.append(card())
+    proof = logbook.prove(opened)
+    told = TlogProof(proof.index, proof.hashes, proof.checkpoint, b"whatever")
+    evidence = Evidence.of(
+        opened.record.envelope, logbook.key.key, logbook.bundle, told, logbook.trust.witnesses(UK)
+    )
+    assert evidence.proof == proof
+
+
+def test_a_proof_of_another_record_is_never_written(logbook: Logbook) -> None:
+    first, second = logbook.append(card("first")), logbook.append(card("second"))
+    with pytest.raises(BadProof):
+        Evidence.of(
+            first.record.envelope, logbook.key.key, logbook.bundle, logbook.prove(second), []
+        )
+
+
+def test_a_proof_of_another_institutes_log_is_never_written(
+    logbook: Logbook, signing_key: SigningKey
+) -> None:
+    other = Logbook(CA, signing_key)
+    opened = logbook.append(card())
+    other.leaves = list(logbook.leaves)
+    with pytest.raises(ComityError, match="known key"):
+        Evidence.of(
+            opened.record.envelope, logbook.key.key, logbook.bundle, other.prove(opened), []
+        )
+
+
+def test_the_page_names_the_digest_and_type_that_cosign_asks_for(
+    logbook: Logbook, tmp_path: Path
+) -> None:
+    opened = logbook.append(card())
+    export_record(opened, logbook.key.key, tmp_path / "e", logbook.evidence(opened))
+    blocks = blocks_of((tmp_path / "e" / "CHECK.md").read_text())
+    cosign = [block for block in blocks if block.startswith("cosign")]
+    digest = opened.statement.subject[0].digest.sha256
+    wanted = f"--type urn:comity:model-card:v1 --digest {digest} --digestAlg sha256"
+    assert [wanted in block for block in cosign] == [True, True]
+    assert ["--insecure-ignore-tlog" in block for block in cosign] == [True, False]

@@ -1,0 +1,275 @@
+"""Import of model cards: what is taken from them, what is refused and where, and at what cost."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+
+from comity.client.drafts.draft import Draft
+from comity.client.importing import Imported, import_bytes, import_card
+from comity.client.importing.model_names import Names
+from comity.record.errors import BadConfig, InvalidInput
+from comity.record.keys import SigningKey
+from comity.record.spiffe import SpiffeId
+from tests.support.places import SAMPLES
+
+AUTHOR = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
+PLACE = PurePath("/cards/example__fjord-7b-chat.md")
+
+
+def sections(name: str) -> dict[str, Any]:
+    return import_card(SAMPLES / name).draft.sections
+
+
+def read(text: str, place: str = "/cards/pebble.md") -> Imported:
+    return import_bytes(text.encode(), PurePath(place))
+
+
+def statements(card: Imported, section: str) -> list[str]:
+    key = "scenario" if section == "risks" else "statement"
+    return [entry[key] for entry in card.draft.sections.get(section, [])]
+
+
+def scores(card: Imported) -> dict[str, list[tuple[str, float, str]]]:
+    return {
+        e["name"]: [(s["metric"], s["value"], s["unit"]) for s in e["scores"]]
+        for e in card.draft.sections.get("evaluations", [])
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [p.name for p in sorted(SAMPLES.iterdir()) if "Card for {{" not in p.read_text()]
+)
+def test_a_sample_becomes_a_draft_that_can_be_signed_or_is_refused_with_its_place(
+    name: str, signing_key: SigningKey
+) -> None:
+    try:
+        card = import_card(SAMPLES / name)
+    except InvalidInput as error:
+        assert error.field.startswith(str(SAMPLES / name) + ": ")  # noqa: PT017
+        return
+    assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
+    card.draft.sign(AUTHOR, signing_key)
+
+
+def test_facts_of_the_front_matter_and_of_the_text_are_kept() -> None:
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    assert card.draft.subject.name == "pkg:huggingface/example/fjord-7b-chat"
+    assert card.draft.title == {"en": "Fjord 7B Chat"}
+    assert card.draft.tags == ("fjord", "chat")
+    assert card.draft.sections["details"] == {
+        "developer": "Example Institute",
+        "licence": "fjord-community",
+        "parameters": 7_000_000_000,
+        "modalities": ["text"],
+        "languages": ["en", "no"],
+        "baseModels": ["./checkpoints/fjord-base"],
+        "datasets": ["example/fjord-corpus"],
+        "released": "2025-02-01",
+    }
+    assert "language: not a BCP 47 tag, left out: multilingual" in card.notes
+
+
+def test_statements_are_the_sources_own_words_sorted_by_what_they_say() -> None:
+    found = sections("hub_card.md")
+    assert found["uses"] == {
+        "intended": ["Answering questions in English and Norwegian."],
+        "outOfScope": ["Medical, legal or financial advice."],
+    }
+    assert found["capabilities"] == [
+        {"domain": "text-generation", "statement": "pipeline_tag: text-generation"}
+    ]
+    assert found["limitations"] == [
+        {"statement": "The model may: Invent sources that do not exist"},
+        {"statement": "Answers in Nynorsk are worse than in Bokmål."},
+    ]
+    assert found["risks"] == [
+        {
+            "domain": "nist-ai-600-1:harmful-bias",
+            "scenario": "The model may: Reproduce stereotypes found in its training data",
+        },
+        {
+            "domain": "nist-ai-600-1:information-security",
+            "scenario": "The model may: Help to write phishing messages",
+        },
+    ]
+
+
+def test_a_source_is_quoted_with_its_digest_and_lines() -> None:
+    data = (SAMPLES / "hub_card.md").read_bytes()
+    (source,) = import_bytes(data, PLACE).draft.sections["sources"]
+    assert source["sha256"] == hashlib.sha256(data).hexdigest()
+    assert source["format"] == "huggingface-model-card"
+    assert source["url"] == "https://huggingface.co/example/fjord-7b-chat"
+    lines = data.decode().split("\n")
+    risks = next(e for e in source["excerpts"] if e["heading"].startswith("Bias"))
+    assert lines[risks["line"] - 1] == "## Bias, Risks, and Limitations"
+    assert risks["text"] == "\n".join(lines[risks["line"] : risks["line"] + 10]).strip("\n")
+
+
+def test_results_of_the_front_matter_keep_value_and_unit() -> None:
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    quiz, unnamed, *_ = card.draft.sections["evaluations"]
+    assert quiz["dataset"] == "Example Quiz (split test)"
+    assert [(s["value"], s["unit"]) for s in quiz["scores"]] == [
+        (0.713, "fraction"),
+        (71.3, "percent"),
+    ]
+    assert unnamed["scores"] == [{"metric": "wer", "value": 33.36, "unit": "percent"}]
+    assert "model-index.results[1].dataset: missing" in card.notes
+    assert any("metrics[2]: expected a name and a number" in note for note in card.notes)
+
+
+def test_only_this_models_column_of_a_comparison_is_taken() -> None:
+    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
+    found = scores(card)
+    assert found["MMLU"] == [("acc", 61.2, "percent")]
+    assert found["Toy Elo"] == [("score", 1021.0, "unspecified")]
+
+
+def test_a_comparison_of_other_models_yields_no_score_and_a_note() -> None:
+    card = read("# Pebble\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| GPT-4 | 86.4 |\n")
+    assert "evaluations" not in card.draft.sections
+    assert "line 5: table names no row or column of this model" in card.notes
+
+
+def test_scores_of_another_size_are_kept_with_its_name() -> None:
+    card = read("# Fjord\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| Fjord 70B | 70.4 |\n")
+    assert scores(card) == {"MMLU": [("score [Fjord 70B]", 70.4, "percent")]}
+
+
+def test_scores_in_a_list_are_read_where_results_are_told() -> None:
+    told = "It achieves the following results on the evaluation set:\n\n- Loss: 1.25\n- F1: 66.5%\n"
+    assert scores(read(f"# Pebble\n\n{told}")) == {
+        "Pebble": [("Loss", 1.25, "unspecified"), ("F1", 66.5, "percent")]
+    }
+    assert not scores(read("# Pebble\n\n## Training hyperparameters\n\n- loss weight: 0.5\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "fit"),
+    [
+        ("open_llama_13b", "OpenLLaMA 13B", 2),
+        ("open_llama_13b", "LLaMA 13B", 0),
+        ("Llama Guard 2", "Llama Guard", 0),
+        ("Llama Guard", "Llama Guard 2", 0),
+        ("Llama-2-7b-chat-hf", "Llama 2 13B", 0),
+        ("Llama-2-7b-chat-hf", "Llama 2 7B", 1),
+        ("Llama 3", "Llama 3 70B", 1),
+        ("Phi-3-mini-128k-instruct", "Phi-3-Mini-128K-Ins", 2),
+        ("Jamba-1.5-Mini", "Jamba 1.5 Large", 0),
+        ("Fjord", "GPT-4", 0),
+    ],
+)
+def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) -> None:
+    assert Names([name]).match(label) == fit
+
+
+def test_html_headings_lists_and_spanning_tables_are_read() -> None:
+    card = import_card(SAMPLES / "html.md")
+    assert statements(card, "limitations") == [
+        "Names are often misspelt.",
+        "Overlapping speech is not separated.",
+    ]
+    (risk,) = card.draft.sections["risks"]
+    assert risk["domain"] == "nist-ai-600-1:data-privacy"
+    assert scores(card) == {
+        "Calls, English": [("WER (%)", 12.5, "percent")],
+        "Calls, Welsh": [("WER (%)", 31.25, "percent")],
+    }
+
+
+def test_bold_lines_and_lead_ins_are_headings_too() -> None:
+    card = import_card(SAMPLES / "no_metadata.md")
+    assert card.draft.subject.name == "pkg:generic/unknown/Pebble@unversioned"
+    assert statements(card, "limitations") == [
+        "Pebble was trained on studio light only. It often fails outdoors.",
+        "It needs an image of at least 224 by 224 pixels; smaller ones cannot be read.",
+    ]
+    assert card.draft.sections["uses"]["outOfScope"] == ["Deciding what a stone is worth."]
+    assert card.notes[0] == "not stated: licence, version, risk, score"
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("french.md", "fr"),
+        ("german.md", "de"),
+        ("spanish.md", "es"),
+        ("japanese.md", "ja"),
+        ("chinese.md", "zh"),
+        ("korean.md", "ko"),
+    ],
+)
+def test_headings_are_known_in_other_languages(name: str, language: str) -> None:
+    card = import_card(SAMPLES / name)
+    assert list(card.draft.title) == [language]
+    assert card.draft.sections["uses"]["intended"]
+    assert card.count("limitations") == 1
+    assert [r["domain"] for r in card.draft.sections["risks"]] == ["nist-ai-600-1:harmful-bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "reason"),
+    [
+        ("list_front_matter.md", "line 2", "expected a mapping as front matter, got a list"),
+        ("broken_yaml.md", "front matter", "expected YAML: line 4"),
+        ("template.md", "line 2", "unrendered"),
+        ("data_set.md", "size_categories", "expected a model card, got a data-set card"),
+    ],
+)
+def test_what_is_not_a_model_card_is_refused_with_its_place(
+    name: str, place: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        import_card(SAMPLES / name)
+    assert caught.value.field == f"{SAMPLES / name}: {place}"
+    assert reason in caught.value.message or "template placeholder" in caught.value.message
+
+
+def test_an_unrendered_template_without_front_matter_is_refused_too() -> None:
+    with pytest.raises(InvalidInput, match="line 1: expected a rendered card"):
+        read("# Model Card for {{ model_id }}\n\n{{ model_description }}\n")
+    assert read("# Pebble\n\n    {{ bos_token }}{{ messages }}\n").draft.title == {"en": "Pebble"}
+
+
+def test_line_endings_and_a_byte_order_mark_make_no_difference() -> None:
+    unix = (SAMPLES / "hub_card.md").read_bytes()
+    dos = b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n")
+    one, two = (import_bytes(data, PLACE).draft.sections for data in (unix, dos))
+    assert one["sources"][0].pop("sha256") != two["sources"][0].pop("sha256")
+    assert one == two
+
+
+def test_characters_that_no_record_may_hold_are_replaced() -> None:
+    text = (
+        '---\nlicense: "a\\0b\\ud800"\ntags: ["x\v"]\n---\n# P\0\n\n## Limitations\n\nNot\0 all.\n'
+    )
+    card = read(text)
+    assert card.draft.sections["details"]["licence"] == "a\ufffdb\ufffd"
+    assert statements(card, "limitations") == ["Not\ufffd all."]
+    assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
+
+
+def test_text_that_is_not_utf_8_is_refused_with_its_line() -> None:
+    with pytest.raises(InvalidInput, match=r"line 3: expected UTF-8, got byte 0xff"):
+        import_bytes(b"# A\n\n\xff", PLACE)
+
+
+def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="cannot be read"):
+        import_card(tmp_path / "none.md")
+
+
+def test_a_file_of_a_download_cache_names_repository_and_revision() -> None:
+    place = f"/hub/models--example--fjord/snapshots/{'a1' * 20}/README.md"
+    card = read("---\nlicense: mit\n---\n# Fjord\n", place)
+    assert card.draft.subject.name == f"pkg:huggingface/example/fjord@{'a1' * 20}"
+
+
+def test_a_title_of_any_length_and_script_gives_a_name_that_fits() -> None:
+    card = read(f"# {'魚' * 190}\n\n- **Developer:** {'鳥' * 150}\n")
+    assert len(card.draft.subject.name) <= 1024

@@ -1,0 +1,255 @@
+"""Bad requests of callers with a good certificate: each is refused by reason, field and limit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from comity.client.connection.grpc_errors import from_rpc
+from comity.node.database.tables import RecordRow
+from comity.node.records.search import MAX_FILTER_WORDS
+from comity.record.errors import LimitExceeded
+from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES, MAX_ROOT_BYTES
+from comity.v1 import (
+    admin_service_pb2 as admin,
+)
+from comity.v1 import (
+    admin_service_pb2_grpc,
+    audit_service_pb2_grpc,
+    records_service_pb2_grpc,
+)
+from comity.v1 import (
+    audit_service_pb2 as audit,
+)
+from comity.v1 import (
+    records_service_pb2 as records,
+)
+from tests.support.hostile import CA, contents, info_of, operating, refusal
+from tests.support.network import card, run
+
+Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+
+
+def test_bytes_that_are_no_message_are_refused_by_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (_, line):
+            for method in ("PublishRecord", "SearchRecords"):
+                for data in (b"\xff\xff\xff", b"\x0a\x05\x0a\x03\xff\xff\xff"):
+                    call: Method = line.unary_unary(f"/comity.v1.RecordsService/{method}")
+                    info = await refusal(call(data))
+                    assert (info.reason, info.metadata["field"]) == ("INVALID_INPUT", "message")
+
+    run(scenario())
+
+
+def test_a_message_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (uk, line):
+            call: Method = line.unary_unary("/comity.v1.RecordsService/PublishRecord")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(b"\x00" * (MAX_MESSAGE_BYTES + 1))
+            error = from_rpc(caught.value)
+            assert isinstance(error, LimitExceeded)
+            assert (error.limit, error.got) == ("MAX_MESSAGE_BYTES", MAX_MESSAGE_BYTES + 1)
+            assert uk.rows(RecordRow) == []
+
+    run(scenario())
+
+
+SEARCHES: dict[str, tuple[records.SearchRecordsRequest, str, str, str]] = {
+    "a filter that is too large": (
+        records.SearchRecordsRequest(filter=records.RecordFilter(text="x" * MAX_FILTER_BYTES)),
+        "LIMIT_EXCEEDED",
+        "filter",
+        "MAX_FILTER_BYTES",
+    ),
+    "more words than anyone needs": (
+        records.SearchRecordsRequest(
+            filter=records.RecordFilter(
+                text=" ".join(f"{i:x}" for i in range(MAX_FILTER_WORDS + 1))
+            )
+        ),
+        "LIMIT_EXCEEDED",
+        "filter.text",
+        "MAX_FILTER_WORDS",
+    ),
+    "a page that is too long": (
+        records.SearchRecordsRequest(page_size=2**32 - 1),
+        "LIMIT_EXCEEDED",
+        "page_size",
+        "MAX_PAGE",
+    ),
+    "a page token that is too long": (
+        records.SearchRecordsRequest(page_token="A" * 300),
+        "LIMIT_EXCEEDED",
+        "page_token",
+        "MAX_CURSOR_CHARS",
+    ),
+    "a page token that nobody gave out": (
+        records.SearchRecordsRequest(page_token="cGFnZTox;DROP"),
+        "BAD_CURSOR",
+        "page_token",
+        "",
+    ),
+    "a page token that is not text": (
+        records.SearchRecordsRequest(page_token="\U0001f4a3"),
+        "BAD_CURSOR",
+        "page_token",
+        "",
+    ),
+    "a kind that does not exist": (
+        records.SearchRecordsRequest(filter=records.RecordFilter(kinds=["poem"])),
+        "INVALID_INPUT",
+        "filter.kinds",
+        "",
+    ),
+    "a severity that does not exist": (
+        records.SearchRecordsRequest(filter=records.RecordFilter(min_severity="dire")),
+        "INVALID_INPUT",
+        "filter.min_severity",
+        "",
+    ),
+    "nul in the text": (
+        records.SearchRecordsRequest(filter=records.RecordFilter(text="a\x00b")),
+        "INVALID_INPUT",
+        "filter.text",
+        "",
+    ),
+    "nul in a list": (
+        records.SearchRecordsRequest(filter=records.RecordFilter(tags=["a", "\x00"])),
+        "INVALID_INPUT",
+        "filter.tags",
+        "",
+    ),
+}
+
+
+def test_bad_searches_are_refused_with_reason_field_and_limit(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (_, line):
+            stub = records_service_pb2_grpc.RecordsServiceStub(line)
+            for what, (request, reason, where, limit) in SEARCHES.items():
+                info = await refusal(stub.SearchRecords(request))
+                got = (info.reason, info.metadata["field"], info.metadata["limit"])
+                assert got == (reason, where, limit), what
+
+    run(scenario())
+
+
+def test_strange_text_finds_what_it_says_and_nothing_more(tmp_path: Path) -> None:
+    """Combining marks, ligatures that swell, right-to-left overrides, and SQL's own wildcards."""
+
+    async def scenario() -> None:
+        async with operating(tmp_path) as (uk, line):
+            strange = "Z\u0310\u0301\u0327\u202e\ufdfa\U0001f469\u200d\U0001f4bb"
+            uk.node.publish(uk.sign(card(title={"en": f"{strange} 100%_/\\"})))
+            uk.node.publish(uk.sign(card()))
+            stub = records_service_pb2_grpc.RecordsServiceStub(line)
+            for text, count in {
+                strange: 1,
+                "100%_/\\": 1,
+                "1__%": 0,
+                "%": 1,
+                "' OR 1=1 --": 0,
+                "\ufdfa" * 1000: 0,
+                "e\u0301" * 1000: 0,
+            }.items():
+                request = records.SearchRecordsRequest(filter=records.RecordFilter(text=text))
+                assert len((await stub.SearchRecords(request)).records) == count, text
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("record_id", "reason"),
+    [
+        ("", "INVALID_INPUT"),
+        ("abcdef0", "INVALID_INPUT"),
+        ("ABCDEF01", "INVALID_INPUT"),
+        ("%%%%%%%%", "INVALID_INPUT"),
+        ("a" * 65, "INVALID_INPUT"),
+        ("0" * 64, "NOT_FOUND"),
+    ],
+)
+def test_record_ids_are_eight_to_64_hex_digits(tmp_path: Path, record_id: str, reason: str) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (_, line):
+            stub = records_service_pb2_grpc.RecordsServiceStub(line)
+            info = await refusal(stub.GetRecord(records.GetRecordRequest(record_id=record_id)))
+            assert (info.reason, info.metadata["field"]) == (reason, "record_id")
+
+    run(scenario())
+
+
+def test_bad_requests_of_auditors_and_operators_are_refused_by_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (uk, line):
+            audits = audit_service_pb2_grpc.AuditServiceStub(line)
+            admins = admin_service_pb2_grpc.AdminServiceStub(line)
+            bundle = uk.node.bundle.to_json()
+            calls: dict[str, list[Awaitable[Any]]] = {
+                "LIMIT_EXCEEDED": [
+                    audits.ListReleases(audit.ListReleasesRequest(page_size=10**6)),
+                    audits.ListReceipts(audit.ListReceiptsRequest(page_size=10**6)),
+                    audits.ListQuarantine(audit.ListQuarantineRequest(page_size=10**6)),
+                    admins.AddPeer(admin.AddPeerRequest(bundle=b" " * (MAX_ROOT_BYTES + 1))),
+                    admins.SetPolicy(admin.SetPolicyRequest(policy=" " * (300 << 10))),
+                ],
+                "BAD_CURSOR": [
+                    audits.ListReleases(audit.ListReleasesRequest(page_token="cGFnZTox")),
+                    audits.ListQuarantine(audit.ListQuarantineRequest(page_token="?")),
+                ],
+                "BAD_BUNDLE": [
+                    admins.AddPeer(admin.AddPeerRequest(bundle=b"{}")),
+                    admins.AddPeer(admin.AddPeerRequest(bundle=bundle, fingerprint="0" * 64)),
+                ],
+                "MALFORMED_JSON": [admins.AddPeer(admin.AddPeerRequest(bundle=b"\xff"))],
+                "CONFLICT": [
+                    admins.AddPeer(
+                        admin.AddPeerRequest(bundle=bundle, fingerprint=uk.node.bundle.fingerprint)
+                    )
+                ],
+                "BAD_POLICY": [
+                    admins.SetPolicy(admin.SetPolicyRequest(policy="permit (everything);")),
+                    admins.SetPolicy(admin.SetPolicyRequest(policy="\x00")),
+                ],
+                "NOT_FOUND": [
+                    admins.RemovePeer(admin.RemovePeerRequest(institute="a\x00b")),
+                    admins.SetPeerStatus(admin.SetPeerStatusRequest(institute=CA, status="member")),
+                ],
+                "INVALID_INPUT": [
+                    admins.SetPeerStatus(
+                        admin.SetPeerStatusRequest(institute=CA, status="removed")
+                    ),
+                ],
+            }
+            before = contents(uk)
+            for reason, refused in calls.items():
+                for call in refused:
+                    assert (await refusal(call)).reason == reason
+            assert contents(uk) == before
+
+    run(scenario())
+
+
+def test_a_node_that_fails_says_so_without_details(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    async def scenario() -> None:
+        async with operating(tmp_path) as (uk, line):
+            monkeypatch.setattr(uk.node, "bundles", fail)
+            stub = records_service_pb2_grpc.RecordsServiceStub(line)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.ListBundles(records.ListBundlesRequest())
+            assert "disk" not in str(caught.value.details())
+            assert info_of(caught.value).reason == "INTERNAL"
+            monkeypatch.undo()
+
+    run(scenario())

@@ -1,0 +1,282 @@
+"""The comity-node command: what operators type, what they read, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from comity.client import terminal
+from comity.client.connection.profile import Profile
+from comity.node.commands.app import app
+from comity.node.home.folder import Home
+from comity.record.bundle import TrustBundle, spoken
+from tests.support.commanding import Run, init
+from tests.support.network import card
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+
+
+@pytest.fixture
+def run(comity_node: Run) -> Run:
+    """Return a function that runs a command line in an empty folder, with answers to prompts."""
+    return comity_node
+
+
+@pytest.fixture
+def uk(run: Run) -> Run:
+    """Run commands on the home of uk.aisi.example; ca.json is the bundle of a peer-to-be."""
+    assert init(run).code == 0
+    assert init(run, CA, "ca", 7001).code == 0
+    Path("ca.json").write_text(run("--home", "ca", "bundle").out)
+    return run
+
+
+@pytest.fixture
+def fingerprint(uk: Run) -> str:
+    return TrustBundle.from_json(Path("ca.json").read_bytes()).fingerprint
+
+
+def test_init_tells_the_fingerprint_and_what_to_do_next(run: Run) -> None:
+    ended = init(run)
+    bundle = TrustBundle.from_json(run("bundle").out.encode())
+    assert spoken(bundle.fingerprint) in ended.out
+    for step in ("policy set", "grant operator/", "bundle", "peers add", "run"):
+        assert step in ended.err
+
+
+def test_init_does_not_overwrite(uk: Run) -> None:
+    before = Path("uk/keys/record.key").read_bytes()
+    ended = init(uk)
+    assert ended.code == 1
+    assert "not overwritten" in ended.err
+    assert "hint: " in ended.err
+    assert Path("uk/keys/record.key").read_bytes() == before
+
+
+def test_home_comes_from_option_or_environment_or_is_missed_in_words(uk: Run) -> None:
+    assert uk("status", "--json").json["institute"] == UK
+    assert uk("--home", "ca", "status", "--json").json["institute"] == CA
+    ended = uk("--home", "nowhere", "status")
+    assert (ended.code, ended.out) == (1, "")
+    assert "comity-node init" in ended.err
+
+
+def test_missing_option_and_malformed_name_are_told(run: Run) -> None:
+    ended = run("init", "--institute", UK)
+    assert ended.code == terminal.USAGE
+    ended = run("init", "--institute", UK, "--address", "a:1", "--name", "No tag")
+    assert ended.code == 1
+    assert "expected TAG=NAME" in ended.err
+
+
+def test_bundle_is_json_on_stdout_and_its_fingerprint_on_stderr(uk: Run) -> None:
+    ended = uk("bundle")
+    bundle = TrustBundle.from_json(ended.out.encode())
+    assert bundle.institute == UK
+    assert ended.err == f"fingerprint {spoken(bundle.fingerprint)}\n"
+
+
+def test_grant_writes_a_secret_profile_once_and_says_what_to_do_with_it(uk: Run) -> None:
+    ended = uk("grant", "analyst/ada")
+    file = Path("analyst-ada.profile.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert str(Profile.load(file).identity) == f"spiffe://{UK}/analyst/ada"
+    assert "comity login analyst-ada.profile.json" in ended.err
+    again = uk("grant", "analyst/ada")
+    assert again.code == 1
+    assert "not overwritten" in again.err
+    assert uk("grant", "analyst/ada", "--output", "ada.json").code == 0
+    assert Profile.load(Path("ada.json")) != Profile.load(file)
+
+
+@pytest.mark.parametrize("who", ["node", "node/x", "admin/eve", "analyst/", "analyst/a b"])
+def test_grant_is_for_known_roles_and_sound_names(uk: Run, who: str) -> None:
+    ended = uk("grant", who)
+    assert ended.code == 1
+    assert "expected" in ended.err
+    assert not list(Path().glob("*.profile.json"))
+
+
+def test_peer_is_pinned_only_after_its_fingerprint_was_confirmed(uk: Run, fingerprint: str) -> None:
+    for answer in ("n\n", ""):
+        ended = uk("peers", "add", "ca.json", answer=answer)
+        assert ended.code == 1
+        assert "nothing was changed" in ended.err
+    assert uk("peers", "list", "--json").json == []
+    ended = uk("peers", "add", "ca.json", answer="y\n")
+    assert ended.code == 0
+    for shown in (spoken(fingerprint), f"Institute {CA}", "127.0.0.1:7001"):
+        assert shown in ended.err
+    assert uk("peers", "list", "--json").json[0]["institute"] == CA
+
+
+def test_peer_is_pinned_by_the_fingerprint_as_it_was_read_aloud(uk: Run, fingerprint: str) -> None:
+    ended = uk("peers", "add", "ca.json", "--fingerprint", "0" * 64)
+    assert ended.code == 1
+    assert "expected fingerprint 0000 0000" in ended.err
+    told = spoken(fingerprint).upper()
+    peer = uk("peers", "add", "ca.json", "--fingerprint", told, "--json").json
+    assert (peer["fingerprint"], peer["status"]) == (fingerprint, "member")
+
+
+def test_replaced_bundle_shows_the_old_fingerprint_and_keeps_the_terms(
+    uk: Run, fingerprint: str
+) -> None:
+    uk("peers", "add", "ca.json", "--yes", "--status", "probation", "--purpose", "research")
+    settings = Path("ca/comity.toml")
+    settings.write_text(settings.read_text().replace("7001", "7002"))
+    Path("new.json").write_text(uk("--home", "ca", "bundle").out)
+    ended = uk("peers", "add", "new.json", "--json", answer="y\n")
+    assert f"replaces     {spoken(fingerprint)}" in ended.err
+    peer = ended.json
+    assert peer["address"] == "127.0.0.1:7002"
+    assert (peer["status"], peer["purposes"]) == ("probation", ["research"])
+
+
+def test_institute_cannot_be_its_own_peer(uk: Run) -> None:
+    Path("uk.json").write_text(uk("bundle").out)
+    ended = uk("peers", "add", "uk.json", "--yes")
+    assert ended.code == 1
+    assert "this institute itself" in ended.err
+
+
+def test_file_that_is_no_bundle_is_named(uk: Run) -> None:
+    Path("bad.json").write_text("{}")
+    ended = uk("peers", "add", "bad.json", "--yes")
+    assert ended.code == 1
+    assert "bad.json: institute" in ended.err
+
+
+def test_peer_is_suspended_resumed_and_removed(uk: Run) -> None:
+    uk("peers", "add", "ca.json", "--yes")
+    assert uk("peers", "suspend", CA, "--json").json["status"] == "suspended"
+    assert (
+        uk("peers", "resume", CA, "--status", "probation", "--json").json["status"] == "probation"
+    )
+    assert uk("peers", "resume", CA, "--json").json["status"] == "member"
+    assert uk("peers", "resume", CA, "--status", "removed").code == 1
+    assert uk("peers", "remove", CA).code == 0
+    assert uk("peers", "list", "--json").json == []
+    ended = uk("peers", "resume", CA)
+    assert ended.code == 1
+    assert "peers add" in ended.err
+    assert uk("peers", "show", CA, "--json").json["status"] == "removed"
+    assert "comity-node peers list" in uk("peers", "show", "fr.aisi.example").err
+
+
+def test_peer_list_stays_whole_in_a_pipe(uk: Run) -> None:
+    uk("peers", "add", "ca.json", "--yes")
+    row = uk("peers", "list").out.splitlines()[1]
+    assert row.split() == [CA, "member", "127.0.0.1:7001", "0/0", "0", "0", "0", "never"]
+
+
+def draft(name: str) -> str:
+    Path(name).write_bytes(card().to_yaml())
+    return name
+
+
+def test_publish_signs_drafts_and_takes_signed_records(uk: Run) -> None:
+    first = uk("publish", draft("one.yaml"), "--json").json[0]
+    assert (first["logIndex"], first["alreadyStored"]) == (0, False)
+    assert uk("publish", "one.yaml", "--json").json[0]["logIndex"] == 1
+    status = uk("status", "--json").json
+    assert (status["records"], status["logSize"]) == (2, 2)
+
+
+def test_publish_stores_all_files_or_none_and_names_the_bad_one(uk: Run) -> None:
+    Path("bad.yaml").write_text("kind: model-card\n")
+    ended = uk("publish", draft("good.yaml"), "bad.yaml")
+    assert ended.code == 1
+    assert "bad.yaml: subject: required field is missing" in ended.err
+    assert uk("status", "--json").json["records"] == 0
+
+
+def test_publish_refuses_a_record_of_another_institute(uk: Run) -> None:
+    home = Home(Path("ca"))
+    record = card().sign(home.node_id, home.record_key())
+    Path("theirs.record.json").write_bytes(record.to_json())
+    ended = uk("publish", "theirs.record.json")
+    assert ended.code == 1
+    assert "theirs.record.json: " in ended.err
+    ours = card().sign(Home(Path("uk")).node_id, Home(Path("uk")).record_key())
+    Path("ours.record.json").write_bytes(ours.to_json())
+    assert uk("publish", "ours.record.json").code == 0
+    assert uk("publish", "ours.record.json", "--json").json[0]["alreadyStored"] is True
+
+
+def test_policy_is_checked_before_it_is_set(uk: Run) -> None:
+    assert "nothing is given" in uk("policy", "show").err
+    Path("bad.cedar").write_text('@id("a")\npermit (principal, action, nothing);\n')
+    for command in ("check", "set"):
+        ended = uk("policy", command, "bad.cedar")
+        assert ended.code == 1
+        assert "bad.cedar: policy: line 1" in ended.err
+    assert uk("policy", "show", "--json").json["version"] == 0
+    assert "valid" in uk("policy", "check", "--preset", "open").out
+    digest = uk("policy", "set", "--preset", "open", "--json").json["policyDigest"]
+    assert uk("status", "--json").json["policyDigest"] == digest
+    Path("same.cedar").write_text(uk("policy", "show").out)
+    assert uk("policy", "set", "same.cedar", "--json").json["version"] == 1
+
+
+def test_policy_needs_exactly_one_source(uk: Run) -> None:
+    assert "either a file or --preset" in uk("policy", "set").err
+    assert "expected one of" in uk("policy", "set", "--preset", "nonsense").err
+    Path("latin.cedar").write_bytes(b"// \xe9\n")
+    assert "latin.cedar: expected UTF-8, got byte 0xe9" in uk("policy", "set", "latin.cedar").err
+
+
+def test_explanation_names_the_rule_and_the_release(uk: Run) -> None:
+    uk("peers", "add", "ca.json", "--yes")
+    record_id = uk("publish", draft("one.yaml"), "--json").json[0]["recordId"]
+    before = uk("policy", "explain", CA, record_id, "--json").json["parts"][0]
+    assert (before["isHeader"], before["allowed"], before["releaseTime"]) == (True, False, None)
+    uk("policy", "set", "--preset", "open")
+    after = uk("policy", "explain", CA, record_id[:8], "--json").json["parts"][0]
+    assert after["allowed"]
+    assert after["rules"]
+    assert after["releaseTime"]
+    assert "given" in uk("policy", "explain", CA, record_id).out
+    assert "error" in uk("policy", "explain", CA, "00000000").err
+
+
+def test_error_is_json_where_json_is_asked_for(uk: Run) -> None:
+    error = json.loads(uk("peers", "show", CA, "--json").err)["error"]
+    assert error["reason"] == "NOT_FOUND"
+
+
+def commands(command: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
+    for group in command.registered_groups:
+        assert group.typer_instance is not None
+        yield from commands(group.typer_instance, *path, group.name or "")
+    for entry in command.registered_commands:
+        assert entry.callback is not None
+        yield (*path, entry.name or entry.callback.__name__)
+
+
+@pytest.mark.parametrize("command", [(), *commands(app)], ids=" ".join)
+def test_every_help_shows_examples(run: Run, command: tuple[str, ...]) -> None:
+    ended = run(*command, "--help")
+    assert ended.code == 0
+    assert "comity-node" in ended.out.partition("Examples:")[2]
+
+
+def test_examples_can_be_copied_from_a_narrow_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    ended = run("peers", "add", "-h")
+    line = (
+        "    comity-node peers add ca.bundle.json --status probation --purpose research --group g7"
+    )
+    assert line in ended.out.splitlines()
+
+
+def test_a_group_without_a_command_says_what_is_missing(run: Run) -> None:
+    ended = run("peers")
+    assert (ended.code, ended.out) == (terminal.USAGE, "")
+    assert "error: Missing command" in ended.err

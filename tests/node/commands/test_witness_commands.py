@@ -1,0 +1,194 @@
+"""comity-node witness and alarms: what an operator sees of a log that lies, and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comity.client import terminal
+from comity.node.commands.app import app
+from comity.node.database.tables.log import LogHead, WitnessedLog
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume
+from comity.record.note import Verifier
+from comity.record.spiffe import Role, SpiffeId
+from comity.record.split_view import SplitView
+from comity.v1 import (
+    admin_service_pb2,
+    admin_service_pb2_grpc,
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+)
+from tests.support.databases import sqlite_databases
+from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.histories import History
+from tests.support.hostile import calling
+from tests.support.network import card, make_home, run, serving
+from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[list[Institute]]:
+    """Return uk and ca, each other's peers."""
+    with institutes(tmp_path, HandClock(), sqlite_databases(tmp_path), UK, CA) as found:
+        yield found
+
+
+@pytest.fixture
+def uk(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Return what runs a command on uk's home."""
+    monkeypatch.setenv("COMITY_HOME", str(pair[0].node.home.path))
+
+    def command(*arguments: str) -> Ended:
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        with pytest.raises(SystemExit) as ended:
+            terminal.run(app, arguments)
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, captured.out, captured.err)
+
+    return command
+
+
+def split(pair: list[Institute]) -> None:
+    """Let uk see two histories of ca's log."""
+    one, other = pair
+    add_checkpoint(one.node, history(other).note(8).to_bytes(), 0, [])
+    hear(one.node, FR, [history(other, FALSE).note(8).to_bytes()])
+
+
+def test_a_log_that_was_seen_is_listed(pair: list[Institute], uk: Command) -> None:
+    assert uk("witness", "list").err.startswith("No log yet: ")
+    add_checkpoint(pair[0].node, history(pair[1]).note(8).to_bytes(), 0, [])
+    listed = uk("witness", "list")
+    assert CA in listed.out
+    assert "witnessed" in listed.out
+    [value] = uk("witness", "list", "--json").json
+    assert (value["institute"], value["size"], value["halted"]) == (CA, 8, "")
+
+
+def test_a_split_view_is_shown_exported_and_checks_elsewhere(
+    pair: list[Institute], uk: Command, tmp_path: Path
+) -> None:
+    split(pair)
+    assert "SPLIT_VIEW" in uk("witness", "list").out
+    assert f"alarm: SPLIT_VIEW: {CA}" in uk("status").err
+    [alarm] = uk("alarms", "list", "--json").json
+    assert (alarm["institute"], alarm["reason"]) == (CA, "SPLIT_VIEW")
+    file = tmp_path / "ca.split-view.json"
+    assert uk("witness", "export", CA, str(file)).code == 0
+    keys = [Verifier.parse(key) for key in pair[1].node.bundle.log_keys]
+    assert SplitView.parse(file.read_bytes()).check(keys)
+    again = uk("witness", "export", CA, str(file))
+    assert again.code == 1
+    assert "not overwritten" in again.err
+
+
+def test_nothing_is_exported_against_a_log_that_kept_to_one_history(uk: Command) -> None:
+    ended = uk("witness", "export", CA, "ca.json")
+    assert ended.code == 1
+    assert "no proof against the log" in ended.err
+    assert not Path("ca.json").exists()
+
+
+def test_clearing_an_alarm_does_not_resume_the_log(pair: list[Institute], uk: Command) -> None:
+    split(pair)
+    assert uk("alarms", "clear", CA, "SPLIT_VIEW").code == 0
+    assert uk("alarms", "list", "--json").json == []
+    [row] = pair[0].rows(WitnessedLog)
+    assert row.halted
+    ended = uk("alarms", "clear", CA, "SPLIT_VIEW")
+    assert ended.code == 1
+    assert "no alarm" in ended.err
+
+
+def test_resuming_clears_the_alarm_and_goes_on_from_what_is_held(
+    pair: list[Institute], uk: Command
+) -> None:
+    split(pair)
+    ended = uk("witness", "resume", CA)
+    assert (ended.code, ended.out) == (0, f"The log of {CA} is witnessed again from 8 leaves on.\n")
+    assert uk("alarms", "list", "--json").json == []
+    assert uk("witness", "resume", CA, "--anew", "--json").json == [{"institute": CA, "size": 0}]
+
+
+def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Command) -> None:
+    ended = uk("witness", "resume", "eve.example")
+    assert ended.code == 1
+    assert "comity-node witness list" in ended.err
+
+
+def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk: Command) -> None:
+    one = pair[0]
+    assert uk("witness", "resume", UK).code == 1
+    one.publish(card())
+    one.node.signer.sign()
+    hear(one.node, CA, [history(one).note(7).to_bytes()])
+    assert "LOG_ROLLED_BACK" in uk("status").err
+    assert uk("witness", "resume", UK, "--anew").code == 1
+    assert uk("witness", "resume", UK).out == f"The log of {UK} is signed again.\n"
+    assert [row.halted for row in one.rows(LogHead)] == [""]
+    assert uk("alarms", "list", "--json").json == []
+
+
+def test_auditors_read_witnessed_logs_evidence_and_alarms(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        home, other = make_home(tmp_path, UK), make_home(tmp_path, CA)
+        [signer] = other.keychain().log
+        auditor = home.authority.issue(SpiffeId(UK, Role.AUDITOR, "bo"))
+        async with serving(home) as one, calling(one.node.bundle, auditor) as line:
+            one.node.add_peer(other.bundle())
+            audit = audit_service_pb2_grpc.AuditServiceStub(line)
+            admin = admin_service_pb2_grpc.AdminServiceStub(line)
+            note = History(signer, TRUE).note(8).to_bytes()
+            await asyncio.to_thread(add_checkpoint, one.node, note, 0, [])
+            answer = await audit.ListWitnessedLogs(audit_service_pb2.ListWitnessedLogsRequest())
+            assert [(log.institute, log.checkpoint, log.halted) for log in answer.logs] == [
+                (CA, note, "")
+            ]
+            fork = History(signer, FALSE).note(8).to_bytes()
+            await asyncio.to_thread(hear, one.node, FR, [fork])
+            for institute, count in ((CA, 1), ("", 1), (FR, 0), ("\x00", 0)):
+                request = audit_service_pb2.ListSplitViewsRequest(institute=institute)
+                found = (await audit.ListSplitViews(request)).split_views
+                assert len(found) == count
+                for view in found:
+                    assert SplitView.parse(view.evidence).check([signer.verifier])
+            status = await admin.GetStatus(admin_service_pb2.GetStatusRequest())
+            assert [(alarm.institute, alarm.reason) for alarm in status.alarms] == [
+                (CA, "SPLIT_VIEW")
+            ]
+            with one.node.store.write() as session:
+                resume(session, CA, anew=True)
+            [log] = (
+                await audit.ListWitnessedLogs(audit_service_pb2.ListWitnessedLogsRequest())
+            ).logs
+            assert log.checkpoint == b""
+
+    run(scenario())

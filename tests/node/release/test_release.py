@@ -1,0 +1,316 @@
+"""Release: each peer's queue holds what handling and policy allow, no more, and nothing less."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from comity.client.drafts.draft import Draft
+from comity.node.database.tables import PeerRow, Release, Ruling
+from comity.policies.facts import PeerStatus
+from comity.policies.preset import load_preset
+from tests.support.databases import NewDatabase
+from tests.support.exchange import HandClock, Institute, befriend, institutes
+from tests.support.network import card
+
+UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+OPEN, BALANCED = load_preset("open"), load_preset("balanced")
+
+CARDS_ONLY = """
+@id("cards")
+permit (principal, action, resource) when { resource.kind == Kind::"model-card" };
+"""
+NO_RISKS = """
+@id("all")
+permit (principal, action, resource);
+@id("no-risks")
+forbid (principal, action, resource) when { resource.section == "risks" };
+"""
+WHOLE = {"", "limitations", "risks"}
+
+
+@pytest.fixture
+def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Yield uk and ca, who have put nothing in force."""
+    with institutes(tmp_path, clock, new_database, UK, CA) as made:
+        yield made
+
+
+@pytest.fixture
+def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Yield uk, ca and jp, whose policy is open."""
+    with institutes(tmp_path, clock, new_database, UK, CA, JP, policy=OPEN) as made:
+        yield made
+
+
+def guidance(title: str = "How to test") -> Draft:
+    """Return a small record that is no card."""
+    value = {
+        "kind": "guidance",
+        "subject": {"name": "pkg:generic/example/guide@1", "digest": "0" * 64},
+        "title": {"en": title},
+        "summary": {"en": "A sample."},
+        "handling": {"tlp": "GREEN"},
+        "sections": {"text": "Test early."},
+    }
+    return Draft.parse(value)
+
+
+def sections(one: Institute, peer: Institute, record_id: str) -> set[str]:
+    """Return the parts of a record that were released to a peer; the header is empty."""
+    return {name for i, name in one.released(peer) if i == record_id}
+
+
+def headers(one: Institute, peer: Institute) -> int:
+    """Count the records that were released to a peer."""
+    return sum(name == "" for _, name in one.released(peer))
+
+
+def test_without_a_policy_nothing_is_released(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.publish(card(tlp="CLEAR"))
+    assert uk.released(ca) == []
+
+
+def test_a_wider_policy_releases_exactly_the_difference(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(CARDS_ONLY)
+    guide, model_card = uk.publish(guidance()), uk.publish(card())
+    before = uk.released(ca)
+    assert {i for i, _ in before} == {model_card.record_id}
+    uk.node.set_policy(OPEN)
+    after = uk.released(ca)
+    assert after[: len(before)] == before
+    assert sorted(after[len(before) :]) == [(guide.record_id, ""), (guide.record_id, "text")]
+
+
+def test_a_narrower_policy_stops_what_comes_later_and_takes_nothing_back(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(OPEN)
+    first = uk.publish(guidance())
+    uk.node.set_policy(CARDS_ONLY)
+    uk.publish(guidance())
+    assert {i for i, _ in uk.released(ca)} == {first.record_id}
+
+
+def test_what_a_narrower_policy_passed_over_comes_with_a_wider_one(pair: list[Institute]) -> None:
+    uk, ca = pair
+    for policy in (OPEN, CARDS_ONLY, OPEN, CARDS_ONLY, OPEN):
+        uk.node.set_policy(policy)
+        uk.publish(guidance())
+    assert headers(uk, ca) == 5
+    assert len(uk.released(ca)) == len(set(uk.released(ca))) == 10
+
+
+def test_a_section_that_policy_withholds_follows_once_it_is_allowed(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(NO_RISKS)
+    record = uk.publish(card())
+    assert sections(uk, ca, record.record_id) == {"", "limitations"}
+    ca.pull(uk)
+    uk.node.set_policy(OPEN)
+    ca.pull(uk)
+    assert sections(uk, ca, record.record_id) == WHOLE
+    assert {name for _, name in ca.held()} == WHOLE
+
+
+def test_a_section_stricter_than_its_record_stays_while_the_header_goes(
+    trio: list[Institute],
+) -> None:
+    uk, ca, jp = trio
+    strict = {"risks": {"tlp": "AMBER", "releasableTo": [JP]}}
+    record = uk.publish(card(section_handling=strict))
+    assert sections(uk, ca, record.record_id) == {"", "limitations"}
+    assert sections(uk, jp, record.record_id) == WHOLE
+
+
+def test_a_header_that_is_withheld_keeps_its_sections(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy("""
+        @id("all") permit (principal, action, resource);
+        @id("no-headers") forbid (principal, action, resource) when { resource.section == "" };
+    """)
+    uk.publish(card())
+    assert uk.released(ca) == []
+
+
+def test_an_empty_list_means_nobody(trio: list[Institute]) -> None:
+    uk, ca, jp = trio
+    uk.publish(card(tlp="CLEAR", releasable_to=[]))
+    uk.publish(card(tlp="AMBER"))
+    assert uk.released(ca) == uk.released(jp) == []
+
+
+def test_the_end_of_an_embargo_releases(trio: list[Institute], clock: HandClock) -> None:
+    uk, ca, _ = trio
+    record = uk.publish(card(handling={"embargo": clock.in_seconds(3600)}))
+    clock.turn(3598)
+    assert uk.node.release() == 0
+    clock.turn(2)
+    assert uk.node.release() == 6
+    assert sections(uk, ca, record.record_id) == WHOLE
+    assert uk.node.release() == 0
+
+
+def test_a_sections_embargo_holds_back_the_section_alone(
+    trio: list[Institute], clock: HandClock
+) -> None:
+    uk, ca, _ = trio
+    embargo = {"risks": {"embargo": clock.in_seconds(60)}}
+    record = uk.publish(card(section_handling=embargo))
+    assert sections(uk, ca, record.record_id) == {"", "limitations"}
+    clock.turn(60)
+    uk.node.release()
+    assert sections(uk, ca, record.record_id) == WHOLE
+
+
+def test_an_embargo_that_ends_while_policy_says_no_waits_for_the_policy(
+    pair: list[Institute], clock: HandClock
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(CARDS_ONLY)
+    draft = guidance().model_dump(mode="json", by_alias=True, exclude_none=True)
+    draft["handling"]["embargo"] = clock.in_seconds(60)
+    uk.publish(Draft.parse(draft))
+    clock.turn(61)
+    assert uk.node.release() == 0
+    uk.node.set_policy(OPEN)
+    assert headers(uk, ca) == 1
+
+
+def test_a_clock_that_was_set_back_loses_no_embargo(
+    trio: list[Institute], clock: HandClock
+) -> None:
+    uk, ca, _ = trio
+    clock.turn(100)
+    uk.node.release()
+    clock.turn(-100)
+    uk.publish(card(handling={"embargo": clock.in_seconds(50)}))
+    assert uk.released(ca) == []
+    clock.turn(51)
+    uk.node.release()
+    assert headers(uk, ca) == 1
+
+
+def test_a_suspended_peer_gets_nothing_and_after_it_resumes_everything(
+    trio: list[Institute],
+) -> None:
+    uk, ca, jp = trio
+    uk.node.set_peer_status(CA, PeerStatus.SUSPENDED)
+    uk.publish(card())
+    assert (headers(uk, ca), headers(uk, jp)) == (0, 1)
+    uk.node.set_peer_status(CA, PeerStatus.MEMBER)
+    assert headers(uk, ca) == 1
+
+
+def test_a_peer_on_probation_gets_what_is_public(trio: list[Institute]) -> None:
+    uk, ca, _ = trio
+    uk.node.set_peer_status(CA, PeerStatus.PROBATION)
+    uk.publish(card(tlp="GREEN"))
+    public = uk.publish(card(tlp="CLEAR"))
+    assert {i for i, _ in uk.released(ca)} == {public.record_id}
+
+
+def test_a_new_peer_gets_the_backlog(
+    tmp_path: Path, clock: HandClock, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, clock, new_database, UK, policy=OPEN) as [uk]:
+        for _ in range(3):
+            uk.publish(card())
+        with institutes(tmp_path, clock, new_database, CA) as [ca]:
+            befriend(uk, ca)
+            befriend(ca, uk)
+            ca.pull(uk)
+            assert len(ca.held()) == 9
+
+
+def test_a_removed_peer_that_is_added_again_continues_where_it_was(
+    trio: list[Institute],
+) -> None:
+    uk, ca, _ = trio
+    uk.publish(card())
+    ca.pull(uk)
+    uk.node.set_peer_status(CA, PeerStatus.REMOVED)
+    uk.publish(card())
+    assert headers(uk, ca) == 1
+    befriend(uk, ca)
+    [row] = uk.rows(PeerRow, institute=CA)
+    assert (row.receipted, row.offered) == (3, 6)
+    assert ca.pull(uk) == 1
+    assert len(ca.held()) == 6
+
+
+def test_offer_numbers_have_no_gaps(trio: list[Institute], clock: HandClock) -> None:
+    uk, _, _ = trio
+    for turn in range(6):
+        uk.publish(card(handling={"embargo": clock.in_seconds(100 * (turn % 3))}))
+        uk.node.set_policy((NO_RISKS, CARDS_ONLY, OPEN)[turn % 3])
+        clock.turn(60)
+    clock.turn(200)
+    uk.node.release()
+    for peer in (CA, JP):
+        numbers = sorted(row.offer_number for row in uk.rows(Release, peer=peer))
+        assert numbers == list(range(1, 19))
+
+
+def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Institute]) -> None:
+    uk, ca = pair
+    uk.node.set_policy(CARDS_ONLY)
+    digest = uk.policy_digest()
+    uk.publish(card())
+    uk.node.set_policy(OPEN)
+    uk.publish(card())
+    rulings = {row.ruling_id: row for row in uk.rows(Ruling)}
+    found = [rulings[row.ruling_id] for row in uk.rows(Release, peer=ca.name)]
+    named = [(ruling.policy_digest, json.loads(ruling.rules)) for ruling in found]
+    assert named == [(digest, ["cards"])] * 3 + [(uk.policy_digest(), ["open-members"])] * 3
+
+
+def versions(one: Institute, peer: Institute) -> list[int]:
+    """Return the version of the policy that each release to a peer names, in order."""
+    rulings = {row.ruling_id: row.policy_version for row in one.rows(Ruling)}
+    found = sorted(one.rows(Release, peer=peer.name), key=lambda row: row.offer_number)
+    return [rulings[row.ruling_id] for row in found]
+
+
+def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    for policy in (OPEN, NO_RISKS, OPEN):
+        uk.node.set_policy(policy)
+        uk.publish(card())
+    assert versions(uk, ca) == [1] * 3 + [2] * 2 + [3] * 4
+    named = {row.policy_version: row.policy_digest for row in uk.rows(Ruling)}
+    assert named[1] == named[3] == uk.policy_digest() != named[2]
+
+
+def test_releases_name_the_version_in_force_also_to_who_was_away_while_it_changed(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    uk.node.set_policy(OPEN)
+    uk.publish(guidance())
+    uk.node.set_peer_status(CA, PeerStatus.REMOVED)
+    uk.node.set_policy(CARDS_ONLY)
+    uk.node.set_policy(OPEN)
+    uk.publish(guidance())
+    befriend(uk, ca)
+    uk.publish(guidance())
+    assert versions(uk, ca) == [1] * 2 + [3] * 4
+
+
+def test_nothing_is_given_back_to_the_issuer_or_the_origin(trio: list[Institute]) -> None:
+    uk, ca, jp = trio
+    uk.publish(card(tlp="CLEAR", handling={"onward": True}))
+    ca.pull(uk)
+    ca.node.release()
+    jp.pull(ca)
+    jp.node.release()
+    assert (headers(ca, uk), headers(ca, jp)) == (0, 1)
+    assert (headers(jp, uk), headers(jp, ca)) == (0, 0)

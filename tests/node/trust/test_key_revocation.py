@@ -1,0 +1,134 @@
+"""Revocation: what a revoked key still speaks for, and what it takes with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comity.node.home.folder import Home
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
+from comity.node.node import Node
+from comity.node.trust.key_status import State, note_id
+from comity.record.errors import BadConfig, RevokedKey
+from comity.record.record import Record
+from comity.record.revocation import check_revocation
+from tests.support.commanding import Run
+from tests.support.holders import Holders
+from tests.support.keyring import UK, keys, publish, rooted, states, step, with_proof
+from tests.support.network import card, make_home
+
+
+def test_a_revoked_key_speaks_for_what_was_logged_before(node: Node, holders: Holders) -> None:
+    old = with_proof(node, publish(node, "old"))
+    late = publish(node, "late")
+    index = inclusion_index(node, old) + 1
+    holders.rotate(node, Sort.RECORD)
+    holders.revoke(node, Sort.RECORD, old.envelope.keyid, index)
+    bundle = node.bundle
+    found = check_revocation(old, bundle)
+    assert found is not None
+    assert found.index == index - 1
+    with pytest.raises(RevokedKey, match="got no proof"):
+        check_revocation(replace(old, inclusion=b""), bundle)
+    with pytest.raises(RevokedKey, match=f"got index {index}"):
+        check_revocation(with_proof(node, late), bundle)
+    assert check_revocation(publish(node, "new"), bundle) is None
+
+
+def inclusion_index(node: Node, record: Record) -> int:
+    """Return a record's place in the log."""
+    node.signer.sign()
+    with node.store.read() as session:
+        return inclusion(session, record.record_id).index
+
+
+def test_a_proof_of_another_record_or_log_shows_nothing(
+    node: Node, holders: Holders, tmp_path: Path
+) -> None:
+    old, other = publish(node, "old"), with_proof(node, publish(node, "other"))
+    keyring = node.keyring()
+    holders.rotate(node, Sort.RECORD)
+    holders.revoke(node, Sort.RECORD, old.envelope.keyid, 9)
+    eve = Node(make_home(tmp_path / "eve", UK))
+    try:
+        # eve has stolen the record key, and keeps a log of her own
+        with eve.store.write() as session:
+            eve.intake.admit(session, [eve.intake.examine(other, UK, keyring)])
+        forged = with_proof(eve, other).inclusion
+    finally:
+        eve.close()
+    for proof in (other.inclusion, forged, b"c2sp.org/tlog-proof@v1\n", b"\xff"):
+        with pytest.raises(RevokedKey, match="expected a record that was logged before index 9"):
+            check_revocation(replace(old, inclusion=proof), node.bundle)
+    with pytest.raises(RevokedKey):
+        check_revocation(replace(other, inclusion=forged), node.bundle)
+    assert check_revocation(other, node.bundle)
+
+
+def test_nothing_is_published_with_a_revoked_key(node: Node, holders: Holders) -> None:
+    lost = node.key
+    holders.rotate(node, Sort.RECORD)
+    holders.revoke(node, Sort.RECORD, lost.key.keyid, 2)
+    stolen = card("stolen").sign(node.home.node_id, lost)
+    with pytest.raises(RevokedKey):
+        node.publish(stolen)
+    assert states(node, Sort.RECORD) == [State.REVOKED, State.CURRENT]
+
+
+@pytest.mark.parametrize("sort", [Sort.RECORD, Sort.LOG, Sort.WITNESS, Sort.CA])
+def test_the_last_key_of_a_sort_is_not_revoked(node: Node, holders: Holders, sort: Sort) -> None:
+    [only] = keys(node, sort)
+    with pytest.raises(BadConfig, match=f"expected a {sort} key here to take its place") as caught:
+        holders.revoke(node, sort, only.keyid)
+    assert f"keys rotate {sort}" in caught.value.hint
+    assert states(node, sort) == [State.CURRENT]
+
+
+def test_revoking_tells_which_records_it_takes_with_it(comity_node: Run, tmp_path: Path) -> None:
+    run = rooted(comity_node)
+    old = run("keys", "list", "--json").json[0]["keyid"]
+    node = Node(Home(tmp_path / "uk"))
+    for name in ("one", "two", "three"):
+        publish(node, name)
+    node.close()
+    step(run, "keys", "rotate", "record")
+    # leaf 0 is the root
+    revoked = step(run, "keys", "revoke", old[:20], "--from-index", "2")
+    assert "revoked from index 2" in revoked.out
+    assert f"2 records that {old} signed" in revoked.err
+    step(run, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
+    published = step(run, "root", "publish", "2.root.json", "--json").json
+    assert published["revokedRecords"] == [{"keyid": old, "records": 2}]
+    assert "revoked from index 2" in run("keys", "list").out
+
+
+def test_a_revocation_reaches_as_far_as_the_log_and_never_less_far_than_before(
+    comity_node: Run,
+) -> None:
+    run = rooted(comity_node)
+    old = run("keys", "list", "--json").json[0]["keyid"]
+    step(run, "keys", "rotate", "record")
+    assert (
+        "expected 0 to 1, the log's size, got 2"
+        in run("keys", "revoke", old, "--from-index", "2").err
+    )
+    assert "expected 0 to 1" in run("keys", "revoke", old, "--from-index", "-1").err
+    step(run, "keys", "revoke", old, "--from-index", "0")
+    # a draft that nobody has published can be put right
+    assert "revoked from index 1" in step(run, "keys", "revoke", old).out
+    step(run, "keys", "revoke", old, "--from-index", "0")
+    step(run, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
+    step(run, "root", "publish", "2.root.json")
+    raised = run("keys", "revoke", old)
+    assert "expected an index of at most 0" in raised.err
+    assert run("keys", "revoke", "SHA256:nothing").code == 1
+    log = run("keys", "list", "--json").json[2]["keyid"]
+    assert "but for a record key" in run("keys", "revoke", log, "--from-index", "0").err
+
+
+def test_a_note_key_is_named_by_its_name_and_id_whatever_its_base64_holds() -> None:
+    key = "log.uk.aisi.example+c16aaba8+AbfC0neY8MRLeJzEtnnldDAPnukt0Rk1NzjxRqE9u+Jk"
+    assert note_id(key) == "log.uk.aisi.example+c16aaba8"

@@ -1,0 +1,163 @@
+"""Pinning peers by root or bundle: what the operator compares, and when nothing has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from comity.node.database.alarms import raise_alarm
+from comity.node.home.folder import Home
+from comity.node.node import Node
+from comity.record.bundle import spoken
+from comity.record.root import Root
+from tests.support.commanding import Run, init
+from tests.support.holders import Holders
+
+UK, CA = "uk.aisi.example", "ca.aisi.example"
+
+
+class Canada:
+    """An institute next door, whose files lie in the operator's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._node = Node(Home(folder / "ca"))
+        self.holders = Holders()
+        Path("bundle.json").write_bytes(self._node.bundle.to_json())
+        Path("1.json").write_bytes(self.holders.found(self._node).document)
+
+    def renew(self) -> None:
+        """Publish another version and hand it over."""
+        root = self.holders.renew(self._node)
+        Path(f"{root.version}.json").write_bytes(root.document)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._node.close()
+
+
+@pytest.fixture
+def run(comity_node: Run) -> Run:
+    assert init(comity_node).code == 0
+    assert init(comity_node, CA, "ca", 7001).code == 0
+    return comity_node
+
+
+@pytest.fixture
+def canada(run: Run, tmp_path: Path) -> Iterator[Canada]:
+    canada = Canada(tmp_path)
+    yield canada
+    canada.close()
+
+
+def test_a_root_is_pinned_by_its_digest(run: Run, canada: Canada) -> None:
+    root = Root.parse(Path("1.json").read_bytes())
+    other = spoken(root.profile.fingerprint)
+    assert "expected fingerprint" in run("peers", "add", "1.json", "--fingerprint", other).err
+    pinned = run("peers", "add", "1.json", "--fingerprint", spoken(root.digest), "--json")
+    assert pinned.json["rootVersion"] == 1
+    assert pinned.json["fingerprint"] == root.digest
+
+
+def test_what_people_compare_is_shown_of_a_peer_by_its_name(run: Run, canada: Canada) -> None:
+    bundle = run("peers", "add", "bundle.json", "--yes")
+    profile = Root.parse(Path("1.json").read_bytes()).profile
+    assert f"bundle fingerprint  {spoken(profile.fingerprint)}" in bundle.out
+    run("peers", "add", "1.json", "--yes")
+    canada.renew()
+    run("peers", "add", "2.json")
+    digest = Root.parse(Path("2.json").read_bytes()).digest
+    assert f"root fingerprint  {spoken(digest)}" in run("peers", "show", CA).out
+    assert run("peers", "list", "--json").json[0]["fingerprint"] == digest
+    asked = run("peers", "add", "1.json", answer="n\n")
+    assert f"replaces     {spoken(digest)}" in asked.err
+
+
+def test_who_pins_a_root_is_shown_what_and_asked(run: Run, canada: Canada) -> None:
+    asked = run("peers", "add", "1.json", answer="n\n")
+    assert asked.code == 1
+    root = Root.parse(Path("1.json").read_bytes())
+    assert spoken(root.digest) in asked.err
+    assert "version 1, 2 of 2 keys sign" in asked.err
+    assert run("peers", "list", "--json").json == []
+
+
+def test_a_newer_root_is_followed_without_asking(run: Run, canada: Canada) -> None:
+    run("peers", "add", "1.json", "--yes")
+    canada.renew()
+    followed = run("peers", "add", "2.json", "--json")
+    assert followed.json["rootVersion"] == 2
+    assert run("peers", "add", "2.json", "--json").json["rootVersion"] == 2
+    assert "root version" in run("peers", "show", CA).out
+
+
+def test_a_root_that_does_not_follow_is_asked_for_with_the_reason(run: Run, canada: Canada) -> None:
+    run("peers", "add", "1.json", "--yes")
+    canada.renew()
+    canada.renew()
+    skipped = run("peers", "add", "3.json", answer="n\n")
+    assert skipped.code == 1
+    assert "does not follow from version 1" in skipped.err
+    assert "expected version 2, got 3" in skipped.err
+    run("peers", "add", "2.json")
+    run("peers", "add", "3.json")
+    back = run("peers", "add", "1.json", answer="n\n")
+    assert "does not follow from version 3" in back.err
+    assert run("peers", "list", "--json").json[0]["rootVersion"] == 3
+
+
+def test_a_new_chain_begins_where_the_operator_has_compared(run: Run, canada: Canada) -> None:
+    run("peers", "add", "1.json", "--yes")
+    anew = Holders()
+    bundle = Root.parse(Path("1.json").read_bytes()).profile
+    root = anew.sign(anew.draft(bundle))
+    Path("anew.json").write_bytes(root.document)
+    assert run("peers", "add", "anew.json", answer="n\n").code == 1
+    pinned = run("peers", "add", "anew.json", "--fingerprint", root.digest, "--json")
+    assert pinned.json["rootVersion"] == 1
+    canada.renew()
+    assert run("peers", "add", "2.json", answer="n\n").code == 1
+
+
+def test_a_root_that_is_not_signed_or_over_is_not_pinned(run: Run, canada: Canada) -> None:
+    bundle = Root.parse(Path("1.json").read_bytes()).profile
+    holders = canada.holders
+    for root, fault in (
+        (holders.draft(bundle), "expected signatures of 2 of its own 2 keys, got 0"),
+        (holders.sign(holders.draft(bundle, days=-1)), "expected a time before"),
+    ):
+        Path("bad.json").write_bytes(root.document)
+        refused = run("peers", "add", "bad.json", "--fingerprint", root.digest)
+        assert refused.code == 1
+        assert fault in refused.err
+    assert run("peers", "list", "--json").json == []
+
+
+def test_a_bundle_is_pinned_as_ever_and_replaces_a_root_only_when_compared(
+    run: Run, canada: Canada
+) -> None:
+    assert run("peers", "add", "bundle.json", "--yes", "--json").json["rootVersion"] == 0
+    assert "pinned without a root" in run("peers", "show", CA).out
+    run("peers", "add", "1.json", "--yes")
+    asked = run("peers", "add", "bundle.json", answer="n\n")
+    assert asked.code == 1
+    assert "which nothing leads to" in asked.err
+    assert run("peers", "list", "--json").json[0]["rootVersion"] == 1
+    run("peers", "add", "bundle.json", "--yes")
+    assert run("peers", "list", "--json").json[0]["rootVersion"] == 0
+
+
+def test_an_alarm_about_a_peer_is_shown_until_it_is_pinned_anew(run: Run, canada: Canada) -> None:
+    run("peers", "add", "1.json", "--yes")
+    node = Node(Home(Path("uk")))
+    with node.store.write() as session:
+        raise_alarm(session, CA, "ROOT_REFUSED", "expected version 2, got 3", 1)
+    node.close()
+    assert f"alarm: ROOT_REFUSED: {CA}" in run("peers", "list").err
+    assert "ROOT_REFUSED" in run("peers", "show", CA).out
+    status = run("status")
+    assert "expected version 2, got 3" in status.err
+    canada.renew()
+    assert run("peers", "add", "2.json", "--json").json["alarms"] == []
+    assert run("status", "--json").json["alarms"] == []

@@ -1,0 +1,277 @@
+"""Gossip: nodes that tell each other of checkpoints find out a log that forks, and only such."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from comity.node.database.tables.log import Sighting, SplitView, WitnessedLog
+from comity.node.witness.consistency import examine, needed_tiles
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear, open_sightings, tell
+from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume
+from comity.record import split_view
+from comity.record.errors import (
+    BadNote,
+    BadProof,
+    BadSignature,
+    BadTile,
+    LimitExceeded,
+    NotFound,
+)
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
+from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine, Verifier
+from comity.record.tile import Tile
+from tests.support.databases import NewDatabase
+from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.histories import History
+from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history, reasons, take, told
+
+
+def waiting(uk: Institute, institute: str = CA) -> list[int]:
+    """Return the sizes of the sightings that were not checked so far."""
+    with uk.node.store.read() as session:
+        return [row.size for row in open_sightings(session, institute, MAX_PEERS)]
+
+
+def checked(uk: Institute, log: History) -> None:
+    """Check every sighting against what the log shows by its tiles."""
+    [held] = uk.rows(WitnessedLog, institute=CA)
+    with uk.node.store.read() as session:
+        sightings = open_sightings(session, CA, MAX_PEERS)
+    for sighting in sightings:
+        tiles = {t: log.tile(t.path) for t in needed_tiles(sighting.size, held.size)}
+        examine(uk.node, sighting, Note.parse(held.note), tiles)
+
+
+def evidence_holds(uk: Institute, log: History) -> bool:
+    """Whether uk keeps evidence that anyone with the log's key can check."""
+    [row] = uk.rows(SplitView)
+    return bool(split_view.SplitView.parse(row.evidence).check([log.signer.verifier]))
+
+
+def test_another_root_of_the_held_size_is_found_at_once(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
+        take(uk, history(ca), 8)
+        told(uk, history(ca, FALSE), 8)
+        assert reasons(uk, CA) == ["SPLIT_VIEW"]
+        assert evidence_holds(uk, history(ca))
+        assert reasons(uk, FR) == []
+
+
+@pytest.mark.parametrize("size", [3, 5, 6, 7])
+def test_a_smaller_checkpoint_of_another_history_is_found_by_the_logs_own_tiles(
+    three: list[Institute], size: int
+) -> None:
+    uk, ca, _ = three
+    log, fork = history(ca), history(ca, "ab" + FALSE)
+    take(uk, log, 8)
+    told(uk, fork, size)
+    checked(uk, log)
+    assert reasons(uk, CA) == ["SPLIT_VIEW"]
+    assert evidence_holds(uk, log)
+
+
+def test_a_checkpoint_that_the_held_tree_begins_with_is_settled(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, ca, _):
+        log = history(ca)
+        take(uk, log, 8)
+        told(uk, log, 6)
+        told(uk, log, 6, teller=CA)
+        assert waiting(uk) == [6]
+        checked(uk, log)
+        told(uk, log, 6)
+        assert waiting(uk) == []
+        assert [row.checked for row in uk.rows(Sighting)] == [True, True]
+        assert reasons(uk, CA) == []
+
+
+def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    take(uk, history(ca), 8)
+    told(uk, history(ca), 6)
+    with pytest.raises(BadProof):
+        checked(uk, history(ca, FALSE))
+    [held] = uk.rows(WitnessedLog)
+    [sighting] = uk.rows(Sighting)
+    with pytest.raises(NotFound):
+        examine(uk.node, sighting, Note.parse(held.note), {})
+    with pytest.raises(BadTile):
+        examine(uk.node, sighting, Note.parse(held.note), {Tile(0, 0, 8): b"short"})
+    assert waiting(uk) == [6]
+
+
+def test_the_tiles_of_a_proof_are_few_whatever_the_size() -> None:
+    assert needed_tiles(0, 10) == needed_tiles(10, 10) == []
+    assert len(needed_tiles(2**52 - 12345, 2**53 - 1)) <= 32
+
+
+def test_a_checkpoint_of_a_log_that_was_never_reached_waits(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    told(uk, history(ca), 6)
+    assert waiting(uk) == [6]
+    assert reasons(uk, CA) == []
+
+
+def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    take(uk, history(ca), 8)
+    commits = uk.node.store.commits()
+    told(uk, history(ca), 8)
+    assert uk.rows(Sighting) == []
+    assert uk.node.store.commits() == commits
+
+
+def test_each_teller_has_one_place_for_each_log(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    log = History(history(ca).signer, "x" * 300)
+    take(uk, log, 299)
+    told(uk, log, *range(1, 200))
+    for size in range(200, 260):
+        told(uk, log, size)
+        told(uk, log, size, teller=CA)
+    assert len(uk.rows(Sighting)) == 2
+    assert waiting(uk) == [259]
+
+
+def test_a_flood_of_checkpoints_is_refused_whole(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    note = history(ca).note(6).to_bytes()
+    with pytest.raises(LimitExceeded, match="MAX_PEERS"):
+        hear(uk.node, FR, [note] * (MAX_PEERS + 1))
+    with pytest.raises(LimitExceeded, match=r"checkpoints\[1\]"):
+        hear(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
+    assert uk.rows(Sighting) == []
+
+
+def test_a_log_that_is_not_pinned_here_is_passed_over(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    stranger = NoteSigner("log.eve.example", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
+    rotated = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
+    for signer in (stranger, rotated):
+        told(uk, History(signer, TRUE), 6)
+    assert uk.rows(Sighting) == []
+    told(uk, history(ca), 6)
+    assert waiting(uk) == [6]
+
+
+def test_a_forged_or_malformed_checkpoint_is_refused_with_all_that_came_with_it(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    good = history(ca).note(6)
+    forged = Note(history(ca, FALSE).note(8).text, good.signatures)
+    for bad, kind in ((forged.to_bytes(), BadSignature), (b"no note", BadNote)):
+        with pytest.raises(kind):
+            hear(uk.node, FR, [good.to_bytes(), bad])
+    assert uk.rows(Sighting) == []
+
+
+def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
+    three: list[Institute],
+) -> None:
+    uk, ca, fr = three
+    take(uk, history(ca), 8)
+    note, ours = history(ca, FALSE).note(8), uk.node.own.witness_signers()[0].verifier
+    later = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate()).verifier
+    listed = (*ca.node.bundle.log_keys, str(later))
+    uk.node.add_peer(ca.node.bundle.model_copy(update={"log_keys": listed}))
+    forged = [SignatureLine(key.name, key.keyid, bytes(72)) for key in (ours, later)]
+    add_checkpoint(fr.node, Note(note.text, (*note.signatures, *forged)).to_bytes(), 0, [])
+    hear(uk.node, FR, tell(fr.node))
+    assert reasons(uk, CA) == ["SPLIT_VIEW"]
+
+
+def test_many_checkpoints_of_one_log_cost_no_more_than_one(
+    three: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca, _ = three
+    log = History(history(ca).signer, "x" * 100)
+    checks, verify = [], Verifier.verify
+
+    def counted(self: Verifier, signature: bytes, message: bytes) -> None:
+        checks.append(self.name)
+        verify(self, signature, message)
+
+    monkeypatch.setattr(Verifier, "verify", counted)
+    hear(uk.node, CA, [log.note(size).to_bytes() for size in range(1, 100)])
+    assert waiting(uk) == [99]
+    assert len(checks) <= 2
+
+
+def test_what_a_log_key_signed_that_was_revoked_since_is_not_held_against_the_log(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    told(uk, history(ca), 9)
+    assert waiting(uk) == [9]
+    later = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate()).verifier
+    uk.node.add_peer(ca.node.bundle.model_copy(update={"log_keys": (str(later),)}))
+    assert waiting(uk) == []
+
+
+def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> None:
+    uk, ca, fr = three
+    assert tell(uk.node) == []
+    take(uk, history(fr), 4)
+    take(uk, history(ca), 8)
+    assert tell(uk.node) == [history(ca).note(8).to_bytes(), history(fr).note(4).to_bytes()]
+
+
+def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
+    uk, ca, _ = three
+    for number in range(MAX_SPLIT_VIEWS + 2):
+        with uk.node.store.write() as session:
+            if session.get(WitnessedLog, CA):
+                resume(session, CA, anew=True)
+        take(uk, history(ca), 8)
+        with uk.node.store.write() as session:
+            row = session.get_one(WitnessedLog, CA)
+            row.passed_over = 0
+            session.add(row)
+            session.flush()
+        told(uk, history(ca, f"{number % 10}{number // 10}" + FALSE), 8)
+    assert len(uk.rows(SplitView)) == MAX_SPLIT_VIEWS
+
+
+def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    log, fork = history(ca), history(ca, FALSE)
+    take(uk, log, 9)
+    told(uk, fork, 9)
+    with uk.node.store.write() as session:
+        resume(session, CA, anew=True)
+    take(uk, fork, 7)
+    told(uk, log, 9)
+    told(uk, log, 8)
+    told(uk, log, 7)  # of the very size that is held now
+    assert waiting(uk) == []
+    assert reasons(uk, CA) == []
+    told(uk, log, 10)
+    assert waiting(uk) == [10]
+
+
+def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
+    three: list[Institute],
+) -> None:
+    uk, ca, _ = three
+    log = history(ca)
+    lines = add_checkpoint(uk.node, log.note(8).to_bytes(), 0, [])
+    with uk.node.store.write() as session:
+        session.delete(session.get_one(WitnessedLog, CA))
+        session.flush()
+    take(uk, log, 5)
+    note = log.note(8)
+    hear(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
+    assert reasons(uk, UK) == ["WITNESS_RESTORED"]
+    [row] = uk.rows(WitnessedLog)
+    assert row.halted
+    assert row.size == 8

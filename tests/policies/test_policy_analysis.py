@@ -1,0 +1,313 @@
+"""Analysis: rules that do nothing are found, and a rule that does something is never blamed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comity.policies.analysis.findings import Finding, Problem, analyse
+from comity.policies.analysis.matching_case import find_witness
+from comity.policies.analysis.truth_tables import Question, matching, parse_set
+from comity.policies.cedar.rules import check_rules
+from comity.policies.evaluator import Policy
+from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
+from comity.policies.preset import preset_names
+from comity.record.content import Kind
+from comity.record.handling import Tlp
+from tests.policies.test_policies import CA, HEAD, JP, PRESETS, UK
+
+INSTITUTES = ", ".join(f'"i{n}.example"' for n in range(256))
+
+ATOMS = [
+    'principal.status == Status::"member"',
+    'principal.status != Status::"member"',
+    f'principal.institute == "{CA}"',
+    f'["{CA}", "{JP}"].contains(principal.institute)',
+    f'principal == Peer::"{JP}"',
+    "resource.issuer == principal.institute",
+    f'resource.issuer == "{UK}"',
+    'principal.groups.contains("a")',
+    'principal.groups.containsAll(["a", "b"])',
+    "principal.groups.isEmpty()",
+    'principal.purposes.containsAny(["a", "c"])',
+    "principal.purposes.containsAny(resource.purposes)",
+    'resource.kind == Kind::"evaluation"',
+    '[Kind::"incident", Kind::"evaluation"].contains(resource.kind)',
+    'resource.tlp == Tlp::"CLEAR"',
+    '[Tlp::"RED", Tlp::"AMBER"].contains(resource.tlp)',
+    "resource.listed",
+    "resource.releasableTo.contains(principal.institute)",
+    'resource.section == "risks"',
+    'resource.section == ""',
+    "resource.own",
+    "resource.onward",
+    "resource.withdrawn",
+    "resource.severity >= 3",
+    "resource.severity == 1",
+    "context.received > 2",
+    "context.received == 1",
+    "context.given <= 0",
+    'action == Action::"query"',
+]
+atoms = st.sampled_from(ATOMS).flatmap(lambda atom: st.sampled_from([atom, f"!({atom})"]))
+either = st.lists(atoms, min_size=2, max_size=2).map(" || ".join)
+conditions = st.lists(atoms | either, min_size=1, max_size=4).map(
+    lambda several: " && ".join(f"({one})" for one in several)
+)
+kinds = st.sampled_from([Kind.EVALUATION, Kind.INCIDENT, Kind.DATASET])
+few = st.frozensets(st.sampled_from(["a", "b", "c"]))
+counts = st.dictionaries(kinds, st.integers(0, 4))
+questions = st.builds(
+    Question,
+    st.builds(
+        PeerFacts,
+        institute=st.sampled_from([UK, CA, JP, "other.example"]),
+        status=st.sampled_from(PeerStatus),
+        groups=few,
+        clearances=few,
+        purposes=few,
+        standing=st.builds(Standing, counts, counts),
+    ),
+    st.builds(
+        PartFacts,
+        kind=kinds,
+        issuer=st.sampled_from([UK, CA, JP, "another.example"]),
+        section=st.sampled_from(["", "risks", "uses"]),
+        tlp=st.sampled_from(Tlp),
+        releasable_to=st.none() | st.frozensets(st.sampled_from([UK, CA, JP])),
+        onward=st.booleans(),
+        purposes=few,
+        tags=few,
+        domains=few,
+        severity=st.integers(0, 4),
+        own=st.booleans(),
+        withdrawn=st.booleans(),
+    ),
+    st.sampled_from([Action.REPLICATE, Action.QUERY]),
+)
+
+
+def findings(text: str) -> list[Finding]:
+    return analyse(Policy.parse(text))
+
+
+def finding(condition: str, head: str = HEAD) -> Finding:
+    (found,) = findings(f"{head} when {{ {condition} }};")
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(conditions, st.lists(questions, min_size=10, max_size=20))
+def test_no_rule_that_decides_something_is_blamed(condition: str, asked: list[Question]) -> None:
+    policy = Policy.parse(f"{HEAD} when {{ {condition} }};")
+    problems = [found.problem for found in analyse(policy) if found.certain]
+    handle = parse_set({"a": policy.rules[0].parsed})
+    for question, matched in zip(asked, matching(handle, asked), strict=True):
+        if matched:
+            assert Problem.NEVER_MATCHES not in problems
+        if policy.decide(question.peer, question.part, question.action).allowed:
+            assert not problems
+
+
+@settings(max_examples=60, deadline=None)
+@given(conditions, conditions)
+def test_a_witness_is_matched_by_the_one_rule_and_not_by_the_other(one: str, other: str) -> None:
+    text = f'@id("a") permit (principal, action, resource) when {{ {one} }};'
+    rules = check_rules(f'{text} @id("b") forbid (principal, action, resource) when {{ {other} }};')
+    witness = find_witness(rules[0], [rules[1]]).witness
+    if witness is not None:
+        matched, unmatched = (parse_set({rule.rule_id: rule.parsed}) for rule in rules)
+        assert matching(matched, [witness]) == [frozenset({"a"})]
+        assert matching(unmatched, [witness]) == [frozenset()]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_no_rule_of_a_preset_is_in_vain(name: str) -> None:
+    assert analyse(PRESETS[name]) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "false",
+        "1 == 2",
+        'principal.status == Status::"member" && principal.status == Status::"probation"',
+        "resource.severity > 4",
+        "context.received > 10 && context.received < 11",
+        'principal.groups.containsAll(["a", "b"]) && !principal.groups.contains("a")',
+        f'principal == Peer::"{CA}" && principal.institute == "{JP}"',
+        'resource.releasableTo.contains("x.example") && !resource.listed',
+    ],
+)
+def test_a_rule_without_a_case_can_never_match(condition: str) -> None:
+    found = finding(condition)
+    assert (found.problem, found.certain, found.rules) == (Problem.NEVER_MATCHES, True, ())
+    assert found.sentence == "a can never match: no case meets its conditions"
+
+
+def test_a_scope_that_names_one_peer_in_any_way_has_a_case() -> None:
+    for scope in ("==", "in", "is Peer in"):
+        head = HEAD.replace("principal,", f'principal {scope} Peer::"{JP}",')
+        assert findings(f"{head};") == []
+
+
+def test_a_scope_that_contradicts_a_condition_can_never_match() -> None:
+    head = HEAD.replace("principal,", f'principal == Peer::"{CA}",')
+    assert finding(f'principal.institute == "{JP}"', head).problem is Problem.NEVER_MATCHES
+    head = HEAD.replace("action", 'action == Action::"query"')
+    assert finding('action == Action::"replicate"', head).problem is Problem.NEVER_MATCHES
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "context.received * 2 > 10 && context.received * 3 < 5",
+        "context.given < context.received && context.given > context.received",
+        'principal.institute like "*.uk" && !(principal.institute like "*k")',
+        'context.received > 3 && resource.kind == Kind::"evaluation" '
+        "&& principal.standing.received.evaluation < 3",
+        'principal.groups.containsAll(["a", "b", "c", "d", "e"]) '
+        '&& !principal.groups.contains("e")',
+    ],
+)
+def test_what_cannot_be_tried_in_full_is_not_called_certain(condition: str) -> None:
+    found = finding(condition)
+    assert (found.problem, found.certain) == (Problem.NEVER_MATCHES, False)
+    assert found.sentence == "a: no case was found that meets its conditions"
+
+
+@pytest.mark.parametrize(
+    ("condition", "rules"),
+    [
+        ('principal.status == Status::"suspended"', ("baseline-status",)),
+        ('resource.tlp == Tlp::"RED" && !resource.listed', ("baseline-unlisted",)),
+        ("!resource.own && !resource.onward", ("baseline-onward",)),
+        ("resource.issuer == principal.institute", ("baseline-issuer",)),
+        (
+            'resource.withdrawn || principal.status == Status::"removed"',
+            ("baseline-status", "baseline-withdrawn"),
+        ),
+    ],
+)
+def test_a_permit_of_what_the_baseline_forbids_is_moot(
+    condition: str, rules: tuple[str, ...]
+) -> None:
+    found = finding(condition)
+    assert (found.problem, found.certain, found.rules) == (Problem.MOOT, True, rules)
+    names = ", ".join(rules)
+    assert found.sentence == f"a is moot: the baseline forbids all that it permits, by {names}"
+
+
+def test_a_permit_is_moot_whatever_the_policys_own_forbids_say_as_well() -> None:
+    suspended = 'when { principal.status == Status::"suspended" };'
+    (found, own) = findings(
+        f'{HEAD} {suspended}\n@id("own") forbid (principal, action, resource) {suspended}'
+    )
+    assert (found.problem, found.rules) == (Problem.MOOT, ("baseline-status",))
+    assert (own.rule_id, own.problem) == ("own", Problem.MOOT)
+
+
+def test_a_forbid_of_what_the_baseline_forbids_is_moot() -> None:
+    found = finding("resource.withdrawn", HEAD.replace("permit", "forbid"))
+    assert found.sentence == (
+        "a is moot: the baseline forbids all that it forbids, by baseline-withdrawn"
+    )
+
+
+def test_a_template_of_what_the_baseline_forbids_is_moot() -> None:
+    head = '@id("a") permit (principal == ?principal, action, resource in ?resource)'
+    assert finding('principal.status == Status::"suspended"', head).problem is Problem.MOOT
+
+
+def test_a_permit_that_the_policys_own_forbids_cover_is_shadowed() -> None:
+    (found,) = findings(
+        f"{HEAD} when {{ resource.severity > 3 }};\n"
+        '@id("mild") forbid (principal, action, resource) when { resource.severity > 2 };'
+    )
+    assert (found.problem, found.rules) == (Problem.SHADOWED, ("mild",))
+    assert found.sentence == "a is shadowed: other rules forbid all that it permits, by mild"
+
+
+def test_a_finding_names_the_line_on_which_its_rule_begins() -> None:
+    text = f"// first\n{HEAD};\n\n" + HEAD.replace('"a"', '"b"') + "\nwhen { false };"
+    assert [(found.rule_id, found.line) for found in findings(text)] == [("b", 4)]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f'[{INSTITUTES}].contains(principal.institute) && resource.tlp == Tlp::"RED"',
+        f'![{INSTITUTES}].contains(principal.institute) && resource.issuer == "i3.example"',
+        "context.received > 5000000 && context.given == 7",
+        'principal.institute like "*.gov.*"',
+        'principal.clearances.containsAll(resource.domains) && resource.domains.contains("bio")',
+        "context.given * 8 < (context.received + context.credit) * 10 + 160",
+        'principal.standing.receivedEver.evaluation > 3 && resource.kind == Kind::"incident"',
+        'principal.groups.containsAll(["a", "b", "c", "d", "e", "f", "g"])',
+        f'principal is Peer && principal has groups && principal in [Peer::"{JP}"]',
+        'if resource.own then resource.severity > 3 else resource.tags.contains("x")',
+        "true",
+    ],
+)
+def test_a_rule_that_matches_something_rare_is_not_blamed(condition: str) -> None:
+    assert findings(f"{HEAD} when {{ {condition} }};") == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "where"),
+    [
+        ("context.given * 900000000000000000 >= 0", "context.given is 1000000"),
+        (
+            "resource.own && context.received * context.given * 10000000 > 5",
+            "context.given is 1000000 and context.received is 1000000",
+        ),
+        (
+            'resource.kind == Kind::"incident" && '
+            "0 - principal.standing.given.dataset * 9223372036854775807 < 1",
+            "principal.standing.given.dataset is ",
+        ),
+    ],
+)
+def test_a_rule_that_overflows_at_counts_that_may_be_reached_is_told(
+    condition: str, where: str
+) -> None:
+    found = finding(f'principal.groups.contains("a") && {condition}')
+    assert (found.problem, found.certain, found.rules) == (Problem.FAILS, True, ())
+    assert found.sentence.startswith(f"a can fail where {where}")
+    assert found.sentence.endswith("and where a rule fails nothing is given")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "context.given * 1000000 < context.received * 1000000 + 160",
+        "context.given < 20 && context.given * 900000000000 >= 0 || context.given > 5",
+        "context.given < 9 && context.given * 900000000000000000 >= 0",
+        "context.given * 2000 < 5000000000000000",
+        "9223372036854775807 - context.given > 0",
+    ],
+)
+def test_a_rule_that_cannot_overflow_before_a_million_is_not_blamed(condition: str) -> None:
+    assert findings(f"{HEAD} when {{ {condition} }};") == []
+
+
+def test_a_long_policy_is_analysed_in_seconds_and_always_alike() -> None:
+    text = "".join(
+        f'@id("p{n}") permit (principal, action, resource) when {{ principal.institute == '
+        f'"i{n}.example" && resource.kind == Kind::"evaluation" && context.received > {n} }};\n'
+        f'@id("f{n}") forbid (principal, action, resource) when {{ principal.institute == '
+        f'"i{n}.example" && resource.severity > {n % 6} }};\n'
+        for n in range(60)
+    )
+    start = time.process_time()
+    first = findings(text)
+    assert time.process_time() - start < 10
+    assert first == findings(text)
+    assert {found.rule_id for found in first} == {f"f{n}" for n in range(60) if n % 6 >= 4}
+
+
+def test_an_empty_policy_has_nothing_in_vain() -> None:
+    assert findings("") == []

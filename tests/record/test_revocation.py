@@ -1,0 +1,136 @@
+"""Revoked record keys at the door: what was logged before is taken, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comity.node.database.tables import Quarantine, RecordRow
+from comity.node.database.tables.log import Inclusion
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
+from comity.node.replication import outbox
+from comity.node.replication.outbox import keep_receipt
+from comity.policies.preset import load_preset
+from comity.record.errors import RevokedKey
+from comity.record.keys import SigningKey
+from comity.record.record import Record
+from comity.record.tlog_proof import TlogProof
+from comity.record.wire import record_to_proto
+from comity.v1 import exchange_service_pb2 as pb
+from tests.support.databases import NewDatabase
+from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.holders import Holders, chain, pin_root
+from tests.support.network import card
+
+UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+OPEN = load_preset("open")
+
+
+@pytest.fixture
+def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
+    """Return uk and ca; each has pinned the other's bundle."""
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=OPEN) as made:
+        yield made
+
+
+def revoked(of: Institute, holders: Holders) -> tuple[Record, SigningKey]:
+    """Publish a record, then revoke its key from the next leaf on; return it and the key."""
+    record, key = of.publish(card("old", handling={"onward": True})), of.node.key
+    of.node.signer.sign()
+    with of.node.store.read() as session:
+        index = inclusion(session, record.record_id).index
+    holders.rotate(of.node, Sort.RECORD)
+    holders.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
+    of.node.signer.sign()
+    return record, key
+
+
+def test_who_comes_late_takes_what_a_revoked_key_had_logged_before(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
+        holders = pin_root(ca, uk)
+        record, _ = revoked(uk, holders)
+        ca.node.follow(UK, chain(uk))
+        ca.pull(uk)
+        assert ca.rows(Quarantine) == []
+        assert [row.record_id for row in ca.rows(Inclusion)] == [record.record_id]
+        # and hands the proof on with the record
+        assert uk.node.own.root is not None
+        jp.node.add_peer(uk.node.own.root)
+        ca.node.release()
+        jp.pull(ca)
+        assert [row.record_id for row in jp.rows(RecordRow)] == [record.record_id]
+        assert jp.rows(Quarantine) == []
+
+
+def test_what_a_relay_adds_to_a_proof_is_not_handed_on(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
+        holders = pin_root(ca, uk)
+        revoked(uk, holders)
+        ca.node.follow(UK, chain(uk))
+        batch = uk.offer(ca)
+        assert batch is not None
+        for offer in batch.offers:
+            proof = TlogProof.parse(offer.record.inclusion)
+            offer.record.inclusion = replace(proof, extra=bytes(300_000)).to_bytes()
+        assert ca.node.inbox.take(UK, batch).new == 1
+        ca.node.release()
+        passed_on = ca.offer(jp)
+        assert passed_on is not None
+        assert passed_on.ByteSize() < 10_000
+
+
+def test_proofs_leave_a_batch_within_a_message(
+    pair: list[Institute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uk, ca = pair
+    holders = pin_root(ca, uk)
+    for number in range(3):
+        uk.publish(card(f"older {number}"))
+    revoked(uk, holders)
+    ca.node.follow(UK, chain(uk))
+    monkeypatch.setattr(outbox, "PROOF_BYTES", 1000)
+    assert ca.pull(uk) > 1
+    assert len(ca.rows(RecordRow)) == 4
+
+
+def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> None:
+    uk, ca = pair
+    holders = pin_root(ca, uk)
+    old, stolen = revoked(uk, holders)
+    ca.node.follow(UK, chain(uk))
+    with uk.node.store.read() as session:
+        proof = inclusion(session, old.record_id).to_bytes()
+    for number, inclusion_ in enumerate((b"", proof, b"rubbish"), start=1):
+        forged = card(f"forged {number}").sign(uk.node.home.node_id, stolen)
+        offer = pb.Offer(record=record_to_proto(replace(forged, inclusion=inclusion_)))
+        before = str(number - 1) if number > 1 else ""
+        batch = pb.Batch(offers=[offer], previous_cursor=before, cursor=str(number))
+        assert ca.node.inbox.take(UK, batch).rejected == 1
+    assert ca.rows(RecordRow) == ca.rows(Inclusion) == []
+    assert {row.reason for row in ca.rows(Quarantine)} == {"REVOKED_KEY"}
+
+
+def test_receipts_of_a_revoked_key_are_signed_anew_on_their_way(pair: list[Institute]) -> None:
+    uk, ca = pair
+    holders = pin_root(uk, ca)
+    uk.publish(card())
+    ca.pull(uk, lose_receipts=True)
+    [lost] = ca.node.inbox.unsent(UK, "")
+    holders.rotate(ca.node, Sort.RECORD)
+    holders.revoke(ca.node, Sort.RECORD, lost.keyid, 0)
+    uk.node.follow(CA, chain(ca))
+    with pytest.raises(RevokedKey), uk.node.store.write() as session:
+        keep_receipt(session, CA, lost, uk.node.clock())
+    [signed] = ca.node.inbox.unsent(UK, "")
+    assert (signed.payload, signed.keyid) == (lost.payload, ca.node.key.key.keyid)
+    with uk.node.store.write() as session:
+        keep_receipt(session, CA, signed, uk.node.clock())
+    assert ca.node.inbox.unsent(UK, "") == [signed]

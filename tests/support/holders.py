@@ -1,0 +1,120 @@
+"""Holders of an institute's offline keys, who sign whatever version of its root they are given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from comity.node.database.tables.log import RootVersion
+from comity.node.home.keychain import Sort, make_key
+from comity.node.node import Node
+from comity.node.trust.key_revocation import Change, revocation
+from comity.node.trust.root_ceremony import Wish, prepare_first, prepare_next, publish
+from comity.record.bundle import TrustBundle
+from comity.record.keys import SigningKey
+from comity.record.root import Root
+from tests.support.exchange import Institute
+from tests.support.network import Running
+
+DAYS = 365
+
+
+class Holders:
+    """Two people, both of whom must sign."""
+
+    def __init__(self) -> None:
+        self.keys = (SigningKey.generate(), SigningKey.generate())
+
+    def draft(self, bundle: TrustBundle, version: int = 1, days: int = DAYS) -> Root:
+        """Return a version of any institute's root, unsigned."""
+        expires = datetime.now(UTC) + timedelta(days=days)
+        return Root.draft(bundle, [key.key for key in self.keys], 2, expires, version)
+
+    def sign(self, root: Root) -> Root:
+        """Return it with their signatures."""
+        for key in self.keys:
+            root = root.sign(key)
+        return root
+
+    def found(self, node: Node) -> Root:
+        """Publish the first version of a node's root."""
+        return self._publish(node, prepare_first(node, [k.key for k in self.keys], 2, DAYS))
+
+    def renew(self, node: Node, change: Change | None = None) -> Root:
+        """Publish the next version: what the home has, and a change of it."""
+        return self._publish(node, prepare_next(node, None, Wish(), change))
+
+    def rotate(self, node: Node, sort: Sort) -> Root:
+        """Make a new key and publish a version that lists it."""
+        make_key(node.home.path, node.institute, sort)
+        return self.renew(node)
+
+    def revoke(self, node: Node, sort: Sort, keyid: str, index: int = 0) -> Root:
+        """Publish a version that revokes a key."""
+        return self.renew(node, revocation(node, sort, keyid, index))
+
+    def give_way(self, node: Node, others: Holders) -> Root:
+        """Publish a version that puts others in their place, signed by both."""
+        wish = Wish(
+            add_keys=tuple(key.key for key in others.keys),
+            remove_keys=tuple(key.key.keyid for key in self.keys),
+        )
+        root = self.sign(others.sign(prepare_next(node, None, wish)))
+        publish(node, root)
+        return root
+
+    def _publish(self, node: Node, draft: Root) -> Root:
+        root = self.sign(draft)
+        publish(node, root)
+        return root
+
+
+def pin_root(at: Institute, of: Institute) -> Holders:
+    """Give one a root, and pin it at another."""
+    holders = Holders()
+    at.node.add_peer(holders.found(of.node))
+    return holders
+
+
+def chain(of: Institute, after: int = 1) -> list[bytes]:
+    """Return the files of an institute's own root after a version."""
+    rows = of.rows(RootVersion, institute=of.name)
+    return [row.document for row in sorted(rows, key=lambda row: row.version)][after:]
+
+
+def held(one: Running | Institute, peer: str) -> int:
+    """Return the newest version of a peer's root that one holds."""
+    return max((row.version for row in one.rows(RootVersion, institute=peer)), default=0)
+
+
+BAD = [
+    "another institute's",
+    "by nobody",
+    "by the new keys only",
+    "by the old keys only",
+    "by too few",
+    "goes back",
+    "has expired",
+    "repeats",
+    "skips a version",
+    "skips the second step",
+]
+"""Faults of a chain that follows version 1; see ``bad_chains``."""
+
+
+def bad_chains(holders: Holders, ca: TrustBundle, uk: TrustBundle) -> dict[str, list[Root]]:
+    """Return chains that do not hold, after version 1, by what is wrong with them."""
+    others = Holders()
+    good, strange = holders.sign(holders.draft(ca, 2)), others.draft(ca, 2)
+    given_way = Root.draft(ca, [k.key for k in others.keys], 2, strange.expires, 2)
+    return {
+        "skips a version": [holders.sign(holders.draft(ca, 3))],
+        "skips the second step": [good, holders.sign(holders.draft(ca, 4))],
+        "goes back": [good, holders.sign(holders.draft(ca, 1))],
+        "repeats": [good, good],
+        "by the old keys only": [holders.sign(given_way)],
+        "by the new keys only": [others.sign(strange)],
+        "by too few": [holders.draft(ca, 2).sign(holders.keys[0])],
+        "by nobody": [holders.draft(ca, 2)],
+        "has expired": [holders.sign(holders.draft(ca, 2, days=-1))],
+        "another institute's": [holders.sign(holders.draft(uk, 2))],
+    }

@@ -1,0 +1,52 @@
+"""Keys of a node, as tests look at them, and a root that one holder signs by commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from comity.node.home.keychain import Sort
+from comity.node.log.proofs import inclusion
+from comity.node.node import Node
+from comity.node.trust.key_status import KeyStatus, State, list_keys
+from comity.record.record import Record
+from tests.support.commanding import Ended, Run, init
+from tests.support.network import card
+
+UK = "uk.aisi.example"
+
+
+def publish(node: Node, name: str) -> Record:
+    record = card(name).sign(node.home.node_id, node.key)
+    node.publish(record)
+    return record
+
+
+def states(node: Node, sort: Sort) -> list[State]:
+    return [key.state for key in list_keys(node) if key.sort == sort]
+
+
+def keys(node: Node, sort: Sort) -> list[KeyStatus]:
+    return [key for key in list_keys(node) if key.sort == sort]
+
+
+def with_proof(node: Node, record: Record) -> Record:
+    node.signer.sign()
+    with node.store.read() as session:
+        return replace(record, inclusion=inclusion(session, record.record_id).to_bytes())
+
+
+def rooted(run: Run) -> Run:
+    """Make a home with a root that one holder, alice, signs."""
+    assert init(run).code == 0
+    step(run, "root", "key", "alice.key", "--no-passphrase")
+    step(run, "root", "init", "alice.key.pub", "--threshold", "1")
+    step(run, "root", "sign", "1.root.json", "--key", "alice.key", "--yes")
+    step(run, "root", "publish", "1.root.json")
+    return run
+
+
+def step(run: Run, *words: str) -> Ended:
+    """Run a command that must succeed."""
+    done = run(*words)
+    assert done.code == 0, done.err
+    return done

@@ -1,0 +1,55 @@
+"""Institutes that witness each other's logs: what tests show them, and what they then hold."""
+
+from __future__ import annotations
+
+from comity.node.database.alarms import list_alarms
+from comity.node.database.tables.log import WitnessedLog
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import hear
+from comity.node.witness.halting import resume
+from comity.record.note import SignatureLine, Verifier
+from tests.support.exchange import Institute
+from tests.support.histories import History
+from tests.support.network import Running
+
+UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
+TRUE, FALSE = "abcdefghij", "abcdeXghij"
+"""Two histories that part at the sixth leaf."""
+
+
+def history(one: Institute, leaves: str = TRUE) -> History:
+    """Return leaves that an institute's own log key signs."""
+    return History(one.node.own.log_signers()[0], leaves)
+
+
+def witness_keys(one: Institute) -> list[Verifier]:
+    return [Verifier.parse(key) for key in one.node.bundle.witness_keys]
+
+
+def take(
+    uk: Institute, log: History, size: int, old: int = 0, proof: list[bytes] | None = None
+) -> list[SignatureLine]:
+    """Bring uk a checkpoint, with the proof that is asked for unless another one is given."""
+    proof = log.proof(old, size) if proof is None else proof
+    return add_checkpoint(uk.node, log.note(size).to_bytes(), old, proof)
+
+
+def held(uk: Institute, institute: str = CA) -> WitnessedLog:
+    [row] = uk.rows(WitnessedLog, institute=institute)
+    return row  # type: ignore[no-any-return]
+
+
+def reasons(one: Institute | Running, about: str) -> list[str]:
+    """Return why alarms were raised about an institute."""
+    with one.node.store.read() as session:
+        return [alarm.reason for alarm in list_alarms(session, about)]
+
+
+def resumed(uk: Institute, *, anew: bool = False, institute: str = CA) -> None:
+    with uk.node.store.write() as session:
+        resume(session, institute, anew=anew)
+
+
+def told(uk: Institute, log: History, *sizes: int, teller: str = FR) -> None:
+    """Tell uk of checkpoints."""
+    hear(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
