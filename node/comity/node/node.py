@@ -15,12 +15,9 @@ from sqlmodel import col, select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock, system_clock
-from comity.node.database.progress_mark import Mark
-from comity.node.database.store import Store
 from comity.node.database.tables import PeerRow, TreatyRow
 from comity.node.database.tables.log import LogEntry
 from comity.node.home.folder import Home
-from comity.node.log.checkpoints import Signer
 from comity.node.policy.standing.given import is_unsettled, settle
 from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, window_of
 from comity.node.policy.treaties import add_treaty, end_treaty
@@ -28,14 +25,10 @@ from comity.node.policy.versions import PolicyInForce, policy_at, set_policy
 from comity.node.records.admission import Intake
 from comity.node.release.run import Todo, is_due
 from comity.node.replication.inbox import Inbox
-from comity.node.trust.own_keys import OwnKeys
 from comity.node.trust.peers import (
     Terms,
-    bundle_of,
     change_peer,
     check_authorities,
-    former_peers,
-    get_peer,
     pinned_peers,
 )
 from comity.node.trust.pins import (
@@ -47,11 +40,11 @@ from comity.node.trust.pins import (
     watch_expiry,
 )
 from comity.node.trust.root_chains import newest_version
+from comity.node.trust.site import Site
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
-from comity.record.bundle import Keyring, TrustBundle
-from comity.record.errors import ComityError, Conflict, InvalidInput, NotFound
-from comity.record.keys import SigningKey
+from comity.record.bundle import Keyring
+from comity.record.errors import ComityError, Conflict, InvalidInput
 from comity.record.record import Record
 
 
@@ -64,30 +57,19 @@ class Published:
     already_stored: bool
 
 
-class Node:
+class Node(Site):
     """One institute's node. ``close`` it after use."""
 
     def __init__(self, home: Home, clock: Clock = system_clock) -> None:
-        self.home = home
-        self.institute = home.institute
-        self.clock = clock
-        self.store = Store(home.settings.database_url)
-        self.mark = Mark(home.state)
+        super().__init__(home, clock)
         try:
-            self._open()
+            self._keep_terms()
         except BaseException:
             self.store.close()
             raise
-        self.own = OwnKeys(home, self.store)
-        self.intake = Intake(self.institute, clock)
-        self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
-        self.inbox = Inbox(self.store, self.intake, self.own, self.keyring, clock)
 
-    def _open(self) -> None:
-        self.store.upgrade()
-        self.store.claim(self.institute)
-        self.mark.open(self.store)
-        self._keep_terms()
+        self.intake = Intake(self.institute, clock)
+        self.inbox = Inbox(self.store, self.intake, self.own, self.keyring, clock)
 
     def _keep_terms(self) -> None:
         standing = self.home.settings.standing
@@ -96,50 +78,6 @@ class Node:
         if kept != (standing.window_days * DAY_MS, standing.weights):
             with self.store.write() as session:
                 set_terms(session, standing.window_days, standing.weights)
-
-    def close(self) -> None:
-        """Note how far the database is, and close it."""
-        try:
-            self.keep_mark()
-        finally:
-            self.store.close()
-
-    def keep_mark(self) -> None:
-        """Note outside the database how far it is; see ``mark.Mark.keep``."""
-        self.mark.keep(self.store)
-
-    @property
-    def bundle(self) -> TrustBundle:
-        """What peers pin of this institute, as it is now."""
-        return self.own.bundle
-
-    @property
-    def key(self) -> SigningKey:
-        """What signs records and receipts now."""
-        return self.own.record_key
-
-    def bundles(self) -> list[TrustBundle]:
-        """Return this institute's bundle and those of the pinned peers."""
-        own = self.bundle
-        with self.store.read() as session:
-            return [own, *(bundle_of(row) for row in pinned_peers(session))]
-
-    def former_bundles(self) -> list[TrustBundle]:
-        """Return the bundles of peers that were removed, by which their records still verify."""
-        with self.store.read() as session:
-            return [bundle_of(row) for row in former_peers(session)]
-
-    def find_bundle(self, institute: str) -> TrustBundle | None:
-        """Return the bundle of this institute or of a pinned peer, suspended ones included."""
-        if institute == self.institute:
-            return self.bundle
-        with self.store.read() as session:
-            row = session.get(PeerRow, institute)
-        return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
-
-    def keyring(self) -> Keyring:
-        """Return the record keys that are trusted now."""
-        return Keyring(self.bundles())
 
     def publish(self, record: Record) -> Published:
         """Take in a record that this institute issued; on return it is on disk and in the log.
@@ -278,16 +216,4 @@ class Node:
         with self.store.write() as session:
             row = end_treaty(session, treaty_id, self.clock())
         self.release()
-        return row
-
-    def active_peer(self, institute: str) -> PeerRow:
-        """Return a peer that is neither suspended nor removed.
-
-        Raises:
-            NotFound: there is none.
-        """
-        with self.store.read() as session:
-            row = get_peer(session, institute)
-        if row.status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
-            raise NotFound(f"{institute} is {row.status}", field="peer")
         return row

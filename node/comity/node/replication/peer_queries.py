@@ -10,9 +10,9 @@ import grpc
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.node import Node
 from comity.node.replication.ledger import Given, Taken
 from comity.node.trust.peers import bundle_of, get_peer
+from comity.node.trust.site import Site
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, LimitExceeded, NotFound, Unavailable
@@ -30,7 +30,7 @@ MAX_LEDGER_ENTRIES: Final = 100_000
 Answer = TypeVar("Answer")
 
 
-def ask_standing(node: Node, peer: str) -> pb.GetStandingResponse:
+def ask_standing(site: Site, peer: str) -> pb.GetStandingResponse:
     """Return how a peer sees this institute.
 
     Raises:
@@ -43,10 +43,10 @@ def ask_standing(node: Node, peer: str) -> pb.GetStandingResponse:
         stub = rpc.ExchangeServiceStub(channel)
         return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
 
-    return _ask(node, peer, question)
+    return _ask(site, peer, question)
 
 
-def ask_ledger(node: Node, peer: str) -> tuple[list[Given], list[Taken]]:
+def ask_ledger(site: Site, peer: str) -> tuple[list[Given], list[Taken]]:
     """Return a peer's ledger with this institute: what it gave us, and what it took.
 
     Raises: as ``ask_standing``; also
@@ -69,12 +69,12 @@ def ask_ledger(node: Node, peer: str) -> tuple[list[Given], list[Taken]]:
             if not token or not page.entries:
                 return entries
 
-    entries = _ask(node, peer, question)
+    entries = _ask(site, peer, question)
     given = [Given.from_proto(e.given) for e in entries if e.HasField("given")]
     return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
 
 
-def ask_inclusion(node: Node, peer: str, record_id: str) -> TlogProof:
+def ask_inclusion(site: Site, peer: str, record_id: str) -> TlogProof:
     """Return what a peer shows for a record's place in its log, unverified.
 
     Raises: as ``ask_standing``; also
@@ -86,13 +86,13 @@ def ask_inclusion(node: Node, peer: str, record_id: str) -> TlogProof:
         stub = audit_service_pb2_grpc.AuditServiceStub(channel)
         return (await stub.GetInclusionProof(request, timeout=ANSWER_SECONDS)).proof
 
-    return TlogProof.parse(_ask(node, peer, question))
+    return TlogProof.parse(_ask(site, peer, question))
 
 
 def _ask(
-    node: Node, peer: str, question: Callable[[grpc.aio.Channel], Awaitable[Answer]]
+    site: Site, peer: str, question: Callable[[grpc.aio.Channel], Awaitable[Answer]]
 ) -> Answer:
-    with node.store.read() as session:
+    with site.store.read() as session:
         row = get_peer(session, peer)
     if row.status == PeerStatus.REMOVED:
         raise NotFound(f"{peer} was removed", field="peer")
@@ -100,7 +100,7 @@ def _ask(
     bundle = bundle_of(row)
 
     async def converse() -> Answer:
-        async with open_channel(bundle, *node.home.node_identity()) as channel:
+        async with open_channel(bundle, *site.home.node_identity()) as channel:
             try:
                 return await question(channel)
             except grpc.RpcError as error:

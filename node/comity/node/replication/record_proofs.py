@@ -14,9 +14,9 @@ from comity.node.database.tables import RecordRow
 from comity.node.database.tables.log import Inclusion
 from comity.node.log.proofs import inclusion
 from comity.node.log.travelling_proofs import keep
-from comity.node.node import Node
 from comity.node.records.search import find_record
 from comity.node.replication.peer_queries import ask_inclusion
+from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import InvalidInput, UnknownKey
@@ -26,7 +26,7 @@ from comity.record.tlog_proof import TlogProof
 _RECORD_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def prove_own(node: Node, record_id: str) -> TlogProof:
+def prove_own(site: Site, record_id: str) -> TlogProof:
     """Return the proof for what this institute issued, of a tree as it is now.
 
     Raises:
@@ -36,12 +36,12 @@ def prove_own(node: Node, record_id: str) -> TlogProof:
     if not _RECORD_ID.fullmatch(record_id):
         message = f"expected 64 lower-case hex digits, got {record_id!r:.80}"
         raise InvalidInput(message, field="record_id")
-    node.signer.sign()
-    with node.store.read() as session:
+    site.signer.sign()
+    with site.store.read() as session:
         return inclusion(session, record_id)
 
 
-def prove_inclusion(node: Node, record_id: str) -> TlogProof:
+def prove_inclusion(site: Site, record_id: str) -> TlogProof:
     """Return the proof for a record, by its id or a unique prefix.
 
     Of an own record it is of a tree as it is now, of another's as its issuer showed it once; where
@@ -52,16 +52,16 @@ def prove_inclusion(node: Node, record_id: str) -> TlogProof:
         Unavailable: the issuer cannot be reached.
         ComityError: the issuer refuses, or what it shows is not so.
     """
-    with node.store.read() as session:
+    with site.store.read() as session:
         row = find_record(session, record_id)
         kept = session.get(Inclusion, row.record_id)
-    if row.issuer == node.institute:
-        return prove_own(node, row.record_id)
+    if row.issuer == site.institute:
+        return prove_own(site, row.record_id)
     if kept is not None:
         return TlogProof.parse(kept.proof)
-    proof = ask_inclusion(node, row.issuer, row.record_id)
-    check_shown(row, proof, node.find_bundle(row.issuer))
-    with node.store.write() as session:
+    proof = ask_inclusion(site, row.issuer, row.record_id)
+    check_shown(row, proof, site.find_bundle(row.issuer))
+    with site.store.write() as session:
         keep(session, row.record_id, proof)
     return proof
 

@@ -22,9 +22,9 @@ from grpc_status import rpc_status
 
 from comity.client.connection.grpc_errors import to_status
 from comity.node.database.clock import to_datetime
-from comity.node.node import Node
 from comity.node.server.callers import authenticate, authorise
 from comity.node.server.threads import in_thread
+from comity.node.trust.site import Site
 from comity.record.errors import ComityError, InvalidInput, LimitExceeded
 from comity.record.spiffe import SpiffeId
 
@@ -42,8 +42,8 @@ Handler = Any
 class Guard(grpc.aio.ServerInterceptor):
     """Wraps every handler of a server."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._in_flight = Counter[str]()
 
     async def intercept_service(
@@ -106,7 +106,7 @@ class Guard(grpc.aio.ServerInterceptor):
     def _counted(self, caller: SpiffeId) -> Iterator[None]:
         institute = caller.institute
         count = self._in_flight[institute] + 1
-        if institute != self._node.institute and count > MAX_PEER_CALLS:
+        if institute != self._site.institute and count > MAX_PEER_CALLS:
             raise LimitExceeded("MAX_PEER_CALLS", MAX_PEER_CALLS, count, "calls", field="calls")
         self._in_flight[institute] = count
         try:
@@ -115,9 +115,9 @@ class Guard(grpc.aio.ServerInterceptor):
             self._in_flight[institute] -= 1
 
     def _admit(self, method: str, auth_context: Any) -> SpiffeId:
-        now = to_datetime(self._node.clock())
-        caller = authenticate(auth_context, self._node.find_bundle, now)
-        authorise(caller, method, self._node.institute)
+        now = to_datetime(self._site.clock())
+        caller = authenticate(auth_context, self._site.find_bundle, now)
+        authorise(caller, method, self._site.institute)
         return caller
 
 

@@ -23,9 +23,9 @@ from aiohttp import web
 
 from comity.node.home.settings import parse_address
 from comity.node.log.proofs import newest_checkpoint, read_tiles
-from comity.node.node import Node
 from comity.node.server.metrics import CONTENT_TYPE, metrics
 from comity.node.server.threads import in_thread
+from comity.node.trust.site import Site
 from comity.node.witness.cosigning import add_checkpoint
 from comity.record.errors import (
     BadConfig,
@@ -65,8 +65,8 @@ log = structlog.get_logger()
 class Web:
     """Serves a node's HTTP port while the context is open. ``address`` is what it bound."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._working = asyncio.Semaphore(WORKERS)
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
         application.add_routes(
@@ -88,7 +88,7 @@ class Web:
         self.address = ""
 
     async def __aenter__(self) -> Web:
-        listen = self._node.home.settings.log.listen
+        listen = self._site.home.settings.log.listen
         host, port = parse_address(listen)
         await self._runner.setup()
         try:
@@ -126,7 +126,7 @@ class Web:
         return _response(lines, "text/plain; charset=utf-8", _NEVER)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        return _response(await self._work(metrics, self._node), CONTENT_TYPE, _NEVER)
+        return _response(await self._work(metrics, self._site), CONTENT_TYPE, _NEVER)
 
     async def _work(self, function: Callable[..., T], *args: object) -> T:
         async with self._working:
@@ -134,15 +134,15 @@ class Web:
 
     def _cosign(self, body: bytes) -> bytes:
         asked = AddCheckpoint.parse(body)
-        lines = add_checkpoint(self._node, asked.checkpoint, asked.old_size, asked.proof)
+        lines = add_checkpoint(self._site, asked.checkpoint, asked.old_size, asked.proof)
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _newest(self) -> bytes:
-        with self._node.store.read() as session:
+        with self._site.store.read() as session:
             return newest_checkpoint(session).note
 
     def _one_tile(self, path: str) -> bytes:
-        with self._node.store.read() as session:
+        with self._site.store.read() as session:
             return read_tiles(session, [path])[0]
 
 

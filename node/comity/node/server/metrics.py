@@ -18,25 +18,25 @@ from comity.node.database.rows import last_number
 from comity.node.database.tables import PeerRow, Quarantine, RecordRow
 from comity.node.database.tables.log import Alarm, Checkpoint, Cosignature, WitnessedLog
 from comity.node.log.tree import tree_size
-from comity.node.node import Node
 from comity.node.records.quarantine import is_waiting
+from comity.node.trust.site import Site
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def metrics(node: Node) -> bytes:
+def metrics(site: Site) -> bytes:
     """Return all metrics as they are now."""
     registry = CollectorRegistry()
-    registry.register(_Collector(node))
+    registry.register(_Collector(site))
     return generate_latest(registry)
 
 
 class _Collector:
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, site: Site) -> None:
+        self._site = site
 
     def collect(self) -> Iterator[Metric]:
-        with self._node.store.read() as session:
+        with self._site.store.read() as session:
             yield from _totals(session)
             yield from _log(session)
             yield _labelled(

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from comity.node.home.keychain import Sort
-from comity.node.node import Node
 from comity.node.trust.key_status import authority_id, note_id
+from comity.node.trust.site import Site
 from comity.record.bundle import JsonWebKey, TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.revocation import revoked_from
@@ -21,7 +21,7 @@ from comity.record.root import Root
 Change = Callable[[TrustBundle], TrustBundle]
 
 
-def revocation(node: Node, sort: Sort, keyid: str, index: int) -> Change:
+def revocation(site: Site, sort: Sort, keyid: str, index: int) -> Change:
     """Return the change of a bundle that revokes a key; ``index`` counts for record keys only.
 
     The change raises
@@ -31,9 +31,9 @@ def revocation(node: Node, sort: Sort, keyid: str, index: int) -> Change:
     """
 
     def change(bundle: TrustBundle) -> TrustBundle:
-        _check_not_raised(node.own.root, keyid, index)
+        _check_not_raised(site.own.root, keyid, index)
         revoked = _CHANGES[sort](bundle, keyid, index)
-        _check_successor(node, sort, revoked)
+        _check_successor(site, sort, revoked)
         return revoked
 
     return change
@@ -84,13 +84,13 @@ def _check_not_raised(published: Root | None, keyid: str, index: int) -> None:
         raise InvalidInput(message, field="--from-index")
 
 
-def _check_successor(node: Node, sort: Sort, bundle: TrustBundle) -> None:
-    keychain = node.own.keychain
+def _check_successor(site: Site, sort: Sort, bundle: TrustBundle) -> None:
+    keychain = site.own.keychain
     checks: dict[Sort, Callable[[TrustBundle], object]] = {
         Sort.RECORD: keychain.record_key,
         Sort.LOG: keychain.log_signers,
         Sort.WITNESS: keychain.witness_signers,
-        Sort.CA: lambda bundle: check_certified(node, bundle),
+        Sort.CA: lambda bundle: check_certified(site, bundle),
     }
     try:
         checks[sort](bundle)
@@ -101,13 +101,13 @@ def _check_successor(node: Node, sort: Sort, bundle: TrustBundle) -> None:
         raise BadConfig(message, field="KEYID", hint=hint) from error
 
 
-def check_certified(node: Node, bundle: TrustBundle) -> None:
+def check_certified(site: Site, bundle: TrustBundle) -> None:
     """Check that the node's own certificate is by an authority that a bundle lists.
 
     Raises:
         BadConfig: it is not.
     """
-    if not any(node.home.is_certified_by(authority) for authority in bundle.authorities):
+    if not any(site.home.is_certified_by(authority) for authority in bundle.authorities):
         message = "the authority that signed the node's certificate is not listed"
         hint = "comity-node keys rotate ca --finish gives the node a certificate of the new one"
         raise BadConfig(message, field="spiffe.keys", hint=hint)

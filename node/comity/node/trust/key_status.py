@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from comity.node.database.clock import to_datetime
 from comity.node.home.keychain import Sort, generations
-from comity.node.node import Node
 from comity.node.trust.root_chains import list_roots
+from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.keys import fingerprint
@@ -60,24 +60,24 @@ class KeyStatus:
         }
 
 
-def list_keys(node: Node) -> list[KeyStatus]:
+def list_keys(site: Site) -> list[KeyStatus]:
     """Return all keys that the bundle lists or the home has, by sort, oldest first.
 
     Raises:
         BadConfig: a file of the home is missing or not what it should be.
     """
-    notes = [*_note_keys(node, Sort.LOG), *_note_keys(node, Sort.WITNESS)]
-    return [*_record_keys(node), *notes, *_authorities(node), _node_key(node)]
+    notes = [*_note_keys(site, Sort.LOG), *_note_keys(site, Sort.WITNESS)]
+    return [*_record_keys(site), *notes, *_authorities(site), _node_key(site)]
 
 
-def find_key(node: Node, text: str) -> tuple[Sort, str]:
+def find_key(site: Site, text: str) -> tuple[Sort, str]:
     """Return sort and keyid of a key by its keyid, or a beginning that only it has.
 
     Raises:
         NotFound: there is none.
         InvalidInput: more than one begins so, or it is the node's, which renews itself.
     """
-    found = [key for key in list_keys(node) if key.keyid.startswith(text)]
+    found = [key for key in list_keys(site) if key.keyid.startswith(text)]
     exact = [key for key in found if key.keyid == text] or found
     if not exact:
         hint = "comity-node keys list shows the keys"
@@ -106,39 +106,39 @@ def authority_id(authority: x509.Certificate) -> str:
     return fingerprint(public)
 
 
-def _record_keys(node: Node) -> Iterator[KeyStatus]:
-    bundle, held = node.bundle, [key.key.keyid for key in node.own.keychain.record]
+def _record_keys(site: Site) -> Iterator[KeyStatus]:
+    bundle, held = site.bundle, [key.key.keyid for key in site.own.keychain.record]
     in_force = [k.keyid for k in bundle.record_keys if k.revoked_from is None and k.keyid in held]
     current = max(in_force, key=held.index, default="")
     for key in bundle.record_keys:
         state = State.CURRENT if key.keyid == current else State.RETIRED
         if key.revoked_from is not None:
             state = State.REVOKED
-        since = _since(node, Sort.RECORD, key.keyid, held)
+        since = _since(site, Sort.RECORD, key.keyid, held)
         yield KeyStatus(Sort.RECORD, key.keyid, state, since, key.revoked_from)
     for keyid in held:
         if keyid not in bundle.keys_by_id:
-            since = _since(node, Sort.RECORD, keyid, held)
+            since = _since(site, Sort.RECORD, keyid, held)
             yield KeyStatus(Sort.RECORD, keyid, State.STAGED, since)
 
 
-def _note_keys(node: Node, sort: Sort) -> Iterator[KeyStatus]:
-    keychain = node.own.keychain
+def _note_keys(site: Site, sort: Sort) -> Iterator[KeyStatus]:
+    keychain = site.own.keychain
     signers = keychain.log if sort is Sort.LOG else keychain.witness
     held = [note_id(str(signer.verifier)) for signer in signers]
-    yield from _unrevoked(node, sort, held, _listed(node.bundle, sort), lambda keyid: keyid in held)
+    yield from _unrevoked(site, sort, held, _listed(site.bundle, sort), lambda keyid: keyid in held)
 
 
-def _authorities(node: Node) -> Iterator[KeyStatus]:
-    authorities = node.own.keychain.authorities
+def _authorities(site: Site) -> Iterator[KeyStatus]:
+    authorities = site.own.keychain.authorities
     held = [authority_id(authority) for authority in authorities]
-    signing = {authority_id(a) for a in authorities if node.home.is_certified_by(a)}
-    listed = _listed(node.bundle, Sort.CA)
-    yield from _unrevoked(node, Sort.CA, held, listed, lambda keyid: keyid in signing)
+    signing = {authority_id(a) for a in authorities if site.home.is_certified_by(a)}
+    listed = _listed(site.bundle, Sort.CA)
+    yield from _unrevoked(site, Sort.CA, held, listed, lambda keyid: keyid in signing)
 
 
 def _unrevoked(
-    node: Node, sort: Sort, held: list[str], listed: list[str], signs: Callable[[str], bool]
+    site: Site, sort: Sort, held: list[str], listed: list[str], signs: Callable[[str], bool]
 ) -> Iterator[KeyStatus]:
     """Tell of keys that the bundle lists only while they are good."""
     used = [place for place, keyid in enumerate(held) if keyid in listed and signs(keyid)]
@@ -150,11 +150,11 @@ def _unrevoked(
             state = State.STAGED
         else:
             state = State.RETIRED if keyid in listed else State.REVOKED
-        yield KeyStatus(sort, keyid, state, _since(node, sort, keyid, held))
+        yield KeyStatus(sort, keyid, state, _since(site, sort, keyid, held))
 
 
-def _node_key(node: Node) -> KeyStatus:
-    leaf = x509.load_pem_x509_certificate(node.home.node_identity()[0])
+def _node_key(site: Site) -> KeyStatus:
+    leaf = x509.load_pem_x509_certificate(site.home.node_identity()[0])
     return KeyStatus("node", authority_id(leaf), State.CURRENT, leaf.not_valid_before_utc)
 
 
@@ -166,10 +166,10 @@ def _listed(bundle: TrustBundle, sort: Sort) -> list[str]:
     return [note_id(key) for key in (bundle.log_keys if sort is Sort.LOG else bundle.witness_keys)]
 
 
-def _since(node: Node, sort: Sort, keyid: str, held: list[str]) -> datetime:
-    with node.store.read() as session:
-        for root, accepted in list_roots(session, node.institute):
+def _since(site: Site, sort: Sort, keyid: str, held: list[str]) -> datetime:
+    with site.store.read() as session:
+        for root, accepted in list_roots(session, site.institute):
             if keyid in _listed(root.profile, sort):
                 return to_datetime(accepted)
-    file = generations(node.home.path, sort)[held.index(keyid)]
+    file = generations(site.home.path, sort)[held.index(keyid)]
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)

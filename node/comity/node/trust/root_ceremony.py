@@ -27,10 +27,10 @@ from comity.node.database.clock import to_datetime
 from comity.node.database.tables import RecordRow
 from comity.node.database.tables.log import LogEntry
 from comity.node.home.files import replace_file
-from comity.node.node import Node
 from comity.node.trust.key_revocation import Change, check_certified
 from comity.node.trust.peers import check_authorities
 from comity.node.trust.root_chains import newest_root, publish_root
+from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.keys import RecordKey
@@ -74,21 +74,21 @@ def read_root(path: Path) -> Root:
         return Root.parse(data)
 
 
-def prepare_first(node: Node, keys: Iterable[RecordKey], threshold: int, days: int) -> Root:
+def prepare_first(site: Site, keys: Iterable[RecordKey], threshold: int, days: int) -> Root:
     """Return version 1 of the root, unsigned: all keys of the home.
 
     Raises:
         BadConfig: there is a root already.
         BadRoot, LimitExceeded: as ``Root.draft``.
     """
-    if node.own.root is not None:
+    if site.own.root is not None:
         hint = "comity-node root next prepares the next version"
         raise BadConfig("this institute has a root already", field="root", hint=hint)
-    bundle = node.own.keychain.bundle(node.home.settings)
-    return Root.draft(bundle, keys, threshold, _until(node, days))
+    bundle = site.own.keychain.bundle(site.home.settings)
+    return Root.draft(bundle, keys, threshold, _until(site, days))
 
 
-def prepare_next(node: Node, draft: Root | None, wish: Wish, change: Change | None = None) -> Root:
+def prepare_next(site: Site, draft: Root | None, wish: Wish, change: Change | None = None) -> Root:
     """Return the version after the published one, unsigned; ``draft`` is what is there of it.
 
     It lists what the version before lists and the home's newer keys, and is then changed.
@@ -98,13 +98,13 @@ def prepare_next(node: Node, draft: Root | None, wish: Wish, change: Change | No
         BadRoot, LimitExceeded: a threshold that the keys cannot meet, or too many of them.
         NotFound: a key to be removed is not there.
     """
-    published = node.own.root
+    published = site.own.root
     before = draft or published
     if before is None:
         hint = "comity-node root init prepares the first version"
         raise BadConfig("this institute has no root", field="root", hint=hint)
     version = published.version + 1 if published else 1
-    bundle = node.own.keychain.bundle(node.home.settings, before.profile, version)
+    bundle = site.own.keychain.bundle(site.home.settings, before.profile, version)
     keys = dict(before.keys) | {key.keyid: key for key in wish.add_keys}
     for keyid in wish.remove_keys:
         if keyid not in keys:
@@ -113,7 +113,7 @@ def prepare_next(node: Node, draft: Root | None, wish: Wish, change: Change | No
     if draft is not None and wish.days is None:
         expires = draft.expires
     else:
-        expires = _until(node, DEFAULT_DAYS if wish.days is None else wish.days)
+        expires = _until(site, DEFAULT_DAYS if wish.days is None else wish.days)
     return Root.draft(
         change(bundle) if change else bundle,
         keys.values(),
@@ -123,7 +123,7 @@ def prepare_next(node: Node, draft: Root | None, wish: Wish, change: Change | No
     )
 
 
-def read_draft(node: Node, path: Path) -> Root | None:
+def read_draft(site: Site, path: Path) -> Root | None:
     """Return the draft of the next version that a file holds; None where there is no file.
 
     Raises:
@@ -131,14 +131,14 @@ def read_draft(node: Node, path: Path) -> Root | None:
     """
     if not path.exists():
         return None
-    published = node.own.root
+    published = site.own.root
     version = published.version + 1 if published else 1
     try:
         draft = read_root(path)
     except InvalidInput as error:
         raise BadConfig("exists already and is not overwritten", field=str(path)) from error
-    if (draft.institute, draft.version) != (node.institute, version):
-        message = f"expected version {version} of {node.institute}"
+    if (draft.institute, draft.version) != (site.institute, version):
+        message = f"expected version {version} of {site.institute}"
         got = f"got version {draft.version} of {draft.institute}"
         hint = "name another file with --output"
         raise BadConfig(f"{message}, {got}; not overwritten", field=str(path), hint=hint)
@@ -157,18 +157,18 @@ def save_draft(root: Root, path: Path) -> None:
         write_file(path, root.document)
 
 
-def publish(node: Node, root: Root) -> tuple[bool, list[Loss]]:
+def publish(site: Site, root: Root) -> tuple[bool, list[Loss]]:
     """Publish a version; return whether it is new, and what its revocations take with them.
 
     Raises:
         BadRoot, ExpiredRoot, Conflict: as ``roots.publish_root`` and ``check_authorities``.
         BadConfig: this node could not work under it.
     """
-    _check_workable(node, root)
-    check_authorities(root.profile, node.bundles())
-    with node.store.write() as session:
-        before = newest_root(session, node.institute)
-        is_new = publish_root(session, root, node.institute, node.clock())
+    _check_workable(site, root)
+    check_authorities(root.profile, site.bundles())
+    with site.store.write() as session:
+        before = newest_root(session, site.institute)
+        is_new = publish_root(session, root, site.institute, site.clock())
         losses = losses_of(session, root.profile, before.profile if before else None)
     return is_new, losses if is_new else []
 
@@ -189,12 +189,12 @@ def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) 
     return found
 
 
-def _check_workable(node: Node, root: Root) -> None:
-    node.own.keychain.check(root.profile)
-    check_certified(node, root.profile)
+def _check_workable(site: Site, root: Root) -> None:
+    site.own.keychain.check(root.profile)
+    check_certified(site, root.profile)
 
 
-def _until(node: Node, days: int) -> datetime:
+def _until(site: Site, days: int) -> datetime:
     if not 1 <= days <= MAX_DAYS:
         raise InvalidInput(f"expected 1 to {MAX_DAYS} days, got {days}", field="--expires-days")
-    return to_datetime(node.clock()) + timedelta(days=days)
+    return to_datetime(site.clock()) + timedelta(days=days)

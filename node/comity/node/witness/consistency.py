@@ -14,7 +14,7 @@ from typing import Final
 
 from comity.node.database.alarms import clear_alarm
 from comity.node.database.tables.log import Sighting
-from comity.node.node import Node
+from comity.node.trust.site import Site
 from comity.node.witness.cosigning import (
     Seen,
     add_checkpoint,
@@ -40,7 +40,7 @@ Tiles = Mapping[Tile, bytes]
 
 
 def take_shown(
-    node: Node, institute: str, asked: int, data: bytes, proof: Sequence[bytes]
+    site: Site, institute: str, asked: int, data: bytes, proof: Sequence[bytes]
 ) -> tuple[Seen, list[SignatureLine]]:
     """Take what a log showed of itself, asked to continue ``asked`` leaves.
 
@@ -50,19 +50,19 @@ def take_shown(
         BadCheckpoint: of another log.
         Conflict: smaller than ``asked``, which halts the log.
     """
-    seen = open_seen(node, data)
+    seen = open_seen(site, data)
     if seen.institute != institute:
         message = f"expected a checkpoint of {institute}, got one of {seen.institute}"
         raise BadCheckpoint(message, field="checkpoint.origin")
     if seen.checkpoint.size < asked:
         message = f"signed {asked} leaves and now shows {seen.checkpoint.size}"
-        accuse(node, institute, LOG_ROLLED_BACK, message)
+        accuse(site, institute, LOG_ROLLED_BACK, message)
         raise Conflict(f"the log of {institute} {message}", field="checkpoint.size")
-    with node.store.read() as session:
+    with site.store.read() as session:
         held = witnessed_log(session, institute)
-    if is_held(held, seen) and carries_ours(seen.note, node.own.witness_signers()):
+    if is_held(held, seen) and carries_ours(seen.note, site.own.witness_signers()):
         return seen, []
-    return seen, add_checkpoint(node, data, asked, proof)
+    return seen, add_checkpoint(site, data, asked, proof)
 
 
 def needed_tiles(old: int, new: int) -> list[Tile]:
@@ -80,24 +80,24 @@ def needed_tiles(old: int, new: int) -> list[Tile]:
     return list(dict.fromkeys(tile_of(found, new) for found in nodes))
 
 
-def examine(node: Node, told: Sighting, held: Note, tiles: Tiles) -> None:
+def examine(site: Site, told: Sighting, held: Note, tiles: Tiles) -> None:
     """Check a sighting against what is held of its log, by tiles that the log showed.
 
     Raises:
         InvalidInput, NotFound: the log does not prove how the checkpoint fits.
     """
     institute = told.institute
-    evidence = find_evidence(node, institute, Note.parse(told.note), held, tiles)
+    evidence = find_evidence(site, institute, Note.parse(told.note), held, tiles)
     if evidence is not None:
-        accuse_split(node, institute, evidence)
+        accuse_split(site, institute, evidence)
         return
-    with node.store.write() as session:
+    with site.store.write() as session:
         settle(session, told)
         clear_alarm(session, institute, LOG_UNPROVEN)
 
 
 def find_evidence(
-    node: Node, institute: str, one: Note, other: Note, tiles: Tiles
+    site: Site, institute: str, one: Note, other: Note, tiles: Tiles
 ) -> SplitView | None:
     """Look in a log's tiles whether the larger of two of its checkpoints begins with the other.
 
@@ -116,7 +116,7 @@ def find_evidence(
         evidence = SplitView.of(one, other, found, proof)
     if found == smaller.root:
         return None
-    bundle = node.find_bundle(institute)
+    bundle = site.find_bundle(institute)
     evidence.check(log_keys(bundle) if bundle else ())
     return evidence
 
@@ -130,19 +130,19 @@ def _beginning(size: int, larger: Checkpoint, tiles: Tiles) -> tuple[bytes, list
     return found, proof
 
 
-def accuse(node: Node, institute: str, reason: str, message: str) -> None:
+def accuse(site: Site, institute: str, reason: str, message: str) -> None:
     """Halt a log for what cannot be proved to others."""
-    with node.store.write() as session:
+    with site.store.write() as session:
         row = witnessed_log(session, institute)
         if not row.halted:
-            halt(session, row, reason, f"the log {message}", node.clock())
+            halt(session, row, reason, f"the log {message}", site.clock())
 
 
-def accuse_split(node: Node, institute: str, evidence: SplitView) -> None:
+def accuse_split(site: Site, institute: str, evidence: SplitView) -> None:
     """Halt a log that contradicted itself, and keep the evidence."""
     sizes = [Checkpoint.parse(Note.parse(n).text).size for n in (evidence.smaller, evidence.larger)]
     message = f"its tree of {sizes[1]} leaves does not begin with the {sizes[0]} that it signed"
-    with node.store.write() as session:
+    with site.store.write() as session:
         row = witnessed_log(session, institute)
         if not row.halted:
-            halt_split(session, row, evidence, message, node.clock())
+            halt_split(session, row, evidence, message, site.clock())

@@ -30,7 +30,7 @@ from sqlmodel import Session
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables.log import WitnessedLog
-from comity.node.node import Node
+from comity.node.trust.site import Site
 from comity.node.witness.halting import (
     WITNESS_RESTORED,
     check_witnessed,
@@ -85,7 +85,7 @@ def log_keys(bundle: TrustBundle) -> list[Verifier]:
     return [key for key in keys if key.name == origin(bundle.institute)]
 
 
-def open_seen(node: Node, data: bytes) -> Seen:
+def open_seen(site: Site, data: bytes) -> Seen:
     """Read a checkpoint of another institute's log: (1) and (2).
 
     Whoever brings it can have put lines under it. What is in our name and does not verify is left
@@ -104,21 +104,21 @@ def open_seen(node: Node, data: bytes) -> Seen:
         raise LimitExceeded("MAX_CHECKPOINT_BYTES", maximum, len(data), "bytes", field="checkpoint")
     claimed = Checkpoint.parse(Note.parse(data).text).origin
     institute = claimed.removeprefix(_ORIGIN_PREFIX)
-    pinned = claimed.startswith(_ORIGIN_PREFIX) and institute != node.institute
-    bundle = node.find_bundle(institute) if pinned else None
+    pinned = claimed.startswith(_ORIGIN_PREFIX) and institute != site.institute
+    bundle = site.find_bundle(institute) if pinned else None
     if bundle is None:
         raise NotFound(f"no pinned institute has the log {claimed!r:.100}", field="checkpoint")
     keys = log_keys(bundle)
     checkpoint, note = open_checkpoint(data, keys)
-    ours = _own_lines(node, note)
-    verified, names = {*verify(note, keys), *ours}, (claimed, witness_name(node.institute))
+    ours = _own_lines(site, note)
+    verified, names = {*verify(note, keys), *ours}, (claimed, witness_name(site.institute))
     lines = tuple(s for s in note.signatures if s in verified or s.name not in names)
     time = max(ours.values(), default=None)
     return Seen(institute, checkpoint, Note(note.text, lines), time)
 
 
 def add_checkpoint(
-    node: Node, data: bytes, old_size: int, proof: Sequence[bytes]
+    site: Site, data: bytes, old_size: int, proof: Sequence[bytes]
 ) -> list[SignatureLine]:
     """Take a newer checkpoint of another institute's log; return this institute's cosignatures.
 
@@ -127,18 +127,18 @@ def add_checkpoint(
 
     Raises: as ``open_seen``, and as the table above says.
     """
-    seen = open_seen(node, data)
+    seen = open_seen(site, data)
     size = seen.checkpoint.size
     if old_size > size:
         message = f"expected at least {old_size} leaves, got {size}"
         raise BadCheckpoint(message, field="checkpoint.size")
-    if not _need_not_write(node, seen, old_size):
-        with node.store.write() as session:
-            refusal = _take(session, node, seen, old_size, proof)
+    if not _need_not_write(site, seen, old_size):
+        with site.store.write() as session:
+            refusal = _take(session, site, seen, old_size, proof)
         if refusal is not None:
             raise refusal
-    node.keep_mark()
-    now, signers = to_datetime(node.clock()), node.own.witness_signers()
+    site.keep_mark()
+    now, signers = to_datetime(site.clock()), site.own.witness_signers()
     return [cosign(seen.note.text, signer, now) for signer in signers]
 
 
@@ -149,7 +149,7 @@ def carries_ours(note: Note, signers: Iterable[NoteSigner]) -> bool:
 
 
 def find_restored(
-    session: Session, node: Node, row: WitnessedLog, seen: Seen
+    session: Session, site: Site, row: WitnessedLog, seen: Seen
 ) -> ComityError | None:
     """Look for our own cosignature on a checkpoint that this database knows nothing of.
 
@@ -166,14 +166,14 @@ def find_restored(
         f"this institute cosigned {seen.checkpoint.size} leaves of {seen.institute} at"
         f" {time:%Y-%m-%d %H:%M:%S} UTC, but its database knew of {row.size}: an older backup?"
     )
-    _hold(session, row, seen, node.clock())
+    _hold(session, row, seen, site.clock())
     if not row.halted:
-        halt_restored(session, row, node.institute, message, node.clock())
+        halt_restored(session, row, site.institute, message, site.clock())
     return Forbidden(message, hint="comity-node witness resume, once it is known what happened")
 
 
 def find_contradiction(
-    session: Session, node: Node, row: WitnessedLog, seen: Seen
+    session: Session, site: Site, row: WitnessedLog, seen: Seen
 ) -> ComityError | None:
     """Look for another root of the held size: (5); otherwise as ``find_restored``."""
     size = seen.checkpoint.size
@@ -181,7 +181,7 @@ def find_contradiction(
         return None
     message = f"signed two roots of {size} leaves, {row.root} and {seen.root}"
     evidence = SplitView.of(Note.parse(row.note), seen.note)
-    halt_split(session, row, evidence, message, node.clock())
+    halt_split(session, row, evidence, message, site.clock())
     return Conflict(f"the log of {seen.institute} {message}", field="checkpoint.root")
 
 
@@ -200,21 +200,21 @@ def is_held(row: WitnessedLog, seen: Seen) -> bool:
     return before.text == seen.note.text and held_lines == seen_lines
 
 
-def _need_not_write(node: Node, seen: Seen, old_size: int) -> bool:
-    with node.store.read() as session:
+def _need_not_write(site: Site, seen: Seen, old_size: int) -> bool:
+    with site.store.read() as session:
         row = witnessed_log(session, seen.institute)
     return is_held(row, seen) and row.size == old_size and not row.halted
 
 
 def _take(
-    session: Session, node: Node, seen: Seen, old_size: int, proof: Sequence[bytes]
+    session: Session, site: Site, seen: Seen, old_size: int, proof: Sequence[bytes]
 ) -> ComityError | None:
     """Do (3) to (8). A refusal is returned where it leaves something to be committed."""
     row = witnessed_log(session, seen.institute)
-    refusal = find_restored(session, node, row, seen)
+    refusal = find_restored(session, site, row, seen)
     if refusal is None:
-        check_witnessed(session, row, node.institute)
-        refusal = find_contradiction(session, node, row, seen)
+        check_witnessed(session, row, site.institute)
+        refusal = find_contradiction(session, site, row, seen)
     if refusal is not None:
         return refusal
     if old_size != row.size:
@@ -222,7 +222,7 @@ def _take(
         raise OtherSizeHeld(message, held=row.size, field="old_size")
     new = seen.checkpoint
     verify_consistency(old_size, new.size, bytes.fromhex(row.root), new.root, proof)
-    _hold(session, row, seen, node.clock())
+    _hold(session, row, seen, site.clock())
     return None
 
 
@@ -233,12 +233,12 @@ def _hold(session: Session, row: WitnessedLog, seen: Seen, now: int) -> None:
     session.flush()
 
 
-def _own_lines(node: Node, note: Note) -> dict[SignatureLine, datetime]:
+def _own_lines(site: Site, note: Note) -> dict[SignatureLine, datetime]:
     """Return the lines that our own witness keys made, each with when."""
-    name = witness_name(node.institute)
+    name = witness_name(site.institute)
     if name not in {line.name for line in note.signatures}:
         return {}
-    own = [signer.verifier for signer in node.own.witness_signers()]
+    own = [signer.verifier for signer in site.own.witness_signers()]
     found: dict[SignatureLine, datetime] = {}
     for line, key in known_lines(note, own):
         with suppress(BadSignature):

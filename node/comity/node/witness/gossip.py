@@ -18,8 +18,8 @@ from sqlmodel import Session, col, select
 from comity.node.database.tables.log import Checkpoint, LogHead, Sighting, WitnessedLog
 from comity.node.log import tree
 from comity.node.log.checkpoints import LOG_INCONSISTENT, halt
-from comity.node.node import Node
 from comity.node.trust.peers import bundle_of, get_peer
+from comity.node.trust.site import Site
 from comity.node.witness.cosigning import (
     Seen,
     find_contradiction,
@@ -36,14 +36,14 @@ from comity.record.merkle import EMPTY_ROOT
 from comity.record.note import Note, known_lines
 
 
-def tell(node: Node) -> list[bytes]:
+def tell(site: Site) -> list[bytes]:
     """Return the newest checkpoints that this node has seen of others' logs, by institute."""
     query = select(WitnessedLog.note).where(WitnessedLog.note != b"")
-    with node.store.read() as session:
+    with site.store.read() as session:
         return list(session.exec(query.order_by(WitnessedLog.institute).limit(MAX_PEERS)))
 
 
-def hear(node: Node, teller: str, told: Sequence[bytes]) -> None:
+def hear(site: Site, teller: str, told: Sequence[bytes]) -> None:
     """Take in the checkpoints that a peer has seen of others, this institute among them.
 
     A log that is not pinned, and a key that its bundle does not list, are passed over: the teller
@@ -53,14 +53,14 @@ def hear(node: Node, teller: str, told: Sequence[bytes]) -> None:
         LimitExceeded: more than MAX_PEERS, or one over MAX_CHECKPOINT_BYTES; nothing was taken.
         BadNote, BadCheckpoint, BadSignature: one is malformed; nothing was taken.
     """
-    fresh, own = _unknown(node, teller, _parse(told))
+    fresh, own = _unknown(site, teller, _parse(told))
     if not (fresh or own):
         return
-    with node.store.write() as session:
+    with site.store.write() as session:
         for seen in fresh:
-            _hear(session, node, teller, seen)
+            _hear(session, site, teller, seen)
         for checkpoint in own:
-            _hear_own(session, node, teller, checkpoint)
+            _hear_own(session, site, teller, checkpoint)
 
 
 def open_sightings(session: Session, institute: str, limit: int) -> list[Sighting]:
@@ -103,23 +103,23 @@ def _parse(told: Sequence[bytes]) -> list[tuple[bytes, Note]]:
 
 
 def _unknown(
-    node: Node, teller: str, told: Sequence[tuple[bytes, Note]]
+    site: Site, teller: str, told: Sequence[tuple[bytes, Note]]
 ) -> tuple[list[Seen], list[notes.Checkpoint]]:
     """Return what is new among it: of each other log the largest, and all of the own.
 
     Of another log only the largest is verified, so that many of one cost no more.
     """
-    with node.store.read() as session:
+    with site.store.read() as session:
         known = _known_texts(session, teller)
     claims = [(notes.Checkpoint.parse(n.text), data) for data, n in told if n.text not in known]
     fresh: dict[str, Seen] = {}
     own: list[notes.Checkpoint] = []
     for claim, data in sorted(claims, key=lambda item: item[0].size, reverse=True):
         try:
-            if claim.origin == origin(node.institute):
-                own.append(notes.open_checkpoint(data, log_keys(node.bundle))[0])
+            if claim.origin == origin(site.institute):
+                own.append(notes.open_checkpoint(data, log_keys(site.bundle))[0])
             elif claim.origin not in fresh:
-                fresh[claim.origin] = open_seen(node, data)
+                fresh[claim.origin] = open_seen(site, data)
         except (NotFound, UnknownKey):
             continue
     return list(fresh.values()), own
@@ -133,11 +133,11 @@ def _known_texts(session: Session, teller: str) -> set[str]:
     return {Note.parse(data).text for rows in (held, told, own) for data in rows}
 
 
-def _hear(session: Session, node: Node, teller: str, seen: Seen) -> None:
+def _hear(session: Session, site: Site, teller: str, seen: Seen) -> None:
     row, size = witnessed_log(session, seen.institute), seen.checkpoint.size
-    if find_restored(session, node, row, seen) is not None or row.halted:
+    if find_restored(session, site, row, seen) is not None or row.halted:
         return
-    if find_contradiction(session, node, row, seen) is not None:
+    if find_contradiction(session, site, row, seen) is not None:
         return
     if (size, seen.root) == (row.size, row.root) or size <= row.passed_over:
         return
@@ -148,13 +148,13 @@ def _hear(session: Session, node: Node, teller: str, seen: Seen) -> None:
         teller=teller,
         size=size,
         note=Note(seen.note.text, lines).to_bytes(),
-        told_time=node.clock(),
+        told_time=site.clock(),
     )
     session.merge(sighting)
     session.flush()
 
 
-def _hear_own(session: Session, node: Node, teller: str, told: notes.Checkpoint) -> None:
+def _hear_own(session: Session, site: Site, teller: str, told: notes.Checkpoint) -> None:
     """Compare a checkpoint that our log key signed with our log."""
     head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
     if told.size <= head.passed_over:
@@ -172,4 +172,4 @@ def _hear_own(session: Session, node: Node, teller: str, told: notes.Checkpoint)
         session.add(head)
         session.flush()
     else:
-        halt(session, head, reason, f"{fault}: an older database?", node.clock())
+        halt(session, head, reason, f"{fault}: an older database?", site.clock())

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from comity.node.database.clock import to_milliseconds
 from comity.node.database.tables.log import Checkpoint, Cosignature
-from comity.node.node import Node
+from comity.node.trust.site import Site
 from comity.record.cosignature import verify_cosignature, witness_name
 from comity.record.errors import BadNote, BadSignature, LimitExceeded, NotFound, UnknownKey
 from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
@@ -27,7 +27,7 @@ MAX_KEYS: Final = 4
 """Witness keys of one peer that count: the newest, so that it can rotate and not fill a table."""
 
 
-def keep_cosignature(node: Node, peer: str, size: int, line: bytes) -> None:
+def keep_cosignature(site: Site, peer: str, size: int, line: bytes) -> None:
     """Keep a peer's cosignature under the checkpoint of ``size`` leaves; a newer one replaces it.
 
     ``line`` is a note's signature line with its LF.
@@ -40,16 +40,16 @@ def keep_cosignature(node: Node, peer: str, size: int, line: bytes) -> None:
         BadSignature: it does not verify, or is from the future.
     """
     signature = _parse(line)
-    witness = _witness(node, peer, signature)
-    with node.store.read() as session:
+    witness = _witness(site, peer, signature)
+    with site.store.read() as session:
         note = _published(session, size)
     time = to_milliseconds(verify_cosignature(note.text, signature, witness))
-    if time > node.clock() + MAX_CLOCK_SKEW_SECONDS * 1000:
+    if time > site.clock() + MAX_CLOCK_SKEW_SECONDS * 1000:
         message = f"expected a time of at most {MAX_CLOCK_SKEW_SECONDS} s from now, got a later one"
         raise BadSignature(message, field="cosignature.time")
     name = f"{witness.name}+{witness.keyid.hex()}"
     row = Cosignature(size=size, witness=name, line=line, cosigned_time=time)
-    with node.store.write() as session:
+    with site.store.write() as session:
         _published(session, size)
         session.merge(row)
         session.flush()
@@ -68,8 +68,8 @@ def _parse(line: bytes) -> SignatureLine:
     return SignatureLine.parse(text[:-1])
 
 
-def _witness(node: Node, peer: str, signature: SignatureLine) -> Verifier:
-    bundle, name = node.find_bundle(peer), witness_name(peer)
+def _witness(site: Site, peer: str, signature: SignatureLine) -> Verifier:
+    bundle, name = site.find_bundle(peer), witness_name(peer)
     keys = [Verifier.parse(key) for key in bundle.witness_keys] if bundle else []
     for key in [key for key in keys if key.name == name][-MAX_KEYS:]:
         if (key.name, key.keyid) == (signature.name, signature.keyid):

@@ -23,10 +23,10 @@ from comity.node.commands.options import Json, open_node
 from comity.node.home.keychain import Sort, make_key
 from comity.node.home.node_certificate import Life, certify
 from comity.node.log.tree import tree_size
-from comity.node.node import Node
 from comity.node.trust.key_revocation import revocation
 from comity.node.trust.key_status import KeyStatus, State, find_key, list_keys
 from comity.node.trust.root_ceremony import Wish, losses_of, read_draft
+from comity.node.trust.site import Site
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
 from comity.record.times import format_time
@@ -47,8 +47,8 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     that is not in force so far; retired is one that signs no more, though what it signed stays
     good.
     """
-    with open_node(context) as node:
-        keys = list_keys(node)
+    with open_node(context) as site:
+        keys = list_keys(site)
     if as_json:
         print_json([key.to_value() for key in keys])
         return
@@ -80,19 +80,19 @@ def rotate(
     key signs once that is published. Without one it signs at once, and peers have to pin the new
     bundle by hand.
     """
-    with open_node(context) as node:
+    with open_node(context) as site:
         if finish:
-            _finish(node, sort, as_json=as_json)
+            _finish(site, sort, as_json=as_json)
             return
         path = output or Path("1.root.json")
-        has_root = node.own.root is not None or read_draft(node, path) is not None
-        if not has_root or not _staged(node, sort):
-            make_key(node.home.path, node.institute, sort)
+        has_root = site.own.root is not None or read_draft(site, path) is not None
+        if not has_root or not _staged(site, sort):
+            make_key(site.home.path, site.institute, sort)
         if has_root:
-            root, path = amend(node, output, Wish())
-            print_draft(root, node.own.root, path, as_json=as_json)
+            root, path = amend(site, output, Wish())
+            print_draft(root, site.own.root, path, as_json=as_json)
         else:
-            _print_unrooted(node, sort, as_json=as_json)
+            _print_unrooted(site, sort, as_json=as_json)
 
 
 @app.command(
@@ -121,22 +121,22 @@ def revoke(
     What a record key signed and was logged before stays good everywhere. Any other key is simply
     not listed any more. Records that were logged with a lost key since have to be published anew.
     """
-    with open_node(context) as node:
-        sort, found = find_key(node, keyid)
+    with open_node(context) as site:
+        sort, found = find_key(site, keyid)
         if from_index is not None and sort is not Sort.RECORD:
             raise InvalidInput("expected no index but for a record key", field="--from-index")
-        index = _index(node, from_index)
-        root, path = amend(node, output, Wish(), revocation(node, sort, found, index))
-        before = node.own.root
-        with node.store.read() as session:
+        index = _index(site, from_index)
+        root, path = amend(site, output, Wish(), revocation(site, sort, found, index))
+        before = site.own.root
+        with site.store.read() as session:
             losses = losses_of(session, root.profile, before.profile if before else None)
         print_draft(root, before, path, as_json=as_json)
         if not as_json:
             print_losses(losses)
 
 
-def _index(node: Node, given: int | None) -> int:
-    with node.store.read() as session:
+def _index(site: Site, given: int | None) -> int:
+    with site.store.read() as session:
         size = tree_size(session)
     if given is None:
         return size
@@ -147,20 +147,20 @@ def _index(node: Node, given: int | None) -> int:
     return given
 
 
-def _staged(node: Node, sort: Sort) -> bool:
-    return any(key.sort == sort and key.state is State.STAGED for key in list_keys(node))
+def _staged(site: Site, sort: Sort) -> bool:
+    return any(key.sort == sort and key.state is State.STAGED for key in list_keys(site))
 
 
-def _finish(node: Node, sort: Sort, *, as_json: bool) -> None:
+def _finish(site: Site, sort: Sort, *, as_json: bool) -> None:
     if sort is not Sort.CA:
         raise InvalidInput("expected ca: other keys need no finish", field="--finish")
-    newest = node.bundle.authorities[-1]
-    if node.home.is_certified_by(newest):
+    newest = site.bundle.authorities[-1]
+    if site.home.is_certified_by(newest):
         hint = "comity-node keys rotate ca makes a new one, which has to be published first"
         message = "the node's certificate is of the newest authority that the bundle lists"
         raise InvalidInput(message, field="--finish", hint=hint)
-    certify(node.home, node.home.authority_of(newest), datetime.now(UTC))
-    expiry = format_time(Life.of(node.home).end)
+    certify(site.home, site.home.authority_of(newest), datetime.now(UTC))
+    expiry = format_time(Life.of(site.home).end)
     if as_json:
         print_json({"certificateExpiry": expiry})
         return
@@ -169,13 +169,13 @@ def _finish(node: Node, sort: Sort, *, as_json: bool) -> None:
     err.print(text(told), soft_wrap=True)
 
 
-def _print_unrooted(node: Node, sort: Sort, *, as_json: bool) -> None:
-    made = [key for key in list_keys(node) if key.sort == sort][-1]
+def _print_unrooted(site: Site, sort: Sort, *, as_json: bool) -> None:
+    made = [key for key in list_keys(site) if key.sort == sort][-1]
     if as_json:
-        print_json(made.to_value() | {"fingerprint": node.bundle.fingerprint})
+        print_json(made.to_value() | {"fingerprint": site.bundle.fingerprint})
         return
     out.print(text(f"{made.sort} key {made.keyid}, {made.state}"), soft_wrap=True)
-    err.print(text(f"The bundle is another one now: {spoken(node.bundle.fingerprint)}"))
+    err.print(text(f"The bundle is another one now: {spoken(site.bundle.fingerprint)}"))
     err.print(text("Each peer has to pin it by hand: send it comity-node bundle."))
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from comity.client.terminal import err, out, print_json, text
-from comity.node.node import Node
 from comity.node.trust.key_revocation import Change
 from comity.node.trust.root_ceremony import Loss, Wish, prepare_next, read_draft, save_draft
 from comity.node.trust.root_changes import changes
+from comity.node.trust.site import Site
 from comity.record.bundle import spoken
 from comity.record.root import Root
 from comity.record.times import format_time
@@ -24,15 +24,15 @@ Output = Annotated[
 
 
 def amend(
-    node: Node, output: Path | None, wish: Wish, change: Change | None = None
+    site: Site, output: Path | None, wish: Wish, change: Change | None = None
 ) -> tuple[Root, Path]:
     """Prepare the next version in a file, or amend what is there of it; return it and the file.
 
     Raises: as ``ceremony.prepare_next``, ``read_draft`` and ``save_draft``.
     """
-    published = node.own.root
+    published = site.own.root
     path = output or Path(f"{published.version + 1 if published else 1}.root.json")
-    root = prepare_next(node, read_draft(node, path), wish, change)
+    root = prepare_next(site, read_draft(site, path), wish, change)
     save_draft(root, path)
     return root, path
 

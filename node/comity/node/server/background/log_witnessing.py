@@ -22,9 +22,9 @@ from comity.node.database.alarms import raise_alarm
 from comity.node.database.tables.log import Sighting, WitnessedLog
 from comity.node.log.checkpoints import LOG_INCONSISTENT
 from comity.node.log.proofs import MAX_TILES
-from comity.node.node import Node
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
+from comity.node.trust.site import Site
 from comity.node.witness.consistency import (
     LOG_UNPROVEN,
     accuse,
@@ -80,8 +80,8 @@ class Witnessing:
     ``batches`` rings when records came, whose log has therefore grown.
     """
 
-    def __init__(self, node: Node, peer: str, channel: grpc.aio.Channel, batches: Bell) -> None:
-        self._node, self._peer, self._batches = node, peer, batches
+    def __init__(self, site: Site, peer: str, channel: grpc.aio.Channel, batches: Bell) -> None:
+        self._site, self._peer, self._batches = site, peer, batches
         self._audit = audit_rpc.AuditServiceStub(channel)
         self._exchange = exchange_rpc.ExchangeServiceStub(channel)
         self._told: list[bytes] | None = None
@@ -122,13 +122,13 @@ class Witnessing:
             self._log.info("not witnessed", step=step, reason=error.reason, error=str(error))
 
     async def _share(self) -> None:
-        told, now = await in_thread(tell, self._node), time.monotonic()
+        told, now = await in_thread(tell, self._site), time.monotonic()
         if told == self._told and now - self._told_at < SHARE_SECONDS:
             return
         request = exchange.ShareCheckpointsRequest(checkpoints=told)
         answer = await self._exchange.ShareCheckpoints(request, timeout=CALL_SECONDS)
         self._told, self._told_at = told, now
-        await in_thread(hear, self._node, self._peer, list(answer.checkpoints))
+        await in_thread(hear, self._site, self._peer, list(answer.checkpoints))
 
     async def _witness(self) -> None:
         # sightings are looked up before the log is asked, so that what it shows cannot be older
@@ -137,9 +137,9 @@ class Witnessing:
             return
         request = audit.GetCheckpointRequest(old_size=row.size)
         shown = await self._audit.GetCheckpoint(request, timeout=CALL_SECONDS)
-        data, proof, node = shown.checkpoint, list(shown.consistency), self._node
+        data, proof, site = shown.checkpoint, list(shown.consistency), self._site
         try:
-            seen, lines = await in_thread(take_shown, node, self._peer, row.size, data, proof)
+            seen, lines = await in_thread(take_shown, site, self._peer, row.size, data, proof)
         except BadProof as error:
             if row.note:
                 await self._accuse_inconsistent(Note.parse(row.note), Note.parse(data), error)
@@ -149,7 +149,7 @@ class Witnessing:
             await self._check(told, seen)
 
     def _look(self) -> tuple[WitnessedLog, list[Sighting]]:
-        with self._node.store.read() as session:
+        with self._site.store.read() as session:
             row = witnessed_log(session, self._peer)
             return row, open_sightings(session, self._peer, MAX_CHECKS)
 
@@ -170,13 +170,13 @@ class Witnessing:
             return
         try:
             tiles = await self._tiles(needed_tiles(told.size, shown))
-            await in_thread(examine, self._node, told, seen.note, tiles)
+            await in_thread(examine, self._site, told, seen.note, tiles)
         except ComityError as error:
             if _is_refusal(error):
                 message = f"shows no proof for {told.size} leaves that it signed: {error}"
                 await self._accuse(LOG_INCONSISTENT, message)
                 return
-            if self._node.clock() - told.told_time > PATIENCE_MS:
+            if self._site.clock() - told.told_time > PATIENCE_MS:
                 await in_thread(self._raise_unproven, told, error)
             raise
 
@@ -185,21 +185,21 @@ class Witnessing:
         sizes = (Checkpoint.parse(note.text).size for note in (held, shown))
         try:
             tiles = await self._tiles(needed_tiles(*sizes))
-            found = await in_thread(find_evidence, self._node, self._peer, held, shown, tiles)
+            found = await in_thread(find_evidence, self._site, self._peer, held, shown, tiles)
         except ComityError as error:
             message = f"does not continue what it signed: {fault}; its tiles: {error}"
             await self._accuse(LOG_INCONSISTENT, message)
         else:
             if found is not None:
-                await in_thread(accuse_split, self._node, self._peer, found)
+                await in_thread(accuse_split, self._site, self._peer, found)
 
     async def _accuse(self, reason: str, message: str) -> None:
-        await in_thread(accuse, self._node, self._peer, reason, message)
+        await in_thread(accuse, self._site, self._peer, reason, message)
 
     def _raise_unproven(self, told: Sighting, error: ComityError) -> None:
         message = f"no proof so far for {told.size} leaves that {told.teller} tells of: {error}"
-        with self._node.store.write() as session:
-            raise_alarm(session, self._peer, LOG_UNPROVEN, message, self._node.clock())
+        with self._site.store.write() as session:
+            raise_alarm(session, self._peer, LOG_UNPROVEN, message, self._site.clock())
 
     async def _tiles(self, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
         found: list[bytes] = []

@@ -1,0 +1,108 @@
+"""A site: one institute's home, database, keys and pins, on which all rooms above stand.
+
+Its methods block and are called on worker threads. Invariant: a site keeps nothing in memory that
+another process on the same database would miss.
+"""
+
+from __future__ import annotations
+
+from comity.node.database.clock import Clock, system_clock
+from comity.node.database.progress_mark import Mark
+from comity.node.database.store import Store
+from comity.node.database.tables import PeerRow
+from comity.node.home.folder import Home
+from comity.node.log.checkpoints import Signer
+from comity.node.trust.own_keys import OwnKeys
+from comity.node.trust.peers import bundle_of, former_peers, get_peer, pinned_peers
+from comity.policies.facts import PeerStatus
+from comity.record.bundle import Keyring, TrustBundle
+from comity.record.errors import NotFound
+from comity.record.keys import SigningKey
+
+
+class Site:
+    """One institute's home and what it trusts. ``close`` it after use.
+
+    Raises:
+        BadConfig: the home or the database is not fit for use; nothing stays open.
+    """
+
+    def __init__(self, home: Home, clock: Clock = system_clock) -> None:
+        self.home = home
+        self.institute = home.institute
+        self.clock = clock
+        self.store = Store(home.settings.database_url)
+        self.mark = Mark(home.state)
+
+        try:
+            self._open()
+        except BaseException:
+            self.store.close()
+            raise
+
+        self.own = OwnKeys(home, self.store)
+        self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
+
+    def _open(self) -> None:
+        self.store.upgrade()
+        self.store.claim(self.institute)
+
+        # a database behind its mark was restored from a backup: nothing may be signed or numbered
+        self.mark.open(self.store)
+
+    def close(self) -> None:
+        """Note outside the database how far it is, and close it."""
+        try:
+            self.keep_mark()
+        finally:
+            self.store.close()
+
+    def keep_mark(self) -> None:
+        """Note outside the database how far it is; see ``Mark.keep``."""
+        self.mark.keep(self.store)
+
+    @property
+    def bundle(self) -> TrustBundle:
+        """The bundle that peers pin of this institute, as it is now."""
+        return self.own.bundle
+
+    @property
+    def key(self) -> SigningKey:
+        """The key that signs records and receipts now."""
+        return self.own.record_key
+
+    def bundles(self) -> list[TrustBundle]:
+        """Return this institute's bundle and those of the pinned peers."""
+        own = self.bundle
+        with self.store.read() as session:
+            return [own, *(bundle_of(row) for row in pinned_peers(session))]
+
+    def former_bundles(self) -> list[TrustBundle]:
+        """Return the bundles of removed peers; records that they issued still verify by these."""
+        with self.store.read() as session:
+            return [bundle_of(row) for row in former_peers(session)]
+
+    def find_bundle(self, institute: str) -> TrustBundle | None:
+        """Return the bundle of this institute or of a pinned peer, suspended peers included."""
+        if institute == self.institute:
+            return self.bundle
+
+        with self.store.read() as session:
+            row = session.get(PeerRow, institute)
+        return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
+
+    def keyring(self) -> Keyring:
+        """Return the record keys that are trusted now."""
+        return Keyring(self.bundles())
+
+    def active_peer(self, institute: str) -> PeerRow:
+        """Return a peer that is neither suspended nor removed.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.store.read() as session:
+            row = get_peer(session, institute)
+        if row.status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+            raise NotFound(f"{institute} is {row.status}", field="peer")
+        return row
