@@ -185,6 +185,26 @@ def test_record_ids_are_eight_to_64_hex_digits(tmp_path: Path, record_id: str, r
     run(scenario())
 
 
+def test_pages_that_are_too_long_are_refused_by_their_own_limit(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (_, line):
+            audits = audit_service_pb2_grpc.AuditServiceStub(line)
+            entries = ("MAX_PAGE", "1000", "entries")
+            expected: list[tuple[Awaitable[Any], tuple[str, str, str]]] = [
+                (audits.ListReleases(audit.ListReleasesRequest(page_size=1001)), entries),
+                (audits.ListQuarantine(audit.ListQuarantineRequest(page_size=1001)), entries),
+                (
+                    audits.ListReceipts(audit.ListReceiptsRequest(page_size=101)),
+                    ("MAX_RECEIPTS_PAGE", "100", "receipts"),
+                ),
+            ]
+            for call, limit in expected:
+                told = (await refusal(call)).metadata
+                assert (told["limit"], told["maximum"], told["unit"]) == limit
+
+    run(scenario())
+
+
 def test_bad_requests_of_auditors_and_operators_are_refused_by_name(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with operating(tmp_path) as (uk, line):

@@ -30,7 +30,7 @@ from comity.policies.preset import load_preset
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import Unavailable
 from comity.record.keys import SigningKey
-from comity.record.limits import MAX_CURSOR_CHARS
+from comity.record.limits import MAX_CURSOR_CHARS, Limit
 from comity.record.receipt import Receipt, Rejected
 from comity.record.wire import envelope_to_proto, record_from_proto
 from comity.v1 import exchange_service_pb2 as pb
@@ -304,7 +304,7 @@ def test_a_removed_peer_is_nobody(tmp_path: Path) -> None:
 
 
 def test_one_peer_cannot_take_every_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_PEER_CALLS", 3)
+    monkeypatch.setattr(guard, "MAX_PEER_CALLS", Limit("MAX_PEER_CALLS", 3, "calls"))
 
     async def scenario() -> None:
         async with pulling(tmp_path) as ca, AsyncExitStack() as stack:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from comity.record.errors import BadConfig, ComityError, InvalidInput, LimitExceeded
-from comity.record.limits import MAX_RECORD_BYTES
+from comity.record.errors import BadConfig, ComityError, InvalidInput
+from comity.record.limits import MAX_RECORD_BYTES, Limit
 from comity.record.record import Record
 
 RECORD_SUFFIX: Final = ".record.json"
@@ -19,30 +19,29 @@ BUNDLE_SUFFIX: Final = ".bundle.json"
 ROOT_SUFFIX: Final = ".root.json"
 DRAFT_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
-MAX_RECORD_FILE_BYTES: Final = 2 * MAX_RECORD_BYTES
+MAX_RECORD_FILE_BYTES: Final = Limit("MAX_RECORD_FILE_BYTES", 2 * MAX_RECORD_BYTES, "bytes")
 """A record file holds the payload as base64, which adds a third."""
 
-MAX_DRAFT_BYTES: Final = 2 * MAX_RECORD_BYTES
+MAX_DRAFT_BYTES: Final = Limit("MAX_DRAFT_BYTES", 2 * MAX_RECORD_BYTES, "bytes")
 """A draft says what the record says, in YAML with comments."""
 
 _SIGN: Final = "comity sign --key KEY --issuer SPIFFE-ID"
 
 
-def read_file(path: Path, limit: str, maximum: int) -> bytes:
-    """Return a file's bytes; ``limit`` is the name of the limit ``maximum``.
+def read_file(path: Path, limit: Limit, used: int = 0) -> bytes:
+    """Return a file's bytes; other files have ``used`` so many bytes of the limit already.
 
     Raises:
         BadConfig: missing or unreadable.
-        LimitExceeded: more than ``maximum`` bytes.
+        LimitExceeded: the bytes come to more than ``limit``.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(maximum + 1)
+            data = file.read(limit - used + 1)
             size = max(len(data), path.stat().st_size)
     except OSError as error:
         raise BadConfig(f"cannot be read: {error.strerror}", field=str(path)) from error
-    if len(data) > maximum:
-        raise LimitExceeded(limit, maximum, size, "bytes", field=str(path))
+    limit.check(used + size, str(path))
     return data
 
 
@@ -94,7 +93,7 @@ def load_record(path: Path) -> Record:
         BadConfig: missing or unreadable.
         LimitExceeded, MalformedJson, MalformedEnvelope: names the file.
     """
-    data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
+    data = read_file(path, MAX_RECORD_FILE_BYTES)
     with naming(path):
         try:
             return Record.from_json(data)

@@ -25,7 +25,6 @@ from comity.policies.cedar.rules import Rule, check_rules, parse_rules
 from comity.policies.facts import Action, PartFacts, PeerFacts
 from comity.policies.treaty import Treaty, check_treaties
 from comity.record import ijson
-from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_POLICY_BYTES
 
 # The engine's name of a rule: its number in the text and, linked, the treaty's id after a slash.
@@ -82,10 +81,7 @@ class Policy:
 
         """
         data = text.encode()
-        if len(data) > MAX_POLICY_BYTES:
-            raise LimitExceeded(
-                "MAX_POLICY_BYTES", MAX_POLICY_BYTES, len(data), "bytes", field="policy"
-            )
+        MAX_POLICY_BYTES.check(len(data), "policy")
         rules = check_rules(text)
         # Concatenated, so that the engine numbers the rules in the order of the text.
         handle = cedarpy.PolicySet.from_str(f"{_baseline().text}\n{text}")

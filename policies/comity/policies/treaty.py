@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from comity.policies.facts import JSON_CONFIG, PartFacts
 from comity.record.content import Kind
-from comity.record.errors import Conflict, InvalidInput, LimitExceeded
+from comity.record.errors import Conflict, InvalidInput
 from comity.record.limits import MAX_NAME_CHARS, MAX_SECTIONS, MAX_TREATIES
 from comity.record.models import describe
 from comity.record.spiffe import check_institute
@@ -115,10 +115,7 @@ def check_treaties(treaties: Sequence[Treaty]) -> tuple[Treaty, ...]:
         Conflict: two of one id.
 
     """
-    if len(treaties) > MAX_TREATIES:
-        raise LimitExceeded(
-            "MAX_TREATIES", MAX_TREATIES, len(treaties), "treaties", field="treaties"
-        )
+    MAX_TREATIES.check(len(treaties), "treaties")
     ordered = tuple(sorted(treaties, key=lambda treaty: treaty.treaty_id))
     for one, other in pairwise(ordered):
         if one.treaty_id == other.treaty_id:
@@ -135,18 +132,12 @@ def _check_kinds(kinds: frozenset[Kind]) -> None:
 
 
 def _check_sections(sections: frozenset[str]) -> None:
-    if len(sections) > MAX_SECTIONS:
-        raise LimitExceeded(
-            "MAX_SECTIONS", MAX_SECTIONS, len(sections), "sections", field="treaty.sections"
-        )
+    MAX_SECTIONS.check(len(sections), "treaty.sections")
     for name in sorted(sections):
         if not name:
             message = "expected a section's name, got none (the header always comes along)"
             raise InvalidInput(message, field="treaty.sections")
-        if len(name) > MAX_NAME_CHARS:
-            raise LimitExceeded(
-                "MAX_NAME_CHARS", MAX_NAME_CHARS, len(name), "characters", field="treaty.sections"
-            )
+        MAX_NAME_CHARS.check(len(name), "treaty.sections")
 
 
 def _check_term(start: datetime, end: datetime | None) -> None:

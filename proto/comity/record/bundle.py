@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from comity.record import ijson
 from comity.record.content import Line
-from comity.record.errors import BadBundle, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.errors import BadBundle, InvalidInput, UnknownKey
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_BUNDLE_BYTES, MAX_JSON_INTEGER
 from comity.record.models import Integer, Model, describe
@@ -141,10 +141,7 @@ class TrustBundle(Model):
             MalformedJson: not I-JSON.
             BadBundle: a field is missing, unknown or malformed; names it.
         """
-        if len(data) > MAX_BUNDLE_BYTES:
-            raise LimitExceeded(
-                "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES, len(data), "bytes", field="bundle"
-            )
+        MAX_BUNDLE_BYTES.check(len(data), "bundle")
         return cls.from_value(ijson.loads(data, field="bundle"))
 
     @classmethod

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from comity.record.errors import BadCheckpoint, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.errors import BadCheckpoint, InvalidInput, UnknownKey
 from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE
 from comity.record.note import Note, NoteSigner, Verifier, decode_base64, verify
 
@@ -103,6 +103,5 @@ def parse_size(text: str, field: str, error: type[InvalidInput] = BadCheckpoint)
     if not _NUMBER.fullmatch(text):
         raise error(f"expected a decimal number, got {text!r:.100}", field=field)
     size = int(text)
-    if size > MAX_TREE_SIZE:
-        raise LimitExceeded("MAX_TREE_SIZE", MAX_TREE_SIZE, size, "leaves", field=field)
+    MAX_TREE_SIZE.check(size, field)
     return size

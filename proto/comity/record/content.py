@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
-from comity.record.errors import BadContent, LimitExceeded
+from comity.record.errors import BadContent
 from comity.record.handling import Name
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS, MAX_TEXT_CHARS
 from comity.record.models import Integer, Model, Number, describe
@@ -209,9 +209,7 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
     content = value
     if kind is Kind.MODEL_CARD and name in SECTION_MODELS:
         content = _read_model(name, value, field)
-    count = len(domains_and_severity(content)[0])
-    if count > MAX_DOMAINS:
-        raise LimitExceeded("MAX_DOMAINS", MAX_DOMAINS, count, "domains", field=field)
+    MAX_DOMAINS.check(len(domains_and_severity(content)[0]), field)
     return content
 
 

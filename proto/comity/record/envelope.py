@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comity.record import ijson
-from comity.record.errors import BadSignature, LimitExceeded, MalformedEnvelope
+from comity.record.errors import BadSignature, MalformedEnvelope
 from comity.record.keys import RecordKey, SigningKey, is_lower
 from comity.record.limits import MAX_NAME_CHARS, MAX_PAYLOAD_BYTES
 
@@ -65,10 +65,7 @@ class Envelope:
             LimitExceeded: payload over MAX_PAYLOAD_BYTES, signature or keyid over their lengths.
             MalformedEnvelope: another payloadType, no keyid.
         """
-        if len(self.payload) > MAX_PAYLOAD_BYTES:
-            raise LimitExceeded(
-                "MAX_PAYLOAD_BYTES", MAX_PAYLOAD_BYTES, len(self.payload), "bytes", field="payload"
-            )
+        MAX_PAYLOAD_BYTES.check(len(self.payload), "payload")
         if self.payload_type != payload_type:
             message = f"expected {payload_type}, got {self.payload_type!r:.100}"
             raise MalformedEnvelope(message, field="payloadType")

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import rfc8785
 
-from comity.record.errors import LimitExceeded, MalformedJson
+from comity.record.errors import MalformedJson
 from comity.record.limits import MAX_JSON_DEPTH, MAX_JSON_INTEGER
 
 
@@ -39,7 +39,7 @@ def loads(data: bytes, *, field: str = "") -> Any:
         message = f"expected UTF-8, got byte 0x{data[error.start]:02x} at offset {error.start}"
         raise MalformedJson(message, field=field) from error
     except RecursionError as error:
-        raise _too_deep(field, MAX_JSON_DEPTH + 1) from error
+        raise MAX_JSON_DEPTH.exceeded(MAX_JSON_DEPTH + 1, field) from error
     except MalformedJson as error:
         raise MalformedJson(error.message, field=field) from error
     return value
@@ -123,8 +123,4 @@ def _check_depth(value: Any, field: str) -> None:
         if not deeper:
             return
         level = deeper
-    raise _too_deep(field, MAX_JSON_DEPTH + 1)
-
-
-def _too_deep(field: str, depth: int) -> LimitExceeded:
-    return LimitExceeded("MAX_JSON_DEPTH", MAX_JSON_DEPTH, depth, "levels", field=field)
+    raise MAX_JSON_DEPTH.exceeded(MAX_JSON_DEPTH + 1, field)

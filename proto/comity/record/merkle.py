@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from comity.record.errors import BadProof
+from comity.record.limits import Limit
 
 HASH_BYTES: Final = 32
 
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 """Root of the tree without leaves."""
 
-MAX_TREE_SIZE: Final = 2**53
+MAX_TREE_SIZE: Final = Limit("MAX_TREE_SIZE", 2**53, "leaves")
 """Leaves of a tree: every size is exact in an IEEE 754 double, every index fits I-JSON."""
 
 Node = tuple[int, int]

@@ -18,9 +18,14 @@ from tuf.api.metadata import TOP_LEVEL_ROLE_NAMES, Metadata, Role
 from tuf.api.metadata import Root as TufRoot
 
 from comity.record import ijson
-from comity.record.errors import BadRoot, InvalidInput, LimitExceeded
+from comity.record.errors import BadRoot, InvalidInput
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_ROOT_BYTES, MAX_ROOT_KEYS, MAX_ROOT_VERSION
+from comity.record.limits import (
+    MAX_ROOT_BYTES,
+    MAX_ROOT_KEYS,
+    MAX_ROOT_SIGNATURES,
+    MAX_ROOT_VERSION,
+)
 
 ROOT: Final = "root"
 SPECIFICATION: Final = "1.0.31"
@@ -47,8 +52,7 @@ def read_metadata(data: bytes) -> Metadata[TufRoot]:
         MalformedJson: not I-JSON.
         BadRoot: not TUF root metadata in this form; names the field.
     """
-    if len(data) > MAX_ROOT_BYTES:
-        raise LimitExceeded("MAX_ROOT_BYTES", MAX_ROOT_BYTES, len(data), "bytes", field="root")
+    MAX_ROOT_BYTES.check(len(data), "root")
     value = ijson.loads(data, field="root")
     _check_shape(value)
     metadata = _parse(ijson.loads(data))  # which takes apart what it is given
@@ -107,19 +111,14 @@ def _check_shape(value: Any) -> None:
         raise BadRoot(message, field="signed.version")
     if not isinstance(signed["keys"], dict):
         raise BadRoot("expected an object", field="signed.keys")
-    count = len(signed["keys"])
-    if count > MAX_ROOT_KEYS:
-        raise LimitExceeded("MAX_ROOT_KEYS", MAX_ROOT_KEYS, count, "keys", field="signed.keys")
+    MAX_ROOT_KEYS.check(len(signed["keys"]), "signed.keys")
     _check_signatures(signatures)
 
 
 def _check_signatures(signatures: Any) -> None:
     if not isinstance(signatures, list):
         raise BadRoot("expected a list", field="signatures")
-    # the keys of two versions sign, where all of them change
-    if len(signatures) > 2 * MAX_ROOT_KEYS:
-        got, most = len(signatures), 2 * MAX_ROOT_KEYS
-        raise LimitExceeded("MAX_ROOT_KEYS", most, got, "signatures", field="signatures")
+    MAX_ROOT_SIGNATURES.check(len(signatures), "signatures")
     for position, item in enumerate(signatures):
         field = f"signatures[{position}]"
         if not isinstance(item, dict) or set(item) != {"keyid", "sig"}:

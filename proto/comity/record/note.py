@@ -26,7 +26,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
-from comity.record.errors import BadConfig, BadNote, BadSignature, LimitExceeded
+from comity.record.errors import BadConfig, BadNote, BadSignature
 from comity.record.limits import MAX_NAME_CHARS, MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES
 
 LOG_KEY: Final = 0x01
@@ -84,8 +84,7 @@ class Note:
             LimitExceeded: over MAX_NOTE_BYTES or MAX_NOTE_SIGNATURES.
             BadNote: not UTF-8, control characters, no empty line, no signature or a bad line.
         """
-        if len(data) > MAX_NOTE_BYTES:
-            raise LimitExceeded("MAX_NOTE_BYTES", MAX_NOTE_BYTES, len(data), "bytes", field="note")
+        MAX_NOTE_BYTES.check(len(data), "note")
         try:
             note = data.decode()
         except UnicodeDecodeError as error:
@@ -126,8 +125,7 @@ class Verifier:
         if match is None or typed is None:
             raise BadNote(f"expected <name>+<hex>+<base64>, got {key!r:.100}")
         check_name(match[1])
-        if len(match[1]) > MAX_NAME_CHARS:
-            raise LimitExceeded("MAX_NAME_CHARS", MAX_NAME_CHARS, len(match[1]), "characters")
+        MAX_NAME_CHARS.check(len(match[1]))
         kind, public = typed[0], typed[1:]
         if kind not in _KEY_BYTES:
             raise BadNote(f"expected a key of type 0x01, 0x04 or 0x06, got 0x{kind:02x}")
@@ -239,7 +237,5 @@ def decode_base64(text: str) -> bytes | None:
 
 
 def _parse_lines(lines: Sequence[str]) -> tuple[SignatureLine, ...]:
-    if len(lines) > MAX_NOTE_SIGNATURES:
-        maximum = MAX_NOTE_SIGNATURES
-        raise LimitExceeded("MAX_NOTE_SIGNATURES", maximum, len(lines), "signatures", field="note")
+    MAX_NOTE_SIGNATURES.check(len(lines), "note")
     return tuple(SignatureLine.parse(line) for line in lines)

@@ -24,7 +24,6 @@ from comity.record.errors import (
     BadDisclosure,
     InvalidInput,
     IssuedInFuture,
-    LimitExceeded,
     MalformedJson,
     UnknownKey,
     WrongIssuer,
@@ -94,16 +93,10 @@ class Record:
             LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together, or a proof over
                 MAX_TLOG_PROOF_BYTES.
         """
-        if len(self.disclosures) > MAX_SECTIONS:
-            raise LimitExceeded(
-                "MAX_SECTIONS", MAX_SECTIONS, len(self.disclosures), "items", field="disclosures"
-            )
+        MAX_SECTIONS.check(len(self.disclosures), "disclosures")
         size = len(self.envelope.payload) + sum(map(len, self.disclosures))
-        if size > MAX_RECORD_BYTES:
-            raise LimitExceeded("MAX_RECORD_BYTES", MAX_RECORD_BYTES, size, "bytes", field="record")
-        size, most = len(self.inclusion), MAX_TLOG_PROOF_BYTES
-        if size > most:
-            raise LimitExceeded("MAX_TLOG_PROOF_BYTES", most, size, "bytes", field="inclusion")
+        MAX_RECORD_BYTES.check(size, "record")
+        MAX_TLOG_PROOF_BYTES.check(len(self.inclusion), "inclusion")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from tuf.api.metadata import Root as TufRoot
 
 from comity.record import ijson, log
 from comity.record.bundle import TrustBundle
-from comity.record.errors import BadBundle, BadRoot, ExpiredRoot, LimitExceeded
+from comity.record.errors import BadBundle, BadRoot, ExpiredRoot
 from comity.record.keys import RecordKey, SigningKey
 from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.metadata import ROOT, read_keys, read_metadata, unsigned, write_metadata
@@ -190,8 +190,5 @@ def _profile(value: Any) -> TrustBundle:
     except BadBundle as error:
         field = f"signed.profile.{error.field}".removesuffix(".bundle")
         raise BadRoot(error.message, field=field) from error
-    size = len(profile.to_json())
-    if size > MAX_BUNDLE_BYTES:
-        field = "signed.profile"
-        raise LimitExceeded("MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES, size, "bytes", field=field)
+    MAX_BUNDLE_BYTES.check(len(profile.to_json()), "signed.profile")
     return profile

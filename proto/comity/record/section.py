@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comity.record import ijson
-from comity.record.errors import BadDisclosure, LimitExceeded
+from comity.record.errors import BadDisclosure
 from comity.record.limits import MAX_DISCLOSURE_BYTES, MAX_NAME_CHARS
 
 SALT_BYTES: Final = 16
@@ -52,10 +52,7 @@ class Disclosure:
             BadDisclosure: not base64url, or not [salt, name, value].
             MalformedJson: what it encodes is not I-JSON.
         """
-        if len(encoded) > MAX_DISCLOSURE_BYTES:
-            raise LimitExceeded(
-                "MAX_DISCLOSURE_BYTES", MAX_DISCLOSURE_BYTES, len(encoded), "bytes", field=field
-            )
+        MAX_DISCLOSURE_BYTES.check(len(encoded), field)
         parts = ijson.loads(_decode(encoded, field), field=field)
         if not isinstance(parts, list) or len(parts) != 3:
             raise BadDisclosure("expected [salt, name, value]", field=field)

@@ -26,9 +26,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from comity.record import ijson, log
 from comity.record.checkpoint import Checkpoint, open_checkpoint
 from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.errors import BadEvidence, LimitExceeded
+from comity.record.errors import BadEvidence
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_SIGSTORE_BYTES
+from comity.record.limits import MAX_SIGSTORE_BYTES, Limit
 from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE, leaf_hash, verify_inclusion
 from comity.record.models import Model, describe
 from comity.record.note import LOG_KEY, Note, Verifier, decode_base64
@@ -194,7 +194,7 @@ class SigstoreBundle:
             BadNote, BadCheckpoint: the checkpoint is none.
             BadEvidence: a field is missing, unknown, malformed, or contradicts another; names it.
         """
-        bundle = parse_file(_Bundle, data, "MAX_SIGSTORE_BYTES", MAX_SIGSTORE_BYTES)
+        bundle = parse_file(_Bundle, data, MAX_SIGSTORE_BYTES)
         [entry] = bundle.verification_material.tlog_entries
         proof = entry.inclusion_proof
         envelope = Envelope.from_value(bundle.dsse_envelope)
@@ -226,14 +226,13 @@ def log_id(log_key: Verifier) -> bytes:
 _Parsed = TypeVar("_Parsed", bound=Model)
 
 
-def parse_file(model: type[_Parsed], data: bytes, limit: str, maximum: int) -> _Parsed:
-    """Read a JSON file into a model; ``limit`` names ``maximum`` (bytes).
+def parse_file(model: type[_Parsed], data: bytes, limit: Limit) -> _Parsed:
+    """Read a JSON file of at most ``limit`` bytes into a model.
 
     Raises:
         LimitExceeded, MalformedJson, BadEvidence: as ``SigstoreBundle.from_json``.
     """
-    if len(data) > maximum:
-        raise LimitExceeded(limit, maximum, len(data), "bytes", field="file")
+    limit.check(len(data), "file")
     value = ijson.loads(data, field="file")
     try:
         return model.parse(value)

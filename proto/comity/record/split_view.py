@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError
 
 from comity.record import ijson
 from comity.record.checkpoint import Checkpoint, open_checkpoint
-from comity.record.errors import BadProof, BadSplitView, LimitExceeded
+from comity.record.errors import BadProof, BadSplitView
 from comity.record.limits import MAX_PROOF_HASHES, MAX_SPLIT_VIEW_BYTES
 from comity.record.merkle import HASH_BYTES, verify_consistency
 from comity.record.models import Model, describe
@@ -76,9 +76,7 @@ class SplitView:
             MalformedJson: not I-JSON.
             BadSplitView: a field is missing, unknown or malformed; names it.
         """
-        if len(data) > MAX_SPLIT_VIEW_BYTES:
-            maximum, got = MAX_SPLIT_VIEW_BYTES, len(data)
-            raise LimitExceeded("MAX_SPLIT_VIEW_BYTES", maximum, got, "bytes", field="evidence")
+        MAX_SPLIT_VIEW_BYTES.check(len(data), "evidence")
         try:
             document = _Document.parse(ijson.loads(data, field="evidence"))
         except ValidationError as error:

@@ -24,7 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from comity.record import ijson
 from comity.record.content import Kind, Line, Sha256
-from comity.record.errors import LimitExceeded, MalformedStatement
+from comity.record.errors import MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.limits import MAX_SECTIONS, MAX_TAGS
 from comity.record.models import Model, describe
@@ -182,10 +182,8 @@ class Statement(Model):
 def _check_section_count(value: Any) -> None:
     predicate = value.get("predicate") if isinstance(value, dict) else None
     sections = predicate.get("sections") if isinstance(predicate, dict) else None
-    if isinstance(sections, list) and len(sections) > MAX_SECTIONS:
-        raise LimitExceeded(
-            "MAX_SECTIONS", MAX_SECTIONS, len(sections), "sections", field="predicate.sections"
-        )
+    if isinstance(sections, list):
+        MAX_SECTIONS.check(len(sections), "predicate.sections")
 
 
 def _check_predicate_type(predicate_type: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from comity.record.errors import BadTile, LimitExceeded, NotFound
+from comity.record.errors import BadTile, NotFound
 from comity.record.limits import MAX_ENTRY_BYTES
 from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE, Node, ReadHashes, node_hashes
 
@@ -178,11 +178,7 @@ def encode_entries(entries: Sequence[bytes]) -> bytes:
         LimitExceeded: an entry over MAX_ENTRY_BYTES.
     """
     for number, entry in enumerate(entries):
-        if len(entry) > MAX_ENTRY_BYTES:
-            field = f"entries[{number}]"
-            raise LimitExceeded(
-                "MAX_ENTRY_BYTES", MAX_ENTRY_BYTES, len(entry), "bytes", field=field
-            )
+        MAX_ENTRY_BYTES.check(len(entry), f"entries[{number}]")
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from comity.record.checkpoint import Checkpoint
 from comity.record.cosignature import cosignatures
-from comity.record.errors import BadLogPolicy, InvalidInput, LimitExceeded, QuorumNotMet, UnknownKey
+from comity.record.errors import BadLogPolicy, InvalidInput, QuorumNotMet, UnknownKey
 from comity.record.limits import MAX_LOG_POLICY_BYTES
 from comity.record.note import LOG_KEY, Note, Verifier, verify
 
@@ -63,10 +63,7 @@ class LogPolicy:
             LimitExceeded: over MAX_LOG_POLICY_BYTES.
             BadLogPolicy: a line that is none of the four, or breaks a rule; it names the line.
         """
-        size = len(text.encode())
-        if size > MAX_LOG_POLICY_BYTES:
-            maximum = MAX_LOG_POLICY_BYTES
-            raise LimitExceeded("MAX_LOG_POLICY_BYTES", maximum, size, "bytes", field="policy")
+        MAX_LOG_POLICY_BYTES.check(len(text.encode()), "policy")
         parser = _Parser()
         for number, line in enumerate(text.split("\n"), start=1):
             try:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from comity.record.checkpoint import parse_size
-from comity.record.errors import BadProof, LimitExceeded
+from comity.record.errors import BadProof
 from comity.record.limits import MAX_PROOF_HASHES, MAX_TLOG_PROOF_BYTES
 from comity.record.merkle import HASH_BYTES
 from comity.record.note import decode_base64
@@ -48,9 +48,7 @@ class TlogProof:
                 MAX_TREE_SIZE.
             BadProof: a line is missing or not as ``to_bytes`` writes it.
         """
-        if len(data) > MAX_TLOG_PROOF_BYTES:
-            maximum = MAX_TLOG_PROOF_BYTES
-            raise LimitExceeded("MAX_TLOG_PROOF_BYTES", maximum, len(data), "bytes", field="proof")
+        MAX_TLOG_PROOF_BYTES.check(len(data), "proof")
         head, blank, checkpoint = data.partition(b"\n\n")
         lines = _lines(head)
         if lines.pop(0) != _HEADER:
@@ -81,9 +79,7 @@ def _lines(head: bytes) -> list[str]:
 
 
 def _hashes(lines: list[str]) -> tuple[bytes, ...]:
-    if len(lines) > MAX_PROOF_HASHES:
-        maximum, got = MAX_PROOF_HASHES, len(lines)
-        raise LimitExceeded("MAX_PROOF_HASHES", maximum, got, "hashes", field="proof.hashes")
+    MAX_PROOF_HASHES.check(len(lines), "proof.hashes")
     hashes = []
     for number, line in enumerate(lines):
         field = f"proof.hashes[{number}]"

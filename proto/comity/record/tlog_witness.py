@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from comity.record.checkpoint import parse_size
-from comity.record.errors import InvalidInput, LimitExceeded
+from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_PROOF_HASHES
 from comity.record.merkle import HASH_BYTES
 from comity.record.note import decode_base64
@@ -50,9 +50,7 @@ class AddCheckpoint:
             ) from error
         if not first.startswith("old ") or not blank:
             raise InvalidInput("expected 'old <decimal>', hashes, and an empty line", field="body")
-        if len(lines) > MAX_PROOF_HASHES:
-            maximum = MAX_PROOF_HASHES
-            raise LimitExceeded("MAX_PROOF_HASHES", maximum, len(lines), "hashes", field="proof")
+        MAX_PROOF_HASHES.check(len(lines), "proof")
         old_size = parse_size(first.removeprefix("old "), "old", InvalidInput)
         return cls(old_size, tuple(_hash(n, line) for n, line in enumerate(lines)), checkpoint)
 

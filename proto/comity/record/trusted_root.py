@@ -82,7 +82,7 @@ def read_trusted_root(data: bytes) -> tuple[Verifier, ...]:
         MalformedJson: not I-JSON.
         BadEvidence: a field is missing, unknown, malformed, or contradicts another; names it.
     """
-    root = parse_file(_TrustedRoot, data, "MAX_BUNDLE_BYTES", MAX_BUNDLE_BYTES)
+    root = parse_file(_TrustedRoot, data, MAX_BUNDLE_BYTES)
     return tuple(_log_key(entry, f"tlogs[{number}]") for number, entry in enumerate(root.tlogs))
 
 

@@ -113,7 +113,7 @@ def publish(
 
 def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
     with naming(path):
-        data = read_file(path, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
+        data = read_file(path, MAX_DRAFT_BYTES)
         record = Draft.from_yaml(data).sign(issuer, key)
         # whatever would be refused elsewhere is better refused here
         open_record(record, lambda _: (frozenset({issuer.institute}), key.key))

@@ -136,7 +136,7 @@ def export(
 
 
 def _load_policy(path: Path) -> LogPolicy:
-    data = read_file(path, "MAX_LOG_POLICY_BYTES", MAX_LOG_POLICY_BYTES)
+    data = read_file(path, MAX_LOG_POLICY_BYTES)
     with naming(path):
         try:
             return LogPolicy.parse(data.decode())
@@ -165,7 +165,7 @@ def _verify_all(
 
 def _verify(path: Path, trust: Trust, policy: LogPolicy | None) -> Verification | SplitVerification:
     if path.is_file() and path.suffix != ZIP_SUFFIX:
-        data = read_file(path, "MAX_RECORD_FILE_BYTES", MAX_RECORD_FILE_BYTES)
+        data = read_file(path, MAX_RECORD_FILE_BYTES)
         if is_split_view(data):
             return verify_split_view(data, trust)
     return verify_path(path, trust, datetime.now(UTC), policy)

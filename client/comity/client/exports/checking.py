@@ -41,7 +41,7 @@ from comity.client.verify.record_steps import check_record
 from comity.client.verify.steps import Verification, Walk
 from comity.client.verify.trust import Trust
 from comity.record.envelope import Envelope
-from comity.record.errors import BadConfig, BadEvidence, InvalidInput, LimitExceeded
+from comity.record.errors import BadConfig, BadEvidence, InvalidInput
 from comity.record.keys import RecordKey
 from comity.record.record import Record
 from comity.record.tlog_policy import LogPolicy
@@ -89,15 +89,13 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
     globbed = (path for pattern in _PATTERNS for path in sorted(folder.glob(pattern)))
     # a pipe would be waited for, for ever
     found = [path for path in (*named, *globbed) if path.is_file()]
-    if len(found) > MAX_ARCHIVE_FILES:
-        limit, got = "MAX_ARCHIVE_FILES", len(found)
-        raise LimitExceeded(limit, MAX_ARCHIVE_FILES, got, "files", field=str(folder))
+    MAX_ARCHIVE_FILES.check(len(found), str(folder))
     files: dict[str, bytes] = {}
-    room = MAX_ARCHIVE_BYTES
+    used = 0
     for path in found:
-        data = read_file(path, "MAX_ARCHIVE_BYTES", room)
+        data = read_file(path, MAX_ARCHIVE_BYTES, used)
         files[path.relative_to(folder).as_posix()] = data
-        room -= len(data)
+        used += len(data)
     return files
 
 

@@ -19,14 +19,15 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from comity.client.files import read_file
-from comity.record.errors import BadArchive, LimitExceeded
+from comity.record.errors import BadArchive
+from comity.record.limits import Limit
 
 ZIP_SUFFIX: Final = ".zip"
 
-MAX_ARCHIVE_BYTES: Final = 32 << 20
+MAX_ARCHIVE_BYTES: Final = Limit("MAX_ARCHIVE_BYTES", 32 << 20, "bytes")
 """An archive, packed; and the files in it together, unpacked: a record is in it four times."""
 
-MAX_ARCHIVE_FILES: Final = 128
+MAX_ARCHIVE_FILES: Final = Limit("MAX_ARCHIVE_FILES", 128, "files")
 """Files of an archive: MAX_SECTIONS disclosures, and a dozen about them."""
 
 _MAX_DIRECTORY_BYTES: Final = 64 << 10
@@ -62,7 +63,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
         LimitExceeded: over MAX_ARCHIVE_BYTES, packed or unpacked, or MAX_ARCHIVE_FILES.
         BadArchive: not a zip, or one with a name or file that is not let in; names it.
     """
-    data = read_file(path, "MAX_ARCHIVE_BYTES", MAX_ARCHIVE_BYTES)
+    data = read_file(path, MAX_ARCHIVE_BYTES)
     _check_end(data, path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -93,8 +94,7 @@ def _check_end(data: bytes, path: Path) -> None:
     locator = data[-_END.size - _ZIP64_LOCATOR_BYTES : -_END.size]
     if comment or locator.startswith(_ZIP64_LOCATOR):
         raise BadArchive("expected a zip without comment and Zip64", field=str(path))
-    if count > MAX_ARCHIVE_FILES:
-        raise LimitExceeded("MAX_ARCHIVE_FILES", MAX_ARCHIVE_FILES, count, "files", field=str(path))
+    MAX_ARCHIVE_FILES.check(count, str(path))
     if size > _MAX_DIRECTORY_BYTES:
         message = f"expected a table of contents of at most {_MAX_DIRECTORY_BYTES} bytes"
         raise BadArchive(f"{message}, got {size}", field=str(path))
@@ -102,13 +102,10 @@ def _check_end(data: bytes, path: Path) -> None:
 
 def _read_all(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
     entries = archive.infolist()
-    if len(entries) > MAX_ARCHIVE_FILES:
-        raise LimitExceeded(
-            "MAX_ARCHIVE_FILES", MAX_ARCHIVE_FILES, len(entries), "files", field=str(path)
-        )
+    MAX_ARCHIVE_FILES.check(len(entries), str(path))
     files: dict[str, bytes] = {}
     seen: set[str] = set()
-    room = MAX_ARCHIVE_BYTES
+    used = 0
     for entry in entries:
         _check_entry(entry, path)
         # Windows and macOS take Risks.txt and risks.txt for one file, macOS two spellings of é too
@@ -117,8 +114,8 @@ def _read_all(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
             raise BadArchive("is in it twice", field=_place(path, entry))
         seen.add(alike)
         if not entry.is_dir():
-            files[entry.filename] = _read(archive, entry, room, path)
-            room -= len(files[entry.filename])
+            files[entry.filename] = _read(archive, entry, used, path)
+            used += len(files[entry.filename])
     return files
 
 
@@ -138,17 +135,12 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path) -> None:
         raise BadArchive(message, field=_place(path, entry))
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int, path: Path) -> bytes:
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, used: int, path: Path) -> bytes:
     data = bytearray()
     with archive.open(entry) as file:
         while chunk := file.read(_CHUNK_BYTES):
             data += chunk
-            if len(data) > room:
-                got = MAX_ARCHIVE_BYTES - room + len(data)
-                field = _place(path, entry)
-                raise LimitExceeded(
-                    "MAX_ARCHIVE_BYTES", MAX_ARCHIVE_BYTES, got, "bytes", field=field
-                )
+            MAX_ARCHIVE_BYTES.check(used + len(data), _place(path, entry))
     return bytes(data)
 
 

@@ -35,19 +35,18 @@ from comity.client.importing.score_tables import Reading, listed, readings
 from comity.client.importing.statement_words import CAPABILITIES
 from comity.client.importing.statements import UNSPECIFIED, Findings
 from comity.record import content
-from comity.record.errors import LimitExceeded
 from comity.record.handling import Handling, Tlp
-from comity.record.limits import MAX_IMPORT_BYTES, MAX_NAME_CHARS, MAX_TAGS, MAX_TEXT_CHARS
+from comity.record.limits import MAX_IMPORT_BYTES, MAX_NAME_CHARS, MAX_TAGS, MAX_TEXT_CHARS, Limit
 from comity.record.models import Model
 from comity.record.statement import ModelDescriptor
 
 MAX_SECTION_BYTES: Final = 256 << 10
 """Content of one section: seven of them, escaped and encoded, stay below a record's limit."""
 
-MAX_LINES: Final = 20_000
+MAX_LINES: Final = Limit("MAX_LINES", 20_000, "lines")
 """Lines of a card: a dozen times the longest seen; each may become several blocks."""
 
-MAX_BARS: Final = 50_000
+MAX_BARS: Final = Limit("MAX_BARS", 50_000, "bars")
 """Bars ("|") in a card: ninety times the most seen; each may make a cell of a table."""
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
@@ -80,7 +79,7 @@ def import_card(path: Path, tlp: Tlp = Tlp.GREEN) -> Imported:
         LimitExceeded: larger or longer than an import may be.
         InvalidInput: not a model card; ``field`` names the file, and the line or the field in it.
     """
-    data = read_file(path, "MAX_IMPORT_BYTES", MAX_IMPORT_BYTES)
+    data = read_file(path, MAX_IMPORT_BYTES)
     with naming(path):
         return import_bytes(data, path.absolute(), tlp)
 
@@ -94,10 +93,8 @@ def import_bytes(data: bytes, path: PurePath, tlp: Tlp = Tlp.GREEN) -> Imported:
     """
     file = read_card_file(data)
     lines = [line[:MAX_TEXT_CHARS] for line in file.body.split("\n")]
-    if len(lines) > MAX_LINES:
-        raise LimitExceeded("MAX_LINES", MAX_LINES, len(lines), "lines")
-    if (bars := file.body.count("|")) > MAX_BARS:
-        raise LimitExceeded("MAX_BARS", MAX_BARS, bars, "bars")
+    MAX_LINES.check(len(lines))
+    MAX_BARS.check(file.body.count("|"))
     return _Import(file, lines, path).draft(hashlib.sha256(data).hexdigest(), tlp)
 
 

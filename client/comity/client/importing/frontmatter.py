@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comity.client.drafts.draft import load_yaml
-from comity.record.errors import InvalidInput, LimitExceeded
-from comity.record.limits import MAX_IMPORT_BYTES
+from comity.record.errors import InvalidInput
+from comity.record.limits import MAX_IMPORT_BYTES, Limit
 
-MAX_FRONT_MATTER_BYTES: Final = 256 << 10
+MAX_FRONT_MATTER_BYTES: Final = Limit("MAX_FRONT_MATTER_BYTES", 256 << 10, "bytes")
 """Twenty times the longest seen (a licence in full); YAML is read at some 100 KB a second."""
 
 _FENCE: Final = re.compile(r"---[ \t]*")
@@ -50,8 +50,7 @@ def read_card_file(data: bytes) -> CardFile:
             card; names the line or the field.
 
     """
-    if len(data) > MAX_IMPORT_BYTES:
-        raise LimitExceeded("MAX_IMPORT_BYTES", MAX_IMPORT_BYTES, len(data), "bytes")
+    MAX_IMPORT_BYTES.check(len(data))
     text = _decode(data)
     lines = text.split("\n")
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
@@ -107,10 +106,7 @@ def _refuse_template(lines: list[str], start: int, end: int) -> None:
 
 
 def _mapping(yaml: str, lines_before: int) -> Mapping[str, Any]:
-    size = len(yaml.encode())
-    if size > MAX_FRONT_MATTER_BYTES:
-        limit = ("MAX_FRONT_MATTER_BYTES", MAX_FRONT_MATTER_BYTES, size, "bytes")
-        raise LimitExceeded(*limit, field=f"line {lines_before}")
+    MAX_FRONT_MATTER_BYTES.check(len(yaml.encode()), f"line {lines_before}")
     # blank lines in front keep YAML's line numbers those of the file
     padded = "\n" * lines_before + _YAML_UNPRINTABLE.sub(" ", yaml)
     try:

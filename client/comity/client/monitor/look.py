@@ -36,7 +36,6 @@ from comity.record.errors import (
     BadSignature,
     BadTile,
     ComityError,
-    LimitExceeded,
     UnknownKey,
 )
 from comity.record.limits import MAX_CHECKPOINT_BYTES
@@ -138,9 +137,7 @@ class Monitor:
 
         ``named`` is the log that was asked for, as far as that is known.
         """
-        if len(note) > MAX_CHECKPOINT_BYTES:
-            limit, most = "MAX_CHECKPOINT_BYTES", MAX_CHECKPOINT_BYTES
-            raise LimitExceeded(limit, most, len(note), "bytes", field="checkpoint")
+        MAX_CHECKPOINT_BYTES.check(len(note), "checkpoint")
         claimed = _unsigned(note).origin
         known = {origin(bundle.institute) for bundle in self._trust.bundles}
         if named in known and claimed != named:
@@ -235,9 +232,8 @@ class _Entries:
             LimitExceeded: more than MAX_MONITORED_ENTRIES.
             BadProof: all of them, fetched anew, lead to another root.
         """
-        size, maximum = checkpoint.size, MAX_MONITORED_ENTRIES
-        if size > maximum:
-            raise LimitExceeded("MAX_MONITORED_ENTRIES", maximum, size, "entries", field="log")
+        size = checkpoint.size
+        MAX_MONITORED_ENTRIES.check(size, "log")
         await self._fetch(size)
         if root(size, self._state.read) == checkpoint.root:
             return

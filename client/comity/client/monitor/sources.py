@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from comity.client.connection.log_client import LogClient
-from comity.record.errors import BadConfig, BadTile, LimitExceeded, Unavailable
-from comity.record.limits import MAX_ENTRY_BYTES, MAX_NOTE_BYTES
+from comity.record.errors import BadConfig, BadTile, Unavailable
+from comity.record.limits import MAX_ENTRY_BYTES, MAX_NOTE_BYTES, Limit
 from comity.record.log import origin
 from comity.record.tile import TILE_WIDTH, Tile, decode_entries
 
@@ -27,7 +27,9 @@ TIMEOUT_SECONDS: Final = 300.0
 TILES_AT_ONCE: Final = 8
 """Tiles a request over gRPC, 150 KB each, and requests at a time over HTTP."""
 
-_MAX_TILE_BYTES: Final = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
+MAX_TILE_BYTES: Final = Limit("MAX_TILE_BYTES", TILE_WIDTH * (2 + MAX_ENTRY_BYTES), "bytes")
+"""A tile of entries: each entry comes after two bytes of its length (C2SP tlog-tiles)."""
+
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -85,16 +87,16 @@ class SiteSource:
 
     async def checkpoint(self) -> bytes:
         """Return the newest checkpoint."""
-        return await self._get("checkpoint", "MAX_NOTE_BYTES", MAX_NOTE_BYTES)
+        return await self._get("checkpoint", MAX_NOTE_BYTES)
 
     async def entries(self, tiles: Sequence[Tile]) -> list[list[bytes]]:
         """Return the entries of tiles."""
         return await asyncio.gather(*map(self._tile, tiles))
 
     async def _tile(self, tile: Tile) -> list[bytes]:
-        return _decode(tile, await self._get(tile.path, "MAX_TILE_BYTES", _MAX_TILE_BYTES))
+        return _decode(tile, await self._get(tile.path, MAX_TILE_BYTES))
 
-    async def _get(self, path: str, limit: str, maximum: int) -> bytes:
+    async def _get(self, path: str, limit: Limit) -> bytes:
         url = f"{self._prefix}/{path}"
         data = bytearray()
         try:
@@ -104,8 +106,7 @@ class SiteSource:
                     raise Unavailable(f"expected status 200, got {answer.status}", field=url)
                 async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
                     data += chunk
-                    if len(data) > maximum:
-                        raise LimitExceeded(limit, maximum, len(data), "bytes", field=url)
+                    limit.check(len(data), url)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             told = str(error) or type(error).__name__
             raise Unavailable(f"cannot be read: {told:.200}", field=url) from error

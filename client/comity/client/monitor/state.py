@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from comity.record.errors import BadConfig, Conflict
-from comity.record.limits import MAX_NOTE_BYTES
+from comity.record.limits import MAX_NOTE_BYTES, Limit
 from comity.record.merkle import HASH_BYTES, Node, leaf_hash, node_hash
 
-MAX_MONITORED_ENTRIES: Final = 1 << 26
+MAX_MONITORED_ENTRIES: Final = Limit("MAX_MONITORED_ENTRIES", 1 << 26, "entries")
 """Entries of one log: 4 GiB on disk, and more records than all institutes together write."""
 
 ROW_BYTES: Final = 2 * HASH_BYTES

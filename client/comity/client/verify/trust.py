@@ -69,7 +69,7 @@ def load_trust(paths: Iterable[Path]) -> Trust:
     bundles: dict[str, TrustBundle] = {}
     roots: dict[str, Root] = {}
     for path in (file for given in paths for file in _files(given)):
-        data = read_file(path, "MAX_ROOT_BYTES", MAX_ROOT_BYTES)
+        data = read_file(path, MAX_ROOT_BYTES)
         with naming(path):
             root = first(Root.parse(data)) if _is_root(data) else None
             bundle = root.profile if root else TrustBundle.from_json(data)

@@ -104,7 +104,7 @@ def add(
     no comparison; a running node fetches such by itself. Purposes, groups and clearances that were
     set before stay unless new ones are given.
     """
-    data = read_file(file, "MAX_ROOT_BYTES", MAX_ROOT_BYTES)
+    data = read_file(file, MAX_ROOT_BYTES)
     with naming(file):
         pin = read_pin(data)
     with open_node(context) as node:

@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 def _read(node: Node, file: Path) -> Record:
     if file.suffix in DRAFT_SUFFIXES:
-        data = read_file(file, "MAX_DRAFT_BYTES", MAX_DRAFT_BYTES)
+        data = read_file(file, MAX_DRAFT_BYTES)
         with naming(file):
             record = Draft.from_yaml(data).sign(node.home.node_id, node.key)
     else:

@@ -14,7 +14,7 @@ import re
 import secrets
 from typing import Final
 
-from comity.record.errors import BadCursor, EpochChanged, FutureCursor, LimitExceeded
+from comity.record.errors import BadCursor, EpochChanged, FutureCursor
 from comity.record.limits import MAX_CURSOR_CHARS
 
 EPOCH: Final = re.compile(r"[0-9a-f]{32}")
@@ -100,10 +100,7 @@ def _encode(text: str) -> str:
 
 
 def _decode(text: str, field: str) -> str:
-    if len(text) > MAX_CURSOR_CHARS:
-        raise LimitExceeded(
-            "MAX_CURSOR_CHARS", MAX_CURSOR_CHARS, len(text), "characters", field=field
-        )
+    MAX_CURSOR_CHARS.check(len(text), field)
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:

@@ -16,13 +16,13 @@ from sqlmodel import Session, col, select
 from comity.node.database.tables.log import Checkpoint, Cosignature, LogEntry
 from comity.node.log import tree
 from comity.record import merkle
-from comity.record.errors import LimitExceeded, NotFound
-from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_NOTE_SIGNATURES
+from comity.record.errors import NotFound
+from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_NOTE_SIGNATURES, Limit
 from comity.record.note import Note
 from comity.record.tile import Tile
 from comity.record.tlog_proof import TlogProof
 
-MAX_TILES: Final = 32
+MAX_TILES: Final = Limit("MAX_TILES", 32, "tiles")
 """Tiles an answer: each holds up to 256 leaves of some 600 bytes, 5 MiB together."""
 
 
@@ -84,8 +84,7 @@ def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
         BadTile: not a path of a tile.
         NotFound: the log has no such tile so far.
     """
-    if len(paths) > MAX_TILES:
-        raise LimitExceeded("MAX_TILES", MAX_TILES, len(paths), "tiles", field="paths")
+    MAX_TILES.check(len(paths), "paths")
     tiles = [Tile.parse(path) for path in paths]
     size = newest_checkpoint(session).size
     found = tree.read_tiles(session, tiles)

@@ -19,7 +19,7 @@ from comity.node.trust.peers import get_peer
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from comity.record.content import Kind
-from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from comity.record.errors import Conflict, InvalidInput, NotFound
 from comity.record.limits import MAX_TREATIES
 from comity.record.times import format_time
 
@@ -45,8 +45,7 @@ def add_treaty(session: Session, treaty: Treaty, now: int) -> TreatyRow:
         message = f"expected an end that lies ahead, got {format_time(treaty.end)}"
         raise InvalidInput(message, field="treaty.end")
     count = session.exec(select(func.count()).select_from(TreatyRow).where(_not_over(now))).one()
-    if count >= MAX_TREATIES:
-        raise LimitExceeded("MAX_TREATIES", MAX_TREATIES, count + 1, "treaties", field="treaty")
+    MAX_TREATIES.check(count + 1, "treaty")
     row = TreatyRow(
         treaty_id=treaty.treaty_id,
         party=treaty.party,

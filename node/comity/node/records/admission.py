@@ -125,9 +125,7 @@ class Intake:
 def too_many_classes() -> LimitExceeded:
     """Return the error about a record that is crowded."""
     # the count that would be reached is of no use to whoever reads this; the remedy is
-    return LimitExceeded(
-        "MAX_CLASSES", MAX_CLASSES, MAX_CLASSES + 1, "handling classes", field="predicate.tags"
-    )
+    return MAX_CLASSES.exceeded(MAX_CLASSES + 1, "predicate.tags")
 
 
 def _held(session: Session, arrivals: Sequence[Arrival]) -> dict[str, tuple[int, set[int]]]:

@@ -16,16 +16,16 @@ from sqlmodel import Session, col, select
 from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import Part, PartDomain, RecordRow, RecordTag
 from comity.record.content import Kind, Severity
-from comity.record.errors import InvalidInput, LimitExceeded, NotFound
-from comity.record.limits import MAX_FILTER_BYTES
+from comity.record.errors import InvalidInput, NotFound
+from comity.record.limits import MAX_FILTER_BYTES, Limit
 from comity.v1 import records_service_pb2 as pb
 
 DEFAULT_PAGE: Final = 50
-MAX_PAGE: Final = 256
+MAX_PAGE: Final = Limit("MAX_PAGE", 256, "records")
 PAGE_BYTES: Final = 6 << 20
 """Records of one page together, leaving room for one more within a message."""
 
-MAX_FILTER_WORDS: Final = 32
+MAX_FILTER_WORDS: Final = Limit("MAX_FILTER_WORDS", 32, "words")
 """Words of a filter's text: each is a look through the words of all parts."""
 
 NEWEST: Final = 2**62
@@ -42,9 +42,7 @@ def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
         LimitExceeded: the filter is over MAX_FILTER_BYTES, its text over MAX_FILTER_WORDS.
         InvalidInput: an unknown kind or severity, or U+0000; names the field.
     """
-    size = wanted.ByteSize()
-    if size > MAX_FILTER_BYTES:
-        raise LimitExceeded("MAX_FILTER_BYTES", MAX_FILTER_BYTES, size, "bytes", field="filter")
+    MAX_FILTER_BYTES.check(wanted.ByteSize(), "filter")
     _check_storable(wanted)
     _check_known("filter.kinds", wanted.kinds, Kind)
     found: list[ColumnElement[bool]] = []
@@ -76,8 +74,7 @@ def search(
     Raises:
         LimitExceeded, InvalidInput: as ``conditions``; or page_size is over MAX_PAGE.
     """
-    if page_size > MAX_PAGE:
-        raise LimitExceeded("MAX_PAGE", MAX_PAGE, page_size, "records", field="page_size")
+    MAX_PAGE.check(page_size, "page_size")
     size = page_size or DEFAULT_PAGE
     query = select(RecordRow).where(*conditions(wanted), RecordRow.record_seq < before)
     query = query.order_by(col(RecordRow.record_seq).desc()).limit(size + 1)
@@ -149,10 +146,7 @@ def _check_storable(wanted: pb.RecordFilter) -> None:
 
 def _words(text: str) -> set[str]:
     words = set(text.split())
-    if len(words) > MAX_FILTER_WORDS:
-        raise LimitExceeded(
-            "MAX_FILTER_WORDS", MAX_FILTER_WORDS, len(words), "words", field="filter.text"
-        )
+    MAX_FILTER_WORDS.check(len(words), "filter.text")
     return words
 
 

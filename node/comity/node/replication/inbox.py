@@ -26,7 +26,7 @@ from comity.node.replication.own_receipts import (
 from comity.node.trust.own_keys import OwnKeys
 from comity.record.bundle import Keyring
 from comity.record.envelope import Envelope
-from comity.record.errors import BadCursor, InvalidInput, LimitExceeded, UnknownKey
+from comity.record.errors import BadCursor, InvalidInput, UnknownKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
 from comity.record.record import Record
@@ -191,10 +191,7 @@ class Inbox:
 
 def _check_form(batch: pb.Batch) -> None:
     count = len(batch.offers)
-    if count > MAX_BATCH_RECORDS:
-        raise LimitExceeded(
-            "MAX_BATCH_RECORDS", MAX_BATCH_RECORDS, count, "records", field="batch.offers"
-        )
+    MAX_BATCH_RECORDS.check(count, "batch.offers")
     if not count:
         raise BadCursor("expected at least one offer in a batch", field="batch.offers")
     if not batch.cursor:
@@ -204,9 +201,7 @@ def _check_form(batch: pb.Batch) -> None:
 
 
 def _check_cursor(cursor: str, field: str) -> None:
-    size = len(cursor)
-    if size > MAX_CURSOR_CHARS:
-        raise LimitExceeded("MAX_CURSOR_CHARS", MAX_CURSOR_CHARS, size, "characters", field=field)
+    MAX_CURSOR_CHARS.check(len(cursor), field)
     if not (cursor.isascii() and cursor.isprintable()):
         raise BadCursor(f"expected printable ASCII, got {cursor!r:.80}", field=field)
 

@@ -19,12 +19,11 @@ from comity.node.database.cursors import make_page_token, offer_of, read_page_to
 from comity.node.database.tables import Part, ReceiptRow, RecordRow, Release
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
-from comity.record.errors import LimitExceeded
-from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.limits import MAX_BATCH_RECORDS, Limit
 from comity.record.wire import envelope_from_proto, envelope_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 
-MAX_PAGE: Final = 50
+MAX_PAGE: Final = Limit("MAX_PAGE", 50, "entries")
 """Entries of a page: a receipt may take 100 KiB, and a page has to fit in one message."""
 
 _RUN_PARTS: Final = 4096
@@ -124,8 +123,7 @@ def list_ledger(
         LimitExceeded: page_size is over MAX_PAGE.
         BadCursor: not a page token of this list.
     """
-    if request.page_size > MAX_PAGE:
-        raise LimitExceeded("MAX_PAGE", MAX_PAGE, request.page_size, "entries", field="page_size")
+    MAX_PAGE.check(request.page_size, "page_size")
     size = request.page_size or MAX_PAGE
     part, after = read_page_token(request.page_token, _GIVEN, 0)
     found = list(islice(_entries(session, peer, part, after), size + 1))

@@ -15,7 +15,8 @@ from comity.node.trust.peers import bundle_of, get_peer
 from comity.node.trust.site import Site
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
-from comity.record.errors import ComityError, LimitExceeded, NotFound, Unavailable
+from comity.record.errors import ComityError, NotFound, Unavailable
+from comity.record.limits import Limit
 from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
 from comity.v1 import exchange_service_pb2 as pb
@@ -24,7 +25,7 @@ from comity.v1 import exchange_service_pb2_grpc as rpc
 ANSWER_SECONDS: Final = 30
 """How long a peer may take for one answer."""
 
-MAX_LEDGER_ENTRIES: Final = 100_000
+MAX_LEDGER_ENTRIES: Final = Limit("MAX_LEDGER_ENTRIES", 100_000, "entries")
 """Entries that are taken of a peer's ledger: a peer must not be able to tell for ever."""
 
 Answer = TypeVar("Answer")
@@ -62,9 +63,7 @@ def ask_ledger(site: Site, peer: str) -> tuple[list[Given], list[Taken]]:
             request = pb.ListLedgerRequest(page_token=token)
             page = await stub.ListLedger(request, timeout=ANSWER_SECONDS)
             entries.extend(page.entries)
-            if len(entries) > MAX_LEDGER_ENTRIES:
-                limit, got = MAX_LEDGER_ENTRIES, len(entries)
-                raise LimitExceeded("MAX_LEDGER_ENTRIES", limit, got, "entries", field="ledger")
+            MAX_LEDGER_ENTRIES.check(len(entries), "ledger")
             token = page.next_page_token
             if not token or not page.entries:
                 return entries

@@ -25,10 +25,11 @@ from comity.node.database.clock import to_datetime
 from comity.node.server.callers import authenticate, authorise
 from comity.node.server.threads import in_thread
 from comity.node.trust.site import Site
-from comity.record.errors import ComityError, InvalidInput, LimitExceeded
+from comity.record.errors import ComityError, InvalidInput
+from comity.record.limits import Limit
 from comity.record.spiffe import SpiffeId
 
-MAX_PEER_CALLS: Final = 32
+MAX_PEER_CALLS: Final = Limit("MAX_PEER_CALLS", 32, "calls")
 """Calls of one peer at a time. It needs one stream; the rest is for reconnecting over bad lines."""
 
 log = structlog.get_logger()
@@ -106,8 +107,8 @@ class Guard(grpc.aio.ServerInterceptor):
     def _counted(self, caller: SpiffeId) -> Iterator[None]:
         institute = caller.institute
         count = self._in_flight[institute] + 1
-        if institute != self._site.institute and count > MAX_PEER_CALLS:
-            raise LimitExceeded("MAX_PEER_CALLS", MAX_PEER_CALLS, count, "calls", field="calls")
+        if institute != self._site.institute:
+            MAX_PEER_CALLS.check(count, "calls")
         self._in_flight[institute] = count
         try:
             yield

@@ -19,7 +19,7 @@ from comity.node.database.tables import PeerRow
 from comity.node.policy.standing.rule import load_standing
 from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.bundle import TrustBundle
-from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from comity.record.errors import Conflict, InvalidInput, NotFound
 from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
 
 
@@ -179,13 +179,11 @@ def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
 
 def _check_room(session: Session) -> None:
     count = len(session.exec(select(col(PeerRow.institute))).all())
-    if count >= MAX_PEERS:
-        raise LimitExceeded("MAX_PEERS", MAX_PEERS, count + 1, "peers", field="peers")
+    MAX_PEERS.check(count + 1, "peers")
 
 
 def _words(words: Sequence[str], field: str) -> str:
-    if len(words) > MAX_TAGS:
-        raise LimitExceeded("MAX_TAGS", MAX_TAGS, len(words), field, field=field)
+    MAX_TAGS.check(len(words), field)
     for word in words:
         if not 0 < len(word) <= MAX_NAME_CHARS:
             message = f"expected 1 to {MAX_NAME_CHARS} characters, got {len(word)}"

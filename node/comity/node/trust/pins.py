@@ -21,7 +21,7 @@ from comity.node.trust.root_chains import follow_chain, forget_chain, keep_chain
 from comity.policies.facts import PeerStatus
 from comity.record import ijson
 from comity.record.bundle import TrustBundle
-from comity.record.errors import BadRoot, ExpiredRoot, LimitExceeded
+from comity.record.errors import BadRoot, ExpiredRoot
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root, first, follow
 
@@ -38,8 +38,7 @@ def read_pin(data: bytes) -> Pin:
         LimitExceeded, MalformedJson, BadRoot, BadBundle: as ``Root.parse`` and
             ``TrustBundle.from_json``.
     """
-    if len(data) > MAX_ROOT_BYTES:
-        raise LimitExceeded("MAX_ROOT_BYTES", MAX_ROOT_BYTES, len(data), "bytes", field="bundle")
+    MAX_ROOT_BYTES.check(len(data), "bundle")
     value = ijson.loads(data, field="bundle")
     is_root = isinstance(value, dict) and "signed" in value
     return Root.parse(data) if is_root else TrustBundle.from_json(data)

@@ -69,7 +69,7 @@ def read_root(path: Path) -> Root:
     Raises:
         BadConfig, LimitExceeded, MalformedJson, BadRoot: names the file.
     """
-    data = read_file(path, "MAX_ROOT_BYTES", MAX_ROOT_BYTES)
+    data = read_file(path, MAX_ROOT_BYTES)
     with naming(path):
         return Root.parse(data)
 

@@ -47,7 +47,6 @@ from comity.record.errors import (
     ComityError,
     Conflict,
     Forbidden,
-    LimitExceeded,
     NotFound,
     OtherSizeHeld,
 )
@@ -99,9 +98,7 @@ def open_seen(site: Site, data: bytes) -> Seen:
         BadSignature: a signature by the log's key does not verify.
         UnknownKey: no signature by the log's key.
     """
-    if len(data) > MAX_CHECKPOINT_BYTES:
-        maximum = MAX_CHECKPOINT_BYTES
-        raise LimitExceeded("MAX_CHECKPOINT_BYTES", maximum, len(data), "bytes", field="checkpoint")
+    MAX_CHECKPOINT_BYTES.check(len(data), "checkpoint")
     claimed = Checkpoint.parse(Note.parse(data).text).origin
     institute = claimed.removeprefix(_ORIGIN_PREFIX)
     pinned = claimed.startswith(_ORIGIN_PREFIX) and institute != site.institute

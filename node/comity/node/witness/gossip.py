@@ -29,7 +29,7 @@ from comity.node.witness.cosigning import (
 )
 from comity.node.witness.halting import LOG_ROLLED_BACK, witnessed_log
 from comity.record import checkpoint as notes
-from comity.record.errors import LimitExceeded, NotFound, UnknownKey
+from comity.record.errors import NotFound, UnknownKey
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
 from comity.record.log import origin
 from comity.record.merkle import EMPTY_ROOT
@@ -93,12 +93,9 @@ def settle(session: Session, sighting: Sighting) -> None:
 
 
 def _parse(told: Sequence[bytes]) -> list[tuple[bytes, Note]]:
-    if len(told) > MAX_PEERS:
-        raise LimitExceeded("MAX_PEERS", MAX_PEERS, len(told), "notes", field="checkpoints")
+    MAX_PEERS.check(len(told), "checkpoints")
     for number, data in enumerate(told):
-        if len(data) > MAX_CHECKPOINT_BYTES:
-            maximum, field = MAX_CHECKPOINT_BYTES, f"checkpoints[{number}]"
-            raise LimitExceeded("MAX_CHECKPOINT_BYTES", maximum, len(data), "bytes", field=field)
+        MAX_CHECKPOINT_BYTES.check(len(data), f"checkpoints[{number}]")
     return [(data, Note.parse(data)) for data in told]
 
 

@@ -15,12 +15,12 @@ from comity.node.database.clock import to_milliseconds
 from comity.node.database.tables.log import Checkpoint, Cosignature
 from comity.node.trust.site import Site
 from comity.record.cosignature import verify_cosignature, witness_name
-from comity.record.errors import BadNote, BadSignature, LimitExceeded, NotFound, UnknownKey
-from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
+from comity.record.errors import BadNote, BadSignature, NotFound, UnknownKey
+from comity.record.limits import MAX_CLOCK_SKEW_SECONDS, Limit
 from comity.record.merkle import MAX_TREE_SIZE
 from comity.record.note import Note, SignatureLine, Verifier
 
-MAX_COSIGNATURE_BYTES: Final = 1024
+MAX_COSIGNATURE_BYTES: Final = Limit("MAX_COSIGNATURE_BYTES", 1024, "bytes")
 """A signature line: names have up to 253 characters, a signature with Ed25519 104."""
 
 MAX_KEYS: Final = 4
@@ -56,9 +56,7 @@ def keep_cosignature(site: Site, peer: str, size: int, line: bytes) -> None:
 
 
 def _parse(line: bytes) -> SignatureLine:
-    if len(line) > MAX_COSIGNATURE_BYTES:
-        maximum, got = MAX_COSIGNATURE_BYTES, len(line)
-        raise LimitExceeded("MAX_COSIGNATURE_BYTES", maximum, got, "bytes", field="cosignature")
+    MAX_COSIGNATURE_BYTES.check(len(line), "cosignature")
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

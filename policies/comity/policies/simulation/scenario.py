@@ -41,10 +41,11 @@ from comity.policies.simulation.issuing import Table
 from comity.policies.simulation.members import Agreement, Crowd, Day, Institute, Relation, Terms
 from comity.policies.simulation.toml_lines import Path, line_of
 from comity.record.content import Kind
-from comity.record.errors import InvalidInput, LimitExceeded
+from comity.record.errors import InvalidInput
+from comity.record.limits import Limit
 from comity.record.models import Integer, describe
 
-MAX_SCENARIO_BYTES: Final = 1 << 20
+MAX_SCENARIO_BYTES: Final = Limit("MAX_SCENARIO_BYTES", 1 << 20, "bytes")
 """A scenario file: MAX_PEERS institutes, each spelt out with a dozen lines of issues."""
 
 
@@ -76,9 +77,7 @@ class Scenario(Table):
             InvalidInput: not TOML, an unknown key, a value of the wrong type or range, or tables
                 that do not fit together; names the line and the key.
         """
-        size = len(text.encode())
-        if size > MAX_SCENARIO_BYTES:
-            raise LimitExceeded("MAX_SCENARIO_BYTES", MAX_SCENARIO_BYTES, size, "bytes")
+        MAX_SCENARIO_BYTES.check(len(text.encode()))
         try:
             value = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:

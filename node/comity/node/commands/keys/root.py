@@ -45,6 +45,7 @@ from comity.node.trust.root_changes import changes
 from comity.record.bundle import spoken
 from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.keys import RecordKey, SigningKey
+from comity.record.limits import Limit
 from comity.record.root import Root
 
 app = command_group(
@@ -57,7 +58,7 @@ app = command_group(
     "comity-node root publish 1.root.json",
 )
 
-MAX_PEM_BYTES: Final = 10_000
+MAX_PEM_BYTES: Final = Limit("MAX_PEM_BYTES", 10_000, "bytes")
 """A public key in PEM: far less, with room for comments."""
 
 
@@ -257,7 +258,7 @@ def _version_before(root: Root, file: Path, given: Path | None) -> Root | None:
 
 
 def _public(file: Path) -> RecordKey:
-    data = read_file(file, "MAX_PEM_BYTES", MAX_PEM_BYTES)
+    data = read_file(file, MAX_PEM_BYTES)
     with naming(file):
         return RecordKey.from_pem(data.decode("utf-8", errors="replace"))
 

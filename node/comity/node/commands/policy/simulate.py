@@ -169,7 +169,7 @@ def _made_up(name: str) -> _Play:
     file = Path(name)
     if not file.suffix and not _is_file(file):
         load_scenario(name)
-    data = read_file(file, "MAX_SCENARIO_BYTES", MAX_SCENARIO_BYTES)
+    data = read_file(file, MAX_SCENARIO_BYTES)
     with naming(file):
         scenario = Scenario.parse(_decode(data))
         return _Play(scenario, load_policies(scenario, file.parent), MADE_UP)

@@ -130,7 +130,7 @@ def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
         raise InvalidInput("expected either a file or --preset", field="FILE")
     if file is None:
         return Policy.parse(load_preset(preset or ""))
-    data = read_file(file, "MAX_POLICY_BYTES", MAX_POLICY_BYTES)
+    data = read_file(file, MAX_POLICY_BYTES)
     with naming(file):
         return Policy.parse(decode(data))
 

@@ -21,13 +21,14 @@ from comity.node.node import Node
 from comity.node.server.threads import in_thread
 from comity.node.trust.root_chains import newest_root
 from comity.record.errors import LimitExceeded
+from comity.record.limits import Limit
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
-MAX_ROOTS: Final = 256
+MAX_ROOTS: Final = Limit("MAX_ROOTS", 256, "versions at once")
 """Versions that are followed in one go, as in python-tuf's client: years of rotations."""
 
-MAX_ROOTS_BYTES: Final = 16 << 20
+MAX_ROOTS_BYTES: Final = Limit("MAX_ROOTS_BYTES", 16 << 20, "bytes")
 """Their size together."""
 
 ANSWER_SECONDS: Final = 30
@@ -113,8 +114,5 @@ class Follower:
 
 
 def _check_size(found: list[bytes]) -> None:
-    if len(found) > MAX_ROOTS:
-        raise LimitExceeded("MAX_ROOTS", MAX_ROOTS, len(found), "versions at once", field="roots")
-    size = sum(map(len, found))
-    if size > MAX_ROOTS_BYTES:
-        raise LimitExceeded("MAX_ROOTS_BYTES", MAX_ROOTS_BYTES, size, "bytes", field="roots")
+    MAX_ROOTS.check(len(found), "roots")
+    MAX_ROOTS_BYTES.check(sum(map(len, found)), "roots")

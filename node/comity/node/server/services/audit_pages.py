@@ -26,12 +26,12 @@ from comity.node.database.tables import (
 )
 from comity.node.records.search import find_record
 from comity.record.envelope import RECEIPT_TYPE, Envelope
-from comity.record.errors import LimitExceeded
+from comity.record.limits import Limit
 from comity.record.wire import envelope_to_proto
 from comity.v1 import audit_service_pb2 as pb
 
-MAX_PAGE: Final = 1000
-MAX_RECEIPTS_PAGE: Final = 100
+MAX_PAGE: Final = Limit("MAX_PAGE", 1000, "entries")
+MAX_RECEIPTS_PAGE: Final = Limit("MAX_RECEIPTS_PAGE", 100, "receipts")
 """Receipts are up to 20 KiB each."""
 
 
@@ -195,7 +195,6 @@ def _page(
     return list(session.exec(query.offset(skip).limit(size + 1)))
 
 
-def _page_size(asked: int, default: int, most: int) -> int:
-    if asked > most:
-        raise LimitExceeded("MAX_PAGE", most, asked, "entries", field="page_size")
+def _page_size(asked: int, default: int, most: Limit) -> int:
+    most.check(asked, "page_size")
     return asked or default
