@@ -26,7 +26,7 @@ from sqlmodel import select
 from comity.node.database.tables import PeerRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.node.server.process import settle
+from comity.node.server.process import tune_garbage_collection
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
@@ -52,7 +52,7 @@ def main() -> None:
         console.print(f"signing {CARDS} cards…")
         records = list(signed(CARDS, sender.home.node_id, sender.key))
         console.print(f"a card is {sum(map(size, records)) // len(records)} bytes")
-        settle()
+        tune_garbage_collection()
         floor = _floor(sender, records)
         _report("floor: bare P-256 verification", floor, floor)
         _report("intake, one core", _intake(root, sender, records), floor)

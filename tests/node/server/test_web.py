@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 
 from comity.node.home.folder import Home
+from comity.node.home.settings import parse_address
 from comity.node.node import Node
 from comity.node.server import http_port as web
 from comity.node.server.process import Server
@@ -174,20 +176,52 @@ def test_a_body_that_would_grow_is_not_unpacked(tmp_path: Path) -> None:
     run(story())
 
 
+@asynccontextmanager
+async def node_on_a_taken_port(root: Path) -> AsyncIterator[Node]:
+    """Open a node whose HTTP port is another node's."""
+    async with site(root) as here:
+        home = make_home(root, "ca.aisi.example")
+        assert here.running.server.web is not None
+        taken = here.running.server.web.address
+        file = home.path / "comity.toml"
+        file.write_text(file.read_text().replace('listen = ""', f'listen = "{taken}"'))
+        with closing(Node(Home(home.path))) as node:
+            yield node
+
+
 def test_a_taken_port_is_told_with_the_setting_that_names_it(tmp_path: Path) -> None:
     async def story() -> None:
-        async with site(tmp_path) as here:
-            home = make_home(tmp_path, "ca.aisi.example")
-            assert here.running.server.web is not None
-            taken = here.running.server.web.address
-            file = home.path / "comity.toml"
-            file.write_text(file.read_text().replace('listen = ""', f'listen = "{taken}"'))
-            node = Node(Home(home.path))
-            try:
-                with pytest.raises(BadConfig, match="cannot listen on"):
-                    async with Server(node):
-                        pass
-            finally:
-                node.close()
+        async with node_on_a_taken_port(tmp_path) as node:
+            with pytest.raises(BadConfig, match="cannot listen on") as refused:
+                async with Server(node):
+                    pass
+            assert refused.value.field == "log.listen"
+
+    run(story())
+
+
+def test_a_taken_http_port_leaves_the_grpc_port_free(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with node_on_a_taken_port(tmp_path) as node:
+            server = Server(node)
+            with pytest.raises(BadConfig):
+                await server.__aenter__()
+            host, port = parse_address(node.home.settings.listen)
+            with socket.create_server((host, port)):
+                pass
+
+    run(story())
+
+
+def test_a_taken_grpc_port_leaves_the_http_port_free(tmp_path: Path) -> None:
+    async def story() -> None:
+        home = home_with_port(tmp_path)
+        with socket.create_server(parse_address(home.settings.listen)), closing(Node(home)) as node:
+            server = Server(node)
+            with pytest.raises(BadConfig, match="cannot listen on") as refused:
+                await server.__aenter__()
+            assert refused.value.field == "listen"
+            with socket.create_server(parse_address(home.settings.log.listen)):
+                pass
 
     run(story())

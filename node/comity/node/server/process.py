@@ -1,7 +1,8 @@
 """The node process: services over mutual TLS, background work, and an orderly end.
 
-Invariant: on SIGTERM or SIGINT health turns NOT_SERVING, streams end after what is on its way,
-calls in flight finish (for up to GRACE_SECONDS), and nothing acknowledged is lost.
+Invariants: on SIGTERM or SIGINT health turns NOT_SERVING, streams end after the message that is on
+its way, calls in flight finish (for up to GRACE_SECONDS), and nothing acknowledged is lost
+(invariant 4); a start that fails leaves no port bound and no work running.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from typing import Final
 
 import grpc
@@ -23,6 +25,7 @@ from comity.node.home.folder import Home
 from comity.node.home.node_certificate import Renewal
 from comity.node.node import Node
 from comity.node.server.background.workers import Background
+from comity.node.server.beside import running
 from comity.node.server.guard import Guard
 from comity.node.server.http_port import Web
 from comity.node.server.services.admin import AdminServicer
@@ -66,11 +69,11 @@ SERVICES: Final = tuple(
 log = structlog.get_logger()
 
 
-def settle() -> None:
+def tune_garbage_collection() -> None:
     """Spare the garbage collector what was loaded at start, and let it run less often.
 
-    A batch makes some 100,000 short-lived objects; by default that means dozens of collections that
-    walk all modules and tables again, a third of the time of intake.
+    A batch makes some 100,000 short-lived objects. By default that means dozens of collections that
+    walk all modules and tables again, which is a third of the time of intake.
     """
     gc.collect()
     gc.freeze()
@@ -78,53 +81,73 @@ def settle() -> None:
 
 
 async def serve(home: Home, ready: Callable[[str], None] = lambda address: None) -> None:
-    """Run the node of ``home`` until SIGTERM or SIGINT; ``ready`` is told the bound address.
+    """Run the node of ``home`` until SIGTERM or SIGINT; call ``ready`` with the bound address.
 
     Raises:
-        BadConfig: the address is taken, the database cannot be opened, a key is missing, or the
+        BadConfig: an address is taken, the database cannot be opened, a key is missing, or the
             node's certificate has ended and cannot be renewed.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    node = await in_thread(Node, home)
-    await in_thread(node.own.check)
-    settle()
-    try:
+
+    with closing(await in_thread(Node, home)) as node:
+        await in_thread(node.own.check)
+        tune_garbage_collection()
+
         async with Server(node) as server:
             log.info("serving", institute=node.institute, address=server.address)
             ready(server.address)
             await stop.wait()
             log.info("stopping", grace_seconds=GRACE_SECONDS)
-    finally:
-        node.close()
-        log.info("stopped")
+    log.info("stopped")
 
 
 class Server:
-    """A node that serves while the context is open. ``address`` is what it bound."""
+    """A node that serves while the context is open. ``address`` is the host and port it bound."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._bell = Bell()
         self._stopping = asyncio.Event()
         self._health = health.aio.HealthServicer()
-        self._background = Background(node, self._bell)
         self._renewal = Renewal(node.home, node.clock)
-        self._renewing: asyncio.Task[None] | None = None
+        self._background = Background(node, self._bell, self._renewal)
         self._server = grpc.aio.server(
             interceptors=[Guard(node)],
             # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
             options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(node.store.shared))),
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
         )
+        self._open = AsyncExitStack()
         self.web = Web(node) if node.home.settings.log.listen else None
         self.address = ""
 
     async def __aenter__(self) -> Server:
-        await in_thread(self._renewal.start)
-        self._add_services()
+        async with AsyncExitStack() as stack:
+            await in_thread(self._renewal.start)
+
+            # the HTTP port first: gRPC lets go of a port only once it has started to serve on it
+            if self.web is not None:
+                await stack.enter_async_context(self.web)
+
+            self._add_services()
+            self.address = self._bind()
+            stack.push_async_callback(self._server.stop, GRACE_SECONDS)
+            await self._server.start()
+
+            await stack.enter_async_context(running(self._background.run()))
+            stack.push_async_callback(self._end_streams)
+            await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+            self._open = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    def _bind(self) -> str:
+        """Bind the gRPC port; return its host and port."""
         listen = self._node.home.settings.listen
         credentials = server_credentials(self._node.home.node_identity, self._authorities)
         try:
@@ -132,26 +155,13 @@ class Server:
         except RuntimeError as error:
             hint = "is another node running? listen in comity.toml says what is bound"
             raise BadConfig(f"cannot listen on {listen}", field="listen", hint=hint) from error
-        self.address = f"{listen.rpartition(':')[0]}:{port}"
-        if self.web is not None:
-            await self.web.__aenter__()
-        await self._server.start()
-        await self._background.__aenter__()
-        self._renewing = asyncio.create_task(self._renewal.run())
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
-        return self
+        return f"{listen.rpartition(':')[0]}:{port}"
 
-    async def __aexit__(self, *_: object) -> None:
+    async def _end_streams(self) -> None:
+        """Turn health to NOT_SERVING, and let every stream end."""
         await self._health.enter_graceful_shutdown()
         self._stopping.set()
         self._bell.ring()
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-        await self._background.__aexit__()
-        await self._server.stop(GRACE_SECONDS)
-        if self.web is not None:
-            await self.web.__aexit__()
 
     def _add_services(self) -> None:
         node, bell, stopping, server = self._node, self._bell, self._stopping, self._server

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
 
+from comity.node.home.node_certificate import Renewal
 from comity.node.node import Node
 from comity.node.server.background.leases import LEASE_MS, give_up, hold
 from comity.node.server.background.pull import Pull
@@ -29,45 +32,44 @@ RELEASE_SECONDS: Final = 2.0
 """How late what time alone brings, such as an embargo's end, is acted upon."""
 
 LEASE_SECONDS: Final = LEASE_MS / 3000
-"""How often leases are renewed."""
+"""How often leases are renewed: three times in their life."""
+
+RENEWAL_RETRY_SECONDS: Final = 60.0
+"""The pause after the look at the certificate failed for a reason that nobody foresaw."""
+
+_GATHER_SECONDS: Final = 0.25
+"""Changes that come together are released together."""
 
 log = structlog.get_logger()
 
 
 class Background:
-    """Starts and stops the work. Use as an async context manager."""
+    """The work of one running node."""
 
-    def __init__(self, node: Node, bell: Bell) -> None:
-        self._node, self._bell = node, bell
+    def __init__(self, node: Node, bell: Bell, renewal: Renewal) -> None:
+        self._node, self._bell, self._renewal = node, bell, renewal
         self._holder = secrets.token_hex(8)
         self._pulls: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> None:
-        self._tasks = [
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._keep_mark()),
-            asyncio.create_task(self._watch_peers()),
-            asyncio.create_task(self._keep_releasing()),
-            asyncio.create_task(self._keep_signing()),
-        ]
-
-    async def __aexit__(self, *_: object) -> None:
-        tasks = [*self._tasks, *(task for _, task in self._pulls.values())]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await in_thread(self._give_up, list(self._pulls))
+    async def run(self) -> None:
+        """Work until cancelled, then give the leases up."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._keep_mark())
+                group.create_task(self._watch_peers(group))
+                group.create_task(self._keep_releasing())
+                group.create_task(self._keep_signing())
+                group.create_task(self._keep_certificate())
+        finally:
+            await in_thread(self._give_up, list(self._pulls))
 
     async def _listen(self) -> None:
         """Ring for commits, the only thing that is looked for again and again on an idle node."""
         seen = 0
         while True:
-            try:
+            with _logged("cannot look for commits"):
                 commits = await in_thread(self._node.store.commits)
-            except Exception:
-                log.exception("cannot look for commits")
-            else:
                 if commits != seen:
                     seen = commits
                     self._bell.ring()
@@ -76,59 +78,63 @@ class Background:
     async def _keep_mark(self) -> None:
         told = ""
         while True:
-            try:
-                await in_thread(self._node.keep_mark)
-            except BadConfig as error:
-                if told != str(error):
-                    told = str(error)
-                    log.error("the mark is not kept", error=told, hint=error.hint)  # noqa: TRY400
-            except Exception:
-                log.exception("cannot keep the mark")
-            else:
-                told = ""
+            with _logged("cannot keep the mark"):
+                try:
+                    await in_thread(self._node.keep_mark)
+                    told = ""
+                except BadConfig as error:
+                    # an obstacle that stays is told once, not every second
+                    if told != str(error):
+                        told = str(error)
+                        log.error("the mark is not kept", error=told, hint=error.hint)  # noqa: TRY400
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _watch_peers(self) -> None:
+    async def _watch_peers(self, group: asyncio.TaskGroup) -> None:
         while True:
             heard = self._bell.rings
-            try:
-                self._follow(await in_thread(self._mine))
-            except Exception:
-                log.exception("cannot look up the peers")
+            with _logged("cannot look up the peers"):
+                self._follow(await in_thread(self._mine), group)
             await self._bell.wait(heard, LEASE_SECONDS)
 
     async def _keep_releasing(self) -> None:
         while True:
             heard = self._bell.rings
-            try:
+            with _logged("cannot release"):
                 if await in_thread(self._node.release):
                     self._bell.ring()
-            except Exception:
-                log.exception("cannot release")
             await self._bell.wait(heard, RELEASE_SECONDS)
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def _keep_signing(self) -> None:
         while True:
-            try:
+            with _logged("cannot sign a checkpoint"):
                 if await in_thread(self._node.signer.sign):
                     self._bell.ring()
-            except Exception:
-                log.exception("cannot sign a checkpoint")
             await asyncio.sleep(self._node.home.settings.log.checkpoint_seconds)
 
-    def _follow(self, wanted: dict[str, str]) -> None:
+    async def _keep_certificate(self) -> None:
+        while True:
+            with _logged("cannot renew the certificate"):
+                await self._renewal.run()
+            await asyncio.sleep(RENEWAL_RETRY_SECONDS)
+
+    async def _pull(self, peer: str) -> None:
+        with _logged("pull failed"):
+            await Pull(self._node, self._bell, peer).run()
+
+    def _follow(self, wanted: dict[str, str], group: asyncio.TaskGroup) -> None:
         """Pull from exactly the wanted peers; a peer whose bundle changed is dialled anew."""
         for peer, (fingerprint, task) in list(self._pulls.items()):
             if wanted.get(peer) != fingerprint or task.done():
                 task.cancel()
                 del self._pulls[peer]
+
         for peer, fingerprint in wanted.items():
             if peer not in self._pulls:
-                task = asyncio.create_task(Pull(self._node, self._bell, peer).run())
-                self._pulls[peer] = (fingerprint, task)
+                self._pulls[peer] = (fingerprint, group.create_task(self._pull(peer)))
 
     def _mine(self) -> dict[str, str]:
+        """Return the fingerprint of each peer from which this process is to pull."""
         with self._node.store.read() as session:
             active = {
                 row.institute: row.fingerprint
@@ -137,6 +143,7 @@ class Background:
             }
         if not self._node.store.shared or not active:
             return active
+
         with self._node.store.write() as session:
             now = self._node.clock()
             return {
@@ -152,5 +159,10 @@ class Background:
                     give_up(session, f"pull/{peer}", self._holder)
 
 
-_GATHER_SECONDS: Final = 0.25
-"""Changes that come together are released together."""
+@contextmanager
+def _logged(failure: str) -> Iterator[None]:
+    """Log an error with its traceback, so that the work goes on with the next turn."""
+    try:
+        yield
+    except Exception:
+        log.exception(failure)
