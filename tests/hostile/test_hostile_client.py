@@ -13,7 +13,7 @@ from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.tables import RecordRow
 from comity.node.records.search import MAX_FILTER_WORDS
 from comity.record.errors import LimitExceeded
-from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES, MAX_ROOT_BYTES
+from comity.record.limits import MAX_FILTER_BYTES, MAX_MESSAGE_BYTES
 from comity.v1 import (
     admin_service_pb2 as admin,
 )
@@ -210,41 +210,28 @@ def test_bad_requests_of_auditors_and_operators_are_refused_by_name(tmp_path: Pa
         async with operating(tmp_path) as (uk, line):
             audits = audit_service_pb2_grpc.AuditServiceStub(line)
             admins = admin_service_pb2_grpc.AdminServiceStub(line)
-            bundle = uk.node.bundle.to_json()
+            record = uk.sign(card())
+            uk.node.publish(record)
             calls: dict[str, list[Awaitable[Any]]] = {
                 "LIMIT_EXCEEDED": [
                     audits.ListReleases(audit.ListReleasesRequest(page_size=10**6)),
                     audits.ListReceipts(audit.ListReceiptsRequest(page_size=10**6)),
                     audits.ListQuarantine(audit.ListQuarantineRequest(page_size=10**6)),
-                    admins.AddPeer(admin.AddPeerRequest(bundle=b" " * (MAX_ROOT_BYTES + 1))),
-                    admins.SetPolicy(admin.SetPolicyRequest(policy=" " * (300 << 10))),
                 ],
                 "BAD_CURSOR": [
                     audits.ListReleases(audit.ListReleasesRequest(page_token="cGFnZTox")),
                     audits.ListQuarantine(audit.ListQuarantineRequest(page_token="?")),
                 ],
-                "BAD_BUNDLE": [
-                    admins.AddPeer(admin.AddPeerRequest(bundle=b"{}")),
-                    admins.AddPeer(admin.AddPeerRequest(bundle=bundle, fingerprint="0" * 64)),
-                ],
-                "MALFORMED_JSON": [admins.AddPeer(admin.AddPeerRequest(bundle=b"\xff"))],
-                "CONFLICT": [
-                    admins.AddPeer(
-                        admin.AddPeerRequest(bundle=bundle, fingerprint=uk.node.bundle.fingerprint)
-                    )
-                ],
-                "BAD_POLICY": [
-                    admins.SetPolicy(admin.SetPolicyRequest(policy="permit (everything);")),
-                    admins.SetPolicy(admin.SetPolicyRequest(policy="\x00")),
-                ],
                 "NOT_FOUND": [
-                    admins.RemovePeer(admin.RemovePeerRequest(institute="a\x00b")),
-                    admins.SetPeerStatus(admin.SetPeerStatusRequest(institute=CA, status="member")),
+                    admins.ExplainPolicy(
+                        admin.ExplainPolicyRequest(peer=CA, record_id=record.record_id)
+                    ),
+                    admins.ExplainPolicy(
+                        admin.ExplainPolicyRequest(peer="a\x00b", record_id=record.record_id)
+                    ),
                 ],
                 "INVALID_INPUT": [
-                    admins.SetPeerStatus(
-                        admin.SetPeerStatusRequest(institute=CA, status="removed")
-                    ),
+                    admins.ExplainPolicy(admin.ExplainPolicyRequest(peer=CA, record_id="\x00")),
                 ],
             }
             before = contents(uk)

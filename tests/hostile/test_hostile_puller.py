@@ -279,7 +279,7 @@ def test_a_peer_suspended_in_mid_stream_gets_nothing_more(
             await call.write(sent(receipt_for(batches[0]).sign(ca.home.record_key())))
             assert (await ended(call)).reason == "FORBIDDEN"
             assert (await ca.refused(start(""))).reason == "FORBIDDEN"
-            assert (await ca.stub.Describe(pb.DescribeRequest())).status == "suspended"
+            assert (await ca.stub.GetStanding(pb.GetStandingRequest())).window_days
 
     run(scenario())
 
@@ -291,13 +291,13 @@ def test_a_removed_peer_is_nobody(tmp_path: Path) -> None:
             await ca.batch(call)
             await asyncio.to_thread(ca.uk.node.set_peer_status, CA, PeerStatus.REMOVED)
             assert (await ended(call)).reason == "FORBIDDEN"
-            assert (await refusal(ca.stub.Describe(pb.DescribeRequest()))).reason == (
+            assert (await refusal(ca.stub.GetStanding(pb.GetStandingRequest()))).reason == (
                 "UNAUTHENTICATED"
             )
             async with calling(ca.uk.node.bundle, Svid(*ca.home.node_identity())) as anew:
                 stub = exchange_service_pb2_grpc.ExchangeServiceStub(anew)
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.Describe(pb.DescribeRequest(), timeout=10)
+                    await stub.GetStanding(pb.GetStandingRequest(), timeout=10)
                 assert isinstance(from_rpc(caught.value), Unavailable)
 
     run(scenario())
@@ -309,7 +309,7 @@ def test_one_peer_cannot_take_every_call(tmp_path: Path, monkeypatch: pytest.Mon
     async def scenario() -> None:
         async with pulling(tmp_path) as ca, AsyncExitStack() as stack:
             streams = [await ca.start() for _ in range(3)]
-            info = await refusal(ca.stub.Describe(pb.DescribeRequest()))
+            info = await refusal(ca.stub.GetStanding(pb.GetStandingRequest()))
             got = (info.reason, info.metadata["limit"], info.metadata["maximum"])
             assert got == ("LIMIT_EXCEEDED", "MAX_PEER_CALLS", "3")
             fr = make_home(tmp_path, "fr.aisi.example")
@@ -318,7 +318,7 @@ def test_one_peer_cannot_take_every_call(tmp_path: Path, monkeypatch: pytest.Mon
                 calling(ca.uk.node.bundle, Svid(*fr.node_identity()))
             )
             stub = exchange_service_pb2_grpc.ExchangeServiceStub(other)
-            assert (await stub.Describe(pb.DescribeRequest())).institute == UK
+            assert (await stub.GetStanding(pb.GetStandingRequest())).window_days
             streams[0].cancel()
             while not await is_answered(ca):  # as soon as the node has heard of it
                 pass
@@ -328,7 +328,7 @@ def test_one_peer_cannot_take_every_call(tmp_path: Path, monkeypatch: pytest.Mon
 
 async def is_answered(ca: Puller) -> bool:
     try:
-        await ca.stub.Describe(pb.DescribeRequest())
+        await ca.stub.GetStanding(pb.GetStandingRequest())
     except grpc.aio.AioRpcError as error:
         return bool(info_of(error).metadata["limit"] != "MAX_PEER_CALLS")
     return True

@@ -37,7 +37,6 @@
     ├── Conflict                    the thing exists, and differs
     │   └── OtherSizeHeld           a witness holds another size of the log than the proof begins at
     ├── CursorRefused               a well-formed cursor that cannot be served
-    │   ├── OutdatedCursor          points before what is kept: start without a cursor
     │   ├── FutureCursor            points past the end: start without a cursor
     │   └── EpochChanged            from another life of the sender: start without a cursor
     ├── Flooded                     a peer sends nothing but bad records
@@ -295,12 +294,6 @@ class CursorRefused(ComityError):
     """A well-formed cursor that cannot be served; recovery is to start without a cursor."""
 
     reason = "CURSOR_REFUSED"
-
-
-class OutdatedCursor(CursorRefused):
-    """The cursor points before what the sender keeps."""
-
-    reason = "OUTDATED_CURSOR"
 
 
 class FutureCursor(CursorRefused):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/admin_service.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n\x04Peer\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12)\n\x05names\x18\x02 \x03(\x0b\x32\x1a.comity.v1.Peer.NamesEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x10\n\x08purposes\x18\x06 \x03(\t\x12\x10\n\x08released\x18\x07 \x01(\x04\x12\x11\n\treceipted\x18\x08 \x01(\x04\x12\x10\n\x08received\x18\t \x01(\x04\x12\x13\n\x0bquarantined\x18\n \x01(\x04\x12\x30\n\x0c\x63ontact_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x0c \x01(\t\x12\x0e\n\x06groups\x18\r \x03(\t\x12\x12\n\nclearances\x18\x0e \x03(\t\x12\x14\n\x0croot_version\x18\x0f \x01(\r\x12\x0e\n\x06\x61larms\x18\x10 \x03(\t\x12\x0f\n\x07waiting\x18\x11 \x01(\x04\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10GetStatusRequest\"\xbc\x01\n\x11GetStatusResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\x10\n\x08log_size\x18\x04 \x01(\x04\x12\x15\n\rpolicy_digest\x18\x05 \x01(\t\x12\x1e\n\x05peers\x18\x06 \x03(\x0b\x32\x0f.comity.v1.Peer\x12 \n\x06\x61larms\x18\x07 \x03(\x0b\x32\x10.comity.v1.Alarm\"\xa9\x01\n\x05\x41larm\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"{\n\x0e\x41\x64\x64PeerRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08purposes\x18\x04 \x03(\t\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12\x12\n\nclearances\x18\x06 \x03(\t\"0\n\x0f\x41\x64\x64PeerResponse\x12\x1d\n\x04peer\x18\x01 \x01(\x0b\x32\x0f.comity.v1.Peer\"\x12\n\x10ListPeersRequest\"3\n\x11ListPeersResponse\x12\x1e\n\x05peers\x18\x01 \x03(\x0b\x32\x0f.comity.v1.Peer\"9\n\x14SetPeerStatusRequest\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\"6\n\x15SetPeerStatusResponse\x12\x1d\n\x04peer\x18\x01 \x01(\x0b\x32\x0f.comity.v1.Peer\"\x16\n\x05Words\x12\r\n\x05words\x18\x01 \x03(\t\"\x94\x01\n\x13SetPeerTermsRequest\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\"\n\x08purposes\x18\x02 \x01(\x0b\x32\x10.comity.v1.Words\x12 \n\x06groups\x18\x03 \x01(\x0b\x32\x10.comity.v1.Words\x12$\n\nclearances\x18\x04 \x01(\x0b\x32\x10.comity.v1.Words\"5\n\x14SetPeerTermsResponse\x12\x1d\n\x04peer\x18\x01 \x01(\x0b\x32\x0f.comity.v1.Peer\"&\n\x11RemovePeerRequest\x12\x11\n\tinstitute\x18\x01 \x01(\t\"\x14\n\x12RemovePeerResponse\"\x12\n\x10GetPolicyRequest\"h\n\x11GetPolicyResponse\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x15\n\rpolicy_digest\x18\x02 \x01(\t\x12,\n\x08set_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x10SetPolicyRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\"*\n\x11SetPolicyResponse\x12\x15\n\rpolicy_digest\x18\x01 \x01(\t\"7\n\x14\x45xplainPolicyRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\"B\n\x15\x45xplainPolicyResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.comity.v1.PartExplanation\"\xa9\x01\n\x0fPartExplanation\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x11\n\tis_header\x18\x02 \x01(\x08\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\x08\x12\r\n\x05rules\x18\x04 \x03(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07nearest\x18\x07 \x03(\t2\xb4\x05\n\x0c\x41\x64minService\x12\x46\n\tGetStatus\x12\x1b.comity.v1.GetStatusRequest\x1a\x1c.comity.v1.GetStatusResponse\x12@\n\x07\x41\x64\x64Peer\x12\x19.comity.v1.AddPeerRequest\x1a\x1a.comity.v1.AddPeerResponse\x12\x46\n\tListPeers\x12\x1b.comity.v1.ListPeersRequest\x1a\x1c.comity.v1.ListPeersResponse\x12R\n\rSetPeerStatus\x12\x1f.comity.v1.SetPeerStatusRequest\x1a .comity.v1.SetPeerStatusResponse\x12O\n\x0cSetPeerTerms\x12\x1e.comity.v1.SetPeerTermsRequest\x1a\x1f.comity.v1.SetPeerTermsResponse\x12I\n\nRemovePeer\x12\x1c.comity.v1.RemovePeerRequest\x1a\x1d.comity.v1.RemovePeerResponse\x12\x46\n\tGetPolicy\x12\x1b.comity.v1.GetPolicyRequest\x1a\x1c.comity.v1.GetPolicyResponse\x12\x46\n\tSetPolicy\x12\x1b.comity.v1.SetPolicyRequest\x1a\x1c.comity.v1.SetPolicyResponse\x12R\n\rExplainPolicy\x12\x1f.comity.v1.ExplainPolicyRequest\x1a .comity.v1.ExplainPolicyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/admin_service.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n\x04Peer\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12)\n\x05names\x18\x02 \x03(\x0b\x32\x1a.comity.v1.Peer.NamesEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x10\n\x08purposes\x18\x06 \x03(\t\x12\x10\n\x08released\x18\x07 \x01(\x04\x12\x11\n\treceipted\x18\x08 \x01(\x04\x12\x10\n\x08received\x18\t \x01(\x04\x12\x13\n\x0bquarantined\x18\n \x01(\x04\x12\x30\n\x0c\x63ontact_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x0c \x01(\t\x12\x0e\n\x06groups\x18\r \x03(\t\x12\x12\n\nclearances\x18\x0e \x03(\t\x12\x14\n\x0croot_version\x18\x0f \x01(\r\x12\x0e\n\x06\x61larms\x18\x10 \x03(\t\x12\x0f\n\x07waiting\x18\x11 \x01(\x04\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10GetStatusRequest\"\xbc\x01\n\x11GetStatusResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\x10\n\x08log_size\x18\x04 \x01(\x04\x12\x15\n\rpolicy_digest\x18\x05 \x01(\t\x12\x1e\n\x05peers\x18\x06 \x03(\x0b\x32\x0f.comity.v1.Peer\x12 \n\x06\x61larms\x18\x07 \x03(\x0b\x32\x10.comity.v1.Alarm\"\xa9\x01\n\x05\x41larm\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"7\n\x14\x45xplainPolicyRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\"B\n\x15\x45xplainPolicyResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.comity.v1.PartExplanation\"\xa9\x01\n\x0fPartExplanation\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x11\n\tis_header\x18\x02 \x01(\x08\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\x08\x12\r\n\x05rules\x18\x04 \x03(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07nearest\x18\x07 \x03(\t2\xaa\x01\n\x0c\x41\x64minService\x12\x46\n\tGetStatus\x12\x1b.comity.v1.GetStatusRequest\x1a\x1c.comity.v1.GetStatusResponse\x12R\n\rExplainPolicy\x12\x1f.comity.v1.ExplainPolicyRequest\x1a .comity.v1.ExplainPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,42 +44,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSRESPONSE']._serialized_end=712
   _globals['_ALARM']._serialized_start=715
   _globals['_ALARM']._serialized_end=884
-  _globals['_ADDPEERREQUEST']._serialized_start=886
-  _globals['_ADDPEERREQUEST']._serialized_end=1009
-  _globals['_ADDPEERRESPONSE']._serialized_start=1011
-  _globals['_ADDPEERRESPONSE']._serialized_end=1059
-  _globals['_LISTPEERSREQUEST']._serialized_start=1061
-  _globals['_LISTPEERSREQUEST']._serialized_end=1079
-  _globals['_LISTPEERSRESPONSE']._serialized_start=1081
-  _globals['_LISTPEERSRESPONSE']._serialized_end=1132
-  _globals['_SETPEERSTATUSREQUEST']._serialized_start=1134
-  _globals['_SETPEERSTATUSREQUEST']._serialized_end=1191
-  _globals['_SETPEERSTATUSRESPONSE']._serialized_start=1193
-  _globals['_SETPEERSTATUSRESPONSE']._serialized_end=1247
-  _globals['_WORDS']._serialized_start=1249
-  _globals['_WORDS']._serialized_end=1271
-  _globals['_SETPEERTERMSREQUEST']._serialized_start=1274
-  _globals['_SETPEERTERMSREQUEST']._serialized_end=1422
-  _globals['_SETPEERTERMSRESPONSE']._serialized_start=1424
-  _globals['_SETPEERTERMSRESPONSE']._serialized_end=1477
-  _globals['_REMOVEPEERREQUEST']._serialized_start=1479
-  _globals['_REMOVEPEERREQUEST']._serialized_end=1517
-  _globals['_REMOVEPEERRESPONSE']._serialized_start=1519
-  _globals['_REMOVEPEERRESPONSE']._serialized_end=1539
-  _globals['_GETPOLICYREQUEST']._serialized_start=1541
-  _globals['_GETPOLICYREQUEST']._serialized_end=1559
-  _globals['_GETPOLICYRESPONSE']._serialized_start=1561
-  _globals['_GETPOLICYRESPONSE']._serialized_end=1665
-  _globals['_SETPOLICYREQUEST']._serialized_start=1667
-  _globals['_SETPOLICYREQUEST']._serialized_end=1701
-  _globals['_SETPOLICYRESPONSE']._serialized_start=1703
-  _globals['_SETPOLICYRESPONSE']._serialized_end=1745
-  _globals['_EXPLAINPOLICYREQUEST']._serialized_start=1747
-  _globals['_EXPLAINPOLICYREQUEST']._serialized_end=1802
-  _globals['_EXPLAINPOLICYRESPONSE']._serialized_start=1804
-  _globals['_EXPLAINPOLICYRESPONSE']._serialized_end=1870
-  _globals['_PARTEXPLANATION']._serialized_start=1873
-  _globals['_PARTEXPLANATION']._serialized_end=2042
-  _globals['_ADMINSERVICE']._serialized_start=2045
-  _globals['_ADMINSERVICE']._serialized_end=2737
+  _globals['_EXPLAINPOLICYREQUEST']._serialized_start=886
+  _globals['_EXPLAINPOLICYREQUEST']._serialized_end=941
+  _globals['_EXPLAINPOLICYRESPONSE']._serialized_start=943
+  _globals['_EXPLAINPOLICYRESPONSE']._serialized_end=1009
+  _globals['_PARTEXPLANATION']._serialized_start=1012
+  _globals['_PARTEXPLANATION']._serialized_end=1181
+  _globals['_ADMINSERVICE']._serialized_start=1184
+  _globals['_ADMINSERVICE']._serialized_end=1354
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """For operators of the node's own institute; GetStatus and ExplainPolicy for auditors too.
+    """For auditors and operators of the node's own institute. Peers and policies are changed by
+    commands on the node's own machine only. The names of methods that did so from afar are not used
+    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     def __init__(self, channel):
@@ -40,41 +42,6 @@ class AdminServiceStub:
                 request_serializer=comity_dot_v1_dot_admin__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=comity_dot_v1_dot_admin__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
-        self.AddPeer = channel.unary_unary(
-                '/comity.v1.AdminService/AddPeer',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.AddPeerRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.AddPeerResponse.FromString,
-                _registered_method=True)
-        self.ListPeers = channel.unary_unary(
-                '/comity.v1.AdminService/ListPeers',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.ListPeersRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.ListPeersResponse.FromString,
-                _registered_method=True)
-        self.SetPeerStatus = channel.unary_unary(
-                '/comity.v1.AdminService/SetPeerStatus',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.FromString,
-                _registered_method=True)
-        self.SetPeerTerms = channel.unary_unary(
-                '/comity.v1.AdminService/SetPeerTerms',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.FromString,
-                _registered_method=True)
-        self.RemovePeer = channel.unary_unary(
-                '/comity.v1.AdminService/RemovePeer',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.RemovePeerRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.RemovePeerResponse.FromString,
-                _registered_method=True)
-        self.GetPolicy = channel.unary_unary(
-                '/comity.v1.AdminService/GetPolicy',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.GetPolicyRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.GetPolicyResponse.FromString,
-                _registered_method=True)
-        self.SetPolicy = channel.unary_unary(
-                '/comity.v1.AdminService/SetPolicy',
-                request_serializer=comity_dot_v1_dot_admin__service__pb2.SetPolicyRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPolicyResponse.FromString,
-                _registered_method=True)
         self.ExplainPolicy = channel.unary_unary(
                 '/comity.v1.AdminService/ExplainPolicy',
                 request_serializer=comity_dot_v1_dot_admin__service__pb2.ExplainPolicyRequest.SerializeToString,
@@ -83,60 +50,13 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """For operators of the node's own institute; GetStatus and ExplainPolicy for auditors too.
+    """For auditors and operators of the node's own institute. Peers and policies are changed by
+    commands on the node's own machine only. The names of methods that did so from afar are not used
+    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     def GetStatus(self, request, context):
         """Tells how the node is.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def AddPeer(self, request, context):
-        """Pins a peer's trust bundle, or replaces the pinned one.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListPeers(self, request, context):
-        """Lists the peers and how replication with each stands.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetPeerStatus(self, request, context):
-        """Changes a peer's status.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetPeerTerms(self, request, context):
-        """Changes a peer's purposes, groups and clearances, which policies may speak of.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RemovePeer(self, request, context):
-        """Drops a peer: its certificates no longer open anything. What was released stays on record.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetPolicy(self, request, context):
-        """Returns the policy in force.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetPolicy(self, request, context):
-        """Validates a policy and puts it in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,41 +77,6 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=comity_dot_v1_dot_admin__service__pb2.GetStatusRequest.FromString,
                     response_serializer=comity_dot_v1_dot_admin__service__pb2.GetStatusResponse.SerializeToString,
             ),
-            'AddPeer': grpc.unary_unary_rpc_method_handler(
-                    servicer.AddPeer,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.AddPeerRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.AddPeerResponse.SerializeToString,
-            ),
-            'ListPeers': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListPeers,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.ListPeersRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.ListPeersResponse.SerializeToString,
-            ),
-            'SetPeerStatus': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetPeerStatus,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.SerializeToString,
-            ),
-            'SetPeerTerms': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetPeerTerms,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.SerializeToString,
-            ),
-            'RemovePeer': grpc.unary_unary_rpc_method_handler(
-                    servicer.RemovePeer,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.RemovePeerRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.RemovePeerResponse.SerializeToString,
-            ),
-            'GetPolicy': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetPolicy,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.GetPolicyRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.GetPolicyResponse.SerializeToString,
-            ),
-            'SetPolicy': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetPolicy,
-                    request_deserializer=comity_dot_v1_dot_admin__service__pb2.SetPolicyRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_admin__service__pb2.SetPolicyResponse.SerializeToString,
-            ),
             'ExplainPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainPolicy,
                     request_deserializer=comity_dot_v1_dot_admin__service__pb2.ExplainPolicyRequest.FromString,
@@ -206,7 +91,9 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """For operators of the node's own institute; GetStatus and ExplainPolicy for auditors too.
+    """For auditors and operators of the node's own institute. Peers and policies are changed by
+    commands on the node's own machine only. The names of methods that did so from afar are not used
+    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     @staticmethod
@@ -226,195 +113,6 @@ class AdminService:
             '/comity.v1.AdminService/GetStatus',
             comity_dot_v1_dot_admin__service__pb2.GetStatusRequest.SerializeToString,
             comity_dot_v1_dot_admin__service__pb2.GetStatusResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def AddPeer(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/AddPeer',
-            comity_dot_v1_dot_admin__service__pb2.AddPeerRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.AddPeerResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListPeers(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/ListPeers',
-            comity_dot_v1_dot_admin__service__pb2.ListPeersRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.ListPeersResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetPeerStatus(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/SetPeerStatus',
-            comity_dot_v1_dot_admin__service__pb2.SetPeerStatusRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.SetPeerStatusResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetPeerTerms(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/SetPeerTerms',
-            comity_dot_v1_dot_admin__service__pb2.SetPeerTermsRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.SetPeerTermsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RemovePeer(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/RemovePeer',
-            comity_dot_v1_dot_admin__service__pb2.RemovePeerRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.RemovePeerResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetPolicy(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/GetPolicy',
-            comity_dot_v1_dot_admin__service__pb2.GetPolicyRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.GetPolicyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetPolicy(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.AdminService/SetPolicy',
-            comity_dot_v1_dot_admin__service__pb2.SetPolicyRequest.SerializeToString,
-            comity_dot_v1_dot_admin__service__pb2.SetPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,69 +21,6 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class DescribeRequest(_message.Message):
-    """Request of Describe."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    def __init__(
-        self,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DescribeRequest: _TypeAlias = DescribeRequest  # noqa: Y015
-
-@_typing.final
-class DescribeResponse(_message.Message):
-    """Answer of Describe."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    INSTITUTE_FIELD_NUMBER: _builtins.int
-    BUNDLE_FINGERPRINT_FIELD_NUMBER: _builtins.int
-    SOFTWARE_VERSION_FIELD_NUMBER: _builtins.int
-    STATUS_FIELD_NUMBER: _builtins.int
-    PENDING_OFFERS_FIELD_NUMBER: _builtins.int
-    PINNED_FINGERPRINT_FIELD_NUMBER: _builtins.int
-    ROOT_VERSION_FIELD_NUMBER: _builtins.int
-    institute: _builtins.str
-    """Institute of this node."""
-    bundle_fingerprint: _builtins.str
-    """Fingerprint of the trust bundle that this node gives out, hex."""
-    software_version: _builtins.str
-    """Version of the software."""
-    status: _builtins.str
-    """How this node sees the caller: probation, member or suspended."""
-    pending_offers: _builtins.int
-    """Offers that wait for the caller's receipt."""
-    pinned_fingerprint: _builtins.str
-    """Fingerprint of the caller's bundle that this node has pinned, hex."""
-    root_version: _builtins.int
-    """Version of the root that this node gives out; 0 where the institute has none."""
-    def __init__(
-        self,
-        *,
-        institute: _builtins.str = ...,
-        bundle_fingerprint: _builtins.str = ...,
-        software_version: _builtins.str = ...,
-        status: _builtins.str = ...,
-        pending_offers: _builtins.int = ...,
-        pinned_fingerprint: _builtins.str = ...,
-        root_version: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_fingerprint", b"bundle_fingerprint", "institute", b"institute", "pending_offers", b"pending_offers", "pinned_fingerprint", b"pinned_fingerprint", "root_version", b"root_version", "software_version", b"software_version", "status", b"status"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
-
-@_typing.final
 class ReplicateRequest(_message.Message):
     """One message from the receiver."""
 

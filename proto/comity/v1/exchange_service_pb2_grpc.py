@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExchangeServiceStub:
-    """For the nodes of pinned peers only.
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
     """
 
     def __init__(self, channel):
@@ -35,11 +35,6 @@ class ExchangeServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Describe = channel.unary_unary(
-                '/comity.v1.ExchangeService/Describe',
-                request_serializer=comity_dot_v1_dot_exchange__service__pb2.DescribeRequest.SerializeToString,
-                response_deserializer=comity_dot_v1_dot_exchange__service__pb2.DescribeResponse.FromString,
-                _registered_method=True)
         self.Replicate = channel.stream_stream(
                 '/comity.v1.ExchangeService/Replicate',
                 request_serializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateRequest.SerializeToString,
@@ -73,24 +68,18 @@ class ExchangeServiceStub:
 
 
 class ExchangeServiceServicer:
-    """For the nodes of pinned peers only.
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
     """
-
-    def Describe(self, request, context):
-        """Tells a peer who this node is and how it stands with it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
 
     def Replicate(self, request_iterator, context):
         """The caller pulls what this node has released to it. The caller sends Start, then a Receipt
         for each Batch, in order; this node answers Accepted, then Batches and Heartbeats for as long
         as the stream stays open. At most 4 batches are on their way without a receipt.
 
-        Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
-        without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
-        (INVALID_ARGUMENT).
+        Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor:
+        records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT).
+        No cursor is ever too old, since a queue is kept for ever: the reason OUTDATED_CURSOR, which no
+        node ever gave, is not used again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,11 +129,6 @@ class ExchangeServiceServicer:
 
 def add_ExchangeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Describe': grpc.unary_unary_rpc_method_handler(
-                    servicer.Describe,
-                    request_deserializer=comity_dot_v1_dot_exchange__service__pb2.DescribeRequest.FromString,
-                    response_serializer=comity_dot_v1_dot_exchange__service__pb2.DescribeResponse.SerializeToString,
-            ),
             'Replicate': grpc.stream_stream_rpc_method_handler(
                     servicer.Replicate,
                     request_deserializer=comity_dot_v1_dot_exchange__service__pb2.ReplicateRequest.FromString,
@@ -184,35 +168,8 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExchangeService:
-    """For the nodes of pinned peers only.
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
     """
-
-    @staticmethod
-    def Describe(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/comity.v1.ExchangeService/Describe',
-            comity_dot_v1_dot_exchange__service__pb2.DescribeRequest.SerializeToString,
-            comity_dot_v1_dot_exchange__service__pb2.DescribeResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def Replicate(request_iterator,

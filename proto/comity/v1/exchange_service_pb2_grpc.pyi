@@ -27,22 +27,21 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExchangeServiceStub:
-    """For the nodes of pinned peers only."""
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExchangeServiceAsyncStub: ...
-    Describe: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.DescribeRequest, _exchange_service_pb2.DescribeResponse]
-    """Tells a peer who this node is and how it stands with it."""
     Replicate: _grpc.StreamStreamMultiCallable[_exchange_service_pb2.ReplicateRequest, _exchange_service_pb2.ReplicateResponse]
     """The caller pulls what this node has released to it. The caller sends Start, then a Receipt
     for each Batch, in order; this node answers Accepted, then Batches and Heartbeats for as long
     as the stream stays open. At most 4 batches are on their way without a receipt.
 
-    Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
-    without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
-    (INVALID_ARGUMENT).
+    Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor:
+    records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT).
+    No cursor is ever too old, since a queue is kept for ever: the reason OUTDATED_CURSOR, which no
+    node ever gave, is not used again.
     """
     GetStanding: _grpc.UnaryUnaryMultiCallable[_exchange_service_pb2.GetStandingRequest, _exchange_service_pb2.GetStandingResponse]
     """Tells the caller its own standing here, and nobody else's: there is no institute to ask for."""
@@ -67,19 +66,18 @@ class ExchangeServiceStub:
 
 @_typing.type_check_only
 class ExchangeServiceAsyncStub(ExchangeServiceStub):
-    """For the nodes of pinned peers only."""
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Describe: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.DescribeRequest, _exchange_service_pb2.DescribeResponse]  # type: ignore[assignment]
-    """Tells a peer who this node is and how it stands with it."""
     Replicate: _aio.StreamStreamMultiCallable[_exchange_service_pb2.ReplicateRequest, _exchange_service_pb2.ReplicateResponse]  # type: ignore[assignment]
     """The caller pulls what this node has released to it. The caller sends Start, then a Receipt
     for each Batch, in order; this node answers Accepted, then Batches and Heartbeats for as long
     as the stream stays open. At most 4 batches are on their way without a receipt.
 
-    Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
-    without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
-    (INVALID_ARGUMENT).
+    Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor:
+    records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT).
+    No cursor is ever too old, since a queue is kept for ever: the reason OUTDATED_CURSOR, which no
+    node ever gave, is not used again.
     """
     GetStanding: _aio.UnaryUnaryMultiCallable[_exchange_service_pb2.GetStandingRequest, _exchange_service_pb2.GetStandingResponse]  # type: ignore[assignment]
     """Tells the caller its own standing here, and nobody else's: there is no institute to ask for."""
@@ -103,15 +101,7 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     """
 
 class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
-    """For the nodes of pinned peers only."""
-
-    @_abc_1.abstractmethod
-    def Describe(
-        self,
-        request: _exchange_service_pb2.DescribeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_exchange_service_pb2.DescribeResponse, _abc.Awaitable[_exchange_service_pb2.DescribeResponse]]:
-        """Tells a peer who this node is and how it stands with it."""
+    """For the nodes of pinned peers only. The name of a former method is not used again: Describe."""
 
     @_abc_1.abstractmethod
     def Replicate(
@@ -123,9 +113,10 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         for each Batch, in order; this node answers Accepted, then Batches and Heartbeats for as long
         as the stream stays open. At most 4 batches are on their way without a receipt.
 
-        Errors: OUTDATED_CURSOR, FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again
-        without a cursor: records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT
-        (INVALID_ARGUMENT).
+        Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor:
+        records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT).
+        No cursor is ever too old, since a queue is kept for ever: the reason OUTDATED_CURSOR, which no
+        node ever gave, is not used again.
         """
 
     @_abc_1.abstractmethod

@@ -55,8 +55,6 @@ def test_roles_open_what_they_are_for() -> None:
         "AuditService/ListWitnessedLogs": people,
         "AdminService/GetStatus": [auditor, operator],
         "AdminService/ExplainPolicy": [auditor, operator],
-        "AdminService/SetPolicy": [operator],
-        "AdminService/AddPeer": [operator],
         "ExchangeService/Replicate": [],
     }
     for method, callers in expected.items():

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 
-from comity.client.connection.channel import open_channel
-from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.tables import PeerRow
+from comity.node.policy.versions import policy_in_force
 from comity.node.server.background import pull
 from comity.node.trust.peers import Terms, facts_of, get_peer
+from comity.node.trust.pins import read_pin
 from comity.policies.facts import PeerFacts, PeerStatus
-from comity.record.errors import InvalidInput, LimitExceeded, NotFound
-from comity.record.spiffe import Role
-from comity.v1 import admin_service_pb2 as pb
-from comity.v1 import admin_service_pb2_grpc as rpc
+from comity.record.errors import (
+    BadBundle,
+    BadPolicy,
+    ComityError,
+    Conflict,
+    InvalidInput,
+    LimitExceeded,
+    MalformedJson,
+    NotFound,
+)
+from comity.record.limits import MAX_ROOT_BYTES
 from tests.support.databases import NewDatabase
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.network import card, command, network, run, until
@@ -92,26 +98,36 @@ def test_words_are_bounded_and_printable(pair: list[Institute], field: str) -> N
 def test_a_peer_that_was_removed_or_never_was_cannot_be_changed(pair: list[Institute]) -> None:
     uk, _ = pair
     uk.node.set_peer_status(CA, PeerStatus.REMOVED)
-    for peer in (CA, "fr.aisi.example"):
+    for peer in (CA, "fr.aisi.example", "a\x00b"):
         with pytest.raises(NotFound):
             uk.node.change_peer(peer, None, Terms(groups=["g7"]))
 
 
-def test_operators_set_terms_from_afar_and_by_command(tmp_path: Path) -> None:
+def test_what_an_operator_gets_wrong_is_refused_by_name_and_changes_nothing(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    own, before = uk.node.bundle, facts(uk, ca)
+    wrong: list[tuple[type[ComityError], Callable[[], object]]] = [
+        (LimitExceeded, lambda: read_pin(b" " * (MAX_ROOT_BYTES + 1))),
+        (LimitExceeded, lambda: uk.node.set_policy(" " * (300 << 10))),
+        (BadBundle, lambda: read_pin(b"{}")),
+        (MalformedJson, lambda: read_pin(b"\xff")),
+        (Conflict, lambda: uk.node.add_peer(own)),
+        (BadPolicy, lambda: uk.node.set_policy("permit (everything);")),
+        (BadPolicy, lambda: uk.node.set_policy("\x00")),
+    ]
+    for expected, change in wrong:
+        with pytest.raises(expected):
+            change()
+    with uk.node.store.read() as session:
+        assert policy_in_force(session).policy.text == GROUPED
+    assert facts(uk, ca) == before
+
+
+def test_operators_set_terms_by_command(tmp_path: Path) -> None:
     async def test() -> None:
         async with network(tmp_path, UK, CA) as [uk, _]:
-            profile = uk.node.home.grant(Role.OPERATOR, "olga")
-            identity = profile.certificate.encode(), profile.private_key.encode()
-            async with open_channel(profile.bundle, *identity) as channel:
-                admin = rpc.AdminServiceStub(channel)
-                words = pb.Words(words=["g7", "joint-testing"])
-                request = pb.SetPeerTermsRequest(institute=CA, groups=words)
-                peer = (await admin.SetPeerTerms(request)).peer
-                assert [*peer.groups, *peer.clearances] == ["g7", "joint-testing"]
-                request = pb.SetPeerTermsRequest(institute=CA, clearances=pb.Words(words=[""]))
-                with pytest.raises(grpc.RpcError) as refused:
-                    await admin.SetPeerTerms(request)
-                assert from_rpc(refused.value).field == "clearances"
             code, out, _ = await command(
                 uk, "peers", "set", CA, "--clearance", "bio", "--no-groups", "--status", "probation"
             )

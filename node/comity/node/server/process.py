@@ -172,7 +172,7 @@ class Server:
             ExchangeServicer(node, bell, stopping), server
         )
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(node), server)
-        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node, bell), server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME], server)
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from comity.node import VERSION
 from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.node import Node
@@ -36,12 +35,6 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
 
     def __init__(self, node: Node, bell: Bell, stopping: asyncio.Event) -> None:
         self._node, self._bell, self._stopping = node, bell, stopping
-
-    async def Describe(  # noqa: N802
-        self, request: pb.DescribeRequest, context: Any
-    ) -> pb.DescribeResponse:
-        """Tell a peer who this node is and how it stands with it."""
-        return await in_thread(self._describe, CALLER.get().institute)
 
     async def Replicate(  # noqa: N802
         self, requests: AsyncIterator[pb.ReplicateRequest], context: Any
@@ -107,20 +100,6 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
     def _roots(self, after: int) -> pb.ListRootsResponse:
         with self._node.store.read() as session:
             return pb.ListRootsResponse(roots=page_after(session, self._node.institute, after))
-
-    def _describe(self, peer: str) -> pb.DescribeResponse:
-        with self._node.store.read() as session:
-            row = get_peer(session, peer)
-            root_version = newest_version(session, self._node.institute)
-        return pb.DescribeResponse(
-            institute=self._node.institute,
-            bundle_fingerprint=self._node.bundle.fingerprint,
-            software_version=VERSION,
-            status=row.status,
-            pending_offers=row.offered - row.receipted,
-            pinned_fingerprint=row.fingerprint,
-            root_version=root_version,
-        )
 
     def _start(self, peer: str, cursor: str) -> tuple[int, pb.Accepted]:
         with self._node.store.read() as session:
