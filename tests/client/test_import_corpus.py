@@ -18,7 +18,7 @@ from typing import Final
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.client.importing import Imported, import_card
+from comity.client.importing import Imported, import_file
 from comity.record.bundle import Keyring
 from comity.record.errors import InvalidInput
 from comity.record.keys import SigningKey
@@ -68,7 +68,7 @@ def _corpus() -> None:
 @cache
 def imported(path: Path) -> Imported | InvalidInput:
     try:
-        return import_card(path)
+        return import_file(path)
     except InvalidInput as error:
         return error
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from comity.client.drafts.draft import Draft, dump_yaml, load_yaml
 from comity.client.importing import Imported, import_bytes
-from comity.client.importing.card_draft import MAX_BARS, MAX_LINES, MAX_SECTION_BYTES
+from comity.client.importing.card import MAX_BARS, MAX_LINES
+from comity.client.importing.card_sections import MAX_SECTION_BYTES
 from comity.record.errors import ComityError, LimitExceeded
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_IMPORT_BYTES, MAX_TEXT_CHARS

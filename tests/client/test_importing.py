@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.client.importing import Imported, import_bytes, import_card
+from comity.client.importing import Imported, import_bytes, import_file
 from comity.client.importing.model_names import Names
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
@@ -21,7 +21,7 @@ PLACE = PurePath("/cards/example__fjord-7b-chat.md")
 
 
 def sections(name: str) -> dict[str, Any]:
-    return import_card(SAMPLES / name).draft.sections
+    return import_file(SAMPLES / name).draft.sections
 
 
 def read(text: str, place: str = "/cards/pebble.md") -> Imported:
@@ -47,7 +47,7 @@ def test_a_sample_becomes_a_draft_that_can_be_signed_or_is_refused_with_its_plac
     name: str, signing_key: SigningKey
 ) -> None:
     try:
-        card = import_card(SAMPLES / name)
+        card = import_file(SAMPLES / name)
     except InvalidInput as error:
         assert error.field.startswith(str(SAMPLES / name) + ": ")  # noqa: PT017
         return
@@ -169,7 +169,7 @@ def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) ->
 
 
 def test_html_headings_lists_and_spanning_tables_are_read() -> None:
-    card = import_card(SAMPLES / "html.md")
+    card = import_file(SAMPLES / "html.md")
     assert statements(card, "limitations") == [
         "Names are often misspelt.",
         "Overlapping speech is not separated.",
@@ -183,7 +183,7 @@ def test_html_headings_lists_and_spanning_tables_are_read() -> None:
 
 
 def test_bold_lines_and_lead_ins_are_headings_too() -> None:
-    card = import_card(SAMPLES / "no_metadata.md")
+    card = import_file(SAMPLES / "no_metadata.md")
     assert card.draft.subject.name == "pkg:generic/unknown/Pebble@unversioned"
     assert statements(card, "limitations") == [
         "Pebble was trained on studio light only. It often fails outdoors.",
@@ -205,7 +205,7 @@ def test_bold_lines_and_lead_ins_are_headings_too() -> None:
     ],
 )
 def test_headings_are_known_in_other_languages(name: str, language: str) -> None:
-    card = import_card(SAMPLES / name)
+    card = import_file(SAMPLES / name)
     assert list(card.draft.title) == [language]
     assert card.draft.sections["uses"]["intended"]
     assert card.count("limitations") == 1
@@ -225,7 +225,7 @@ def test_what_is_not_a_model_card_is_refused_with_its_place(
     name: str, place: str, reason: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        import_card(SAMPLES / name)
+        import_file(SAMPLES / name)
     assert caught.value.field == f"{SAMPLES / name}: {place}"
     assert reason in caught.value.message or "template placeholder" in caught.value.message
 
@@ -261,7 +261,7 @@ def test_text_that_is_not_utf_8_is_refused_with_its_line() -> None:
 
 def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="cannot be read"):
-        import_card(tmp_path / "none.md")
+        import_file(tmp_path / "none.md")
 
 
 def test_a_file_of_a_download_cache_names_repository_and_revision() -> None:

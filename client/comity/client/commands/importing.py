@@ -1,4 +1,4 @@
-"""Bringing in what exists: import of model cards into drafts."""
+"""``comity import``: drafts of the files that an institute has already, such as model cards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rich.progress import track
 from comity.client import terminal
 from comity.client.commands.options import JsonOption
 from comity.client.files import make_folder, write_file
-from comity.client.importing import Imported, import_card
+from comity.client.importing import IMPORTERS, Imported, import_file
 from comity.client.terminal import text
 from comity.record.errors import BadConfig, ComityError, InvalidInput
 from comity.record.handling import Tlp
 
 DRAFT_SUFFIX: Final = ".draft.yaml"
-_CARDS: Final = frozenset({".md", ".markdown"})
+_READS: Final = "; ".join(importer.reads for importer in IMPORTERS)
+_SUFFIXES: Final = frozenset[str]().union(*(importer.suffixes for importer in IMPORTERS))
 _COUNTED: Final = ("capabilities", "limitations", "risks", "evaluations")
 
 
@@ -27,12 +28,12 @@ _COUNTED: Final = ("capabilities", "limitations", "risks", "evaluations")
 class _Done:
     file: Path
     draft: Path
-    card: Imported
+    imported: Imported
 
 
 def import_cards(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Model cards, or folders of *.md.")
+        list[Path], typer.Argument(metavar="FILE", help=f"Files, or folders of them: {_READS}.")
     ],
     output: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where to write the drafts.")
@@ -43,27 +44,27 @@ def import_cards(
     force: Annotated[bool, typer.Option("--force", help="Overwrite drafts.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make drafts of model cards in Markdown.
+    """Make drafts of the files that you have, such as model cards.
 
-    Hugging Face READMEs and plain Markdown are understood.
-
-    Each FILE.md becomes FILE.draft.yaml; a folder's cards keep their places below it. A draft says
-    what the card says, with the card's own words and lines under "sources"; read it, complete it,
-    then sign it. Exits with 1 if a card was refused; the others are written all the same.
+    The content of a file tells its format. Each FILE.md becomes FILE.draft.yaml; the files of a
+    folder keep their places below it. A draft says what its source says, with the source's own
+    words and lines under "sources": read it, complete it, then sign it. Exits with 1 if a file was
+    refused; the others are written all the same.
     """
     done: list[_Done] = []
     refused: list[tuple[Path, ComityError]] = []
     taken: set[Path] = set()
-    for file, name in _progress([found for path in files for found in _cards(path)]):
+    for file, name in _progress([found for path in files for found in _sources(path)]):
         draft = output / name.with_name(name.stem + DRAFT_SUFFIX)
         try:
-            card = import_card(file, tlp)
-            _write(draft, card.draft.to_yaml(), force=force, taken=draft in taken)
+            imported = import_file(file, tlp)
+            _write(draft, imported.draft.to_yaml(), force=force, taken=draft in taken)
         except ComityError as error:
             refused.append((file, error))
         else:
             taken.add(draft)
-            done.append(_Done(file, draft, card))
+            done.append(_Done(file, draft, imported))
+
     if as_json:
         terminal.print_json(_to_value(done, refused))
     else:
@@ -72,22 +73,24 @@ def import_cards(
         raise typer.Exit(1)
 
 
-def _cards(path: Path) -> Iterator[tuple[Path, Path]]:
-    # yields each card and the name that it has below its folder
+def _sources(path: Path) -> Iterator[tuple[Path, Path]]:
+    # each file to import, and the name that it has below its folder
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in _CARDS and p.is_file())
+
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
     if not found:
-        raise InvalidInput("expected *.md files in it, got none", field=str(path))
+        expected = " or ".join(f"*{suffix}" for suffix in sorted(_SUFFIXES))
+        raise InvalidInput(f"expected {expected} files in it, got none", field=str(path))
     for file in found:
         yield file, file.relative_to(path)
 
 
-def _progress(cards: list[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
-    quiet = len(cards) < 2 or not terminal.err.is_terminal
+def _progress(sources: list[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
+    quiet = len(sources) < 2 or not terminal.err.is_terminal
     yield from track(
-        cards, "Importing", console=terminal.err, transient=True, disable=quiet, show_speed=False
+        sources, "Importing", console=terminal.err, transient=True, disable=quiet, show_speed=False
     )
 
 
@@ -98,7 +101,7 @@ def _write(draft: Path, data: bytes, *, force: bool, taken: bool) -> None:
             draft.unlink(missing_ok=True)
         except OSError as error:
             raise BadConfig(f"cannot be written: {error.strerror}", field=str(draft)) from error
-    # two cards of one command may have one name
+    # two files of one command may have one name
     hint = "import it by itself, with another --output" if taken else "--force overwrites drafts"
     write_file(draft, data, hint)
 
@@ -108,9 +111,9 @@ def _to_value(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> dic
         {
             "file": str(item.file),
             "draft": str(item.draft),
-            "subject": item.card.draft.subject.name,
-            **{section: item.card.count(section) for section in _COUNTED},
-            "notes": list(item.card.notes),
+            "subject": item.imported.draft.subject.name,
+            **{section: item.imported.count(section) for section in _COUNTED},
+            "notes": list(item.imported.notes),
         }
         for item in done
     ]
@@ -125,8 +128,8 @@ def _print(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> None:
             "draft", "capabilities", "limitations", "risks", "scores", "to complete"
         )
         for item in done:
-            counts = (str(item.card.count(section)) for section in _COUNTED)
-            rows.add_row(text(str(item.draft)), *counts, text("; ".join(item.card.notes)))
+            counts = (str(item.imported.count(section)) for section in _COUNTED)
+            rows.add_row(text(str(item.draft)), *counts, text("; ".join(item.imported.notes)))
         terminal.print_table(rows)
     for _, error in refused:
         terminal.print_error(error, as_json=False)

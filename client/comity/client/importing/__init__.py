@@ -1,9 +1,10 @@
-"""Import of the model cards that institutes and developers already have, into drafts.
+"""Import of what institutes and developers have already, such as model cards, into drafts.
 
-``import_card`` reads Hugging Face READMEs and plain Markdown. What it makes is a proposal: a draft
-that an analyst reads, corrects and signs, with the source's own words beside each statement.
+``import_file`` asks each of ``IMPORTERS`` whether it recognises a file. What it makes is a
+proposal: an analyst reads the draft, corrects and signs it, with the source's own words beside it.
 """
 
-from comity.client.importing.card_draft import Imported, import_bytes, import_card
+from comity.client.importing.importer import Imported, Importer
+from comity.client.importing.importers import IMPORTERS, import_bytes, import_file
 
-__all__ = ["Imported", "import_bytes", "import_card"]
+__all__ = ["IMPORTERS", "Imported", "Importer", "import_bytes", "import_file"]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from comity.client.drafts.draft import load_yaml
 from comity.record.errors import InvalidInput
-from comity.record.limits import MAX_IMPORT_BYTES, Limit
+from comity.record.limits import Limit
 
 MAX_FRONT_MATTER_BYTES: Final = Limit("MAX_FRONT_MATTER_BYTES", 256 << 10, "bytes")
 """Twenty times the longest seen (a licence in full); YAML is read at some 100 KB a second."""
@@ -45,12 +45,10 @@ def read_card_file(data: bytes) -> CardFile:
     """Split a card into front matter and body.
 
     Raises:
-        LimitExceeded: over MAX_IMPORT_BYTES, or front matter over MAX_FRONT_MATTER_BYTES.
+        LimitExceeded: front matter over MAX_FRONT_MATTER_BYTES.
         InvalidInput: not UTF-8, not YAML, not a mapping, an unrendered template, or a data-set
             card; names the line or the field.
-
     """
-    MAX_IMPORT_BYTES.check(len(data))
     text = _decode(data)
     lines = text.split("\n")
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))

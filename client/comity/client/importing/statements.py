@@ -68,16 +68,15 @@ class Findings:
         if len(self.limitations) + len(self.risks) == stated:
             # no statement bears known words; the heading still says what they are
             self._trust_heading(said, passage.topics, about)
+        self._read_stray(passage)
         return self._count() > before
 
-    def read_stray(self, passage: Passage) -> bool:
-        """Add sentences that state a limitation or a capability under a heading that names none."""
-        before = self._count()
+    def _read_stray(self, passage: Passage) -> None:
+        # sentences that state a limitation or a capability under a heading that names none
         for block in passage.blocks if not passage.topics & _HEEDED else ():
             if block.kind in (Kind.PARAGRAPH, Kind.ITEM):
                 for sentence in map(str.strip, _SENTENCE.split(plain(block.text))):
                     self._sort_stray(sentence, passage.topics)
-        return self._count() > before
 
     def _sort_stray(self, sentence: str, topics: frozenset[Topic]) -> None:
         if STRAY.search(sentence):
