@@ -16,9 +16,10 @@ from comity.record.keys import SigningKey
 from tests.support.commanding import Run, runner
 from tests.support.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
 from tests.support.desk import Desk, at_desk
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.holders import Holders
-from tests.support.network import card, make_home
+from tests.support.network import make_home
 from tests.support.records import UK, bundle_of
 
 

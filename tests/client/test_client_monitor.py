@@ -31,9 +31,10 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import Role
 from comity.record.times import format_time
-from tests.node.server.test_web import home_with_port
 from tests.support.commanding import Ended, Run
-from tests.support.network import Running, befriend, card, make_home, network, run, serving, until
+from tests.support.drafts import card
+from tests.support.http_site import home_with_port
+from tests.support.network import Running, befriend, make_home, network, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

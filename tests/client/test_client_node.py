@@ -31,8 +31,9 @@ from comity.record.errors import (
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId
+from tests.support.drafts import card
 from tests.support.fake_node import ADA, FakeNode, Institute, faked
-from tests.support.network import card, network, run, until
+from tests.support.network import network, run, until
 from tests.support.places import ROOT
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -16,7 +16,7 @@ from comity.record.content import SECTION_MODELS
 from comity.record.errors import ComityError, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
-from tests.support.network import card
+from tests.support.drafts import card
 from tests.support.places import ROOT
 from tests.support.records import UK, bundle_of
 

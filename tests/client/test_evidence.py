@@ -18,9 +18,9 @@ from comity.record.keys import SigningKey
 from comity.record.sigstore import SigstoreBundle
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root
-from tests.client.test_export import flipped
+from tests.support.altering import flip_bit
+from tests.support.drafts import card
 from tests.support.logbook import Logbook
-from tests.support.network import card
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 
@@ -96,7 +96,7 @@ def test_the_commands_about_the_log_notice_a_flipped_bit(
     folder = exported(logbook, tmp_path / "evidence")
     blocks = blocks_of((folder / "CHECK.md").read_text())[-4:-2]
     good = [run(block, folder).stdout for block in blocks]
-    (folder / name).write_bytes(flipped((folder / name).read_bytes(), 40))
+    (folder / name).write_bytes(flip_bit((folder / name).read_bytes(), 40))
     assert [run(block, folder).stdout for block in blocks] != good
 
 

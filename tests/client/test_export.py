@@ -25,7 +25,8 @@ from comity.record.errors import BadConfig
 from comity.record.keys import SigningKey
 from comity.record.record import OpenedRecord, Record, open_record
 from comity.record.section import Disclosure
-from tests.support.network import card
+from tests.support.altering import flip_bit
+from tests.support.drafts import card
 from tests.support.records import NOW, UK, bundle_of, resigned
 
 
@@ -66,12 +67,6 @@ def securesystemslib_accepts(envelope: dsse.Envelope, key: SSlibKey) -> bool:
         return False
 
 
-def flipped(data: bytes, position: int) -> bytes:
-    altered = bytearray(data)
-    altered[position] ^= 1
-    return bytes(altered)
-
-
 def test_openssl_and_securesystemslib_accept_what_was_signed(exported: Path) -> None:
     assert openssl_accepts(exported)
     assert securesystemslib_accepts(*stock_dsse(exported))
@@ -81,12 +76,12 @@ def test_securesystemslib_notices_a_flipped_bit_anywhere(exported: Path) -> None
     envelope, key = stock_dsse(exported)
     payload, signature = envelope.payload, next(iter(envelope.signatures.values()))
     for position in range(0, len(payload), max(1, len(payload) // 64)):
-        envelope.payload = flipped(payload, position)
+        envelope.payload = flip_bit(payload, position)
         assert not securesystemslib_accepts(envelope, key)
     envelope.payload = payload
     original = signature.signature
     for position in range(len(original) // 2):
-        signature.signature = flipped(bytes.fromhex(original), position).hex()
+        signature.signature = flip_bit(bytes.fromhex(original), position).hex()
         assert not securesystemslib_accepts(envelope, key)
 
 
@@ -94,7 +89,7 @@ def test_securesystemslib_notices_a_flipped_bit_anywhere(exported: Path) -> None
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 1.0])
 def test_openssl_notices_a_flipped_bit(exported: Path, name: str, place: float) -> None:
     data = (exported / name).read_bytes()
-    (exported / name).write_bytes(flipped(data, round(place * (len(data) - 1))))
+    (exported / name).write_bytes(flip_bit(data, round(place * (len(data) - 1))))
     assert not openssl_accepts(exported)
 
 
@@ -146,7 +141,7 @@ def test_a_changed_disclosure_file_breaks_its_section(
 def test_a_file_that_differs_from_the_envelope_is_named(
     exported: Path, signing_key: SigningKey, name: str
 ) -> None:
-    (exported / name).write_bytes(flipped((exported / name).read_bytes(), 0))
+    (exported / name).write_bytes(flip_bit((exported / name).read_bytes(), 0))
     verification = verify_path(exported, trust(signing_key), NOW)
     step = verification.steps[-1]
     assert (step.outcome, step.detail.endswith(name)) == (Outcome.FAILED, True)

@@ -19,9 +19,9 @@ from comity.record.cosignature import cosign
 from comity.record.keys import SigningKey
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, SignatureLine
 from comity.record.tlog_proof import TlogProof
-from tests.client.test_export import flipped
+from tests.support.altering import flip_bit
+from tests.support.drafts import card
 from tests.support.logbook import NOW, Logbook, note_signer
-from tests.support.network import card
 from tests.support.verifying import (
     detail,
     evidence_in,
@@ -65,7 +65,7 @@ def hash_added(logbook: Logbook, proof: TlogProof) -> TlogProof:
 
 
 def hash_flipped(logbook: Logbook, proof: TlogProof) -> TlogProof:
-    hashes = (flipped(proof.hashes[0], 5), *proof.hashes[1:])
+    hashes = (flip_bit(proof.hashes[0], 5), *proof.hashes[1:])
     return TlogProof(proof.index, hashes, proof.checkpoint)
 
 
@@ -102,7 +102,7 @@ def test_a_proof_that_does_not_lead_to_the_root_makes_evidence_invalid(
 
 def log_signature_flipped(logbook: Logbook, note: Note) -> Note:
     line = note.signatures[0]
-    bad = SignatureLine(line.name, line.keyid, flipped(line.signature, 9))
+    bad = SignatureLine(line.name, line.keyid, flip_bit(line.signature, 9))
     return Note(note.text, (bad, *note.signatures[1:]))
 
 
@@ -117,7 +117,7 @@ def size_beyond_2_to_the_53(logbook: Logbook, note: Note) -> Note:
 
 def cosignature_flipped(logbook: Logbook, note: Note) -> Note:
     line = note.signatures[1]
-    bad = SignatureLine(line.name, line.keyid, flipped(line.signature, 30))
+    bad = SignatureLine(line.name, line.keyid, flip_bit(line.signature, 30))
     return Note(note.text, (note.signatures[0], bad))
 
 

@@ -22,8 +22,8 @@ from comity.record.errors import Conflict, Unavailable
 from comity.record.keys import SigningKey
 from comity.record.note import WITNESS_KEY, Note
 from comity.record.tile import Tile
+from tests.support.drafts import card
 from tests.support.logbook import NOW, Logbook, note_signer
-from tests.support.network import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

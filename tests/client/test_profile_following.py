@@ -13,8 +13,9 @@ from comity.client.connection.profile_store import ProfileStore
 from comity.node.home.keychain import Sort
 from comity.record.errors import BadBundle, BadConfig, BadRoot
 from comity.record.spiffe import Role
+from tests.support.drafts import card
 from tests.support.holders import BAD, Holders, bad_chains
-from tests.support.network import Running, card, make_home, run, serving
+from tests.support.network import Running, make_home, run, serving
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

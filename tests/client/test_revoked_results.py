@@ -17,8 +17,9 @@ from comity.policies.facts import PeerStatus
 from comity.record.record import Record
 from comity.record.spiffe import Role
 from tests.support.commanding import runner
+from tests.support.drafts import card
 from tests.support.holders import Holders, held
-from tests.support.network import Running, card, network, run, until
+from tests.support.network import Running, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

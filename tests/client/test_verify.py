@@ -13,7 +13,7 @@ from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.section import Disclosure
-from tests.support.network import card
+from tests.support.drafts import card
 from tests.support.records import NOW, UK, bundle_of, resigned
 
 

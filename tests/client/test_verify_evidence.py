@@ -19,8 +19,8 @@ from comity.record.note import LOG_KEY, WITNESS_KEY
 from comity.record.split_view import SplitView
 from comity.record.trusted_root import trusted_root
 from tests.support.commanding import Run
+from tests.support.drafts import card
 from tests.support.logbook import NOW, Logbook, note_signer
-from tests.support.network import card
 from tests.support.records import bundle_of
 from tests.support.verifying import (
     detail,

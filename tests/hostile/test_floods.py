@@ -20,9 +20,10 @@ from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.hostile import ACCEPTED, CUT, HEARTBEAT, Said, batch, deceived, saying
-from tests.support.network import card, run, until
+from tests.support.network import run, until
 
 
 def test_what_is_sent_again_for_ever_is_cut_off_and_leaves_few_receipts(

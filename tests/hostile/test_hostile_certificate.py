@@ -28,8 +28,9 @@ from comity.v1 import (
 from comity.v1 import (
     records_service_pb2 as records,
 )
+from tests.support.drafts import card
 from tests.support.hostile import CA, OPERATOR, UK, calling, copycat, refusal
-from tests.support.network import Running, card, make_home, run, serving
+from tests.support.network import Running, make_home, run, serving
 
 
 async def answer_to(uk: Running, svid: Svid) -> Any:

@@ -28,8 +28,9 @@ from comity.v1 import (
 from comity.v1 import (
     records_service_pb2 as records,
 )
+from tests.support.drafts import card
 from tests.support.hostile import CA, contents, info_of, operating, refusal
-from tests.support.network import card, run
+from tests.support.network import run
 
 Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 

@@ -27,6 +27,7 @@ from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId
 from comity.record.wire import envelope_from_proto, record_to_proto
 from comity.v1 import record_pb2
+from tests.support.drafts import card
 from tests.support.hostile import (
     ACCEPTED,
     CA,
@@ -38,7 +39,7 @@ from tests.support.hostile import (
     lying,
     saying,
 )
-from tests.support.network import card, make_home, run, until
+from tests.support.network import make_home, run, until
 from tests.vectors.forged import DEFECTS, TAG, Defect, Forger
 
 TOGETHER_BYTES = 6 << 20

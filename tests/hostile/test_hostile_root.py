@@ -10,9 +10,10 @@ from comity.node.database.tables import RecordRow
 from comity.node.database.tables.log import Alarm
 from comity.node.server.background.root_following import MAX_ROOTS
 from comity.v1 import exchange_service_pb2 as pb
+from tests.support.drafts import card
 from tests.support.holders import BAD, Holders, bad_chains, held
 from tests.support.hostile import ACCEPTED, CA, HEARTBEAT, batch, deceived, saying
-from tests.support.network import card, run, until
+from tests.support.network import run, until
 
 ANNOUNCED = pb.ReplicateResponse(heartbeat=pb.Heartbeat(), root_version=2)
 

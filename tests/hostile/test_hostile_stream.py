@@ -24,6 +24,7 @@ from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS, MAX_MESSAG
 from comity.record.spiffe import Role, SpiffeId
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
+from tests.support.drafts import card
 from tests.support.hostile import (
     ACCEPTED,
     CA,
@@ -43,7 +44,7 @@ from tests.support.hostile import (
     saying,
     serving_liar,
 )
-from tests.support.network import card, make_home, run, serving, until
+from tests.support.network import make_home, run, serving, until
 
 LONGEST = 1
 """Seconds of the longest pause, as tests' homes set it."""

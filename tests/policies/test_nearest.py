@@ -17,7 +17,7 @@ from comity.policies.ways.nearest import MAX_AMOUNT, Way, nearest
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES
-from tests.policies.test_policies import CA, CARD, HEAD, JP, PEER, PRESETS, UK, parts, peers
+from tests.support.policy_facts import CA, CARD, HEAD, JP, PEER, PRESETS, UK, parts, peers
 
 EVALUATION = replace(CARD, kind=Kind.EVALUATION)
 IN_DEBT = replace(

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from comity.policies.simulation.picture import draw
 from comity.policies.simulation.report import report
-from tests.policies.test_simulation import ONE_DAY, PAIR, play
+from tests.support.scenarios import ONE_DAY, PAIR, play
 
 
 def test_the_picture_escapes_what_a_scenario_says() -> None:

@@ -17,7 +17,7 @@ from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Stan
 from comity.policies.preset import preset_names
 from comity.record.content import Kind
 from comity.record.handling import Tlp
-from tests.policies.test_policies import CA, HEAD, JP, PRESETS, UK
+from tests.support.policy_facts import CA, HEAD, JP, PRESETS, UK
 
 INSTITUTES = ", ".join(f'"i{n}.example"' for n in range(256))
 

@@ -17,30 +17,9 @@ from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
 from comity.policies.simulation.report import Outcome, Result, report
 from comity.policies.simulation.scenario import Scenario
+from tests.support.scenarios import PAIR, play
 
 UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))
-
-PAIR = """
-days = 20
-[[institute]]
-id = "uk.aisi.example"
-policy = "POLICY"
-issues = [{ kind = "evaluation", count = 10 }]
-[[institute]]
-id = "ca.aisi.example"
-policy = "POLICY"
-issues = [{ kind = "evaluation", count = 10 }]
-"""
-
-
-ONE_DAY = PAIR.replace("days = 20", "").replace("POLICY", "open").replace("count = 10", "on = [1]")
-
-
-def play(text: str, policies: dict[str, Policy] | None = None) -> Network:
-    scenario = Scenario.parse(text)
-    network = Network(scenario, policies or load_policies(scenario, scenario_folder()))
-    network.play()
-    return network
 
 
 def shipped(name: str) -> Outcome:

@@ -18,7 +18,7 @@ from comity.record.content import Kind
 from comity.record.errors import BadPolicy, Conflict, InvalidInput, LimitExceeded
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_SECTIONS, MAX_TEMPLATES, MAX_TREATIES
-from tests.policies.test_policies import CA, CARD, JP, PEER, UK, handling_admits, parts, peers
+from tests.support.policy_facts import CA, CARD, JP, PEER, UK, handling_admits, parts, peers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TREATY = Treaty("uk-ca-2026", CA, frozenset(), frozenset(), START)

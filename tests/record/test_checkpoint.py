@@ -15,7 +15,7 @@ from comity.record.errors import (
 )
 from comity.record.merkle import EMPTY_ROOT, MAX_TREE_SIZE
 from comity.record.note import Note
-from tests.record.test_note import LOG, note_of, signer
+from tests.support.notes import LOG, fixed_signer, note_of
 
 # C2SP tlog-checkpoint
 EXAMPLE = """\
@@ -121,11 +121,11 @@ def test_checkpoint_without_a_known_signature_is_refused() -> None:
     with pytest.raises(UnknownKey, match=r"'log\.uk\.aisi\.example', got none"):
         open_checkpoint(data, [])
     with pytest.raises(UnknownKey):
-        open_checkpoint(data, [signer(LOG.name, 2).verifier])
+        open_checkpoint(data, [fixed_signer(LOG.name, 2).verifier])
 
 
 def test_log_does_not_speak_for_another() -> None:
-    other = signer("log.jp.aisi.example", 2)
+    other = fixed_signer("log.jp.aisi.example", 2)
     data = note_of(other, text=CHECKPOINT.body).to_bytes()
     with pytest.raises(UnknownKey):
         open_checkpoint(data, [LOG.verifier, other.verifier])

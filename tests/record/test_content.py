@@ -16,8 +16,8 @@ from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
 from comity.v1 import records_service_pb2 as pb
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, institutes
-from tests.support.network import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 CBRN = "nist-ai-600-1:cbrn"

@@ -21,10 +21,10 @@ from comity.record.note import (
 )
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
-from tests.record.test_note import LOG, signer
+from tests.support.notes import LOG, fixed_signer
 from tests.support.places import VECTORS
 
-WITNESS = signer("witness.jp.aisi.example", 2, WITNESS_KEY)
+WITNESS = fixed_signer("witness.jp.aisi.example", 2, WITNESS_KEY)
 NOTE = sign_checkpoint(Checkpoint(LOG.name, 7, b"r" * 32), LOG)
 NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
 
@@ -128,7 +128,7 @@ def test_witness_key_is_no_log() -> None:
 
 
 def test_key_used_for_both_signs_different_bytes() -> None:
-    twin = signer(LOG.name, 1, WITNESS_KEY)
+    twin = fixed_signer(LOG.name, 1, WITNESS_KEY)
     note = with_line(replace(NOTE.signatures[0], keyid=twin.verifier.keyid))
     with pytest.raises(BadSignature):
         cosignatures(note, [twin.verifier])
@@ -140,7 +140,7 @@ def test_cosignature_of_another_checkpoint_key_or_time_is_refused() -> None:
         verify_cosignature(NOTE.text.replace("7", "8"), line, WITNESS.verifier)
     with pytest.raises(BadSignature):
         verify_cosignature(NOTE.text, stamped(line, int(NOW.timestamp()) + 1), WITNESS.verifier)
-    other = signer("witness.fr.aisi.example", 3, WITNESS_KEY).verifier
+    other = fixed_signer("witness.fr.aisi.example", 3, WITNESS_KEY).verifier
     with pytest.raises(UnknownKey, match=r"got witness\.jp"):
         verify_cosignature(NOTE.text, line, other)
 

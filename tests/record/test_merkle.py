@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +15,6 @@ from comity.record.merkle import (
     EMPTY_ROOT,
     MAX_TREE_SIZE,
     Node,
-    ReadHashes,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -25,61 +23,23 @@ from comity.record.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.support.naive_merkle import (
+    hash_of_leaf,
+    hash_reader,
+    naive_path,
+    naive_root,
+    naive_subproof,
+)
 from tests.support.places import VECTORS
 
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "rfc6962.json").read_text())
 MAX_LEAVES = 300
 LEAVES = [f"leaf {i}".encode() for i in range(MAX_LEAVES)]
+HASHES = [hash_of_leaf(leaf) for leaf in LEAVES]
 SIZES = st.integers(1, MAX_LEAVES)
 
 
-def naive_root(leaves: Sequence[bytes]) -> bytes:
-    """MTH of RFC 6962, section 2.1."""
-    if not leaves:
-        return hashlib.sha256().digest()
-    if len(leaves) == 1:
-        return hashlib.sha256(b"\x00" + leaves[0]).digest()
-    k = split(len(leaves))
-    return hashlib.sha256(b"\x01" + naive_root(leaves[:k]) + naive_root(leaves[k:])).digest()
-
-
-def naive_path(m: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """PATH of RFC 6962, section 2.1.1."""
-    if len(leaves) == 1:
-        return []
-    k = split(len(leaves))
-    if m < k:
-        return [*naive_path(m, leaves[:k]), naive_root(leaves[k:])]
-    return [*naive_path(m - k, leaves[k:]), naive_root(leaves[:k])]
-
-
-def naive_subproof(m: int, leaves: Sequence[bytes], whole: bool) -> list[bytes]:
-    """SUBPROOF of RFC 6962, section 2.1.2."""
-    if m == len(leaves):
-        return [] if whole else [naive_root(leaves)]
-    k = split(len(leaves))
-    if m <= k:
-        return [*naive_subproof(m, leaves[:k], whole), naive_root(leaves[k:])]
-    return [*naive_subproof(m - k, leaves[k:], False), naive_root(leaves[:k])]
-
-
-def split(size: int) -> int:
-    k = 1
-    while k * 2 < size:
-        k *= 2
-    return k
-
-
-def reading(leaves: Sequence[bytes]) -> ReadHashes:
-    """Return a reader of the perfect subtrees over ``leaves``."""
-    levels = [[leaf_hash(leaf) for leaf in leaves]]
-    while len(below := levels[-1]) > 1:
-        pairs = zip(below[::2], below[1::2], strict=False)
-        levels.append([node_hash(left, right) for left, right in pairs])
-    return lambda nodes: [levels[level][index] for level, index in nodes]
-
-
-READ = reading(LEAVES)
+READ = hash_reader(LEAVES)
 
 
 def spoiled(proof: list[bytes]) -> Iterator[list[bytes]]:
@@ -106,7 +66,7 @@ def test_hashes_are_those_of_the_public_vectors() -> None:
 def test_public_vectors_hold() -> None:
     leaves = [bytes.fromhex(leaf) for leaf in EXPECTED["leaves"]]
     roots = [EMPTY_ROOT, *(bytes.fromhex(value) for value in EXPECTED["roots"])]
-    read = reading(leaves)
+    read = hash_reader(leaves)
     assert [root(size, read) for size in range(len(roots))] == roots
     for index, size, hashes in EXPECTED["inclusion"]:
         proof = [bytes.fromhex(value) for value in hashes]
@@ -119,7 +79,7 @@ def test_public_vectors_hold() -> None:
 
 
 def test_proofs_of_seven_leaves_are_those_that_rfc_6962_spells_out() -> None:
-    read = reading(LEAVES[:7])
+    read = hash_reader(LEAVES[:7])
     (a, b, c, d, e, f, j), (g, h, i), (k,) = (
         read([(level, index) for index in range(7 >> level)]) for level in range(3)
     )
@@ -136,7 +96,7 @@ def test_proofs_of_seven_leaves_are_those_that_rfc_6962_spells_out() -> None:
 
 def test_root_of_every_size_is_that_of_rfc_6962() -> None:
     for size in range(MAX_LEAVES + 1):
-        assert root(size, READ) == naive_root(LEAVES[:size])
+        assert root(size, READ) == naive_root(HASHES[:size])
 
 
 @settings(deadline=None)
@@ -144,8 +104,8 @@ def test_root_of_every_size_is_that_of_rfc_6962() -> None:
 def test_inclusion_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof = inclusion_proof(index, size, READ)
-    assert proof == naive_path(index, LEAVES[:size])
-    verify_inclusion(leaf_hash(LEAVES[index]), index, size, proof, naive_root(LEAVES[:size]))
+    assert proof == naive_path(index, HASHES[:size])
+    verify_inclusion(leaf_hash(LEAVES[index]), index, size, proof, naive_root(HASHES[:size]))
 
 
 @settings(deadline=None)
@@ -153,8 +113,8 @@ def test_inclusion_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.Da
 def test_consistency_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))
     proof = consistency_proof(old, size, READ)
-    assert proof == naive_subproof(old, LEAVES[:size], True)
-    verify_consistency(old, size, naive_root(LEAVES[:old]), naive_root(LEAVES[:size]), proof)
+    assert proof == naive_subproof(old, HASHES[:size], True)
+    verify_consistency(old, size, naive_root(HASHES[:old]), naive_root(HASHES[:size]), proof)
 
 
 @settings(deadline=None)

@@ -19,6 +19,7 @@ from comity.record.note import (
     Verifier,
     verify,
 )
+from tests.support.notes import LOG, fixed_signer, note_of
 
 # golang.org/x/mod/sumdb/note, ExampleSign and ExampleOpen
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -44,17 +45,6 @@ ed è subito sera.
 """.encode()  # noqa: E501
 
 
-def signer(name: str, seed: int = 1, kind: int = LOG_KEY) -> NoteSigner:
-    return NoteSigner(name, kind, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
-
-
-LOG = signer("log.uk.aisi.example")
-
-
-def note_of(*signers: NoteSigner, text: str = "text\n") -> Note:
-    return Note(text, tuple(s.sign(text) for s in signers))
-
-
 def test_note_of_the_go_library_verifies_and_is_signed_alike() -> None:
     peter = Verifier.parse(PETER)
     note = Note.parse(PETERS_NOTE)
@@ -75,15 +65,15 @@ def test_text_reaches_to_the_last_empty_line() -> None:
 
 
 def test_unknown_keys_are_ignored_even_under_a_known_name_or_id() -> None:
-    same_name, same_id = signer(LOG.name, 2), SignatureLine("other", LOG.verifier.keyid, b"x")
-    note = note_of(signer("other", 3), same_name, LOG)
+    same_name, same_id = fixed_signer(LOG.name, 2), SignatureLine("other", LOG.verifier.keyid, b"x")
+    note = note_of(fixed_signer("other", 3), same_name, LOG)
     note = Note(note.text, (*note.signatures, same_id))
     assert verify(note, [LOG.verifier]) == [LOG.sign("text\n")]
     assert verify(note, []) == []
 
 
 def test_one_bad_signature_of_a_known_key_spoils_the_note() -> None:
-    other = signer("log.jp.aisi.example", 2)
+    other = fixed_signer("log.jp.aisi.example", 2)
     forged = SignatureLine(other.name, other.verifier.keyid, bytes(64))
     note = Note("text\n", (LOG.sign("text\n"), forged))
     assert verify(note, [LOG.verifier]) == [LOG.sign("text\n")]
@@ -106,7 +96,7 @@ def test_key_that_signs_twice_counts_once_and_each_signature_must_hold() -> None
 
 
 def test_witness_key_does_not_sign_or_verify_plain_text() -> None:
-    witness = signer("witness.uk.aisi.example", kind=WITNESS_KEY)
+    witness = fixed_signer("witness.uk.aisi.example", kind=WITNESS_KEY)
     with pytest.raises(BadConfig, match="expected a log's key"):
         witness.sign("text\n")
     plain = witness.private.sign(b"text\n")
@@ -186,7 +176,7 @@ def test_note_over_its_limits_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", [LOG_KEY, WITNESS_KEY])
 def test_verifier_key_reads_back(kind: int) -> None:
-    verifier = signer("witness.uk.aisi.example", kind=kind).verifier
+    verifier = fixed_signer("witness.uk.aisi.example", kind=kind).verifier
     public = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32).public_key()
     assert verifier.public == public.public_bytes_raw()
     assert Verifier.parse(str(verifier)) == verifier
@@ -194,7 +184,7 @@ def test_verifier_key_reads_back(kind: int) -> None:
 
 def test_ids_differ_by_name_and_kind() -> None:
     kinds = (LOG_KEY, WITNESS_KEY)
-    ids = {signer(name, kind=kind).verifier.keyid for name in ("a", "b") for kind in kinds}
+    ids = {fixed_signer(name, kind=kind).verifier.keyid for name in ("a", "b") for kind in kinds}
     assert len(ids) == 4
 
 

@@ -37,7 +37,7 @@ from comity.record.record import Record, check_issue_time, open_record
 from comity.record.section import Disclosure
 from comity.record.statement import Statement
 from comity.record.wire import record_from_proto, record_to_proto
-from tests.support.network import card
+from tests.support.drafts import card
 from tests.support.records import NOW, UK, bundle_of, resigned
 
 

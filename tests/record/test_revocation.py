@@ -22,9 +22,9 @@ from comity.record.tlog_proof import TlogProof
 from comity.record.wire import record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.holders import Holders, chain, pin_root
-from tests.support.network import card
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 OPEN = load_preset("open")

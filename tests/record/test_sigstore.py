@@ -36,7 +36,7 @@ from comity.record.sigstore import SigstoreBundle, log_id
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root, trusted_root
 from tests.support.altering import JsonPath, altered, flipped, to
-from tests.support.network import card
+from tests.support.drafts import card
 from tests.support.places import VECTORS
 from tests.support.records import NOW, UK
 

@@ -22,10 +22,10 @@ from comity.record.tile import (
     tile_of,
     tiles_of,
 )
-from tests.record.test_merkle import reading
+from tests.support.naive_merkle import hash_reader
 
 SIZE = 70_000
-READ = reading([b"%d" % i for i in range(SIZE)])
+READ = hash_reader([b"%d" % i for i in range(SIZE)])
 
 
 def kept_for(size: int) -> dict[Tile, bytes]:

@@ -19,12 +19,13 @@ from comity.record.errors import (
 from comity.record.limits import MAX_LOG_POLICY_BYTES
 from comity.record.note import WITNESS_KEY, Note, NoteSigner, SignatureLine
 from comity.record.tlog_policy import LogPolicy, Party
-from tests.record.test_note import LOG, note_of, signer
+from tests.support.notes import LOG, fixed_signer, note_of
 
 NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
 NAMES = ("X1", "X2", "X3", "Y1", "Y2", "Y3")
 WITNESSES = {
-    name: signer(f"witness.example/{name}", 10 + i, WITNESS_KEY) for i, name in enumerate(NAMES)
+    name: fixed_signer(f"witness.example/{name}", 10 + i, WITNESS_KEY)
+    for i, name in enumerate(NAMES)
 }
 LINES = "".join(f"witness {name} {w.verifier}\n" for name, w in WITNESSES.items())
 
@@ -84,13 +85,13 @@ def test_witness_that_cosigns_twice_counts_once() -> None:
 
 def test_checkpoint_that_no_log_of_the_policy_signed_is_refused() -> None:
     with pytest.raises(UnknownKey, match=r"'log\.fr\.aisi\.example', got none"):
-        policy("none").check(cosigned(*NAMES, log=signer("log.fr.aisi.example", 3)))
+        policy("none").check(cosigned(*NAMES, log=fixed_signer("log.fr.aisi.example", 3)))
     with pytest.raises(UnknownKey):
-        policy("none").check(cosigned(*NAMES, log=signer(LOG.name, 3)))
+        policy("none").check(cosigned(*NAMES, log=fixed_signer(LOG.name, 3)))
 
 
 def test_any_log_of_the_policy_will_do_for_its_own_checkpoints() -> None:
-    other = signer("log.fr.aisi.example", 3)
+    other = fixed_signer("log.fr.aisi.example", 3)
     both = LogPolicy.parse(f"log {LOG.verifier}\nlog {other.verifier}\nquorum none\n")
     assert both.check(cosigned()) == both.check(cosigned(log=other)) == {}
     body = Checkpoint(LOG.name, 7, bytes(32)).body
@@ -100,7 +101,7 @@ def test_any_log_of_the_policy_will_do_for_its_own_checkpoints() -> None:
 
 def test_policy_without_logs_is_about_witnesses_only() -> None:
     anyone = LogPolicy.parse(f"{LINES}quorum X1\n")
-    assert anyone.check(cosigned("X1", log=signer("log.fr.aisi.example", 3))) == {"X1": NOW}
+    assert anyone.check(cosigned("X1", log=fixed_signer("log.fr.aisi.example", 3))) == {"X1": NOW}
 
 
 def test_bad_cosignature_of_a_known_witness_spoils_the_checkpoint() -> None:
@@ -128,7 +129,7 @@ def test_comments_white_space_and_urls_are_read_as_the_specification_says() -> N
 
 def test_thirty_two_of_each_are_accepted_and_deep_groups_are_walked() -> None:
     seeds = range(100, 132)
-    logs = "".join(f"log {signer(f'log{i}', i).verifier}\n" for i in seeds)
+    logs = "".join(f"log {fixed_signer(f'log{i}', i).verifier}\n" for i in seeds)
     groups = "group g0 any X1\n" + "".join(f"group g{i} all g{i - 1}\n" for i in range(1, 5000))
     deep = LogPolicy.parse(f"{logs}log {LOG.verifier}\n{LINES}{groups}quorum g4999\n")
     assert deep.check(cosigned("X1")) == {"X1": NOW}
@@ -154,7 +155,10 @@ def test_thirty_two_of_each_are_accepted_and_deep_groups_are_walked() -> None:
         ("log nonsense\n", r"line 1: expected <name>\+<hex>\+<base64>"),
         (f"log {WITNESSES['X1'].verifier}\n", r"expected a log's key \(0x01\), got 0x04"),
         (f"log {LOG.verifier}\nlog {LOG.verifier}\n", "line 2: expected each log's key once"),
-        (f"log {LOG.verifier}\nlog {signer('x').verifier}\n", "line 2: expected each log's key"),
+        (
+            f"log {LOG.verifier}\nlog {fixed_signer('x').verifier}\n",
+            "line 2: expected each log's key",
+        ),
         (f"witness {WITNESSES['X1'].verifier}\n", "line 1: expected: witness <name>"),
         (f"witness X1 {LOG.verifier}\n", r"expected a witness's key \(0x04 or 0x06\), got 0x01"),
         (f"witness none {WITNESSES['X1'].verifier}\n", "line 1: expected a new name, got 'none'"),

@@ -14,8 +14,8 @@ from comity.record.merkle import inclusion_proof, leaf_hash, root, verify_inclus
 from comity.record.note import Note
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
-from tests.record.test_merkle import reading
-from tests.record.test_note import LOG
+from tests.support.naive_merkle import hash_reader
+from tests.support.notes import LOG
 from tests.support.places import VECTORS
 
 TORCHWOOD = (VECTORS / "torchwood.tlog-proof").read_bytes()
@@ -41,7 +41,7 @@ def test_proof_of_another_implementation_proves_the_entry() -> None:
 
 
 def test_our_tree_and_proof_are_those_of_the_other_implementation() -> None:
-    read = reading([b"entry %d" % i for i in range(300)])
+    read = hash_reader([b"entry %d" % i for i in range(300)])
     proof = TlogProof.parse(TORCHWOOD)
     assert Checkpoint.parse(Note.parse(proof.checkpoint).text).root == root(300, read)
     assert proof.hashes == tuple(inclusion_proof(137, 300, read))

@@ -34,3 +34,9 @@ def flipped(text: str) -> str:
     data = bytearray(base64.b64decode(text))
     data[len(data) // 2] ^= 1
     return base64.b64encode(data).decode()
+
+
+def flip_bit(data: bytes, position: int) -> bytes:
+    altered = bytearray(data)
+    altered[position] ^= 1
+    return bytes(altered)

@@ -10,7 +10,7 @@ from comity.node.node import Node
 from comity.node.trust.key_status import KeyStatus, State, list_keys
 from comity.record.record import Record
 from tests.support.commanding import Ended, Run, init
-from tests.support.network import card
+from tests.support.drafts import card
 
 UK = "uk.aisi.example"
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from comity.client.drafts.draft import Draft
+from tests.support.drafts import card
 from tests.support.exchange import HandClock
-from tests.support.network import card
 from tests.support.reading import Facts, Record
 
 SUBSTANTIAL: Final = "It happens, and this is told at length. " * 8

@@ -11,8 +11,8 @@ from comity.client.verify.steps import Outcome, Verification
 from comity.client.verify.trust import Trust
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
+from tests.support.drafts import card
 from tests.support.logbook import NOW, Logbook
-from tests.support.network import card
 
 
 def evidence_in(folder: Path, logbook: Logbook) -> Path:

@@ -28,7 +28,7 @@ from comity.record.section import Disclosure
 from comity.record.spiffe import SpiffeId
 from comity.record.wire import record_to_proto
 from comity.v1 import record_pb2
-from tests.support.network import card
+from tests.support.drafts import card
 
 TAG: Final = "forged"
 

@@ -15,7 +15,7 @@ from comity.node.commands.app import app
 from comity.node.home.folder import Home
 from comity.record.bundle import TrustBundle, spoken
 from tests.support.commanding import Run, init
-from tests.support.network import card
+from tests.support.drafts import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

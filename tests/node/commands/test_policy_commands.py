@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from comity.policies.preset import load_preset, preset_folder
-from tests.node.release.test_release import CARDS_ONLY, guidance
 from tests.support.desk import Desk
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock
-from tests.support.network import card
+from tests.support.releases import CARDS_ONLY
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 OPEN = load_preset("open")

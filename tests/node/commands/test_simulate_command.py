@@ -17,8 +17,8 @@ from comity.policies.simulation.library import scenario_names
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.report import report
 from tests.support.databases import sqlite_databases
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, institutes
-from tests.support.network import card
 
 UK, CA, JP = (f"{name}.aisi.example" for name in ("uk", "ca", "jp"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.desk import CA, Desk
-from tests.support.network import card
+from tests.support.drafts import card
 
 
 def test_a_treaty_is_added_listed_and_ended(desk: Desk) -> None:

@@ -28,10 +28,11 @@ from comity.v1 import (
     audit_service_pb2_grpc,
 )
 from tests.support.databases import sqlite_databases
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.histories import History
 from tests.support.hostile import calling
-from tests.support.network import card, make_home, run, serving
+from tests.support.network import make_home, run, serving
 from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history
 
 

@@ -18,8 +18,9 @@ from comity.node.server.recovery import recover
 from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute
-from tests.support.network import card, make_home, run, serving, until
+from tests.support.network import make_home, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 NOW = 1_800_000_000_000

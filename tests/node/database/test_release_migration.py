@@ -11,10 +11,10 @@ import comity.node.database.store
 from comity.node.database.store import Store
 from comity.record.content import Kind
 from comity.record.errors import BadSignature
-from tests.node.release.test_release import CARDS_ONLY, NO_RISKS, OPEN, guidance, versions
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock, institutes
-from tests.support.network import card
+from tests.support.releases import CARDS_ONLY, NO_RISKS, OPEN, versions
 from tests.support.standing import refuse, seen
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -14,27 +14,25 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, col, select
 
-from comity.node.database.rows import last_number
 from comity.node.database.store import Store
 from comity.node.database.tables.log import LogEntry
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
+from tests.support.log_store import INSTITUTE, append_entry, open_store
 from tests.support.places import ROOT
-
-INSTITUTE = "uk.aisi.example"
 
 OPENER = """
 import sys
-from tests.node.database.test_store import opened
-opened(sys.argv[1]).close()
+from tests.support.log_store import open_store
+open_store(sys.argv[1]).close()
 """
 
 WRITER = """
 import sys
-from tests.node.database.test_store import append, opened
-store = opened(sys.argv[1])
+from tests.support.log_store import append_entry, open_store
+store = open_store(sys.argv[1])
 for number in range(20):
-    append(store, f"theirs-{number}")
+    append_entry(store, f"theirs-{number}")
 store.close()
 """
 
@@ -42,20 +40,6 @@ store.close()
 def python(code: str, url: str) -> subprocess.Popen[bytes]:
     """Start another process on a database."""
     return subprocess.Popen([sys.executable, "-W", "error", "-c", code, url], cwd=ROOT)
-
-
-def append(store: Store, record_id: str) -> None:
-    """Write one row under the next number, as intake does."""
-    with store.write() as session:
-        index = last_number(session, LogEntry.log_index, default=-1) + 1
-        session.add(LogEntry(log_index=index, record_id=record_id, leaf=b"leaf"))
-
-
-def opened(url: str) -> Store:
-    store = Store(url)
-    store.upgrade()
-    store.claim(INSTITUTE)
-    return store
 
 
 def indexes(session: Session) -> list[int]:
@@ -72,7 +56,7 @@ def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: New
 
 
 def test_another_institutes_database_is_refused(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     with pytest.raises(BadConfig, match=r"expected the database of ca\.aisi\.example, got that"):
         store.claim("ca.aisi.example")
     store.claim(INSTITUTE)
@@ -140,24 +124,24 @@ def test_a_user_that_may_make_no_temporary_tables_is_told_at_the_start(
 def test_processes_that_open_an_empty_database_together_agree(new_database: NewDatabase) -> None:
     url = new_database(empty=True)
     others = [python(OPENER, url) for _ in range(2)]
-    opened(url).close()
+    open_store(url).close()
     assert [other.wait(60) for other in others] == [0, 0]
 
 
 def test_writers_in_threads_get_consecutive_numbers(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: append(store, f"record-{number}"), range(40)))
+        list(pool.map(lambda number: append_entry(store, f"record-{number}"), range(40)))
     with store.read() as session:
         assert indexes(session) == list(range(40))
     store.close()
 
 
 def test_a_second_process_writes_without_gaps_or_duplicates(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     other = python(WRITER, database)
     for number in range(20):
-        append(store, f"ours-{number}")
+        append_entry(store, f"ours-{number}")
     assert other.wait(60) == 0
     with store.read() as session:
         assert indexes(session) == list(range(40))
@@ -165,7 +149,7 @@ def test_a_second_process_writes_without_gaps_or_duplicates(database: str) -> No
 
 
 def test_a_write_that_fails_leaves_nothing_and_frees_the_lock(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
 
     def fail() -> None:
         with store.write() as session:
@@ -175,15 +159,15 @@ def test_a_write_that_fails_leaves_nothing_and_frees_the_lock(database: str) -> 
 
     with pytest.raises(ArithmeticError):
         fail()
-    append(store, "kept")
+    append_entry(store, "kept")
     with store.read() as session:
         assert session.exec(select(LogEntry.record_id)).all() == ["kept"]
     store.close()
 
 
 def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(database: str) -> None:
-    store = opened(database)
-    append(store, "committed")
+    store = open_store(database)
+    append_entry(store, "committed")
     with store.write() as session:
         session.add(LogEntry(log_index=1, record_id="not yet", leaf=b""))
         session.flush()
@@ -194,11 +178,11 @@ def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(database: s
 
 
 def test_a_reader_sees_one_state_while_others_write(database: str) -> None:
-    store = opened(database)
-    append(store, "before")
+    store = open_store(database)
+    append_entry(store, "before")
     with store.read() as session:
         assert indexes(session) == [0]
-        writer = threading.Thread(target=append, args=(store, "meanwhile"))
+        writer = threading.Thread(target=append_entry, args=(store, "meanwhile"))
         writer.start()
         writer.join(10)
         assert indexes(session) == [0]

@@ -18,11 +18,11 @@ from comity.node.home.node_certificate import Life, Renewal, obstacle, renew, re
 from comity.node.server.background import pull
 from comity.policies.preset import load_preset
 from comity.record.errors import BadConfig
+from tests.support.drafts import card
 from tests.support.exchange import HandClock
 from tests.support.network import (
     Running,
     befriend,
-    card,
     command,
     make_home,
     network,

@@ -27,9 +27,9 @@ from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import LimitExceeded, NotFound
 from comity.record.merkle import leaf_hash, verify_consistency, verify_inclusion
 from comity.record.note import Verifier
-from tests.node.log.test_tree import entry, grow
 from tests.support.databases import NewDatabase
 from tests.support.exchange import HandClock
+from tests.support.log_store import entry, grow
 from tests.support.network import make_home
 
 UK = "uk.aisi.example"

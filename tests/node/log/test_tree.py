@@ -15,46 +15,17 @@ from comity.record.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
-    node_hash,
     verify_consistency,
     verify_inclusion,
 )
 from comity.record.tile import ENTRIES, Tile, decode_entries, tiles_of
 from tests.support.databases import NewDatabase, sqlite_databases
-
-INSTITUTE = "uk.aisi.example"
-
-
-def opened(url: str) -> Store:
-    store = Store(url)
-    store.upgrade()
-    store.claim(INSTITUTE)
-    return store
-
-
-def entry(number: int) -> tree.Entry:
-    return tree.Entry(f"{number:064x}", b"leaf %d" % number)
-
-
-def grow(store: Store, count: int) -> int:
-    """Append leaves in one transaction; return the index of the first."""
-    with store.write() as session:
-        size = tree.tree_size(session)
-        return tree.append(session, [entry(size + i) for i in range(count)])
-
-
-def naive_root(hashes: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, as it is written there."""
-    if len(hashes) < 2:
-        return hashes[0] if hashes else EMPTY_ROOT
-    split = 1
-    while split * 2 < len(hashes):
-        split *= 2
-    return node_hash(naive_root(hashes[:split]), naive_root(hashes[split:]))
+from tests.support.log_store import entry, grow, open_store
+from tests.support.naive_merkle import naive_root
 
 
 def test_tree_without_leaves_has_the_empty_root(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     with store.read() as session:
         assert tree.tree_size(session) == 0
         assert tree.root(session, 0) == EMPTY_ROOT
@@ -62,7 +33,7 @@ def test_tree_without_leaves_has_the_empty_root(database: str) -> None:
 
 
 def test_roots_and_proofs_follow_from_the_leaves_however_they_were_batched(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     hashes = [leaf_hash(entry(i).leaf) for i in range(774)]
     for count in (1, 1, 253, 1, 1, 255, 256, 6):
         grow(store, count)
@@ -84,7 +55,7 @@ def test_roots_and_proofs_follow_from_the_leaves_however_they_were_batched(datab
 def test_batches_of_any_size_grow_the_same_tree(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int]
 ) -> None:
-    store = opened(sqlite_databases(tmp_path_factory.mktemp("tree"))())
+    store = open_store(sqlite_databases(tmp_path_factory.mktemp("tree"))())
     firsts = [grow(store, count) for count in counts]
     assert firsts == [sum(counts[:i]) for i in range(len(counts))]
     size = sum(counts)
@@ -97,7 +68,7 @@ def test_batches_of_any_size_grow_the_same_tree(
 
 
 def test_a_tile_is_cut_to_the_width_that_was_asked_for(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     grow(store, 300)
     with store.read() as session:
         asked = [Tile(0, 0, 5), Tile(0, 1, 44), Tile(0, 1, 45), Tile(1, 0, 1), Tile(ENTRIES, 1, 44)]
@@ -113,7 +84,7 @@ def test_a_tile_is_cut_to_the_width_that_was_asked_for(database: str) -> None:
 
 
 def test_leaves_of_a_transaction_that_fails_leave_no_trace(database: str) -> None:
-    store = opened(database)
+    store = open_store(database)
     grow(store, 3)
     with pytest.raises(IntegrityError), store.write() as session:
         tree.append(session, [entry(3), entry(2)])

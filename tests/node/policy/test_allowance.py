@@ -10,10 +10,10 @@ import pytest
 from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from tests.node.release.test_release import guidance, headers
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
+from tests.support.releases import headers
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 OPEN, BALANCED = load_preset("open"), load_preset("balanced")

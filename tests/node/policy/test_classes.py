@@ -14,7 +14,8 @@ from comity.node.policy import handling_classes as classes
 from comity.node.replication.outbox import next_batch
 from comity.policies.preset import load_preset
 from comity.record.errors import LimitExceeded
-from tests.support.network import card, make_home
+from tests.support.drafts import card
+from tests.support.network import make_home
 
 
 def test_records_that_policy_cannot_tell_apart_share_their_classes(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from comity.node.policy.versions import set_policy
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
 from tests.support.standing import received, row, seen
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

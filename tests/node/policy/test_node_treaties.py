@@ -16,10 +16,11 @@ from comity.policies.preset import load_preset
 from comity.policies.treaty import Treaty
 from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from comity.record.limits import MAX_TREATIES
-from tests.node.release.test_release import guidance, headers, sections
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card, network, run, until
+from tests.support.network import network, run, until
+from tests.support.releases import headers, sections, treaty
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 TREATY, OPEN = load_preset("treaty"), load_preset("open")
@@ -31,21 +32,6 @@ def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
     """Yield uk, ca and jp, who give only under treaties."""
     with institutes(tmp_path, clock, new_database, UK, CA, JP, policy=TREATY) as made:
         yield made
-
-
-def treaty(
-    clock: HandClock,
-    treaty_id: str = "uk-ca",
-    party: str = CA,
-    *,
-    start: float = 0,
-    end: float | None = None,
-    **covers: list[str],
-) -> Treaty:
-    """Return a treaty that is in force between two times, in seconds from now."""
-    term = {"start": clock.in_seconds(start), "end": end and clock.in_seconds(end)}
-    scope = {"kinds": covers.get("kinds", []), "sections": covers.get("sections", [])}
-    return Treaty.parse({"treatyId": treaty_id, "party": party, **scope, **term})
 
 
 def rules(one: Institute, peer: Institute) -> list[str]:

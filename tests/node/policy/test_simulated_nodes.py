@@ -9,10 +9,10 @@ from comity.node.database.tables import RecordRow
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network
-from tests.policies.test_simulation import play
 from tests.support.databases import sqlite_databases
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
+from tests.support.scenarios import play
 
 UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))
 

@@ -20,8 +20,9 @@ from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
 from tests.support.databases import NewDatabase
+from tests.support.drafts import FORGETS, card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import FORGETS, card, command, network, run, until
+from tests.support.network import command, network, run, until
 from tests.support.standing import BOTH, HEADERS_ONLY, received, refuse, row, seen, thin
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

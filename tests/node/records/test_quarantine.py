@@ -20,7 +20,8 @@ from comity.record.record import Record
 from comity.record.wire import record_to_proto
 from comity.v1 import audit_service_pb2
 from comity.v1 import exchange_service_pb2 as pb
-from tests.support.network import card, make_home
+from tests.support.drafts import card
+from tests.support.network import make_home
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.record import Record
-from tests.node.release.test_late_sections import explained
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
+from tests.support.releases import explained
 from tests.support.standing import HEADERS_ONLY, seen
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"

@@ -7,22 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import RecordRow, Release
-from comity.node.release.explanation import PartExplanation, explain
+from comity.node.database.tables import Release
 from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from comity.record.record import Record
-from tests.node.release.test_preview import counted, preview, settle
-from tests.node.release.test_release import WHOLE, headers, sections
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
+from tests.support.releases import (
+    ALLOWANCE_OF_TWO,
+    WHOLE,
+    counted,
+    explained,
+    headers,
+    preview,
+    release_all,
+    sections,
+)
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 OPEN, LIKE_FOR_LIKE = load_preset("open"), load_preset("like-for-like")
-BALANCED = load_preset("balanced").replace("+ 160", "+ 16")
-"""With an allowance of two records."""
 
 NO_RISKS = (
     '@id("no-risks") forbid (principal, action, resource) when { resource.section == "risks" };'
@@ -43,21 +47,14 @@ def under_embargo(clock: HandClock, name: str, seconds: int = 60) -> dict[str, d
 
 def use_balance_up(one: Institute) -> None:
     one.node.publish_all([one.sign(card(f"more-{number}")) for number in range(3)])
-    settle(one)
-
-
-def explained(one: Institute, peer: Institute, record: Record) -> dict[str, PartExplanation]:
-    [row] = one.rows(RecordRow, record_id=record.record_id)
-    with one.node.store.read() as session:
-        found = explain(session, peer.name, row, one.node.clock())
-    return {part.name: part for part in found}
+    release_all(one)
 
 
 def test_a_section_under_embargo_follows_though_the_balance_is_used_up(
     pair: list[Institute], clock: HandClock
 ) -> None:
     uk, ca = pair
-    uk.node.set_policy(BALANCED)
+    uk.node.set_policy(ALLOWANCE_OF_TWO)
     record = uk.publish(card(section_handling=under_embargo(clock, "risks")))
     use_balance_up(uk)
     assert (headers(uk, ca), sections(uk, ca, record.record_id)) == (2, {"", "limitations"})
@@ -75,15 +72,15 @@ def test_a_section_that_policy_newly_allows_follows_as_it_was_previewed(
     pair: list[Institute],
 ) -> None:
     uk, ca = pair
-    uk.node.set_policy(BALANCED + NO_RISKS)
+    uk.node.set_policy(ALLOWANCE_OF_TWO + NO_RISKS)
     uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(5)])
-    settle(uk)
+    release_all(uk)
     assert (headers(uk, ca), len(uk.released(ca))) == (2, 4)
-    said = preview(uk, BALANCED)[CA]
+    said = preview(uk, ALLOWANCE_OF_TWO)[CA]
     assert counted(said, Effect.GAINED) == (2, 0, 0)
     assert {one.verdict.rules for one in said if one.parts} == {("balanced-members",)}
-    uk.node.set_policy(BALANCED)
-    settle(uk)
+    uk.node.set_policy(ALLOWANCE_OF_TWO)
+    release_all(uk)
     assert (headers(uk, ca), len(uk.released(ca))) == (2, 6)
     assert len({row.ruling_id for row in uk.rows(Release, peer=CA)}) == 2
 
@@ -92,7 +89,7 @@ def test_sections_of_a_record_that_was_not_given_wait_with_it(
     pair: list[Institute], clock: HandClock
 ) -> None:
     uk, ca = pair
-    uk.node.set_policy(BALANCED)
+    uk.node.set_policy(ALLOWANCE_OF_TWO)
     use_balance_up(uk)
     record = uk.publish(card(section_handling=under_embargo(clock, "risks")))
     clock.turn(60)
@@ -103,7 +100,7 @@ def test_sections_of_a_record_that_was_not_given_wait_with_it(
     ca.publish(card("theirs"))
     ca.publish(card("theirs too"))
     uk.pull(ca)
-    settle(uk)
+    release_all(uk)
     assert sections(uk, ca, record.record_id) == WHOLE
 
 
@@ -111,7 +108,7 @@ def test_a_section_does_not_follow_to_a_peer_that_is_suspended(
     pair: list[Institute], clock: HandClock
 ) -> None:
     uk, ca = pair
-    uk.node.set_policy(BALANCED)
+    uk.node.set_policy(ALLOWANCE_OF_TWO)
     record = uk.publish(card(section_handling=under_embargo(clock, "risks")))
     use_balance_up(uk)
     uk.node.set_peer_status(CA, PeerStatus.SUSPENDED)
@@ -130,7 +127,7 @@ def test_a_policy_that_weighs_sections_holds_them_back(
     uk.pull(ca)
     late = under_embargo(clock, "risks", 400 * DAY)
     record = uk.publish(card(section_handling=late))
-    settle(uk)
+    release_all(uk)
     assert sections(uk, ca, record.record_id) == {"", "limitations"}
     clock.turn(400 * DAY)
     assert uk.node.release() == 0
@@ -145,15 +142,15 @@ def test_what_follows_does_not_come_twice_when_the_balance_grows_as_well(
     pair: list[Institute], clock: HandClock
 ) -> None:
     uk, ca = pair
-    uk.node.set_policy(BALANCED)
+    uk.node.set_policy(ALLOWANCE_OF_TWO)
     drafts = [card(f"late-{n}", section_handling=under_embargo(clock, "risks")) for n in range(4)]
     uk.node.publish_all([uk.sign(draft) for draft in drafts])
-    settle(uk)
+    release_all(uk)
     assert headers(uk, ca) == 2
     ca.publish(card("theirs"))
     uk.pull(ca)
     clock.turn(60)
-    settle(uk)
+    release_all(uk)
     released = uk.released(ca)
     assert headers(uk, ca) == 4
     assert len(released) == len(set(released)) == 12

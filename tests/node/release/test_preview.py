@@ -10,18 +10,24 @@ import pytest
 
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import Decision, PolicyVersion, Release, Ruling
-from comity.node.policy.versions import policy_at, with_treaties
-from comity.node.release.preview import Difference, Effect, preview_peer
-from comity.node.trust.peers import pinned_peers
-from comity.policies.evaluator import Policy
+from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset, preset_names
 from comity.record.content import Kind
-from tests.node.policy.test_node_treaties import treaty
-from tests.node.release.test_release import BALANCED, CARDS_ONLY, NO_RISKS, OPEN, guidance, headers
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card
+from tests.support.releases import (
+    BALANCED,
+    CARDS_ONLY,
+    NO_RISKS,
+    OPEN,
+    counted,
+    headers,
+    preview,
+    release_all,
+    treaty,
+)
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 NOTHING = "// nothing is permitted\n"
@@ -33,31 +39,6 @@ def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
     """Yield uk, ca and jp, who are each other's members."""
     with institutes(tmp_path, clock, new_database, UK, CA, JP) as made:
         yield made
-
-
-def preview(one: Institute, text: str) -> dict[str, list[Difference]]:
-    with one.node.store.read() as session:
-        now = one.node.clock()
-        policy, other = policy_at(session, now), with_treaties(session, Policy.parse(text), now)
-        return {
-            row.institute: preview_peer(session, row, policy, other, now)
-            for row in pinned_peers(session)
-        }
-
-
-def counted(found: list[Difference], effect: Effect) -> tuple[int, int, int]:
-    """Return parts, records and later parts of an effect, over all kinds and rules."""
-    some = [one for one in found if one.effect is effect]
-    return (
-        sum(one.parts for one in some),
-        sum(one.records for one in some),
-        sum(one.later for one in some),
-    )
-
-
-def settle(one: Institute) -> None:
-    while one.node.release():
-        pass
 
 
 def any_draft(dice: random.Random, number: int, clock: HandClock) -> Draft:
@@ -90,7 +71,7 @@ def test_what_is_said_to_be_gained_is_what_is_released(
             ca.publish(any_draft(dice, 10_000 + step, clock))
             uk.pull(ca)
         uk.node.set_peer_status(JP, dice.choice([PeerStatus.PROBATION, PeerStatus.MEMBER]))
-        settle(uk)
+        release_all(uk)
         before = {peer: uk.released(peer) for peer in (ca, jp)}
         text = dice.choice(POLICIES)
         said = preview(uk, text)
@@ -120,7 +101,7 @@ def test_the_policy_in_force_makes_no_difference(trio: list[Institute], clock: H
         uk.node.set_policy(text)
         uk.node.publish_all([uk.sign(card(f"model-{n}")) for n in range(25)])
         uk.publish(card("secret", handling={"embargo": clock.in_seconds(600)}))
-        settle(uk)
+        release_all(uk)
         assert preview(uk, text) == {CA: [], JP: []}, text
 
 

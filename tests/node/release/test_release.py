@@ -11,25 +11,21 @@ import pytest
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import PeerRow, Release, Ruling
 from comity.policies.facts import PeerStatus
-from comity.policies.preset import load_preset
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card, guidance
 from tests.support.exchange import HandClock, Institute, befriend, institutes
-from tests.support.network import card
-
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
-OPEN, BALANCED = load_preset("open"), load_preset("balanced")
-
-CARDS_ONLY = """
-@id("cards")
-permit (principal, action, resource) when { resource.kind == Kind::"model-card" };
-"""
-NO_RISKS = """
-@id("all")
-permit (principal, action, resource);
-@id("no-risks")
-forbid (principal, action, resource) when { resource.section == "risks" };
-"""
-WHOLE = {"", "limitations", "risks"}
+from tests.support.releases import (
+    CA,
+    CARDS_ONLY,
+    JP,
+    NO_RISKS,
+    OPEN,
+    UK,
+    WHOLE,
+    headers,
+    sections,
+    versions,
+)
 
 
 @pytest.fixture
@@ -44,29 +40,6 @@ def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
     """Yield uk, ca and jp, whose policy is open."""
     with institutes(tmp_path, clock, new_database, UK, CA, JP, policy=OPEN) as made:
         yield made
-
-
-def guidance(title: str = "How to test") -> Draft:
-    """Return a small record that is no card."""
-    value = {
-        "kind": "guidance",
-        "subject": {"name": "pkg:generic/example/guide@1", "digest": "0" * 64},
-        "title": {"en": title},
-        "summary": {"en": "A sample."},
-        "handling": {"tlp": "GREEN"},
-        "sections": {"text": "Test early."},
-    }
-    return Draft.parse(value)
-
-
-def sections(one: Institute, peer: Institute, record_id: str) -> set[str]:
-    """Return the parts of a record that were released to a peer; the header is empty."""
-    return {name for i, name in one.released(peer) if i == record_id}
-
-
-def headers(one: Institute, peer: Institute) -> int:
-    """Count the records that were released to a peer."""
-    return sum(name == "" for _, name in one.released(peer))
 
 
 def test_without_a_policy_nothing_is_released(pair: list[Institute]) -> None:
@@ -269,13 +242,6 @@ def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Ins
     found = [rulings[row.ruling_id] for row in uk.rows(Release, peer=ca.name)]
     named = [(ruling.policy_digest, json.loads(ruling.rules)) for ruling in found]
     assert named == [(digest, ["cards"])] * 3 + [(uk.policy_digest(), ["open-members"])] * 3
-
-
-def versions(one: Institute, peer: Institute) -> list[int]:
-    """Return the version of the policy that each release to a peer names, in order."""
-    rulings = {row.ruling_id: row.policy_version for row in one.rows(Ruling)}
-    found = sorted(one.rows(Release, peer=peer.name), key=lambda row: row.offer_number)
-    return [rulings[row.ruling_id] for row in found]
 
 
 def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(

@@ -19,8 +19,9 @@ from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadCursor, LimitExceeded
 from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.network import card, command, network, run, until
+from tests.support.network import command, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

@@ -25,11 +25,11 @@ from comity.policies.preset import load_preset
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, BadReceipt, FutureCursor
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.network import (
     Running,
     befriend,
-    card,
     free_port,
     make_home,
     network,

@@ -17,9 +17,9 @@ from comity.policies.preset import load_preset
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.holders import BAD, Holders, bad_chains, chain, held, pin_root
-from tests.support.network import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 OPEN = load_preset("open")

@@ -24,8 +24,9 @@ from comity.node.server.recovery import Recovered, recover
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
+from tests.support.drafts import card
 from tests.support.exchange import Institute
-from tests.support.network import Running, befriend, card, make_home, run, serving, until
+from tests.support.network import Running, befriend, make_home, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 NOW = 1_800_000_000_000

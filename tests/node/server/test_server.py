@@ -22,7 +22,8 @@ from comity.record.spiffe import Role
 from comity.v1 import admin_service_pb2 as pb
 from comity.v1 import admin_service_pb2_grpc as rpc
 from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
-from tests.support.network import Running, card, make_home, network, run, serving, until
+from tests.support.drafts import card
+from tests.support.network import Running, make_home, network, run, serving, until
 
 
 @asynccontextmanager

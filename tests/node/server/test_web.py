@@ -5,62 +5,31 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from comity.node.home.folder import Home
 from comity.node.home.settings import parse_address
 from comity.node.node import Node
-from comity.node.server import http_port as web
+from comity.node.server import http_port
 from comity.node.server.process import Server
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import BadConfig
 from comity.record.merkle import leaf_hash, root
 from comity.record.note import Verifier
 from comity.record.tile import ENTRIES, Tile, decode_entries, reader, tiles_of
-from tests.node.log.test_tree import entry, grow
-from tests.support.network import Running, card, free_port, make_home, run, serving
-
-UK = "uk.aisi.example"
-
-
-@dataclass
-class Site:
-    """A node whose HTTP port is on, and what reads it."""
-
-    running: Running
-    session: aiohttp.ClientSession
-
-    async def get(self, path: str) -> tuple[int, Mapping[str, str], bytes]:
-        async with self.session.get(path) as answer:
-            return answer.status, answer.headers, await answer.read()
-
-
-def home_with_port(root: Path) -> Home:
-    home = make_home(root, UK)
-    file = home.path / "comity.toml"
-    text = file.read_text().replace('listen = ""', f'listen = "127.0.0.1:{free_port()}"')
-    file.write_text(text)
-    return Home(home.path)
-
-
-@asynccontextmanager
-async def site(root: Path) -> AsyncIterator[Site]:
-    async with serving(home_with_port(root)) as running:
-        assert running.server.web is not None
-        base = f"http://{running.server.web.address}"
-        async with aiohttp.ClientSession(base) as session:
-            yield Site(running, session)
+from tests.support.drafts import card
+from tests.support.http_site import UK, home_with_port, http_site
+from tests.support.log_store import entry, grow
+from tests.support.network import make_home, run, serving
 
 
 def test_the_log_can_be_read_and_recomputed_from_its_files_alone(tmp_path: Path) -> None:
     async def story() -> None:
-        async with site(tmp_path) as here:
+        async with http_site(tmp_path) as here:
             node = here.running.node
             await asyncio.to_thread(grow, node.store, 300)
             await asyncio.to_thread(node.publish, here.running.sign(card()))
@@ -104,7 +73,7 @@ def test_the_log_can_be_read_and_recomputed_from_its_files_alone(tmp_path: Path)
 )
 def test_what_the_log_does_not_have_is_not_found(tmp_path: Path, path: str) -> None:
     async def story() -> None:
-        async with site(tmp_path) as here:
+        async with http_site(tmp_path) as here:
             await asyncio.to_thread(grow, here.running.node.store, 2)
             await asyncio.to_thread(here.running.node.signer.sign)
             status, headers, _ = await here.get(path)
@@ -116,7 +85,7 @@ def test_what_the_log_does_not_have_is_not_found(tmp_path: Path, path: str) -> N
 
 def test_metrics_count_what_there_is_and_name_nobody(tmp_path: Path) -> None:
     async def story() -> None:
-        async with site(tmp_path) as here:
+        async with http_site(tmp_path) as here:
             node = here.running.node
             other = make_home(tmp_path, "ca.aisi.example")
             await asyncio.to_thread(node.add_peer, other.bundle())
@@ -150,10 +119,10 @@ def test_the_port_is_off_unless_the_settings_name_it(tmp_path: Path) -> None:
 def test_connections_that_say_nothing_give_way_to_those_that_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(http_port, "MAX_CONNECTIONS", 3)
 
     async def story() -> None:
-        async with site(tmp_path) as here:
+        async with http_site(tmp_path) as here:
             await asyncio.to_thread(here.running.node.signer.sign)
             assert here.running.server.web is not None
             host, port = here.running.server.web.address.split(":")
@@ -168,7 +137,7 @@ def test_connections_that_say_nothing_give_way_to_those_that_do(
 
 def test_a_body_that_would_grow_is_not_unpacked(tmp_path: Path) -> None:
     async def story() -> None:
-        async with site(tmp_path) as here:
+        async with http_site(tmp_path) as here:
             body, headers = gzip.compress(b"old 0\n" * 100_000), {"Content-Encoding": "gzip"}
             async with here.session.post("/add-checkpoint", data=body, headers=headers) as answer:
                 assert answer.status == 400
@@ -179,7 +148,7 @@ def test_a_body_that_would_grow_is_not_unpacked(tmp_path: Path) -> None:
 @asynccontextmanager
 async def node_on_a_taken_port(root: Path) -> AsyncIterator[Node]:
     """Open a node whose HTTP port is another node's."""
-    async with site(root) as here:
+    async with http_site(root) as here:
         home = make_home(root, "ca.aisi.example")
         assert here.running.server.web is not None
         taken = here.running.server.web.address

@@ -16,9 +16,10 @@ from comity.record.errors import BadConfig, RevokedKey
 from comity.record.record import Record
 from comity.record.revocation import check_revocation
 from tests.support.commanding import Run
+from tests.support.drafts import card
 from tests.support.holders import Holders
 from tests.support.keyring import UK, keys, publish, rooted, states, step, with_proof
-from tests.support.network import card, make_home
+from tests.support.network import make_home
 
 
 def test_a_revoked_key_speaks_for_what_was_logged_before(node: Node, holders: Holders) -> None:

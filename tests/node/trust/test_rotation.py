@@ -17,8 +17,9 @@ from comity.node.home.keychain import Sort
 from comity.node.home.node_certificate import certify
 from comity.node.trust.key_status import list_keys
 from comity.record.record import Record
+from tests.support.drafts import card
 from tests.support.holders import Holders, held
-from tests.support.network import Running, card, network, run, until
+from tests.support.network import Running, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

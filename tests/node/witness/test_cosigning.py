@@ -27,8 +27,8 @@ from comity.record.limits import (
     MAX_NOTE_SIGNATURES,
 )
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner, SignatureLine
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute
-from tests.support.network import card
 from tests.support.witnesses import CA, FR, UK, history
 
 

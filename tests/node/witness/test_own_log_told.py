@@ -12,9 +12,9 @@ from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume_own
 from comity.record.note import LOG_KEY, NoteSigner
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.exchange import HandClock, Institute, institutes
 from tests.support.histories import History
-from tests.support.network import card
 from tests.support.witnesses import CA, FR, TRUE, UK, history, reasons
 
 

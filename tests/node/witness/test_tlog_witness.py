@@ -17,8 +17,8 @@ from comity.record.cosignature import verify_cosignature
 from comity.record.errors import InvalidInput, LimitExceeded
 from comity.record.note import Note, SignatureLine, Verifier
 from comity.record.tlog_witness import AddCheckpoint
-from tests.node.log.test_tree import grow
-from tests.node.server.test_web import site
+from tests.support.http_site import http_site
+from tests.support.log_store import grow
 from tests.support.network import make_home, run
 
 CA = "ca.aisi.example"
@@ -51,7 +51,7 @@ class Pair:
 
 @asynccontextmanager
 async def pair(root: Path) -> AsyncIterator[Pair]:
-    async with site(root) as here:
+    async with http_site(root) as here:
         log = Node(make_home(root, CA))
         try:
             await asyncio.to_thread(here.running.node.add_peer, log.bundle)

@@ -21,8 +21,9 @@ from comity.record.errors import BadTile, NotFound, Unavailable
 from comity.record.note import Verifier
 from comity.v1 import audit_service_pb2 as audit
 from tests.support.databases import NewDatabase
+from tests.support.drafts import card
 from tests.support.histories import ForkingLog, History, forking
-from tests.support.network import Running, card, make_home, network, run, serving, until
+from tests.support.network import Running, make_home, network, run, serving, until
 from tests.support.witnesses import reasons
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
