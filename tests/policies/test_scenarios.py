@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.policies.simulation.library import load_policies, load_scenario
-from comity.policies.simulation.scenario import Scenario
+from comity.policies.simulation.scenario_file import parse_scenario
 from comity.policies.simulation.toml_lines import line_of
 from comity.record.errors import BadPolicy, InvalidInput, NotFound
 
@@ -65,7 +65,7 @@ def test_a_bad_scenario_is_refused_with_the_key_and_the_line(
     good: str, bad: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Scenario.parse(PAIR.replace(good, bad, 1))
+        parse_scenario(PAIR.replace(good, bad, 1))
 
 
 CROWD = '[[crowd]]\ncount = 2\npolicy = "open"\n'
@@ -97,11 +97,11 @@ TREATY = '[[treaty]]\nparties = ["uk.aisi.example", "ca.aisi.example"]\n'
 )
 def test_tables_that_do_not_fit_together_are_refused(more: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Scenario.parse(PAIR + more)
+        parse_scenario(PAIR + more)
 
 
 def test_a_name_that_no_file_can_have_is_no_policy(tmp_path: Path) -> None:
-    scenario = Scenario.parse(PAIR.replace("POLICY", "a\\u0000b"))
+    scenario = parse_scenario(PAIR.replace("POLICY", "a\\u0000b"))
     with pytest.raises(InvalidInput, match=r"policy: .*balanced.*a\\x00b"):
         load_policies(scenario, tmp_path)
 
@@ -138,7 +138,7 @@ def test_the_line_is_that_of_the_element_which_is_wrong() -> None:
     rows = "".join(f'  {{ kind = "evaluation", count = {n} }},\n' for n in (3, 2, 1, 0, 4))
     text = PAIR.replace('[{ kind = "evaluation", count = 10 }]', f"[\n{rows}]", 1)
     with pytest.raises(InvalidInput, match=r"issues\[3\].count: line 10: .*got 0"):
-        Scenario.parse(text)
+        parse_scenario(text)
 
 
 def test_a_long_array_is_read_once_to_find_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_a_long_array_is_read_once_to_find_a_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_policy_that_is_neither_preset_nor_file_is_named(tmp_path: Path) -> None:
-    scenario = Scenario.parse(PAIR.replace("POLICY", "nobody.cedar"))
+    scenario = parse_scenario(PAIR.replace("POLICY", "nobody.cedar"))
     with pytest.raises(InvalidInput, match=r"balanced.*nobody\.cedar"):
         load_policies(scenario, tmp_path)
     (tmp_path / "nobody.cedar").write_text("permit;")

@@ -16,7 +16,7 @@ from comity.policies.simulation.library import (
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
 from comity.policies.simulation.report import Outcome, Result, report
-from comity.policies.simulation.scenario import Scenario
+from comity.policies.simulation.scenario_file import parse_scenario
 from tests.support.scenarios import PAIR, play
 
 UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))
@@ -107,7 +107,7 @@ def test_every_shipped_scenario_says_on_top_what_it_shows() -> None:
     assert len(scenario_names()) >= 4
     for name in scenario_names():
         assert len(scenario_summary(name)) > 100
-        assert Scenario.parse(load_scenario(name)).title
+        assert parse_scenario(load_scenario(name)).title
 
 
 # --- who waits for whom ---------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_equal_seeds_give_equal_outcomes_and_others_do_not() -> None:
 
 def test_days_pass_one_by_one_and_records_fall_due_on_theirs() -> None:
     text = PAIR.replace("POLICY", "open").replace("count = 10", "on = [2, 2, 5]")
-    scenario = Scenario.parse(text)
+    scenario = parse_scenario(text)
     network = Network(scenario, load_policies(scenario, scenario_folder()))
     issued = []
     for _ in range(6):
@@ -197,7 +197,7 @@ def test_what_was_received_counts_until_it_leaves_the_window() -> None:
 def test_a_treaty_is_gone_by_from_its_first_day_to_its_last() -> None:
     parties = 'parties = ["ca.aisi.example", "uk.aisi.example"]'
     treaty = f"[[treaty]]\n{parties}\nkinds = ['evaluation']\nfrom = 5\nto = 8\n"
-    scenario = Scenario.parse(PAIR.replace("POLICY", "treaty") + treaty)
+    scenario = parse_scenario(PAIR.replace("POLICY", "treaty") + treaty)
     network = Network(scenario, load_policies(scenario, scenario_folder()))
     given = []
     for _ in range(12):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comity.policies.evaluator import Policy
 from comity.policies.simulation.library import load_policies, scenario_folder
 from comity.policies.simulation.network import Network
-from comity.policies.simulation.scenario import Scenario
+from comity.policies.simulation.scenario_file import parse_scenario
 
 PAIR = """
 days = 20
@@ -23,7 +23,7 @@ ONE_DAY = PAIR.replace("days = 20", "").replace("POLICY", "open").replace("count
 
 
 def play(text: str, policies: dict[str, Policy] | None = None) -> Network:
-    scenario = Scenario.parse(text)
+    scenario = parse_scenario(text)
     network = Network(scenario, policies or load_policies(scenario, scenario_folder()))
     network.play()
     return network

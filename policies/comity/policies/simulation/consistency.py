@@ -1,27 +1,29 @@
-"""Whether the tables of a scenario fit together: what would be played, and surely is not meant."""
+"""Checks that the tables of a scenario fit together.
+
+Pydantic checks each table by itself. What is found here could be played, but nobody can have meant
+it: two institutes of one id, a day after the last, a peer that is no institute of the scenario.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
+from comity.policies.simulation.issuing import Issues
+from comity.policies.simulation.scenario import Scenario
 from comity.policies.simulation.toml_lines import Path
 from comity.record.limits import MAX_PEERS, MAX_TREATIES
 
-if TYPE_CHECKING:
-    from comity.policies.simulation.issuing import Issues
-    from comity.policies.simulation.scenario import Scenario
-
-_NAMELESS: Final = "?"
-"""Sections without a name: there may be several."""
+_UNNAMED: Final = "?"
+"""The name given for a section whose header states no name; a record may have several."""
 
 
 def faults(scenario: Scenario) -> Iterator[tuple[Path, str]]:
-    """Yield where something is wrong, and what."""
+    """Yield the path of each fault and a message about it."""
     yield from _counts(scenario)
     yield from _repeated(scenario)
-    yield from _nobody(scenario)
+    yield from _unknown_institutes(scenario)
     for path, issues in _all_issues(scenario):
         for key, message in _misplaced(issues, scenario.days):
             yield (*path, *key), message
@@ -47,7 +49,7 @@ def _repeated(scenario: Scenario) -> Iterator[tuple[Path, str]]:
 
 
 def _unique(scenario: Scenario) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
-    """Yield what may be there only once: where it stands, what it is, and what tells it apart."""
+    """Yield the path, the name and the key of each thing that may occur only once."""
     for i, one in enumerate(scenario.institute):
         yield ("institute", i, "id"), "id", ("id", one.id)
     for i, crowd in enumerate(scenario.crowd):
@@ -60,7 +62,7 @@ def _unique(scenario: Scenario) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
             yield ("treaty", i, "id"), "treaty", ("treaty", treaty.id)
 
 
-def _nobody(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+def _unknown_institutes(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     known = {one.id for one in scenario.institutes()}
     for path, names in _named(scenario):
         for name in sorted(names - known):
@@ -71,6 +73,7 @@ def _nobody(scenario: Scenario) -> Iterator[tuple[Path, str]]:
 
 
 def _named(scenario: Scenario) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Yield each place that names institutes, and the names."""
     for path, issues in _all_issues(scenario):
         yield path, issues.named
     for heading, tables in (("institute", scenario.institute), ("crowd", scenario.crowd)):
@@ -96,12 +99,12 @@ def _misplaced(issues: Issues, days: int) -> Iterator[tuple[Path, str]]:
         yield ("on",), f"expected a day of the {days} that are played, got {min(issues.on)}"
     names = Counter(section.name for section in issues.sections)
     for position, section in enumerate(issues.sections):
-        if names[section.name] > 1 and section.name != _NAMELESS:
+        if names[section.name] > 1 and section.name != _UNNAMED:
             yield ("sections", position), f"expected each section once, got {section.name!r} twice"
 
 
 class _Termed(Protocol):
-    """What holds from one day to another."""
+    """A table that holds from its first day to its last."""
 
     @property
     def first(self) -> int: ...

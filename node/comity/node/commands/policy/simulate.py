@@ -30,7 +30,8 @@ from comity.policies.simulation.library import (
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
 from comity.policies.simulation.report import Outcome, report
-from comity.policies.simulation.scenario import MAX_SCENARIO_BYTES, Scenario
+from comity.policies.simulation.scenario import Scenario
+from comity.policies.simulation.scenario_file import MAX_SCENARIO_BYTES, parse_scenario
 from comity.record.errors import BadConfig, InvalidInput
 
 PICTURE_SUFFIX: Final = ".svg"
@@ -163,7 +164,7 @@ def _check_picture(file: Path) -> None:
 
 def _made_up(name: str) -> _Play:
     if name in scenario_names():
-        scenario, folder = Scenario.parse(load_scenario(name)), scenario_folder()
+        scenario, folder = parse_scenario(load_scenario(name)), scenario_folder()
         policies = load_policies(scenario, folder)
         return _Play(scenario, policies, MADE_UP, scenario_summary(name))
     file = Path(name)
@@ -171,7 +172,7 @@ def _made_up(name: str) -> _Play:
         load_scenario(name)
     data = read_file(file, MAX_SCENARIO_BYTES)
     with naming(file):
-        scenario = Scenario.parse(_decode(data))
+        scenario = parse_scenario(_decode(data))
         return _Play(scenario, load_policies(scenario, file.parent), MADE_UP)
 
 
