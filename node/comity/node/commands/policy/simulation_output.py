@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Hashable
 from typing import Final
 
 from comity.client.terminal import print_table, print_text, table, text
+from comity.policies.simulation.institute_groups import id_stem
 from comity.policies.simulation.report import Outcome, Result
 from comity.policies.simulation.withholding import Deadlock, Way, Withheld
 
@@ -19,8 +19,6 @@ MAX_LACKING: Final = 10
 
 MAX_GIVERS: Final = 3
 """Who withholds most from one institute; JSON has them all."""
-
-_NUMBER: Final = re.compile(r"\d+")
 
 
 def print_outcome(outcome: Outcome, note: str) -> None:
@@ -86,7 +84,7 @@ def _print_lacking(outcome: Outcome) -> None:
         by: Counter[str] = Counter()
         for side in outcome.withheld:
             if side.receiver == institute:
-                by[_stem(side.giver)] += side.records
+                by[id_stem(side.giver)] += side.records
         whose = ", ".join(f"{stem} ({count})" for stem, count in by.most_common(MAX_GIVERS))
         more = ", and others" if len(by) > MAX_GIVERS else ""
         print_text(text(f"{institute} lacks {lacking[institute]}, withheld by {whose}{more}"))
@@ -102,7 +100,7 @@ def _print_deadlocks(deadlocks: tuple[Deadlock, ...]) -> None:
         alike.setdefault(_likeness(deadlock), []).append(deadlock)
     for some in list(alike.values())[:MAX_DEADLOCKS]:
         more = len(some) - 1
-        stems = " and ".join(sorted({_stem(side.giver) for side in some[0].sides}))
+        stems = " and ".join(sorted({id_stem(side.giver) for side in some[0].sides}))
         rest = f"; so do {more} more pairs of {stems}" if more else ""
         print_text(text(_sentence(some[0]) + rest))
     left = len(alike) - MAX_DEADLOCKS
@@ -111,12 +109,7 @@ def _print_deadlocks(deadlocks: tuple[Deadlock, ...]) -> None:
 
 
 def _likeness(deadlock: Deadlock) -> Hashable:
-    return frozenset((_stem(side.giver), side.kinds, side.rules) for side in deadlock.sides)
-
-
-def _stem(institute: str) -> str:
-    """Return what the ids of a crowd have in common."""
-    return _NUMBER.sub("#", institute)
+    return frozenset((id_stem(side.giver), side.kinds, side.rules) for side in deadlock.sides)
 
 
 def _sentence(deadlock: Deadlock) -> str:
