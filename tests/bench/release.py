@@ -27,7 +27,7 @@ from statistics import median
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import HandlingClass, PeerRow, Standing
+from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
 from comity.node.policy.decisions import judge
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
@@ -176,7 +176,7 @@ def _put_in_force(session: Session, node: Node) -> None:
 
 
 def _gain(session: Session, peer: str) -> None:
-    session.add(Standing(peer=peer, kind="evaluation", received=1))
+    session.add(StandingRow(peer=peer, kind="evaluation", received=1))
     session.flush()
 
 
@@ -205,7 +205,9 @@ def _applying(node: Node, change: Callable[[Session], object]) -> tuple[float, f
 
 def _decisions(node: Node, peers: int) -> float:
     def decide(session: Session, row: PeerRow) -> None:
-        classes = list(session.exec(select(HandlingClass).order_by(col(HandlingClass.class_id))))
+        classes = list(
+            session.exec(select(HandlingClassRow).order_by(col(HandlingClassRow.class_id)))
+        )
         judge(session, classes, facts_of(session, row), policy_in_force(session).policy)
 
     with node.store.read() as session:

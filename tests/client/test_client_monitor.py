@@ -14,14 +14,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from comity.node.database.tables import RecordRow
-from comity.node.database.tables.log import (
-    Checkpoint,
-    Cosignature,
-    LogEntry,
-    LogHead,
-    LogTile,
-    WitnessedLog,
+from comity.node.database.tables import (
+    CheckpointRow,
+    CosignatureRow,
+    LogEntryRow,
+    LogHeadRow,
+    LogTileRow,
+    RecordRow,
+    WitnessedLogRow,
 )
 from comity.node.log import tree
 from comity.node.log.tree import Entry
@@ -63,8 +63,8 @@ class Pair:
         """Wait until a node's checkpoint covers its log."""
         await until(
             lambda: (
-                max((row.size for row in one.rows(Checkpoint)), default=0)
-                == len(one.rows(LogEntry))
+                max((row.size for row in one.rows(CheckpointRow)), default=0)
+                == len(one.rows(LogEntryRow))
             ),
             "the checkpoint",
         )
@@ -96,8 +96,8 @@ def pair(tmp_path: Path, comity: Run) -> Callable[[], Any]:
 def forge_log(one: Running, records: list[str]) -> None:
     """Put another log in place of a node's own, with what was signed of ``records`` and junk."""
     with one.node.store.write() as session:
-        kept = [Entry(row.record_id, row.leaf) for row in session.exec(select(LogEntry))]
-        for table in (LogEntry, LogTile, Checkpoint, Cosignature, LogHead):
+        kept = [Entry(row.record_id, row.leaf) for row in session.exec(select(LogEntryRow))]
+        for table in (LogEntryRow, LogTileRow, CheckpointRow, CosignatureRow, LogHeadRow):
             session.connection().execute(sa.delete(table))
         entries = [
             entry if entry.record_id in records else Entry(entry.record_id, b"junk")
@@ -143,7 +143,7 @@ def test_evidence_of_an_own_record_names_the_witness_that_cosigned(
     async def scenario() -> None:
         async with pair() as here:
             [record] = await here.publish("one")
-            await until(lambda: here.uk.rows(Cosignature, size=1), "ca's cosignature")
+            await until(lambda: here.uk.rows(CosignatureRow, size=1), "ca's cosignature")
             bo = tmp_path / "bo.json"
             here.uk.node.home.grant(Role.AUDITOR, "bo").save(bo)
             output = str(tmp_path / "evidence")
@@ -242,7 +242,7 @@ def test_a_record_that_its_issuers_log_lacks_is_found(
         async with pair() as here:
             records = await here.publish("one", "two")
             await here.received(*records)
-            await until(lambda: here.ca.rows(WitnessedLog, size=2), "what ca witnessed")
+            await until(lambda: here.ca.rows(WitnessedLogRow, size=2), "what ca witnessed")
             await asyncio.to_thread(forge_log, here.uk, [records[0].record_id])
             state = ("--state", str(tmp_path / "state"), "--json")
             ended = await here.typed("monitor", UK, *state)

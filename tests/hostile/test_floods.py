@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import ReceiptRow, RecordRow, Seconded
+from comity.node.database.tables import ReceiptRow, RecordRow, SecondedRow
 from comity.node.replication import own_receipts
 from comity.node.replication.ledger import given_to, taken_from
 from comity.node.replication.reconciliation import Account, reconcile
@@ -119,7 +119,7 @@ def test_every_receipt_of_a_relay_is_kept_and_none_for_what_it_sends_again(
             receiver.pull(sender)
         ca.node.release()
         jp.pull(ca)
-    assert len(jp.rows(Seconded, peer=ca.name)) == 4
+    assert len(jp.rows(SecondedRow, peer=ca.name)) == 4
     assert len(jp.rows(ReceiptRow, ours=True, peer=ca.name)) == 4
     for _ in range(3):
         start_anew(jp, ca, clock)

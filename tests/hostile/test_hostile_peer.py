@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from comity.node.database.tables import (
-    HandlingClass,
-    Part,
-    Quarantine,
+    HandlingClassRow,
+    LogEntryRow,
+    PartRow,
+    QuarantineRow,
     RecordRow,
-    RecordTag,
-    Standing,
+    RecordTagRow,
+    StandingRow,
 )
-from comity.node.database.tables.log import LogEntry
 from comity.record.receipt import Receipt
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId
@@ -85,7 +85,7 @@ class Aftermath:
 
     good: set[str] = field(default_factory=set)
     bad: dict[str, str] = field(default_factory=dict)
-    quarantine: dict[str, Quarantine] = field(default_factory=dict)
+    quarantine: dict[str, QuarantineRow] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
     rows: dict[type, list[Any]] = field(default_factory=dict)
 
@@ -111,9 +111,16 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             ca.script = saying(ACCEPTED, *in_a_row(*batches))
             await until(lambda: len(ca.receipts) == len(batches), "all receipts")
             found.bad = {name: id_of(record) for name, record in bad.items()}
-            found.quarantine = {row.record_id: row for row in uk.rows(Quarantine)}
+            found.quarantine = {row.record_id: row for row in uk.rows(QuarantineRow)}
             found.receipts = ca.receipts
-            for table in (RecordRow, RecordTag, Part, HandlingClass, LogEntry, Standing):
+            for table in (
+                RecordRow,
+                RecordTagRow,
+                PartRow,
+                HandlingClassRow,
+                LogEntryRow,
+                StandingRow,
+            ):
                 found.rows[table] = uk.rows(table)
 
     run(scenario())
@@ -163,15 +170,15 @@ def test_good_records_before_and_after_bad_ones_arrive_and_are_signed_for(
 
 def test_bad_records_of_a_peer_leave_no_trace_in_the_store(aftermath: Aftermath) -> None:
     good = len(aftermath.good)
-    assert len(aftermath.rows[Part]) == 3 * good
-    assert aftermath.rows[RecordTag] == aftermath.rows[LogEntry] == []
-    classes = aftermath.rows[HandlingClass]
+    assert len(aftermath.rows[PartRow]) == 3 * good
+    assert aftermath.rows[RecordTagRow] == aftermath.rows[LogEntryRow] == []
+    classes = aftermath.rows[HandlingClassRow]
     assert len(classes) == 3
     assert not any(TAG in row.facts for row in classes)
     # all good cards are about one subject, which counts once; the bad ones count against the peer
-    received = {row.kind: row.received for row in aftermath.rows[Standing] if row.received}
+    received = {row.kind: row.received for row in aftermath.rows[StandingRow] if row.received}
     assert received == {"model-card": 1}
-    assert sum(row.rejected for row in aftermath.rows[Standing]) > 0
+    assert sum(row.rejected for row in aftermath.rows[StandingRow]) > 0
 
 
 def test_a_replayed_offer_is_stored_once(tmp_path: Path) -> None:
@@ -182,10 +189,10 @@ def test_a_replayed_offer_is_stored_once(tmp_path: Path) -> None:
             ca.script = saying(ACCEPTED, *in_a_row([header, header], [record], [record, header]))
             await until(lambda: len(ca.receipts) == 3, "every receipt")
             assert [row.record_id for row in uk.rows(RecordRow)] == [record.record_id]
-            assert [row.received for row in uk.rows(Standing)] == [1]
-            assert len(uk.rows(Part)) == 3
+            assert [row.received for row in uk.rows(StandingRow)] == [1]
+            assert len(uk.rows(PartRow)) == 3
             assert [r.stored for r in ca.receipts] == [(record.record_id,)] * 3
-            assert uk.rows(Quarantine) == []
+            assert uk.rows(QuarantineRow) == []
 
     run(scenario())
 
@@ -199,8 +206,8 @@ def test_one_bad_copy_of_a_record_does_not_keep_the_good_one_out(tmp_path: Path)
             await until(lambda: ca.receipts, "the receipt")
             assert ca.receipts[0].stored == (record.record_id,)
             assert ca.receipts[0].rejected == ()
-            assert len(uk.rows(Part)) == 3
-            assert [row.reason for row in uk.rows(Quarantine)] == ["BAD_DISCLOSURE"]
+            assert len(uk.rows(PartRow)) == 3
+            assert [row.reason for row in uk.rows(QuarantineRow)] == ["BAD_DISCLOSURE"]
 
     run(scenario())
 
@@ -217,12 +224,12 @@ def test_a_relay_gives_only_what_its_issuer_lets_it_pass_on(tmp_path: Path) -> N
             assert eve.receipts[0].stored == (passed.record_id,)
             [row] = uk.rows(RecordRow)
             assert (row.issuer, row.origin) == (CA, EVE)
-            assert {row.record_id: row.reason for row in uk.rows(Quarantine)} == {
+            assert {row.record_id: row.reason for row in uk.rows(QuarantineRow)} == {
                 kept.record_id: "NOT_RELEASABLE",
                 forged.record_id: "WRONG_ISSUER",
                 own.record_id: "NOT_RELEASABLE",
             }
-            [standing] = uk.rows(Standing, peer=EVE)
+            [standing] = uk.rows(StandingRow, peer=EVE)
             assert (standing.received, standing.given, standing.rejected) == (0, 0, 3)
 
     run(scenario())
@@ -239,6 +246,6 @@ def test_a_peer_that_lists_anothers_record_key_does_it_no_harm(tmp_path: Path, f
             ca.script = saying(ACCEPTED, batch(record))
             await until(lambda: ca.receipts, "the receipt")
             assert [row.issuer for row in uk.rows(RecordRow)] == [CA]
-            assert uk.rows(Quarantine) == []
+            assert uk.rows(QuarantineRow) == []
 
     run(scenario())

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import RecordRow
-from comity.node.database.tables.log import Alarm
+from comity.node.database.tables import AlarmRow, RecordRow
 from comity.node.server.background.root_following import MAX_ROOTS
 from comity.v1 import exchange_service_pb2 as pb
 from tests.support.drafts import card
@@ -42,9 +41,9 @@ def test_a_peer_that_serves_a_bad_chain_is_told_of_and_gets_no_further(
                 *([] if cursor else [batch(record)]),
                 *([ANNOUNCED] * 50),
             ]
-            await until(lambda: uk.rows(Alarm), "the alarm")
+            await until(lambda: uk.rows(AlarmRow), "the alarm")
             await until(lambda: uk.rows(RecordRow), "the record")
-            assert uk.rows(Alarm)[0].reason == "ROOT_REFUSED"
+            assert uk.rows(AlarmRow)[0].reason == "ROOT_REFUSED"
             assert held(uk, CA) == 1
             assert uk.node.find_bundle(CA) == ca.bundle
             # once at the start of a connection and once for the announcement, two pages each
@@ -65,8 +64,8 @@ def test_an_endless_chain_is_given_up_by_name(tmp_path: Path) -> None:
                 return [root.document] * 64
 
             ca.roots, ca.script = serve, saying(ACCEPTED, HEARTBEAT)
-            await until(lambda: uk.rows(Alarm), "the alarm")
-            assert f"expected at most {MAX_ROOTS} versions at once" in uk.rows(Alarm)[0].message
+            await until(lambda: uk.rows(AlarmRow), "the alarm")
+            assert f"expected at most {MAX_ROOTS} versions at once" in uk.rows(AlarmRow)[0].message
             await until(lambda: ca.streams, "a stream that opens nevertheless")
             assert asked[0] <= (MAX_ROOTS // 64 + 1) * (len(ca.streams) + 1)
             assert held(uk, CA) == 1
@@ -82,6 +81,6 @@ def test_a_peer_from_before_there_were_roots_is_pulled_from(tmp_path: Path) -> N
             record = ca.sign(card())
             ca.script = lambda cursor: [ACCEPTED, *([] if cursor else [batch(record)])]
             await until(lambda: uk.rows(RecordRow), "the record")
-            assert uk.rows(Alarm) == []
+            assert uk.rows(AlarmRow) == []
 
     run(scenario())

@@ -15,7 +15,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from comity.client.connection.grpc_errors import DOMAIN
-from comity.node.database.tables import Part, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.tables import PartRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.certificate_authority import Authority
 from comity.node.records import quarantine as bounds
 from comity.node.server.background import pull
@@ -86,7 +86,7 @@ def test_a_stream_cut_between_and_within_batches_loses_and_doubles_nothing(
             starts = [s.cursor for s in ca.streams if s.cursor]
             assert list(dict.fromkeys(starts)) == ["1", "2", "3", "4", "5"]
             assert [r.record_id for r in uk.rows(RecordRow)] == [c.record_id for c in cards]
-            assert len(uk.rows(Part)) == 15
+            assert len(uk.rows(PartRow)) == 15
             # receipts that were lost on the way were sent again, in order
             assert [r.cursor for r in ca.streams[-1].receipts] == ["1", "2", "3", "4", "5"]
             assert len(uk.rows(ReceiptRow)) == 5
@@ -168,7 +168,7 @@ def test_whoever_breaks_the_protocol_is_named_and_waits_longest(tmp_path: Path) 
                 await called_again(ca, 2)
                 assert set(ca.pauses) == {LONGEST}, told
             assert contents(uk) == before
-            assert (ca.row.cursor, uk.rows(Quarantine)) == ("1", [])
+            assert (ca.row.cursor, uk.rows(QuarantineRow)) == ("1", [])
 
     run(scenario())
 
@@ -180,7 +180,7 @@ def test_a_message_over_the_limit_ends_the_stream_by_name(tmp_path: Path) -> Non
             ca.script = saying(ACCEPTED, batch(huge))
             told = "LIMIT_EXCEEDED: message: expected at most 8388608 bytes (MAX_MESSAGE_BYTES)"
             await named(ca, told)
-            assert uk.rows(Quarantine) == uk.rows(RecordRow) == []
+            assert uk.rows(QuarantineRow) == uk.rows(RecordRow) == []
 
     run(scenario())
 
@@ -243,7 +243,7 @@ def test_garbage_for_ever_is_cut_off_and_bounded(
             ca.pauses.clear()
             await called_again(ca, 3)
             assert set(ca.pauses) == {LONGEST}
-            assert len(uk.rows(Quarantine)) <= 20
+            assert len(uk.rows(QuarantineRow)) <= 20
             assert [r.record_id for r in uk.rows(RecordRow)] == [known.record_id]
 
     run(scenario())

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import Quarantine, RecordRow
-from comity.node.database.tables.log import Inclusion
+from comity.node.database.tables import InclusionRow, QuarantineRow, RecordRow
 from comity.node.home.keychain import Sort
 from comity.node.log.proofs import inclusion
 from comity.node.replication import outbox
@@ -57,15 +56,15 @@ def test_who_comes_late_takes_what_a_revoked_key_had_logged_before(
         record, _ = revoked(uk, holders)
         ca.node.follow(UK, chain(uk))
         ca.pull(uk)
-        assert ca.rows(Quarantine) == []
-        assert [row.record_id for row in ca.rows(Inclusion)] == [record.record_id]
+        assert ca.rows(QuarantineRow) == []
+        assert [row.record_id for row in ca.rows(InclusionRow)] == [record.record_id]
         # and hands the proof on with the record
         assert uk.node.own.root is not None
         jp.node.add_peer(uk.node.own.root)
         ca.node.release()
         jp.pull(ca)
         assert [row.record_id for row in jp.rows(RecordRow)] == [record.record_id]
-        assert jp.rows(Quarantine) == []
+        assert jp.rows(QuarantineRow) == []
 
 
 def test_what_a_relay_adds_to_a_proof_is_not_handed_on(
@@ -114,8 +113,8 @@ def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> No
         before = str(number - 1) if number > 1 else ""
         batch = pb.Batch(offers=[offer], previous_cursor=before, cursor=str(number))
         assert ca.node.inbox.take(UK, batch).rejected == 1
-    assert ca.rows(RecordRow) == ca.rows(Inclusion) == []
-    assert {row.reason for row in ca.rows(Quarantine)} == {"REVOKED_KEY"}
+    assert ca.rows(RecordRow) == ca.rows(InclusionRow) == []
+    assert {row.reason for row in ca.rows(QuarantineRow)} == {"REVOKED_KEY"}
 
 
 def test_receipts_of_a_revoked_key_are_signed_anew_on_their_way(pair: list[Institute]) -> None:

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel, col, select
 from comity.client.drafts.draft import Draft
 from comity.node.database.clock import system_clock, to_datetime
 from comity.node.database.cursors import make_cursor, read_cursor
-from comity.node.database.tables import HEADER, Part, RecordRow, Release
+from comity.node.database.tables import HEADER, PartRow, RecordRow, ReleaseRow
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, policy_in_force
 from comity.node.release.run import is_due
@@ -82,11 +82,11 @@ class Institute:
         The name of a header is empty.
         """
         query = (
-            select(RecordRow.record_id, Part.section, Part.name)
-            .join(Part, col(Part.record_seq) == RecordRow.record_seq)
-            .join(Release, col(Release.part_id) == Part.part_id)
-            .where(Release.peer == peer.name)
-            .order_by(col(Release.offer_number))
+            select(RecordRow.record_id, PartRow.section, PartRow.name)
+            .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
+            .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
+            .where(ReleaseRow.peer == peer.name)
+            .order_by(col(ReleaseRow.offer_number))
         )
         with self.node.store.read() as session:
             return [(i, "" if s == HEADER else name) for i, s, name in session.exec(query)]
@@ -100,8 +100,8 @@ class Institute:
 
     def held(self) -> set[tuple[str, str]]:
         """Return (record id, section name) of every part that is held."""
-        query = select(RecordRow.record_id, Part.section, Part.name)
-        query = query.join(Part, col(Part.record_seq) == RecordRow.record_seq)
+        query = select(RecordRow.record_id, PartRow.section, PartRow.name)
+        query = query.join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
         with self.node.store.read() as session:
             return {(i, "" if s == HEADER else name) for i, s, name in session.exec(query)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from comity.node.database.tables.log import RootVersion
+from comity.node.database.tables import RootVersionRow
 from comity.node.home.keychain import Sort, make_key
 from comity.node.node import Node
 from comity.node.trust.key_revocation import Change, revocation
@@ -77,13 +77,13 @@ def pin_root(at: Institute, of: Institute) -> Holders:
 
 def chain(of: Institute, after: int = 1) -> list[bytes]:
     """Return the files of an institute's own root after a version."""
-    rows = of.rows(RootVersion, institute=of.name)
+    rows = of.rows(RootVersionRow, institute=of.name)
     return [row.document for row in sorted(rows, key=lambda row: row.version)][after:]
 
 
 def held(one: Running | Institute, peer: str) -> int:
     """Return the newest version of a peer's root that one holds."""
-    return max((row.version for row in one.rows(RootVersion, institute=peer)), default=0)
+    return max((row.version for row in one.rows(RootVersionRow, institute=peer)), default=0)
 
 
 BAD = [

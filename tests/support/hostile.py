@@ -29,13 +29,13 @@ from comity.client.connection.channel import SERVER_OPTIONS, open_channel
 from comity.client.connection.grpc_errors import DOMAIN, to_status
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import (
-    HandlingClass,
-    Part,
-    PartDomain,
+    HandlingClassRow,
+    PartDomainRow,
+    PartRow,
     PeerRow,
     RecordRow,
-    RecordTag,
-    Standing,
+    RecordTagRow,
+    StandingRow,
 )
 from comity.node.home.certificate_authority import Svid
 from comity.node.home.folder import Home
@@ -84,11 +84,11 @@ UK, CA, EVE = "uk.aisi.example", "ca.aisi.example", "eve.example"
 
 STORED: Final[tuple[type[SQLModel], ...]] = (
     RecordRow,
-    RecordTag,
-    Part,
-    PartDomain,
-    HandlingClass,
-    Standing,
+    RecordTagRow,
+    PartRow,
+    PartDomainRow,
+    HandlingClassRow,
+    StandingRow,
 )
 """The tables that bad input must leave as they are."""
 

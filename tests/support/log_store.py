@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comity.node.database.rows import last_number
 from comity.node.database.store import Store
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import LogEntryRow
 from comity.node.log import tree
 
 INSTITUTE = "uk.aisi.example"
@@ -31,5 +31,5 @@ def grow(store: Store, count: int) -> int:
 def append_entry(store: Store, record_id: str) -> None:
     """Write one row under the next number, as intake does."""
     with store.write() as session:
-        index = last_number(session, LogEntry.log_index, default=-1) + 1
-        session.add(LogEntry(log_index=index, record_id=record_id, leaf=b"leaf"))
+        index = last_number(session, LogEntryRow.log_index, default=-1) + 1
+        session.add(LogEntryRow(log_index=index, record_id=record_id, leaf=b"leaf"))

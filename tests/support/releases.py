@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comity.node.database.tables import RecordRow, Release, Ruling
+from comity.node.database.tables import RecordRow, ReleaseRow, RulingRow
 from comity.node.policy.versions import policy_at, with_treaties
 from comity.node.release.explanation import PartExplanation, explain
 from comity.node.release.preview import Difference, Effect, preview_peer
@@ -46,8 +46,8 @@ def headers(one: Institute, peer: Institute) -> int:
 
 def versions(one: Institute, peer: Institute) -> list[int]:
     """Return the version of the policy that each release to a peer names, in order."""
-    rulings = {row.ruling_id: row.policy_version for row in one.rows(Ruling)}
-    found = sorted(one.rows(Release, peer=peer.name), key=lambda row: row.offer_number)
+    rulings = {row.ruling_id: row.policy_version for row in one.rows(RulingRow)}
+    found = sorted(one.rows(ReleaseRow, peer=peer.name), key=lambda row: row.offer_number)
     return [rulings[row.ruling_id] for row in found]
 
 

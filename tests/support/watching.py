@@ -12,12 +12,12 @@ from sqlmodel import col, select
 
 from comity.node.database.tables import (
     HEADER,
-    Part,
+    PartRow,
     PeerRow,
-    Quarantine,
+    QuarantineRow,
     ReceiptRow,
     RecordRow,
-    Release,
+    ReleaseRow,
 )
 from comity.node.policy.versions import policy_at, with_treaties
 from comity.node.release.explanation import explain
@@ -70,12 +70,12 @@ class Watched:
         What was appended to a queue stays there.
         """
         for one in self.institutes.values():
-            records, parts = one.rows(RecordRow), one.rows(Part)
+            records, parts = one.rows(RecordRow), one.rows(PartRow)
             assert {r.record_id: r.payload for r in records}.items() <= self._payloads.items()
             assert len({r.record_id for r in records}) == len(records)
             assert len({(part.record_seq, part.section) for part in parts}) == len(parts)
             assert one.held() == self._holders[one.name].origin.keys()
-            assert one.rows(Quarantine) == []
+            assert one.rows(QuarantineRow) == []
         for (holder, name), peer in self._peers.items():
             assert self._read_queue(holder, name, 0) == peer.queue
 
@@ -119,11 +119,11 @@ class Watched:
     def _read_queue(self, holder: str, peer: str, known: int) -> list[Key]:
         """Return what was released to a peer after its first ``known`` offers."""
         query = (
-            select(Release.offer_number, RecordRow.record_id, Part.section, Part.name)
-            .join(Part, col(Part.part_id) == Release.part_id)
-            .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-            .where(Release.peer == peer, col(Release.offer_number) > known)
-            .order_by(col(Release.offer_number))
+            select(ReleaseRow.offer_number, RecordRow.record_id, PartRow.section, PartRow.name)
+            .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
+            .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
+            .where(ReleaseRow.peer == peer, col(ReleaseRow.offer_number) > known)
+            .order_by(col(ReleaseRow.offer_number))
         )
         with self.institutes[holder].node.store.read() as session:
             rows = list(session.exec(query))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comity.node.database.alarms import list_alarms
-from comity.node.database.tables.log import WitnessedLog
+from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume
@@ -34,8 +34,8 @@ def take(
     return add_checkpoint(uk.node, log.note(size).to_bytes(), old, proof)
 
 
-def held(uk: Institute, institute: str = CA) -> WitnessedLog:
-    [row] = uk.rows(WitnessedLog, institute=institute)
+def held(uk: Institute, institute: str = CA) -> WitnessedLogRow:
+    [row] = uk.rows(WitnessedLogRow, institute=institute)
     return row  # type: ignore[no-any-return]
 
 

@@ -14,8 +14,14 @@ from pathlib import Path
 from comity.client.connection.node import Node as Client
 from comity.client.connection.node import connect
 from comity.client.connection.profile import Profile
-from comity.node.database.tables import Part, PeerRow, Quarantine, ReceiptRow, RecordRow
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import (
+    LogEntryRow,
+    PartRow,
+    PeerRow,
+    QuarantineRow,
+    ReceiptRow,
+    RecordRow,
+)
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.server.process import GRACE_SECONDS
@@ -106,13 +112,13 @@ def test_what_a_killed_node_acknowledged_is_in_its_store_and_its_log(tmp_path: P
         acknowledged: set[str] = set()
         for _ in range(ROUNDS):
             acknowledged |= await publish_and_kill(profile, uk, moments.uniform(0, 0.5))
-        entries = sorted(uk.rows(LogEntry), key=lambda entry: entry.log_index)
+        entries = sorted(uk.rows(LogEntryRow), key=lambda entry: entry.log_index)
         stored = {row.record_id for row in uk.rows(RecordRow)}
         assert len(acknowledged) >= ROUNDS
         assert acknowledged <= stored
         assert {entry.record_id for entry in entries} == stored
         assert [entry.log_index for entry in entries] == list(range(len(stored)))
-        assert len(uk.rows(Part)) == 3 * len(stored)
+        assert len(uk.rows(PartRow)) == 3 * len(stored)
         uk.node.close()
 
     run(scenario())
@@ -133,7 +139,7 @@ def test_whichever_side_is_killed_everything_arrives_once_and_the_ledgers_agree(
         assert sorted(row.record_id for row in ca.rows(RecordRow)) == sorted(
             item.record_id for item in published
         )
-        assert ca.rows(Quarantine) == []
+        assert ca.rows(QuarantineRow) == []
         ours = [row.payload + row.signature for row in ca.rows(ReceiptRow)]
         assert ours == [row.payload + row.signature for row in uk.rows(ReceiptRow)]
         [sender], [receiver] = uk.rows(PeerRow), ca.rows(PeerRow)
@@ -175,7 +181,7 @@ def test_a_publish_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
                 answer = await publishing
                 assert answer.record_id == record.record_id
             assert await asyncio.wait_for(node.process.wait(), GRACE_SECONDS) == 0
-        assert [entry.record_id for entry in uk.rows(LogEntry)] == [record.record_id]
+        assert [entry.record_id for entry in uk.rows(LogEntryRow)] == [record.record_id]
         uk.node.close()
 
     run(scenario())

@@ -15,8 +15,7 @@ from sqlmodel import col, select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock, system_clock
-from comity.node.database.tables import PeerRow, TreatyRow
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import LogEntryRow, PeerRow, TreatyRow
 from comity.node.home.folder import Home
 from comity.node.policy.standing.given import is_unsettled, settle
 from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, window_of
@@ -93,8 +92,8 @@ class Node(Site):
         arrivals = [self.intake.examine(r, self.institute, keyring) for r in records]
         ids = [arrival.opened.record_id for arrival in arrivals]
         with self.store.write() as session:
-            query = select(LogEntry.record_id, LogEntry.log_index)
-            query = query.where(col(LogEntry.record_id).in_(ids))
+            query = select(LogEntryRow.record_id, LogEntryRow.log_index)
+            query = query.where(col(LogEntryRow.record_id).in_(ids))
             before = dict(session.exec(query).all())
             self.intake.admit(session, arrivals)
             after = dict(session.exec(query).all())

@@ -14,7 +14,7 @@ import pytest
 
 from comity.client import terminal
 from comity.node.commands.app import app
-from comity.node.database.tables.log import LogHead, WitnessedLog
+from comity.node.database.tables import LogHeadRow, WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume
@@ -122,7 +122,7 @@ def test_clearing_an_alarm_does_not_resume_the_log(pair: list[Institute], uk: Co
     split(pair)
     assert uk("alarms", "clear", CA, "SPLIT_VIEW").code == 0
     assert uk("alarms", "list", "--json").json == []
-    [row] = pair[0].rows(WitnessedLog)
+    [row] = pair[0].rows(WitnessedLogRow)
     assert row.halted
     ended = uk("alarms", "clear", CA, "SPLIT_VIEW")
     assert ended.code == 1
@@ -154,7 +154,7 @@ def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk
     assert "LOG_ROLLED_BACK" in uk("status").err
     assert uk("witness", "resume", UK, "--anew").code == 1
     assert uk("witness", "resume", UK).out == f"The log of {UK} is signed again.\n"
-    assert [row.halted for row in one.rows(LogHead)] == [""]
+    assert [row.halted for row in one.rows(LogHeadRow)] == [""]
     assert uk("alarms", "list", "--json").json == []
 
 

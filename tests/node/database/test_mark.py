@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from comity.node.database.alarms import list_alarms
 from comity.node.database.progress_mark import Mark
 from comity.node.database.store import Store
-from comity.node.database.tables.log import Checkpoint, LogHead, WitnessedLog
+from comity.node.database.tables import CheckpointRow, LogHeadRow, WitnessedLogRow
 from comity.node.node import Node
 from comity.node.server.recovery import recover
 from comity.node.witness.halting import RESTORED
@@ -68,7 +68,7 @@ def test_a_database_that_goes_back_while_the_node_runs_is_noticed(node: Node) ->
     institute.publish(card("another"))
     with pytest.raises(BadConfig, match="restored from an older backup"):
         node.signer.sign()
-    assert len(institute.rows(Checkpoint)) == 1
+    assert len(institute.rows(CheckpointRow)) == 1
 
 
 def test_the_mark_follows_a_running_node_and_is_whole_when_it_stops(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     node.signer.sign()
     with node.store.write() as session:
         for log in (CA, "fr.aisi.example"):
-            row = WitnessedLog(institute=log, size=1, root="", note=b"", witnessed_time=0)
+            row = WitnessedLogRow(institute=log, size=1, root="", note=b"", witnessed_time=0)
             session.add(row)
     node.keep_mark()
     # as if the database had forgotten one leaf that was signed
@@ -146,11 +146,11 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     (node.home.state / "mark").write_text(json.dumps({**marked, "signed": 2}))
     done = recover(node.store, node.mark, NOW)
     assert done.log_halted
-    assert [row.halted for row in uk.rows(LogHead)] == [
+    assert [row.halted for row in uk.rows(LogHeadRow)] == [
         "restored from a backup: the log has 1 leaves, but 2 were signed"
     ]
     assert done.witnessed_halted == 2
-    assert all("restored from a backup" in row.halted for row in uk.rows(WitnessedLog))
+    assert all("restored from a backup" in row.halted for row in uk.rows(WitnessedLogRow))
     uk.publish(card("another"))
     assert not node.signer.sign()
 

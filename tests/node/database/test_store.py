@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, col, select
 
 from comity.node.database.store import Store
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import LogEntryRow
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.log_store import INSTITUTE, append_entry, open_store
@@ -43,7 +43,7 @@ def python(code: str, url: str) -> subprocess.Popen[bytes]:
 
 
 def indexes(session: Session) -> list[int]:
-    return list(session.exec(select(LogEntry.log_index).order_by(col(LogEntry.log_index))))
+    return list(session.exec(select(LogEntryRow.log_index).order_by(col(LogEntryRow.log_index))))
 
 
 def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: NewDatabase) -> None:
@@ -153,7 +153,7 @@ def test_a_write_that_fails_leaves_nothing_and_frees_the_lock(database: str) -> 
 
     def fail() -> None:
         with store.write() as session:
-            session.add(LogEntry(log_index=0, record_id="lost", leaf=b""))
+            session.add(LogEntryRow(log_index=0, record_id="lost", leaf=b""))
             session.flush()
             raise ArithmeticError
 
@@ -161,7 +161,7 @@ def test_a_write_that_fails_leaves_nothing_and_frees_the_lock(database: str) -> 
         fail()
     append_entry(store, "kept")
     with store.read() as session:
-        assert session.exec(select(LogEntry.record_id)).all() == ["kept"]
+        assert session.exec(select(LogEntryRow.record_id)).all() == ["kept"]
     store.close()
 
 
@@ -169,7 +169,7 @@ def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(database: s
     store = open_store(database)
     append_entry(store, "committed")
     with store.write() as session:
-        session.add(LogEntry(log_index=1, record_id="not yet", leaf=b""))
+        session.add(LogEntryRow(log_index=1, record_id="not yet", leaf=b""))
         session.flush()
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(_seen, store).result(timeout=10) == [0]

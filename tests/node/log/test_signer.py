@@ -12,7 +12,13 @@ from sqlmodel import col, select
 
 from comity.node.database.alarms import list_alarms
 from comity.node.database.store import Store
-from comity.node.database.tables.log import Checkpoint, Cosignature, LogEntry, LogHead, LogTile
+from comity.node.database.tables import (
+    CheckpointRow,
+    CosignatureRow,
+    LogEntryRow,
+    LogHeadRow,
+    LogTileRow,
+)
 from comity.node.log import tree
 from comity.node.log.checkpoints import KEPT, Signer
 from comity.node.log.proofs import (
@@ -75,7 +81,7 @@ def test_one_signature_covers_all_that_was_committed_before(node: Node) -> None:
     assert node.signer.sign()
     assert not node.signer.sign()
     with node.store.read() as session:
-        assert [row.size for row in session.exec(select(Checkpoint))] == [6]
+        assert [row.size for row in session.exec(select(CheckpointRow))] == [6]
 
 
 def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
@@ -91,8 +97,8 @@ def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
 def test_a_tree_that_lost_leaves_halts_the_signer(node: Node) -> None:
     signed(node, 3)
     with node.store.write() as session:
-        session.connection().execute(sa.delete(LogEntry).where(col(LogEntry.log_index) == 2))
-        session.connection().execute(sa.delete(LogTile))
+        session.connection().execute(sa.delete(LogEntryRow).where(col(LogEntryRow.log_index) == 2))
+        session.connection().execute(sa.delete(LogTileRow))
     assert not node.signer.sign()
     with node.store.read() as session:
         (alarm,) = list_alarms(session)
@@ -104,7 +110,7 @@ def test_a_tree_that_lost_leaves_halts_the_signer(node: Node) -> None:
 def test_a_tree_whose_past_was_changed_halts_the_signer_for_good(node: Node) -> None:
     signed(node, 300)
     with node.store.write() as session:
-        tile = session.get_one(LogTile, (0, 1))
+        tile = session.get_one(LogTileRow, (0, 1))
         tile.hashes = leaf_hash(b"another") + tile.hashes[32:]
         session.add(tile)
         session.flush()
@@ -113,7 +119,9 @@ def test_a_tree_whose_past_was_changed_halts_the_signer_for_good(node: Node) -> 
     grow(node.store, 1)
     assert not node.signer.sign()
     with node.store.read() as session:
-        assert session.get_one(LogHead, 1).halted.startswith("the first 300 leaves are not those")
+        assert session.get_one(LogHeadRow, 1).halted.startswith(
+            "the first 300 leaves are not those"
+        )
         assert newest_checkpoint(session).size == 300
 
 
@@ -130,7 +138,7 @@ def test_crash_after_the_commit_and_before_the_signature_leads_to_the_same_note(
         with pytest.raises(KeyboardInterrupt):
             node.signer.sign()
     with node.store.read() as session:
-        assert session.get_one(LogHead, 1).size == 4
+        assert session.get_one(LogHeadRow, 1).size == 4
         with pytest.raises(NotFound):
             newest_checkpoint(session)
     assert node.signer.sign()
@@ -142,7 +150,7 @@ def cosign(store: Store, size: int, *witnesses: str) -> None:
     with store.write() as session:
         for witness in witnesses:
             line = f"— {witness} AAAA\n".encode()
-            row = Cosignature(size=size, witness=witness, line=line, cosigned_time=0)
+            row = CosignatureRow(size=size, witness=witness, line=line, cosigned_time=0)
             session.add(row)
 
 
@@ -169,9 +177,9 @@ def test_old_checkpoints_are_dropped_but_for_the_newest_and_the_newest_cosigned(
         signed(node, 1)
     last = 2 * KEPT + 7
     with node.store.read() as session:
-        kept = sorted(session.exec(select(Checkpoint.size)))
+        kept = sorted(session.exec(select(CheckpointRow.size)))
         assert kept == [*range(5, KEPT + 5), *range(last - KEPT + 1, last + 1)]
-        assert len(session.exec(select(Cosignature)).all()) == KEPT
+        assert len(session.exec(select(CosignatureRow)).all()) == KEPT
 
 
 def test_inclusion_is_of_a_signed_tree(node: Node) -> None:

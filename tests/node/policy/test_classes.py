@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node.database.tables import HandlingClass, Quarantine, RecordRow
+from comity.node.database.tables import HandlingClassRow, QuarantineRow, RecordRow
 from comity.node.node import Node
 from comity.node.policy import handling_classes as classes
 from comity.node.replication.outbox import next_batch
@@ -23,7 +23,7 @@ def test_records_that_policy_cannot_tell_apart_share_their_classes(tmp_path: Pat
         for number in range(5):
             uk.publish(card(f"model-{number}").sign(uk.home.node_id, uk.key))
         with uk.store.read() as session:
-            assert len(session.exec(select(HandlingClass)).all()) == 3
+            assert len(session.exec(select(HandlingClassRow)).all()) == 3
 
 
 def test_an_issuer_with_too_many_classes_is_refused_and_others_are_not(
@@ -49,7 +49,7 @@ def test_an_issuer_with_too_many_classes_is_refused_and_others_are_not(
         assert (taken.new, taken.rejected) == (2, 2)
         with ca.store.read() as session:
             assert len(session.exec(select(RecordRow)).all()) == 2
-            reasons = session.exec(select(Quarantine.reason)).all()
+            reasons = session.exec(select(QuarantineRow.reason)).all()
         assert reasons == ["LIMIT_EXCEEDED"] * 2
         own = [card(tags=[f"own-{number}"]).sign(ca.home.node_id, ca.key) for number in range(3)]
         ca.publish_all(own[:2])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import Part, Release, Ruling, TreatyRow
+from comity.node.database.tables import PartRow, ReleaseRow, RulingRow, TreatyRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.policies.facts import PeerStatus
@@ -36,8 +36,8 @@ def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
 
 def rules(one: Institute, peer: Institute) -> list[str]:
     """Return the rules that released, once each, in order."""
-    named = {row.ruling_id: json.loads(row.rules) for row in one.rows(Ruling)}
-    found = [named[row.ruling_id] for row in one.rows(Release, peer=peer.name)]
+    named = {row.ruling_id: json.loads(row.rules) for row in one.rows(RulingRow)}
+    found = [named[row.ruling_id] for row in one.rows(ReleaseRow, peer=peer.name)]
     return list(dict.fromkeys(rule for names in found for rule in names))
 
 
@@ -58,7 +58,7 @@ def test_releases_name_the_treaty(trio: list[Institute], clock: HandClock) -> No
     uk.node.add_treaty(treaty(clock))
     uk.publish(card())
     assert rules(uk, ca) == ["treaty-exchange[uk-ca]"]
-    assert {row.policy_digest for row in uk.rows(Ruling)} == {uk.policy_digest()}
+    assert {row.policy_digest for row in uk.rows(RulingRow)} == {uk.policy_digest()}
 
 
 def test_a_second_treaty_releases_only_what_it_adds(
@@ -228,8 +228,8 @@ def test_a_running_node_acts_on_a_treaty_kept_by_a_command(tmp_path: Path) -> No
                 beside.add_treaty(Treaty.parse(value | {"start": soon, "end": None}))
             finally:
                 beside.close()
-            await until(lambda: len(ca.rows(Part)) == 3, "the card at ca")
+            await until(lambda: len(ca.rows(PartRow)) == 3, "the card at ca")
             [kept] = uk.rows(TreatyRow)
-            assert all(row.release_time >= kept.start_time for row in uk.rows(Release))
+            assert all(row.release_time >= kept.start_time for row in uk.rows(ReleaseRow))
 
     run(scenario())

@@ -10,7 +10,7 @@ import pytest
 
 from comity.client.terminal import run as run_command
 from comity.node.commands.app import app
-from comity.node.database.tables import PeerRow, Quarantine, RecordRow
+from comity.node.database.tables import PeerRow, QuarantineRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.policy.standing.rule import standing_rows
@@ -141,7 +141,7 @@ def test_records_of_unknown_keys_push_out_nothing_that_was_refused(
     for number in range(5):
         refuse(uk, ca, b"%d" % number, UnknownKey("not known"))
     assert seen(uk, ca).rejected == {CARD: 1}
-    assert len(uk.rows(Quarantine)) == 3
+    assert len(uk.rows(QuarantineRow)) == 3
 
 
 def test_what_was_counted_leaves_the_window_and_stays_for_ever(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node.database.tables import Part, Quarantine, RecordRow
+from comity.node.database.tables import PartRow, QuarantineRow, RecordRow
 from comity.node.node import Node
 from comity.node.records import quarantine as limits
 from comity.node.replication.outbox import next_batch
@@ -67,9 +67,9 @@ def quarantined(node: Node) -> list[audit_service_pb2.QuarantinedRecord]:
         return list(list_quarantine(session, request, node.clock()).records)
 
 
-def refused(node: Node) -> list[Quarantine]:
+def refused(node: Node) -> list[QuarantineRow]:
     with node.store.read() as session:
-        return list(session.exec(select(Quarantine)))
+        return list(session.exec(select(QuarantineRow)))
 
 
 def test_a_relayed_record_of_an_unknown_institute_is_taken_once_that_institute_is_pinned(
@@ -140,5 +140,5 @@ def test_sections_that_follow_while_a_key_is_unknown_wait_with_the_rest(
     jp.inbox.take(ca.institute, found[0])
     jp.add_peer(uk.bundle)
     with jp.store.read() as session:
-        parts = set(session.exec(select(Part.name)))
+        parts = set(session.exec(select(PartRow.name)))
     assert parts == {"", "limitations", "risks"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import Release
+from comity.node.database.tables import ReleaseRow
 from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
@@ -82,7 +82,7 @@ def test_a_section_that_policy_newly_allows_follows_as_it_was_previewed(
     uk.node.set_policy(ALLOWANCE_OF_TWO)
     release_all(uk)
     assert (headers(uk, ca), len(uk.released(ca))) == (2, 6)
-    assert len({row.ruling_id for row in uk.rows(Release, peer=CA)}) == 2
+    assert len({row.ruling_id for row in uk.rows(ReleaseRow, peer=CA)}) == 2
 
 
 def test_sections_of_a_record_that_was_not_given_wait_with_it(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.database.tables import Decision, PolicyVersion, Release, Ruling
+from comity.node.database.tables import DecisionRow, PolicyVersionRow, ReleaseRow, RulingRow
 from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset, preset_names
@@ -87,7 +87,7 @@ def test_preview_changes_nothing(trio: list[Institute]) -> None:
     uk.node.set_policy(CARDS_ONLY)
     uk.publish(guidance())
     uk.publish(card())
-    tables = (Release, Ruling, Decision, PolicyVersion)
+    tables = (ReleaseRow, RulingRow, DecisionRow, PolicyVersionRow)
     before = [[row.model_dump() for row in uk.rows(table)] for table in tables]
     for text in POLICIES:
         preview(uk, text)

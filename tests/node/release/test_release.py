@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.database.tables import PeerRow, Release, Ruling
+from comity.node.database.tables import PeerRow, ReleaseRow, RulingRow
 from comity.policies.facts import PeerStatus
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
@@ -227,7 +227,7 @@ def test_offer_numbers_have_no_gaps(trio: list[Institute], clock: HandClock) -> 
     clock.turn(200)
     uk.node.release()
     for peer in (CA, JP):
-        numbers = sorted(row.offer_number for row in uk.rows(Release, peer=peer))
+        numbers = sorted(row.offer_number for row in uk.rows(ReleaseRow, peer=peer))
         assert numbers == list(range(1, 19))
 
 
@@ -238,8 +238,8 @@ def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Ins
     uk.publish(card())
     uk.node.set_policy(OPEN)
     uk.publish(card())
-    rulings = {row.ruling_id: row for row in uk.rows(Ruling)}
-    found = [rulings[row.ruling_id] for row in uk.rows(Release, peer=ca.name)]
+    rulings = {row.ruling_id: row for row in uk.rows(RulingRow)}
+    found = [rulings[row.ruling_id] for row in uk.rows(ReleaseRow, peer=ca.name)]
     named = [(ruling.policy_digest, json.loads(ruling.rules)) for ruling in found]
     assert named == [(digest, ["cards"])] * 3 + [(uk.policy_digest(), ["open-members"])] * 3
 
@@ -252,7 +252,7 @@ def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(
         uk.node.set_policy(policy)
         uk.publish(card())
     assert versions(uk, ca) == [1] * 3 + [2] * 2 + [3] * 4
-    named = {row.policy_version: row.policy_digest for row in uk.rows(Ruling)}
+    named = {row.policy_version: row.policy_digest for row in uk.rows(RulingRow)}
     assert named[1] == named[3] == uk.policy_digest() != named[2]
 
 

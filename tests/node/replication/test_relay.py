@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.database.tables import Part, PeerRow, Quarantine, RecordRow
+from comity.node.database.tables import PartRow, PeerRow, QuarantineRow, RecordRow
 from comity.node.node import Node
 from comity.node.policy.standing.rule import load_standing
 from comity.policies.facts import PeerStatus
@@ -71,7 +71,7 @@ def test_a_record_reaches_c_through_b_only_if_it_may_be_passed_on(
             assert (row.record_id, row.issuer, row.origin) == (passed.record_id, UK, CA)
             assert row.payload == passed.envelope.payload
             assert len(ca.rows(RecordRow)) == 2
-            assert jp.rows(Quarantine) == []
+            assert jp.rows(QuarantineRow) == []
 
     run(scenario())
 
@@ -82,7 +82,7 @@ def test_a_section_that_may_not_be_passed_on_stays_with_b(trio: list[Institute])
     record = uk.publish(onward(section_handling={"risks": {"onward": False}}))
     relay(uk, ca, jp)
     assert jp.held() == {(record.record_id, ""), (record.record_id, "limitations")}
-    assert jp.rows(Quarantine) == []
+    assert jp.rows(QuarantineRow) == []
 
 
 def test_b_cannot_pass_on_what_the_issuer_does_not_allow(trio: list[Institute]) -> None:
@@ -101,8 +101,8 @@ def test_a_record_that_comes_by_two_ways_is_stored_once(trio: list[Institute]) -
     relay(ca, jp)
     assert jp.pull(uk) == 1
     assert len(jp.rows(RecordRow)) == 1
-    assert len(jp.rows(Part)) == 3
-    assert jp.rows(Quarantine) == []
+    assert len(jp.rows(PartRow)) == 3
+    assert jp.rows(QuarantineRow) == []
 
 
 def test_sections_that_come_by_different_ways_complete_a_record(trio: list[Institute]) -> None:
@@ -117,7 +117,7 @@ def test_sections_that_come_by_different_ways_complete_a_record(trio: list[Insti
     assert (record.record_id, "risks") not in jp.held()
     relay(uk, ca, jp)
     assert {name for _, name in jp.held()} == {"", "limitations", "risks"}
-    assert {part.name: part.origin for part in jp.rows(Part)}["risks"] == CA
+    assert {part.name: part.origin for part in jp.rows(PartRow)}["risks"] == CA
     assert len(jp.rows(RecordRow)) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_record_in_a_ring_comes_to_rest(tmp_path: Path, new_database: NewDatab
                 receiver.node.release()
         assert all(len(one.rows(RecordRow)) == 4 for one in made)
         assert all(receiver.pull(sender) == 0 for receiver, sender in permutations(made, 2))
-        assert all(one.rows(Quarantine) == [] for one in made)
+        assert all(one.rows(QuarantineRow) == [] for one in made)
 
 
 def test_a_relayed_record_counts_for_its_issuer_and_not_for_the_relay(

@@ -14,7 +14,14 @@ from structlog.typing import EventDict
 from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark
 from comity.node.database.store import Store
-from comity.node.database.tables import Lease, Part, PeerRow, Quarantine, ReceiptRow, RecordRow
+from comity.node.database.tables import (
+    LeaseRow,
+    PartRow,
+    PeerRow,
+    QuarantineRow,
+    ReceiptRow,
+    RecordRow,
+)
 from comity.node.home.folder import Home
 from comity.node.replication.outbox import keep_receipt
 from comity.node.server.background import leases as lease
@@ -63,11 +70,11 @@ def test_a_published_card_reaches_a_peer_and_is_receipted(
             await until(lambda: ca.rows(RecordRow, record_id=record.record_id), "the card at ca")
             [row] = ca.rows(RecordRow)
             assert row.payload == record.envelope.payload
-            assert len(ca.rows(Part)) == 3
+            assert len(ca.rows(PartRow)) == 3
             await until(lambda: settled(uk, CA), "the receipt")
             assert [r.ours for r in uk.rows(ReceiptRow)] == [False]
             assert receipts(uk, CA) == receipts(ca, UK)
-            assert ca.rows(Quarantine) == []
+            assert ca.rows(QuarantineRow) == []
 
     run(scenario())
 
@@ -183,7 +190,7 @@ def test_a_receiver_that_starts_anew_stores_everything_once(
         uk.publish(card())
         ca.pull(uk)
         assert len(ca.rows(RecordRow)) == 4
-        assert len(ca.rows(Part)) == 12
+        assert len(ca.rows(PartRow)) == 12
         [row] = uk.rows(PeerRow)
         assert row.receipted == row.offered == 12
 
@@ -266,7 +273,7 @@ def test_of_two_processes_on_one_database_one_pulls_and_the_other_takes_over(
                     uk.node.publish(uk.sign(card()))
                     await until(lambda: settled(uk, CA), "the first receipt")
                     for _ in range(2):  # both have looked, and one was turned away
-                        before = second.rows(Lease)[0].expires_time
+                        before = second.rows(LeaseRow)[0].expires_time
                         await until(lambda: renewed(second, before), "a renewed lease")  # noqa: B023
                     assert pulls_of_ca(logs) == 1
                 uk.node.publish(uk.sign(card()))
@@ -287,11 +294,11 @@ def test_the_lease_of_a_process_that_died_runs_out(
             uk.node.publish(uk.sign(card()))
             await until(lambda: settled(uk, CA), "the first receipt")
             with ca.node.store.write() as session:
-                [row] = session.exec(select(Lease))
+                [row] = session.exec(select(LeaseRow))
                 row.holder, row.expires_time = "dead", ca.node.clock() + 1500
                 session.add(row)
                 session.flush()
-            await until(lambda: ca.rows(Lease)[0].holder != "dead", "a new holder")
+            await until(lambda: ca.rows(LeaseRow)[0].holder != "dead", "a new holder")
             uk.node.publish(uk.sign(card()))
             await until(lambda: settled(uk, CA), "the second receipt")
 
@@ -339,7 +346,7 @@ def twin(home: Home) -> Home:
 
 
 def renewed(one: Running, expires_time: int) -> bool:
-    return any(row.expires_time > expires_time for row in one.rows(Lease))
+    return any(row.expires_time > expires_time for row in one.rows(LeaseRow))
 
 
 def pulls_of_ca(logs: list[EventDict]) -> int:

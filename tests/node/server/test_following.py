@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import PeerRow, Quarantine, RecordRow
-from comity.node.database.tables.log import Alarm, RootVersion
+from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow, RootVersionRow
 from comity.node.home.keychain import Sort
 from comity.node.trust.root_chains import page_after
 from comity.policies.facts import PeerStatus
@@ -48,7 +47,7 @@ def test_several_versions_are_followed_in_one_go(pair: list[Institute]) -> None:
     assert uk.node.follow(CA, chain(ca)) == 5
     assert uk.node.find_bundle(CA) == ca.node.bundle
     assert uk.node.follow(CA, []) == 5
-    assert uk.rows(Alarm) == []
+    assert uk.rows(AlarmRow) == []
 
 
 def test_records_that_waited_for_a_key_are_taken_once_it_is_known(pair: list[Institute]) -> None:
@@ -57,10 +56,10 @@ def test_records_that_waited_for_a_key_are_taken_once_it_is_known(pair: list[Ins
     holders.rotate(ca.node, Sort.RECORD)
     record = ca.publish(card())
     uk.pull(ca)
-    assert [row.reason for row in uk.rows(Quarantine)] == ["UNKNOWN_KEY"]
+    assert [row.reason for row in uk.rows(QuarantineRow)] == ["UNKNOWN_KEY"]
     uk.node.follow(CA, chain(ca))
     assert [row.record_id for row in uk.rows(RecordRow)] == [record.record_id]
-    assert uk.rows(Quarantine) == []
+    assert uk.rows(QuarantineRow) == []
 
 
 def test_expired_versions_on_the_way_do_not_matter_but_the_last_must_be_fresh(
@@ -71,8 +70,8 @@ def test_expired_versions_on_the_way_do_not_matter_but_the_last_must_be_fresh(
     stale, fresh = (holders.draft(ca.node.bundle, 2, days=-1), holders.draft(ca.node.bundle, 3))
     documents = [holders.sign(root).document for root in (stale, fresh)]
     assert uk.node.follow(CA, documents[:1]) == 1
-    assert "EXPIRED_ROOT" not in uk.rows(Alarm)[0].message
-    assert "expected a time before" in uk.rows(Alarm)[0].message
+    assert "EXPIRED_ROOT" not in uk.rows(AlarmRow)[0].message
+    assert "expected a time before" in uk.rows(AlarmRow)[0].message
     assert uk.node.follow(CA, documents) == 3
 
 
@@ -84,7 +83,7 @@ def test_a_root_whose_time_is_over_raises_an_alarm_and_stops_nothing(
         holders = pin_root(uk, ca)
         clock.turn(366 * 86_400)
         assert uk.node.follow(CA, []) == 1
-        assert [alarm.reason for alarm in uk.rows(Alarm)] == ["ROOT_EXPIRED"]
+        assert [alarm.reason for alarm in uk.rows(AlarmRow)] == ["ROOT_EXPIRED"]
         record = ca.publish(card())
         uk.pull(ca)
         assert uk.rows(RecordRow)[0].record_id == record.record_id
@@ -92,7 +91,7 @@ def test_a_root_whose_time_is_over_raises_an_alarm_and_stops_nothing(
             ca.node.bundle, [k.key for k in holders.keys], 2, clock.time + timedelta(days=1), 2
         )
         assert uk.node.follow(CA, [holders.sign(newer).document]) == 2
-        assert uk.rows(Alarm) == []
+        assert uk.rows(AlarmRow) == []
 
 
 @pytest.mark.parametrize("fault", BAD)
@@ -102,10 +101,10 @@ def test_a_chain_that_does_not_hold_changes_nothing_and_raises_an_alarm(
     uk, ca = pair
     holders = pin_root(uk, ca)
     documents = [r.document for r in bad_chains(holders, ca.node.bundle, uk.node.bundle)[fault]]
-    before = uk.rows(RootVersion), uk.rows(PeerRow), uk.node.find_bundle(CA)
+    before = uk.rows(RootVersionRow), uk.rows(PeerRow), uk.node.find_bundle(CA)
     assert uk.node.follow(CA, documents) == 1
-    assert (uk.rows(RootVersion), uk.rows(PeerRow), uk.node.find_bundle(CA)) == before
-    [alarm] = uk.rows(Alarm)
+    assert (uk.rows(RootVersionRow), uk.rows(PeerRow), uk.node.find_bundle(CA)) == before
+    [alarm] = uk.rows(AlarmRow)
     assert (alarm.institute, alarm.reason, alarm.count) == (CA, "ROOT_REFUSED", 1)
 
 
@@ -116,7 +115,7 @@ def test_what_is_no_root_changes_nothing_and_raises_an_alarm(
     uk, ca = pair
     pin_root(uk, ca)
     assert uk.node.follow(CA, [document]) == 1
-    assert [alarm.reason for alarm in uk.rows(Alarm)] == ["ROOT_REFUSED"]
+    assert [alarm.reason for alarm in uk.rows(AlarmRow)] == ["ROOT_REFUSED"]
 
 
 def test_an_authority_under_another_institute_name_is_not_followed(pair: list[Institute]) -> None:
@@ -124,14 +123,14 @@ def test_an_authority_under_another_institute_name_is_not_followed(pair: list[In
     holders = pin_root(uk, ca)
     stolen = ca.node.bundle.model_copy(update={"spiffe": uk.node.bundle.spiffe})
     assert uk.node.follow(CA, [holders.sign(holders.draft(stolen, 2)).document]) == 1
-    assert "expected a name of its own" in uk.rows(Alarm)[0].message
+    assert "expected a name of its own" in uk.rows(AlarmRow)[0].message
 
 
 def test_a_peer_pinned_by_its_bundle_or_removed_is_not_followed(pair: list[Institute]) -> None:
     uk, ca = pair
     Holders().found(ca.node)
     assert uk.node.follow(CA, chain(ca, after=0)) == 0
-    assert uk.rows(RootVersion) == []
+    assert uk.rows(RootVersionRow) == []
     holders = Holders()
     uk.node.add_peer(holders.sign(holders.draft(ca.node.bundle)))
     uk.node.set_peer_status(CA, PeerStatus.REMOVED)

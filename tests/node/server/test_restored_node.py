@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark
 from comity.node.database.store import Store
-from comity.node.database.tables import Part, PeerRow, RecordRow
+from comity.node.database.tables import PartRow, PeerRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.replication.ledger import given_to, taken_from
@@ -136,7 +136,7 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
                     records += [published(uk), published(uk)]
                     await signed_for(uk, ca)
                     assert held(ca) == sorted([*records, lost])
-                    assert len(ca.rows(Part)) == 3 * len(held(ca))
+                    assert len(ca.rows(PartRow)) == 3 * len(held(ca))
                     assert differences(uk, ca) == [(Finding.NOT_DELIVERED, (lost,))]
             assert "EPOCH_CHANGED" in {line.get("reason") for line in logs}
 

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
-from comity.node.database.tables import PeerRow, RecordRow, Release
+from comity.node.database.tables import PeerRow, RecordRow, ReleaseRow
 from comity.node.server.process import SERVICES
 from comity.policies.facts import PeerStatus
 from comity.record.errors import BadConfig, ComityError, Forbidden, NotFound
@@ -104,14 +104,14 @@ def test_a_running_node_goes_by_what_its_operator_changes(tmp_path: Path) -> Non
 
             uk.node.set_peer_status("ca.aisi.example", PeerStatus.SUSPENDED)
             uk.node.publish(uk.sign(card("another")))
-            assert len(uk.rows(Release)) == 3
+            assert len(uk.rows(ReleaseRow)) == 3
 
             uk.node.set_peer_status("ca.aisi.example", PeerStatus.MEMBER)
             await until(lambda: uk.rows(PeerRow, receipted=6), "what was held back")
 
             uk.node.set_policy("// nothing for anyone\n")
             uk.node.publish(uk.sign(card("a third")))
-            assert len(uk.rows(Release)) == 6
+            assert len(uk.rows(ReleaseRow)) == 6
 
     run(scenario())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import LogEntryRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.record.bundle import spoken
@@ -38,7 +38,7 @@ def leaves(home: str = "uk") -> dict[str, bytes]:
     node = Node(Home(Path(home)))
     try:
         with node.store.read() as session:
-            return dict(session.exec(select(LogEntry.record_id, LogEntry.leaf)).all())
+            return dict(session.exec(select(LogEntryRow.record_id, LogEntryRow.leaf)).all())
     finally:
         node.close()
 

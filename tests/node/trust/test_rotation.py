@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import PeerRow, Quarantine, ReceiptRow, RecordRow
-from comity.node.database.tables.log import Alarm
+from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.keychain import Sort
 from comity.node.home.node_certificate import certify
 from comity.node.trust.key_status import list_keys
@@ -63,8 +62,8 @@ class Pair:
     def check(self) -> None:
         """Nothing was refused, by anyone."""
         for one, _ in self.sides:
-            assert one.rows(Quarantine) == []
-            assert one.rows(Alarm) == []
+            assert one.rows(QuarantineRow) == []
+            assert one.rows(AlarmRow) == []
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.database.tables.log import Cosignature
+from comity.node.database.tables import CosignatureRow
 from comity.node.log.proofs import newest_checkpoint
 from comity.node.witness.received_cosignatures import (
     MAX_COSIGNATURE_BYTES,
@@ -71,7 +71,7 @@ def test_a_checkpoint_with_the_cosignatures_of_many_can_still_be_read(
         for number in range(MAX_NOTE_SIGNATURES):
             name = f"witness.{number % 8}.example"
             found = str(SignatureLine(name, number.to_bytes(4, "big"), bytes(72)))
-            row = Cosignature(
+            row = CosignatureRow(
                 size=size,
                 witness=f"{name}+{number:08x}",
                 line=f"{found}\n".encode(),
@@ -102,7 +102,7 @@ def test_a_peer_with_many_witness_keys_cosigns_with_the_newest_few(
         keep_cosignature(ca.node, UK, size, cosigned_by(keys[0], text, clock))
     for key in keys[1:]:
         keep_cosignature(ca.node, UK, size, cosigned_by(key, text, clock))
-    assert len(ca.rows(Cosignature)) == MAX_KEYS
+    assert len(ca.rows(CosignatureRow)) == MAX_KEYS
 
 
 @pytest.mark.parametrize("size", [99, 2**63, 2**64 - 1])
@@ -148,7 +148,7 @@ def test_nobody_cosigns_in_anothers_name(three: list[Institute], clock: HandCloc
     ca.node.add_peer(uk.node.bundle.model_copy(update={"witness_keys": (str(usurper.verifier),)}))
     with pytest.raises(UnknownKey):
         keep_cosignature(ca.node, UK, size, cosigned_by(usurper, text, clock))
-    assert ca.rows(Cosignature) == []
+    assert ca.rows(CosignatureRow) == []
 
 
 def test_a_cosignature_of_another_checkpoint_is_refused(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.database.tables.log import Sighting, SplitView, WitnessedLog
+from comity.node.database.tables import SightingRow, SplitViewRow, WitnessedLogRow
 from comity.node.witness.consistency import examine, needed_tiles
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import hear, open_sightings, tell
@@ -38,7 +38,7 @@ def waiting(uk: Institute, institute: str = CA) -> list[int]:
 
 def checked(uk: Institute, log: History) -> None:
     """Check every sighting against what the log shows by its tiles."""
-    [held] = uk.rows(WitnessedLog, institute=CA)
+    [held] = uk.rows(WitnessedLogRow, institute=CA)
     with uk.node.store.read() as session:
         sightings = open_sightings(session, CA, MAX_PEERS)
     for sighting in sightings:
@@ -48,7 +48,7 @@ def checked(uk: Institute, log: History) -> None:
 
 def evidence_holds(uk: Institute, log: History) -> bool:
     """Whether uk keeps evidence that anyone with the log's key can check."""
-    [row] = uk.rows(SplitView)
+    [row] = uk.rows(SplitViewRow)
     return bool(split_view.SplitView.parse(row.evidence).check([log.signer.verifier]))
 
 
@@ -88,7 +88,7 @@ def test_a_checkpoint_that_the_held_tree_begins_with_is_settled(
         checked(uk, log)
         told(uk, log, 6)
         assert waiting(uk) == []
-        assert [row.checked for row in uk.rows(Sighting)] == [True, True]
+        assert [row.checked for row in uk.rows(SightingRow)] == [True, True]
         assert reasons(uk, CA) == []
 
 
@@ -98,8 +98,8 @@ def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute])
     told(uk, history(ca), 6)
     with pytest.raises(BadProof):
         checked(uk, history(ca, FALSE))
-    [held] = uk.rows(WitnessedLog)
-    [sighting] = uk.rows(Sighting)
+    [held] = uk.rows(WitnessedLogRow)
+    [sighting] = uk.rows(SightingRow)
     with pytest.raises(NotFound):
         examine(uk.node, sighting, Note.parse(held.note), {})
     with pytest.raises(BadTile):
@@ -124,7 +124,7 @@ def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
     take(uk, history(ca), 8)
     commits = uk.node.store.commits()
     told(uk, history(ca), 8)
-    assert uk.rows(Sighting) == []
+    assert uk.rows(SightingRow) == []
     assert uk.node.store.commits() == commits
 
 
@@ -136,7 +136,7 @@ def test_each_teller_has_one_place_for_each_log(three: list[Institute]) -> None:
     for size in range(200, 260):
         told(uk, log, size)
         told(uk, log, size, teller=CA)
-    assert len(uk.rows(Sighting)) == 2
+    assert len(uk.rows(SightingRow)) == 2
     assert waiting(uk) == [259]
 
 
@@ -147,7 +147,7 @@ def test_a_flood_of_checkpoints_is_refused_whole(three: list[Institute]) -> None
         hear(uk.node, FR, [note] * (MAX_PEERS + 1))
     with pytest.raises(LimitExceeded, match=r"checkpoints\[1\]"):
         hear(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
-    assert uk.rows(Sighting) == []
+    assert uk.rows(SightingRow) == []
 
 
 def test_a_log_that_is_not_pinned_here_is_passed_over(three: list[Institute]) -> None:
@@ -156,7 +156,7 @@ def test_a_log_that_is_not_pinned_here_is_passed_over(three: list[Institute]) ->
     rotated = NoteSigner(f"log.{CA}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
     for signer in (stranger, rotated):
         told(uk, History(signer, TRUE), 6)
-    assert uk.rows(Sighting) == []
+    assert uk.rows(SightingRow) == []
     told(uk, history(ca), 6)
     assert waiting(uk) == [6]
 
@@ -170,7 +170,7 @@ def test_a_forged_or_malformed_checkpoint_is_refused_with_all_that_came_with_it(
     for bad, kind in ((forged.to_bytes(), BadSignature), (b"no note", BadNote)):
         with pytest.raises(kind):
             hear(uk.node, FR, [good.to_bytes(), bad])
-    assert uk.rows(Sighting) == []
+    assert uk.rows(SightingRow) == []
 
 
 def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
@@ -228,16 +228,16 @@ def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
     uk, ca, _ = three
     for number in range(MAX_SPLIT_VIEWS + 2):
         with uk.node.store.write() as session:
-            if session.get(WitnessedLog, CA):
+            if session.get(WitnessedLogRow, CA):
                 resume(session, CA, anew=True)
         take(uk, history(ca), 8)
         with uk.node.store.write() as session:
-            row = session.get_one(WitnessedLog, CA)
+            row = session.get_one(WitnessedLogRow, CA)
             row.passed_over = 0
             session.add(row)
             session.flush()
         told(uk, history(ca, f"{number % 10}{number // 10}" + FALSE), 8)
-    assert len(uk.rows(SplitView)) == MAX_SPLIT_VIEWS
+    assert len(uk.rows(SplitViewRow)) == MAX_SPLIT_VIEWS
 
 
 def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
@@ -266,12 +266,12 @@ def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
     log = history(ca)
     lines = add_checkpoint(uk.node, log.note(8).to_bytes(), 0, [])
     with uk.node.store.write() as session:
-        session.delete(session.get_one(WitnessedLog, CA))
+        session.delete(session.get_one(WitnessedLogRow, CA))
         session.flush()
     take(uk, log, 5)
     note = log.note(8)
     hear(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
     assert reasons(uk, UK) == ["WITNESS_RESTORED"]
-    [row] = uk.rows(WitnessedLog)
+    [row] = uk.rows(WitnessedLogRow)
     assert row.halted
     assert row.size == 8

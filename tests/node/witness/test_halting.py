@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables.log import SplitView
+from comity.node.database.tables import SplitViewRow
 from comity.node.witness.consistency import take_shown
 from comity.record import split_view
 from comity.record.cosignature import cosign
@@ -34,7 +34,7 @@ def test_two_roots_of_one_size_halt_the_log_and_are_kept_as_evidence(
         with pytest.raises(Conflict):
             take(uk, history(ca, FALSE), 8, 8, [])
         assert reasons(uk, CA) == ["SPLIT_VIEW"]
-        [row] = uk.rows(SplitView)
+        [row] = uk.rows(SplitViewRow)
         keys = [history(ca).signer.verifier]
         split_view.SplitView.parse(row.evidence).check(keys)
         forged = row.evidence.replace(b"\\n8\\n", b"\\n9\\n")
@@ -69,7 +69,7 @@ def test_a_log_that_is_resumed_anew_may_show_another_history(three: list[Institu
         take(uk, fork, 8, 8, [])
     resumed(uk, anew=True)
     assert take(uk, fork, 7)
-    assert len(uk.rows(SplitView)) == 1
+    assert len(uk.rows(SplitViewRow)) == 1
 
 
 def test_resuming_a_log_that_was_never_witnessed_is_refused(three: list[Institute]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.database.tables.log import Checkpoint, LogHead
+from comity.node.database.tables import CheckpointRow, LogHeadRow
 from comity.node.log.proofs import newest_checkpoint
 from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume_own
@@ -39,7 +39,7 @@ def test_a_log_that_peers_know_to_be_longer_signs_nothing_more(
         assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
         uk.publish(card())
         assert not uk.node.signer.sign()
-        assert [row.size for row in uk.rows(Checkpoint)] == [2]
+        assert [row.size for row in uk.rows(CheckpointRow)] == [2]
         with uk.node.store.write() as session:
             resume_own(session, UK)
         assert uk.node.signer.sign()
@@ -59,7 +59,7 @@ def test_a_log_that_was_resumed_is_not_halted_again_by_what_peers_told_before(
         hear(uk.node, CA, former)
         signed(uk, 1)
         assert reasons(uk, UK) == []
-        assert [row.size for row in uk.rows(LogHead)] == [3]
+        assert [row.size for row in uk.rows(LogHeadRow)] == [3]
         hear(uk.node, CA, [history(uk).note(9).to_bytes()])
         assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
 
@@ -80,7 +80,7 @@ def test_our_own_true_checkpoints_are_no_news(three: list[Institute]) -> None:
     signed(uk, 2)
     hear(uk.node, CA, [first, own_note(uk)])
     assert reasons(uk, UK) == []
-    assert [row.halted for row in uk.rows(LogHead)] == [""]
+    assert [row.halted for row in uk.rows(LogHeadRow)] == [""]
 
 
 def test_nobody_halts_our_log_without_our_key(three: list[Institute]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from comity.node.database.alarms import clear_alarm
-from comity.node.database.tables.log import WitnessedLog
+from comity.node.database.tables import WitnessedLogRow
 from comity.node.server.recovery import recover
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.halting import halt_all
@@ -23,7 +23,7 @@ from tests.support.witnesses import CA, FALSE, FR, UK, held, history, reasons, r
 def forgetful(uk: Institute, log: History, size: int) -> None:
     """Let uk's database know of only so many leaves, as after a restored backup."""
     with uk.node.store.write() as session:
-        row = session.get_one(WitnessedLog, CA)
+        row = session.get_one(WitnessedLogRow, CA)
         row.size, row.root, row.note = size, log.root(size).hex(), log.note(size).to_bytes()
         session.add(row)
         session.flush()
@@ -61,7 +61,7 @@ def test_a_restored_witness_remembers_its_other_cosignatures_before_it_is_resume
         notes.append(Note(log.note(8).text, (*log.note(8).signatures, *lines)).to_bytes())
     with uk.node.store.write() as session:
         for institute in (CA, FR):
-            session.delete(session.get_one(WitnessedLog, institute))
+            session.delete(session.get_one(WitnessedLogRow, institute))
         session.flush()
     for log in logs:
         take(uk, log, 5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from comity.node.database.tables.log import WitnessedLog
+from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness import cosigning as witness
 from comity.node.witness.cosigning import add_checkpoint
 from comity.record.cosignature import verify_cosignature
@@ -115,7 +115,7 @@ def test_a_checkpoint_must_be_signed_by_the_key_in_the_institutes_own_bundle(
     changed = Note(history(ca, FALSE).note(8).text, history(ca).note(8).signatures)
     with pytest.raises(BadSignature):
         add_checkpoint(uk.node, changed.to_bytes(), 0, [])
-    assert uk.rows(WitnessedLog) == []
+    assert uk.rows(WitnessedLogRow) == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_note_that_is_no_checkpoint_is_refused_by_name(
 ) -> None:
     with pytest.raises(kind):
         add_checkpoint(three[0].node, spoil(history(three[1]).note(7).to_bytes()), 0, [])
-    assert three[0].rows(WitnessedLog) == []
+    assert three[0].rows(WitnessedLogRow) == []
 
 
 def test_a_note_over_the_limit_is_refused_before_it_is_read(three: list[Institute]) -> None:

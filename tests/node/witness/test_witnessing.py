@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.database.tables import PeerRow, RecordRow
-from comity.node.database.tables.log import Alarm, Sighting, SplitView, WitnessedLog
+from comity.node.database.tables import (
+    AlarmRow,
+    PeerRow,
+    RecordRow,
+    SightingRow,
+    SplitViewRow,
+    WitnessedLogRow,
+)
 from comity.node.log.proofs import newest_checkpoint
 from comity.node.server.background import log_witnessing as witnessing
 from comity.node.witness.gossip import hear
@@ -64,8 +70,8 @@ def is_split(one: Running) -> bool:
     return reasons(one, CA) == ["SPLIT_VIEW"]
 
 
-def held(one: Running, institute: str = CA) -> WitnessedLog | None:
-    return next(iter(one.rows(WitnessedLog, institute=institute)), None)
+def held(one: Running, institute: str = CA) -> WitnessedLogRow | None:
+    return next(iter(one.rows(WitnessedLogRow, institute=institute)), None)
 
 
 def holds(one: Running, size: int, institute: str = CA) -> bool:
@@ -92,7 +98,7 @@ def test_cosignatures_of_all_peers_appear_on_the_published_checkpoint(
             await until(lambda: size_of(ca) == 2 and witnesses_of(ca) == everyone, "them again")
             for one in (uk, fr):
                 assert holds(one, 2)
-                assert one.rows(Alarm) == []
+                assert one.rows(AlarmRow) == []
             await until(lambda: witnesses_of(uk) == {f"witness.{CA}", f"witness.{FR}"}, "on uk's")
 
     run(scenario())
@@ -104,7 +110,7 @@ def test_a_log_that_shows_two_histories_is_found_by_gossip(tmp_path: Path) -> No
         async with network(tmp_path, UK, FR) as (uk, fr), forking(log, uk, fr):
             for one in (uk, fr):
                 await until(partial(is_split, one), "the alarm")
-                [row] = one.rows(SplitView)
+                [row] = one.rows(SplitViewRow)
                 evidence = split_view.SplitView.parse(row.evidence)
                 assert evidence.check(verifiers(log.home.bundle().log_keys))
             log.histories = dict.fromkeys((UK, FR), History(log.histories[UK].signer, TRUE * 2))
@@ -125,7 +131,7 @@ def test_histories_of_different_lengths_are_found_by_the_logs_tiles(
         async with network(tmp_path, UK, FR) as (uk, fr), forking(log, uk, fr):
             longer = uk if len(uk_sees) > len(fr_sees) else fr
             await until(lambda: is_split(longer), "the split view")
-            [row] = longer.rows(SplitView)
+            [row] = longer.rows(SplitViewRow)
             evidence = split_view.SplitView.parse(row.evidence)
             assert evidence.check(verifiers(log.home.bundle().log_keys))
             shorter = fr if longer is uk else uk
@@ -141,7 +147,7 @@ def test_a_log_that_replaces_its_history_is_halted_with_evidence(tmp_path: Path)
             await until(lambda: (UK, 7) in log.cosigned, "a cosignature")
             log.histories[UK] = History(log.histories[UK].signer, FALSE)
             await until(lambda: is_split(uk), "the alarm")
-            [row] = uk.rows(SplitView)
+            [row] = uk.rows(SplitViewRow)
             evidence = split_view.SplitView.parse(row.evidence)
             assert evidence.check(verifiers(log.home.bundle().log_keys))
             log.histories[UK] = History(log.histories[UK].signer, TRUE)
@@ -160,7 +166,7 @@ def test_a_log_that_cannot_show_its_tiles_is_halted_without_evidence(tmp_path: P
             await until(lambda: log.cosigned, "a cosignature")
             log.histories[UK] = History(log.histories[UK].signer, FALSE)
             await until(lambda: reasons(uk, CA) == ["LOG_INCONSISTENT"], "the alarm")
-            assert uk.rows(SplitView) == []
+            assert uk.rows(SplitViewRow) == []
 
     run(scenario())
 
@@ -222,7 +228,7 @@ def test_a_sighting_of_a_log_that_cannot_be_reached_waits_for_it(tmp_path: Path)
             await until(lambda: uk.rows(PeerRow)[0].last_error, "an attempt")
             assert reasons(uk, CA) == []
             async with forking(log, uk):
-                await until(lambda: uk.rows(Sighting)[0].checked, "the proof")
+                await until(lambda: uk.rows(SightingRow)[0].checked, "the proof")
             assert reasons(uk, CA) == []
 
     run(scenario())
@@ -251,7 +257,7 @@ def test_a_log_that_talks_nonsense_gets_no_cosignature_and_stalls_nothing(
         async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
             await until(lambda: len(asked) > 2, "some questions")
             assert log.cosigned == []
-            assert uk.rows(WitnessedLog) == []
+            assert uk.rows(WitnessedLogRow) == []
             log.show = None
             await until(lambda: (UK, 10) in log.cosigned, "a cosignature")
 
@@ -265,7 +271,7 @@ def test_a_log_restored_from_an_older_backup_is_told_by_its_peers(tmp_path: Path
             await until(lambda: holds(uk, 1), "the checkpoint at uk")
             longer = History(ca.node.own.log_signers()[0], TRUE)
             with uk.node.store.write() as session:
-                row = session.get_one(WitnessedLog, CA)
+                row = session.get_one(WitnessedLogRow, CA)
                 row.size, row.root = 10, longer.root(10).hex()
                 row.note = longer.note(10).to_bytes()
                 session.add(row)

@@ -18,7 +18,7 @@ from comity.client.terminal import (
 from comity.node.commands.options import Json, open_node
 from comity.node.database.alarms import clear_alarm, list_alarms
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables.log import Alarm
+from comity.node.database.tables import AlarmRow
 from comity.record.errors import NotFound
 from comity.record.times import format_time
 
@@ -64,7 +64,7 @@ def clear(
         out.print(text(f"cleared {reason} about {institute}"))
 
 
-def _value(alarm: Alarm) -> dict[str, Any]:
+def _value(alarm: AlarmRow) -> dict[str, Any]:
     return {
         "institute": alarm.institute,
         "reason": alarm.reason,

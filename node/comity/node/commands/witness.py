@@ -21,7 +21,7 @@ from comity.client.terminal import (
 )
 from comity.node.commands.options import Json, open_node
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables.log import WitnessedLog
+from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.halting import resume as resume_log
 from comity.node.witness.halting import resume_own
 from comity.node.witness.seen_logs import split_views, witnessed_logs
@@ -127,7 +127,7 @@ def _resume(session: Session, own: str, institute: str, *, anew: bool) -> dict[s
     return {"institute": institute}
 
 
-def _value(row: WitnessedLog, count: int) -> dict[str, Any]:
+def _value(row: WitnessedLogRow, count: int) -> dict[str, Any]:
     seen = format_time(to_datetime(row.witnessed_time)) if row.witnessed_time else ""
     return {
         "institute": row.institute,

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables.log import Alarm
+from comity.node.database.tables import AlarmRow
 
 _MAX_MESSAGE_CHARS: Final = 1000
 
@@ -25,9 +25,9 @@ def raise_alarm(session: Session, institute: str, reason: str, message: str, now
     ``reason`` is UPPER_SNAKE, at most 64 characters; ``now`` is Unix milliseconds.
     """
     message = message.replace("\x00", "")[:_MAX_MESSAGE_CHARS]
-    alarm = session.get(Alarm, (institute, reason))
+    alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
-        alarm = Alarm(
+        alarm = AlarmRow(
             institute=institute, reason=reason, message="", first_time=now, last_time=now, count=0
         )
     if alarm.message != message:
@@ -39,7 +39,7 @@ def raise_alarm(session: Session, institute: str, reason: str, message: str, now
 
 def clear_alarm(session: Session, institute: str, reason: str) -> bool:
     """Drop an alarm, in ``Store.write``; return whether there was one."""
-    alarm = session.get(Alarm, (institute, reason))
+    alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
         return False
     session.delete(alarm)
@@ -48,9 +48,9 @@ def clear_alarm(session: Session, institute: str, reason: str) -> bool:
     return True
 
 
-def list_alarms(session: Session, institute: str | None = None) -> list[Alarm]:
+def list_alarms(session: Session, institute: str | None = None) -> list[AlarmRow]:
     """Return the alarms, about everyone or about one institute, the oldest first."""
-    query = select(Alarm).order_by(col(Alarm.first_time), Alarm.institute, Alarm.reason)
+    query = select(AlarmRow).order_by(col(AlarmRow.first_time), AlarmRow.institute, AlarmRow.reason)
     if institute is not None:
-        query = query.where(Alarm.institute == institute)
+        query = query.where(AlarmRow.institute == institute)
     return list(session.exec(query))

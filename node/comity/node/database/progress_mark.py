@@ -22,8 +22,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.cursors import EPOCH, generation
 from comity.node.database.store import Store
-from comity.node.database.tables import NodeState
-from comity.node.database.tables.log import LogHead
+from comity.node.database.tables import LogHeadRow, NodeRow
 from comity.node.home.files import alone, replace_file
 from comity.record import ijson
 from comity.record.errors import BadConfig, InvalidInput
@@ -47,9 +46,9 @@ class Progress:
     @classmethod
     def of(cls, session: Session) -> Progress:
         """Return how far the database is."""
-        columns = select(NodeState.epoch, NodeState.commits)
+        columns = select(NodeRow.epoch, NodeRow.commits)
         epoch, commits = session.exec(columns).one()
-        head = session.get(LogHead, 1)
+        head = session.get(LogHeadRow, 1)
         return cls(epoch, commits, head.size if head else 0)
 
     @classmethod

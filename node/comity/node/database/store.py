@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from comity.node.database.cursors import new_epoch
-from comity.node.database.tables import NodeState
+from comity.node.database.tables import NodeRow
 from comity.record.errors import BadConfig
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -84,9 +84,9 @@ class Store:
         """
         with self._writing, self._session(immediate=True) as session:
             self._lock_setup(session.connection())
-            state = session.get(NodeState, 1)
+            state = session.get(NodeRow, 1)
             if state is None:
-                session.add(NodeState(institute=institute, epoch=new_epoch()))
+                session.add(NodeRow(institute=institute, epoch=new_epoch()))
             elif state.institute != institute:
                 message = f"expected the database of {institute}, got that of {state.institute}"
                 raise BadConfig(message, field="database")
@@ -110,7 +110,7 @@ class Store:
     def commits(self) -> int:
         """Return how many writing transactions there were, of this process and of others."""
         with self.read() as session:
-            return session.exec(select(NodeState.commits)).one()
+            return session.exec(select(NodeRow.commits)).one()
 
     def close(self) -> None:
         """Close every connection."""

@@ -22,8 +22,7 @@ from sqlmodel import Session, col, select
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
 from comity.node.database.store import Store
-from comity.node.database.tables import NodeState
-from comity.node.database.tables.log import Checkpoint, Cosignature, LogHead
+from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow, NodeRow
 from comity.node.log import tree
 from comity.record import checkpoint as notes
 from comity.record.merkle import EMPTY_ROOT
@@ -67,8 +66,8 @@ class Signer:
             self._keep(session, head.size, note)
         return True
 
-    def _advance(self, session: Session) -> LogHead:
-        head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+    def _advance(self, session: Session) -> LogHeadRow:
+        head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
         size = tree.tree_size(session)
         if not head.halted:
             fault = _contradiction(session, head, size)
@@ -81,9 +80,9 @@ class Signer:
         return head
 
     def _keep(self, session: Session, size: int, note: bytes) -> None:
-        held = session.get(Checkpoint, size)
+        held = session.get(CheckpointRow, size)
         if held is None:
-            session.add(Checkpoint(size=size, note=note, signed_time=self._clock()))
+            session.add(CheckpointRow(size=size, note=note, signed_time=self._clock()))
         else:
             # another key came into force while the tree stood still
             held.note = note
@@ -92,20 +91,20 @@ class Signer:
         _drop_old(session)
 
 
-def halt(session: Session, head: LogHead, reason: str, fault: str, now: int) -> None:
+def halt(session: Session, head: LogHeadRow, reason: str, fault: str, now: int) -> None:
     """Sign nothing more, and raise the alarm about this institute's own log."""
     head.halted = fault
     session.add(head)
-    institute = session.exec(select(NodeState.institute)).one()
+    institute = session.exec(select(NodeRow.institute)).one()
     raise_alarm(session, institute, reason, fault, now)
 
 
 def _is_signed(session: Session) -> bool:
-    newest: int | None = session.exec(select(sa.func.max(Checkpoint.size))).one()
+    newest: int | None = session.exec(select(sa.func.max(CheckpointRow.size))).one()
     return newest == tree.tree_size(session)
 
 
-def _contradiction(session: Session, head: LogHead, size: int) -> str:
+def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
     """Say how the tree fails to continue what was signed; empty where it continues it."""
     if size < head.size:
         return f"the log has {size} leaves, but {head.size} were signed: an older database?"
@@ -115,10 +114,10 @@ def _contradiction(session: Session, head: LogHead, size: int) -> str:
 
 
 def _drop_old(session: Session) -> None:
-    cosigned = select(Cosignature.size).distinct().order_by(col(Cosignature.size).desc())
-    newest = select(Checkpoint.size).order_by(col(Checkpoint.size).desc())
+    cosigned = select(CosignatureRow.size).distinct().order_by(col(CosignatureRow.size).desc())
+    newest = select(CheckpointRow.size).order_by(col(CheckpointRow.size).desc())
     lists = (cosigned.limit(KEPT), newest.limit(KEPT))
-    kept = sa.or_(*(col(Checkpoint.size).in_(sizes) for sizes in lists))
-    session.connection().execute(sa.delete(Checkpoint).where(~kept))
-    gone = ~col(Cosignature.size).in_(select(Checkpoint.size))
-    session.connection().execute(sa.delete(Cosignature).where(gone))
+    kept = sa.or_(*(col(CheckpointRow.size).in_(sizes) for sizes in lists))
+    session.connection().execute(sa.delete(CheckpointRow).where(~kept))
+    gone = ~col(CosignatureRow.size).in_(select(CheckpointRow.size))
+    session.connection().execute(sa.delete(CosignatureRow).where(gone))

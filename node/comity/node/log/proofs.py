@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables.log import Checkpoint, Cosignature, LogEntry
+from comity.node.database.tables import CheckpointRow, CosignatureRow, LogEntryRow
 from comity.node.log import tree
 from comity.record import merkle
 from comity.record.errors import NotFound
@@ -39,7 +39,7 @@ def newest_checkpoint(session: Session) -> Shown:
     Raises:
         NotFound: nothing was signed so far.
     """
-    return _checkpoint(session, col(Checkpoint.size).desc())
+    return _checkpoint(session, col(CheckpointRow.size).desc())
 
 
 def cosigned_checkpoint(session: Session, index: int) -> Shown:
@@ -48,9 +48,9 @@ def cosigned_checkpoint(session: Session, index: int) -> Shown:
     Raises:
         NotFound: no checkpoint covers it so far.
     """
-    count = sa.select(sa.func.count()).where(col(Cosignature.size) == Checkpoint.size)
+    count = sa.select(sa.func.count()).where(col(CosignatureRow.size) == CheckpointRow.size)
     most = count.scalar_subquery().desc()
-    return _checkpoint(session, most, col(Checkpoint.size).desc(), above=index)
+    return _checkpoint(session, most, col(CheckpointRow.size).desc(), above=index)
 
 
 def consistency(session: Session, old: int, new: int) -> list[bytes]:
@@ -67,8 +67,8 @@ def inclusion(session: Session, record_id: str) -> TlogProof:
     Raises:
         NotFound: it is not in the log, or no checkpoint covers it so far.
     """
-    which = LogEntry.record_id == record_id
-    index = session.exec(select(LogEntry.log_index).where(which)).one_or_none()
+    which = LogEntryRow.record_id == record_id
+    index = session.exec(select(LogEntryRow.log_index).where(which)).one_or_none()
     if index is None:
         raise NotFound(f"{record_id} is not in this log", field="record_id")
     shown = cosigned_checkpoint(session, index)
@@ -95,22 +95,22 @@ def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
 
 
 def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = -1) -> Shown:
-    query = select(Checkpoint).where(col(Checkpoint.size) > above).order_by(*order).limit(1)
+    query = select(CheckpointRow).where(col(CheckpointRow.size) > above).order_by(*order).limit(1)
     row = session.exec(query).first()
     if row is None:
         raise NotFound("the log has no checkpoint of that so far", field="checkpoint")
     return Shown(row.size, row.note + b"".join(_cosignatures(session, row)))
 
 
-def _cosignatures(session: Session, checkpoint: Checkpoint) -> list[bytes]:
+def _cosignatures(session: Session, checkpoint: CheckpointRow) -> list[bytes]:
     """Return the lines under a checkpoint, by witness: as many as whoever reads it will take.
 
     Every witness gets one before any gets another, so that nobody is crowded out by much.
     """
-    query = select(Cosignature).where(Cosignature.size == checkpoint.size)
+    query = select(CosignatureRow).where(CosignatureRow.size == checkpoint.size)
     turns = Counter[str]()
     queue: list[tuple[int, str, bytes]] = []
-    for row in session.exec(query.order_by(col(Cosignature.cosigned_time).desc())):
+    for row in session.exec(query.order_by(col(CosignatureRow.cosigned_time).desc())):
         name = row.witness.partition("+")[0]
         queue.append((turns[name], row.witness, row.line))
         turns[name] += 1

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlmodel import Session
 
-from comity.node.database.tables.log import Inclusion
+from comity.node.database.tables import InclusionRow
 from comity.node.log.proofs import inclusion
 from comity.record.bundle import TrustBundle
 from comity.record.errors import NotFound
@@ -22,7 +22,7 @@ from comity.record.tlog_proof import TlogProof
 def keep(session: Session, record_id: str, proof: TlogProof) -> None:
     """Keep a proof that was checked, in ``Store.write``, but for what nobody has signed."""
     proof = replace(proof, extra=None)
-    row = Inclusion(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
+    row = InclusionRow(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
     session.merge(row)
     session.flush()
 
@@ -38,7 +38,7 @@ def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own:
         except NotFound:
             return b""
     else:
-        kept = session.get(Inclusion, record_id)
+        kept = session.get(InclusionRow, record_id)
         if kept is None:
             return b""
         proof = TlogProof.parse(kept.proof)

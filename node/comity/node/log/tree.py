@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from comity.node.database.rows import insert_rows
-from comity.node.database.tables.log import LogEntry, LogTile
+from comity.node.database.tables import LogEntryRow, LogTileRow
 from comity.record import merkle
 from comity.record.merkle import HASH_BYTES, ReadHashes
 from comity.record.tile import (
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 def tree_size(session: Session) -> int:
     """Return how many leaves there are."""
-    last = session.exec(select(func.max(LogEntry.log_index))).one()
+    last = session.exec(select(func.max(LogEntryRow.log_index))).one()
     return 0 if last is None else last + 1
 
 
@@ -51,7 +51,7 @@ def append(session: Session, entries: Sequence[Entry]) -> int:
         {"log_index": first + number, "record_id": entry.record_id, "leaf": entry.leaf}
         for number, entry in enumerate(entries)
     ]
-    insert_rows(session, LogEntry, rows)
+    insert_rows(session, LogEntryRow, rows)
     new = merkle.leaf_hashes(entry.leaf for entry in entries)
     tiles: list[dict[str, Any]] = []
     level, start = 0, first
@@ -60,7 +60,7 @@ def append(session: Session, entries: Sequence[Entry]) -> int:
         new = b"".join(_tile_root(row["hashes"]) for row in grown if _is_full(row))
         tiles += grown
         level, start = level + 1, start // TILE_WIDTH
-    insert_rows(session, LogTile, tiles, replacing="hashes")
+    insert_rows(session, LogTileRow, tiles, replacing="hashes")
     return first
 
 
@@ -77,9 +77,10 @@ def root(session: Session, size: int) -> bytes:
 def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
     """Return the bytes of each tile, cut to its width; empty for one that is not there so far."""
     places = {(tile.level, tile.index) for tile in tiles if tile.level != ENTRIES}
-    which = sa.tuple_(col(LogTile.level), col(LogTile.position)).in_(places)
+    which = sa.tuple_(col(LogTileRow.level), col(LogTileRow.position)).in_(places)
     kept = {
-        (row.level, row.position): row.hashes for row in session.exec(select(LogTile).where(which))
+        (row.level, row.position): row.hashes
+        for row in session.exec(select(LogTileRow).where(which))
     }
     found = []
     for tile in tiles:
@@ -114,13 +115,14 @@ def _tile_root(full: bytes) -> bytes:
 
 def _read_entries(session: Session, tile: Tile) -> bytes:
     first = tile.index * TILE_WIDTH
-    within = col(LogEntry.log_index).between(first, first + tile.width - 1)
+    within = col(LogEntryRow.log_index).between(first, first + tile.width - 1)
     leaves = session.exec(
-        select(LogEntry.leaf).where(within).order_by(col(LogEntry.log_index))
+        select(LogEntryRow.leaf).where(within).order_by(col(LogEntryRow.log_index))
     ).all()
     return encode_entries(leaves) if len(leaves) == tile.width else b""
 
 
-_HELD = sa.select(col(LogTile.hashes)).where(
-    col(LogTile.level) == sa.bindparam("level"), col(LogTile.position) == sa.bindparam("position")
+_HELD = sa.select(col(LogTileRow.hashes)).where(
+    col(LogTileRow.level) == sa.bindparam("level"),
+    col(LogTileRow.position) == sa.bindparam("position"),
 )

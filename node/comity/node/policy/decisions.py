@@ -24,7 +24,13 @@ from sqlalchemy import delete, exists, func, insert
 from sqlmodel import Session, col, select
 
 from comity.node.database.rows import last_number
-from comity.node.database.tables import Decision, HandlingClass, PeerRow, PolicyVersion, Ruling
+from comity.node.database.tables import (
+    DecisionRow,
+    HandlingClassRow,
+    PeerRow,
+    PolicyVersionRow,
+    RulingRow,
+)
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing
 
@@ -68,17 +74,18 @@ class Judgement:
 def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
     """Bring a peer's decisions up to date with policy and facts, in ``Store.write``."""
     now_known = stamp(policy, peer)
-    before: dict[int, Decision] = {}
-    query = select(HandlingClass)
+    before: dict[int, DecisionRow] = {}
+    query = select(HandlingClassRow)
     if now_known == row.decided and _decided_by(session, row.institute, policy):
         known = exists().where(
-            col(Decision.peer) == row.institute, col(Decision.class_id) == HandlingClass.class_id
+            col(DecisionRow.peer) == row.institute,
+            col(DecisionRow.class_id) == HandlingClassRow.class_id,
         )
         query = query.where(~known)
     else:
-        rows = session.exec(select(Decision).where(Decision.peer == row.institute))
+        rows = session.exec(select(DecisionRow).where(DecisionRow.peer == row.institute))
         before = {decision.class_id: decision for decision in rows}
-    classes = list(session.exec(query.order_by(col(HandlingClass.class_id))))
+    classes = list(session.exec(query.order_by(col(HandlingClassRow.class_id))))
     if classes:
         judged = judge(session, classes, peer, policy)
         _keep(session, row.institute, policy, judged, before)
@@ -87,7 +94,7 @@ def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Poli
 
 
 def judge(
-    session: Session, classes: list[HandlingClass], peer: PeerFacts, policy: Policy
+    session: Session, classes: list[HandlingClassRow], peer: PeerFacts, policy: Policy
 ) -> dict[int, Judgement]:
     """Return what policy says of each class.
 
@@ -105,12 +112,12 @@ def judge(
     }
 
 
-def _headers(session: Session, classes: list[HandlingClass]) -> list[HandlingClass]:
+def _headers(session: Session, classes: list[HandlingClassRow]) -> list[HandlingClassRow]:
     present = {c.class_id for c in classes}
     wanted = {c.header_class_id for c in classes} - present - {None}
     if not wanted:
         return []
-    query = select(HandlingClass).where(col(HandlingClass.class_id).in_(wanted))
+    query = select(HandlingClassRow).where(col(HandlingClassRow.class_id).in_(wanted))
     return list(session.exec(query))
 
 
@@ -119,7 +126,7 @@ def _keep(
     peer: str,
     policy: Policy,
     judged: dict[int, Judgement],
-    before: dict[int, Decision],
+    before: dict[int, DecisionRow],
 ) -> None:
     deciding = {i: (j.own if j.follows else j.verdict).rules for i, j in judged.items()}
     rulings = _rulings(session, policy, set(deciding.values()))
@@ -136,8 +143,8 @@ def _keep(
     ]
     connection = session.connection()
     if before:
-        connection.execute(delete(Decision).where(col(Decision.peer) == peer))
-    connection.execute(insert(Decision), rows)
+        connection.execute(delete(DecisionRow).where(col(DecisionRow.peer) == peer))
+    connection.execute(insert(DecisionRow), rows)
 
 
 def _rulings(
@@ -145,16 +152,16 @@ def _rulings(
 ) -> dict[tuple[str, ...], int]:
     version = _version(session, policy)
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
-    query = select(Ruling).where(col(Ruling.digest).in_(wanted))
+    query = select(RulingRow).where(col(RulingRow.digest).in_(wanted))
     found = {wanted[row.digest]: row.ruling_id for row in session.exec(query)}
-    last: int = last_number(session, Ruling.ruling_id)
+    last: int = last_number(session, RulingRow.ruling_id)
     for digest, rules in wanted.items():
         if rules not in found:
             last += 1
             found[rules] = last
             row = {"ruling_id": last, "digest": digest, "policy_digest": policy.digest}
             row |= {"policy_version": version, "rules": json.dumps(rules)}
-            session.connection().execute(insert(Ruling), [row])
+            session.connection().execute(insert(RulingRow), [row])
     return found
 
 
@@ -164,15 +171,17 @@ def _ruling_digest(policy: Policy, version: int, rules: tuple[str, ...]) -> str:
 
 def _decided_by(session: Session, peer: str, policy: Policy) -> bool:
     """Whether the policy's newest version made a peer's decisions, if there are any."""
-    query = select(Ruling.policy_version)
-    query = query.join(Decision, col(Decision.ruling_id) == Ruling.ruling_id)
-    made_by = session.exec(query.where(Decision.peer == peer).limit(1)).first()
+    query = select(RulingRow.policy_version)
+    query = query.join(DecisionRow, col(DecisionRow.ruling_id) == RulingRow.ruling_id)
+    made_by = session.exec(query.where(DecisionRow.peer == peer).limit(1)).first()
     return made_by in (None, _version(session, policy))
 
 
 def _version(session: Session, policy: Policy) -> int:
     """Return the newest version with the policy's text; 0 before a first policy is set."""
-    query = select(func.max(PolicyVersion.version)).where(PolicyVersion.digest == policy.digest)
+    query = select(func.max(PolicyVersionRow.version)).where(
+        PolicyVersionRow.digest == policy.digest
+    )
     return session.exec(query).one() or 0
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import event, func, insert
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import HandlingClass
+from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
 from comity.record.content import domains_and_severity
 from comity.record.handling import Handling
@@ -125,8 +125,8 @@ class ClassIndex:
 
     def _load(self, session: Session, keys: list[ClassKey]) -> dict[ClassKey, int]:
         by_digest = {_digest(key): key for key in keys}
-        query = select(HandlingClass.digest, HandlingClass.class_id).where(
-            col(HandlingClass.digest).in_(list(by_digest))
+        query = select(HandlingClassRow.digest, HandlingClassRow.class_id).where(
+            col(HandlingClassRow.digest).in_(list(by_digest))
         )
         return {by_digest[digest]: class_id for digest, class_id in session.exec(query)}
 
@@ -135,7 +135,7 @@ class ClassIndex:
     ) -> dict[ClassKey, int]:
         made: dict[ClassKey, int] = {}
         known = dict(found)
-        last = session.exec(select(func.max(HandlingClass.class_id))).one() or 0
+        last = session.exec(select(func.max(HandlingClassRow.class_id))).one() or 0
         rows = []
         for class_id, key in enumerate(keys, start=last + 1):
             made[key] = known[key] = class_id
@@ -150,13 +150,13 @@ class ClassIndex:
                 }
             )
         if rows:
-            session.connection().execute(insert(HandlingClass), rows)
+            session.connection().execute(insert(HandlingClassRow), rows)
         return made
 
 
 def _counted(session: Session, issuers: set[str]) -> dict[str, int]:
-    query = select(HandlingClass.issuer, func.count()).group_by(HandlingClass.issuer)
-    return dict(session.exec(query.where(col(HandlingClass.issuer).in_(issuers))).all())
+    query = select(HandlingClassRow.issuer, func.count()).group_by(HandlingClassRow.issuer)
+    return dict(session.exec(query.where(col(HandlingClassRow.issuer).in_(issuers))).all())
 
 
 def _digest(key: ClassKey) -> str:

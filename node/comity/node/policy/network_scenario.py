@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from comity.node.database.tables import HandlingClass, Part, RecordRow
+from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow
 from comity.node.policy.standing.rule import DAY_MS, SUBSTANCE_CHARS, weights_of, window_of
 from comity.node.policy.treaties import list_treaties, over_time
 from comity.node.trust.peers import facts_of, pinned_peers
@@ -155,13 +155,13 @@ def _held(session: Session) -> Iterator[_Held]:
             col(RecordRow.issuer),
             col(RecordRow.issue_time),
             col(RecordRow.subject_seq),
-            col(Part.class_id),
-            col(Part.embargo_time),
-            col(Part.content),
+            col(PartRow.class_id),
+            col(PartRow.embargo_time),
+            col(PartRow.content),
         )
-        .join(Part, col(Part.record_seq) == col(RecordRow.record_seq))
+        .join(PartRow, col(PartRow.record_seq) == col(RecordRow.record_seq))
         .where(~col(RecordRow.superseded))
-        .order_by(col(RecordRow.record_seq), col(Part.section))
+        .order_by(col(RecordRow.record_seq), col(PartRow.section))
         .execution_options(yield_per=_CHUNK)
     )
     rows = session.connection().execute(query)
@@ -180,7 +180,7 @@ def _held(session: Session) -> Iterator[_Held]:
 
 
 def _issues(session: Session, held: list[_Held], calendar: _Calendar) -> dict[str, list[Issues]]:
-    query = select(col(HandlingClass.class_id), col(HandlingClass.facts))
+    query = select(col(HandlingClassRow.class_id), col(HandlingClassRow.facts))
     rows = session.connection().execute(query)
     facts = {class_id: PartFacts.from_json(text.encode()) for class_id, text in rows}
     alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Held]] = defaultdict(list)

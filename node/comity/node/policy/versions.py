@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import PolicyVersion
+from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.treaties import treaties_in_force
 from comity.policies.cedar.rules import parse_rules
 from comity.policies.evaluator import Policy
@@ -35,7 +35,7 @@ class PolicyInForce:
 
 def policy_in_force(session: Session) -> PolicyInForce:
     """Return the newest policy."""
-    query = select(PolicyVersion).order_by(col(PolicyVersion.version).desc()).limit(1)
+    query = select(PolicyVersionRow).order_by(col(PolicyVersionRow.version).desc()).limit(1)
     row = session.exec(query).first()
     if row is None:
         return PolicyInForce(_parse(NO_POLICY), 0, None)
@@ -64,7 +64,7 @@ def set_policy(session: Session, text: str, now: int) -> PolicyInForce:
     if current.version and current.policy.digest == policy.digest:
         return current
     version = current.version + 1
-    session.add(PolicyVersion(version=version, digest=policy.digest, text=text, set_time=now))
+    session.add(PolicyVersionRow(version=version, digest=policy.digest, text=text, set_time=now))
     session.flush()
     return PolicyInForce(policy, version, now)
 
@@ -73,7 +73,7 @@ def set_policy(session: Session, text: str, now: int) -> PolicyInForce:
 class PolicyChange:
     """A version, and by ids the rules that it added, removed or changed against the one before."""
 
-    version: PolicyVersion
+    version: PolicyVersionRow
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[str, ...]
@@ -81,7 +81,7 @@ class PolicyChange:
 
 def policy_log(session: Session) -> list[PolicyChange]:
     """Return what each version changed, the newest first."""
-    versions = session.exec(select(PolicyVersion).order_by(col(PolicyVersion.version)))
+    versions = session.exec(select(PolicyVersionRow).order_by(col(PolicyVersionRow.version)))
     before: Mapping[str, Any] = {}
     found = []
     for version in versions:
@@ -100,13 +100,13 @@ def policy_log(session: Session) -> list[PolicyChange]:
     return found[::-1]
 
 
-def find_version(session: Session, number: int) -> PolicyVersion:
+def find_version(session: Session, number: int) -> PolicyVersionRow:
     """Return a version of the policy.
 
     Raises:
         NotFound: there is none of that number.
     """
-    row = session.get(PolicyVersion, number)
+    row = session.get(PolicyVersionRow, number)
     if row is None:
         hint = "comity-node policy log shows the versions"
         raise NotFound(f"no version {number} of the policy", field="version", hint=hint)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from comity.node.database.clock import Clock, to_datetime
-from comity.node.database.tables import HEADER, Part, RecordRow
+from comity.node.database.tables import HEADER, PartRow, RecordRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey, header_facts, section_facts
 from comity.node.records.writer import Shelf
 from comity.policies.facts import PartFacts
@@ -131,8 +131,8 @@ def too_many_classes() -> LimitExceeded:
 def _held(session: Session, arrivals: Sequence[Arrival]) -> dict[str, tuple[int, set[int]]]:
     ids = {arrival.opened.record_id for arrival in arrivals}
     query = (
-        select(RecordRow.record_id, RecordRow.record_seq, Part.section)
-        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
+        select(RecordRow.record_id, RecordRow.record_seq, PartRow.section)
+        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
         .where(col(RecordRow.record_id).in_(ids))
     )
     held: dict[str, tuple[int, set[int]]] = {}

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import Quarantine
+from comity.node.database.tables import QuarantineRow
 from comity.node.policy.standing.counted_subjects import rejected_seq
 from comity.node.policy.standing.counters import reckon
 from comity.record.content import Kind
@@ -46,9 +46,9 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
     """Note refusals of a peer's records, in ``Store.write``."""
     for refusal in refusals:
         record_id = refusal.record.record_id
-        row = session.get(Quarantine, (peer, record_id))
+        row = session.get(QuarantineRow, (peer, record_id))
         if row is None:
-            row = Quarantine(
+            row = QuarantineRow(
                 peer=peer, record_id=record_id, reason="", message="", quarantine_time=now, count=0
             )
         row.kind = claimed_kind(refusal.record.envelope.payload)
@@ -66,13 +66,13 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
 
 def is_waiting() -> ColumnElement[bool]:
     """Return the condition that a record waits for a trust bundle that lists its key."""
-    return col(Quarantine.record).is_not(None)
+    return col(QuarantineRow.record).is_not(None)
 
 
 def waiting_records(session: Session) -> list[tuple[str, str]]:
     """Return (peer, record id) of the records that are kept because their key was unknown."""
-    query = select(Quarantine.peer, Quarantine.record_id).where(is_waiting())
-    return list(session.exec(query.order_by(col(Quarantine.quarantine_time))))
+    query = select(QuarantineRow.peer, QuarantineRow.record_id).where(is_waiting())
+    return list(session.exec(query.order_by(col(QuarantineRow.quarantine_time))))
 
 
 def _kept(refusal: Refusal, before: bytes | None) -> bytes | None:
@@ -101,19 +101,19 @@ def _make_room(session: Session, peer: str) -> set[str]:
     What only waits for a key, which costs its sender nothing, pushes out nothing that counts.
     """
     surplus: set[str] = set()
-    unknown = col(Quarantine.reason) == UnknownKey.reason
+    unknown = col(QuarantineRow.reason) == UnknownKey.reason
     for which in (unknown, ~unknown):
         query = (
-            select(Quarantine.record_id)
-            .where(Quarantine.peer == peer, which)
-            .order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
+            select(QuarantineRow.record_id)
+            .where(QuarantineRow.peer == peer, which)
+            .order_by(col(QuarantineRow.quarantine_time).desc(), col(QuarantineRow.record_id))
             .offset(MAX_ENTRIES)
         )
         surplus |= set(session.exec(query))
     if surplus:
         session.connection().execute(
-            delete(Quarantine).where(
-                col(Quarantine.peer) == peer, col(Quarantine.record_id).in_(surplus)
+            delete(QuarantineRow).where(
+                col(QuarantineRow.peer) == peer, col(QuarantineRow.record_id).in_(surplus)
             )
         )
     return surplus

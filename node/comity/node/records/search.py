@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select
 
 from comity.node.database.cursors import make_page_token
-from comity.node.database.tables import Part, PartDomain, RecordRow, RecordTag
+from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
 from comity.record.content import Kind, Severity
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.limits import MAX_FILTER_BYTES, Limit
@@ -53,14 +53,14 @@ def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
     if wanted.model:
         found.append(_contains(RecordRow.model, wanted.model))
     if wanted.tags:
-        tagged = select(RecordTag.record_seq).where(col(RecordTag.tag).in_(wanted.tags))
+        tagged = select(RecordTagRow.record_seq).where(col(RecordTagRow.tag).in_(wanted.tags))
         found.append(col(RecordRow.record_seq).in_(tagged))
     if wanted.domains:
         found.append(_has_part(_in_domain(wanted.domains)))
     if wanted.min_severity:
         _check_known("filter.min_severity", [wanted.min_severity], Severity)
-        found.append(_has_part(col(Part.severity) >= Severity(wanted.min_severity).rank))
-    found += [_has_part(_contains(Part.words, word)) for word in _words(wanted.text)]
+        found.append(_has_part(col(PartRow.severity) >= Severity(wanted.min_severity).rank))
+    found += [_has_part(_contains(PartRow.words, word)) for word in _words(wanted.text)]
     if not wanted.include_superseded:
         found.append(~col(RecordRow.superseded))
     return found
@@ -112,9 +112,9 @@ def find_record(session: Session, record_id: str) -> RecordRow:
 def disclosures_of(session: Session, record_seqs: Sequence[int]) -> dict[int, list[bytes]]:
     """Return the disclosures held of some records, by row number, in section order."""
     query = (
-        select(Part.record_seq, Part.disclosure)
-        .where(col(Part.record_seq).in_(record_seqs), col(Part.disclosure).is_not(None))
-        .order_by(col(Part.record_seq), col(Part.section))
+        select(PartRow.record_seq, PartRow.disclosure)
+        .where(col(PartRow.record_seq).in_(record_seqs), col(PartRow.disclosure).is_not(None))
+        .order_by(col(PartRow.record_seq), col(PartRow.section))
     )
     found: dict[int, list[bytes]] = {seq: [] for seq in record_seqs}
     for seq, disclosure in session.exec(query):
@@ -125,7 +125,7 @@ def disclosures_of(session: Session, record_seqs: Sequence[int]) -> dict[int, li
 def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
     seqs = [row.record_seq for row in rows]
     sizes = dict.fromkeys(seqs, 0)
-    query = select(Part.record_seq, Part.size).where(col(Part.record_seq).in_(seqs))
+    query = select(PartRow.record_seq, PartRow.size).where(col(PartRow.record_seq).in_(seqs))
     for seq, size in session.exec(query):
         sizes[seq] += size
     total = 0
@@ -162,9 +162,9 @@ def _contains(column: Any, word: str) -> ColumnElement[bool]:
 
 
 def _in_domain(domains: Sequence[str]) -> ColumnElement[bool]:
-    named = select(PartDomain.part_id).where(col(PartDomain.domain).in_(domains))
-    return col(Part.part_id).in_(named)
+    named = select(PartDomainRow.part_id).where(col(PartDomainRow.domain).in_(domains))
+    return col(PartRow.part_id).in_(named)
 
 
 def _has_part(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(col(Part.record_seq) == RecordRow.record_seq, condition)
+    return exists().where(col(PartRow.record_seq) == RecordRow.record_seq, condition)

@@ -17,7 +17,7 @@ from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import HandlingClass, Part, RecordRow, Withdrawn
+from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow, WithdrawnRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.policies.facts import PartFacts
 
@@ -29,8 +29,8 @@ def mark_withdrawn(session: Session, record_ids: Collection[str]) -> set[tuple[s
     """
     notice = aliased(RecordRow)
     named = exists().where(
-        col(Withdrawn.record_id) == RecordRow.record_id,
-        col(Withdrawn.notice_seq) == notice.record_seq,
+        col(WithdrawnRow.record_id) == RecordRow.record_id,
+        col(WithdrawnRow.notice_seq) == notice.record_seq,
         col(notice.issuer) == RecordRow.issuer,
     )
     query = select(RecordRow).where(col(RecordRow.record_id).in_(record_ids), named)
@@ -47,19 +47,21 @@ def mark_withdrawn(session: Session, record_ids: Collection[str]) -> set[tuple[s
 
 
 def _move_parts(session: Session, records: Collection[int]) -> None:
-    header = aliased(HandlingClass)
+    header = aliased(HandlingClassRow)
     query = (
-        select(Part.part_id, HandlingClass.facts, header.facts)
-        .join(HandlingClass, col(HandlingClass.class_id) == Part.class_id)
-        .outerjoin(header, col(header.class_id) == HandlingClass.header_class_id)
-        .where(col(Part.record_seq).in_(records))
+        select(PartRow.part_id, HandlingClassRow.facts, header.facts)
+        .join(HandlingClassRow, col(HandlingClassRow.class_id) == PartRow.class_id)
+        .outerjoin(header, col(header.class_id) == HandlingClassRow.header_class_id)
+        .where(col(PartRow.record_seq).in_(records))
     )
     moved: dict[ClassKey, list[int]] = defaultdict(list)
     for part_id, facts, of_header in session.exec(query):
         key = _withdrawn(facts), _withdrawn(of_header) if of_header else None
         moved[key].append(part_id)
     for key, class_id in ClassIndex().resolve(session, moved).items():
-        change = update(Part).where(col(Part.part_id).in_(moved[key])).values(class_id=class_id)
+        change = (
+            update(PartRow).where(col(PartRow.part_id).in_(moved[key])).values(class_id=class_id)
+        )
         session.connection().execute(change)
 
 

@@ -17,12 +17,12 @@ from comity.node.database.clock import to_milliseconds
 from comity.node.database.rows import insert_rows, last_number
 from comity.node.database.tables import (
     HEADER,
-    Part,
-    PartDomain,
+    PartDomainRow,
+    PartRow,
     RecordRow,
-    RecordTag,
-    Subject,
-    Withdrawn,
+    RecordTagRow,
+    SubjectRow,
+    WithdrawnRow,
 )
 from comity.node.log import tree
 from comity.node.policy.handling_classes import ClassKey
@@ -44,13 +44,14 @@ class Shelf:
         self._class_ids = class_ids
         self._now = now
         self._rows: dict[type[SQLModel], list[dict[str, Any]]] = {
-            table: [] for table in (RecordRow, RecordTag, Subject, Withdrawn, Part, PartDomain)
+            table: []
+            for table in (RecordRow, RecordTagRow, SubjectRow, WithdrawnRow, PartRow, PartDomainRow)
         }
         self._logged: list[tree.Entry] = []
         self._grown: dict[int, str] = {}
         self._subjects: list[tuple[str, str]] = []
         self._record_seq: int = last_number(session, RecordRow.record_seq)
-        self._part_id: int = last_number(session, Part.part_id)
+        self._part_id: int = last_number(session, PartRow.part_id)
 
     def add_record(self, arrival: Arrival, *, own: bool) -> int:
         """Take a record that is not held, without its parts; return its ``record_seq``."""
@@ -78,10 +79,10 @@ class Shelf:
         )
         self._subjects.append(_subject(arrival))
         for tag in set(predicate.tags):
-            self._rows[RecordTag].append({"tag": tag, "record_seq": self._record_seq})
+            self._rows[RecordTagRow].append({"tag": tag, "record_seq": self._record_seq})
         for record_id in set(arrival.opened.statement.withdraws):
             row = {"record_id": record_id, "notice_seq": self._record_seq}
-            self._rows[Withdrawn].append(row)
+            self._rows[WithdrawnRow].append(row)
         if own:
             body = leaf(arrival.opened.record.envelope, arrival.key)
             self._logged.append(tree.Entry(arrival.opened.record_id, body))
@@ -94,7 +95,7 @@ class Shelf:
         for section in sorted(sections):
             self._part_id += 1
             described = arrival.parts[section]
-            self._rows[Part].append(
+            self._rows[PartRow].append(
                 {
                     "part_id": self._part_id,
                     "record_seq": record_seq,
@@ -106,7 +107,7 @@ class Shelf:
                 }
             )
             for domain in described.facts.domains:
-                self._rows[PartDomain].append({"domain": domain, "part_id": self._part_id})
+                self._rows[PartDomainRow].append({"domain": domain, "part_id": self._part_id})
 
     def write(self) -> None:
         """Insert what was taken."""
@@ -116,7 +117,7 @@ class Shelf:
                 insert_rows(self._session, table, rows)
         if self._logged:
             tree.append(self._session, self._logged)
-        named = {row["record_id"] for row in self._rows[Withdrawn]}
+        named = {row["record_id"] for row in self._rows[WithdrawnRow]}
         ended = mark_withdrawn(self._session, {*self._grown.values(), *named})
         ended |= self._mark_superseded()
         reckon_added(self._session, self._grown, self._now)
@@ -131,15 +132,15 @@ class Shelf:
             row["subject_seq"] = number
             for issuer, kind, name in {key: None for key in keys if key not in known}:
                 known[issuer, kind, name] = number
-                self._rows[Subject].append(
+                self._rows[SubjectRow].append(
                     {"issuer": issuer, "kind": kind, "subject": name, "subject_seq": number}
                 )
 
     def _known_subjects(self) -> dict[tuple[str, str, str], int]:
-        query = select(Subject).where(
-            col(Subject.issuer).in_({row["issuer"] for row in self._rows[RecordRow]}),
-            col(Subject.kind).in_({row["kind"] for row in self._rows[RecordRow]}),
-            col(Subject.subject).in_({name for names in self._subjects for name in names}),
+        query = select(SubjectRow).where(
+            col(SubjectRow.issuer).in_({row["issuer"] for row in self._rows[RecordRow]}),
+            col(SubjectRow.kind).in_({row["kind"] for row in self._rows[RecordRow]}),
+            col(SubjectRow.subject).in_({name for names in self._subjects for name in names}),
         )
         found = self._session.exec(query)
         return {(row.issuer, row.kind, row.subject): row.subject_seq for row in found}

@@ -16,7 +16,7 @@ from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables import HEADER, HandlingClass, Part, RecordRow, Release
+from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
 from comity.node.policy.decisions import judge, stamp
 from comity.node.policy.standing.allowance import PLENTY, using_standing
 from comity.node.policy.versions import policy_at
@@ -73,10 +73,10 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
         NotFound: no such peer.
     """
     query = (
-        select(Part, HandlingClass)
-        .join(HandlingClass, col(HandlingClass.class_id) == Part.class_id)
-        .where(Part.record_seq == record.record_seq)
-        .order_by(col(Part.section))
+        select(PartRow, HandlingClassRow)
+        .join(HandlingClassRow, col(HandlingClassRow.class_id) == PartRow.class_id)
+        .where(PartRow.record_seq == record.record_seq)
+        .order_by(col(PartRow.section))
     )
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
     judged = _Judged(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
@@ -97,7 +97,7 @@ def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[Clas
         NotFound: no such peer.
     """
     tallies = tally_classes(session, peer, now)
-    classes = [c for c in session.exec(select(HandlingClass)) if _kind(c) is kind]
+    classes = [c for c in session.exec(select(HandlingClassRow)) if _kind(c) is kind]
     judged = _Judged(session, peer, [c for c in classes if c.class_id in tallies], now)
     ordered = sorted(judged.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
     withheld = [i for i in ordered if not judged.found[i].allowed and _waits(tallies[i])]
@@ -113,7 +113,7 @@ class _Judged:
     """Classes, the verdicts on them, and what would make a withheld one allowed."""
 
     def __init__(
-        self, session: Session, peer: str, classes: Sequence[HandlingClass], now: int
+        self, session: Session, peer: str, classes: Sequence[HandlingClassRow], now: int
     ) -> None:
         row = get_peer(session, peer)
         self._session, self.now = session, now
@@ -121,7 +121,7 @@ class _Judged:
         self._policy: Policy = policy_at(session, now)
         self.asked = [c.class_id for c in classes]
         headers = {c.header_class_id for c in classes}.difference(self.asked)
-        query = select(HandlingClass).where(col(HandlingClass.class_id).in_(headers - {None}))
+        query = select(HandlingClassRow).where(col(HandlingClassRow.class_id).in_(headers - {None}))
         self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
         self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
         self.found = judge(session, list(self._classes.values()), self._peer, self._policy)
@@ -132,15 +132,15 @@ class _Judged:
         """The peer's."""
         return self._peer.institute
 
-    def ahead(self, header: Part) -> int:
+    def ahead(self, header: PartRow) -> int:
         """Return how many own records that use standing up wait for the same and go first."""
         facts, mine = self.facts[header.class_id], self.found[header.class_id]
         if mine.allowed or not (facts.own and self._policy.depends_on_giving):
             return 0
-        others = select(HandlingClass).where(
-            HandlingClass.issuer == facts.issuer,
-            col(HandlingClass.header_class_id).is_(None),
-            col(HandlingClass.class_id) < header.class_id,
+        others = select(HandlingClassRow).where(
+            HandlingClassRow.issuer == facts.issuer,
+            col(HandlingClassRow.header_class_id).is_(None),
+            col(HandlingClassRow.class_id) < header.class_id,
         )
         alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
         found = judge(self._session, alike, self._peer, self._policy)
@@ -149,9 +149,11 @@ class _Judged:
         barred = [c for c in alike if bars.issuperset(found[c.class_id].own.rules)]
         freely = judge(self._session, barred, _in_credit(self._peer), self._policy)
         first = [class_id for class_id, other in freely.items() if other.own.allowed]
-        before = and_(col(Part.class_id) == header.class_id, col(Part.part_id) < header.part_id)
-        wait = (col(Part.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
-        goes_first = or_(before, col(Part.class_id).in_(first))
+        before = and_(
+            col(PartRow.class_id) == header.class_id, col(PartRow.part_id) < header.part_id
+        )
+        wait = (col(PartRow.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
+        goes_first = or_(before, col(PartRow.class_id).in_(first))
         query = using_standing(self.institute, *wait, goes_first).limit(MAX_AMOUNT)
         return self._session.exec(select(func.count()).select_from(query.subquery())).one()
 
@@ -194,16 +196,16 @@ def _ways(asked: _Asked) -> tuple[str, ...]:
     return tuple(way.sentence for way in nearest(asked.situation)[:MAX_WAYS])
 
 
-def _released(session: Session, peer: str, parts: list[Part]) -> dict[int, int]:
-    given = and_(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
+def _released(session: Session, peer: str, parts: list[PartRow]) -> dict[int, int]:
+    given = and_(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)
     # an outer join, so that SQLite looks up each part and does not walk through the peer's queue
-    query = select(Part.part_id, Release.release_time).outerjoin(Release, given)
-    found = session.exec(query.where(col(Part.part_id).in_([part.part_id for part in parts])))
+    query = select(PartRow.part_id, ReleaseRow.release_time).outerjoin(ReleaseRow, given)
+    found = session.exec(query.where(col(PartRow.part_id).in_([part.part_id for part in parts])))
     return {part_id: time for part_id, time in found if time is not None}
 
 
 def _explain_part(
-    part: Part, judged: _Judged, released: int | None, *, has_header: bool, ahead: int
+    part: PartRow, judged: _Judged, released: int | None, *, has_header: bool, ahead: int
 ) -> PartExplanation:
     judgement = judged.found[part.class_id]
     verdict = judgement.own if has_header else judgement.verdict
@@ -227,7 +229,7 @@ def _after_embargo(ways: tuple[str, ...], until: str, *, allowed: bool) -> tuple
     return tuple(f"{way}, but not before its embargo ends, {until}" for way in ways)
 
 
-def _kind(handling_class: HandlingClass) -> Kind:
+def _kind(handling_class: HandlingClassRow) -> Kind:
     return PartFacts.from_json(handling_class.facts.encode()).kind
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, case, exists, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import HEADER, Part, Release
+from comity.node.database.tables import HEADER, PartRow, ReleaseRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class Tally:
 
 def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
     """Return the tally of each class that has parts; what came from the peer does not count."""
-    to_peer = (col(Release.part_id) == Part.part_id) & (col(Release.peer) == peer)
-    given = col(Release.part_id).is_not(None)
+    to_peer = (col(ReleaseRow.part_id) == PartRow.part_id) & (col(ReleaseRow.peer) == peer)
+    given = col(ReleaseRow.part_id).is_not(None)
     embargoed = ~given & ~is_due(now)
     query = (
         select(  # type: ignore[call-overload]
-            Part.class_id,
-            func.count(col(Release.part_id)),
+            PartRow.class_id,
+            func.count(col(ReleaseRow.part_id)),
             func.sum(case((embargoed, 1), else_=0)),
             func.count(),
-            func.min(case((embargoed, col(Part.embargo_time)))),
+            func.min(case((embargoed, col(PartRow.embargo_time)))),
         )
-        .outerjoin(Release, to_peer)
-        .where(col(Part.origin) != peer)
-        .group_by(col(Part.class_id))
+        .outerjoin(ReleaseRow, to_peer)
+        .where(col(PartRow.origin) != peer)
+        .group_by(col(PartRow.class_id))
     )
     rows = session.connection().execute(query)
     return {
@@ -49,22 +49,22 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
 
 
 def is_due(now: int) -> ColumnElement[bool]:
-    """Return whether a ``Part`` is under no embargo at a time."""
+    """Return whether a ``PartRow`` is under no embargo at a time."""
     # not an OR, which SQLite would answer by a walk along the embargoes
-    return func.coalesce(Part.embargo_time, 0) <= now
+    return func.coalesce(PartRow.embargo_time, 0) <= now
 
 
 def has_header(peer: str) -> ColumnElement[bool]:
-    """Return whether a peer has the header of a ``Part``: given, or where this node has it from."""
-    header = aliased(Part)
-    given = exists().where(col(Release.part_id) == header.part_id, col(Release.peer) == peer)
+    """True if the peer was given the header of a ``PartRow``, or gave it to this node."""
+    header = aliased(PartRow)
+    given = exists().where(col(ReleaseRow.part_id) == header.part_id, col(ReleaseRow.peer) == peer)
     return exists().where(
-        col(header.record_seq) == Part.record_seq,
+        col(header.record_seq) == PartRow.record_seq,
         col(header.section) == HEADER,
         or_(col(header.origin) == peer, given),
     )
 
 
 def is_given(peer: str) -> ColumnElement[bool]:
-    """Return whether a ``Part`` has been released to a peer."""
-    return exists().where(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
+    """Return whether a ``PartRow`` has been released to a peer."""
+    return exists().where(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)

@@ -24,7 +24,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.rows import last_number
-from comity.node.database.tables import Decision, HandlingClass, NodeState, Part, PeerRow
+from comity.node.database.tables import DecisionRow, HandlingClassRow, NodeRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_classes, stamp
 from comity.node.policy.standing.allowance import limits, using_standing
 from comity.node.policy.standing.counters import move_window
@@ -88,10 +88,10 @@ def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
         return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True
-    ended = col(Part.embargo_time).between(row.considered_time + 1, now)
-    if last_number(session, Part.part_id) > row.considered_part:
+    ended = col(PartRow.embargo_time).between(row.considered_time + 1, now)
+    if last_number(session, PartRow.part_id) > row.considered_part:
         return True
-    return session.exec(select(Part.part_id).where(ended).limit(1)).first() is not None
+    return session.exec(select(PartRow.part_id).where(ended).limit(1)).first() is not None
 
 
 class _Run:
@@ -109,14 +109,14 @@ class _Run:
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
         done = self._with_sections(limited)
-        others = col(Decision.allowed) & col(Decision.class_id).not_in(done)
+        others = col(DecisionRow.allowed) & col(DecisionRow.class_id).not_in(done)
         if limited:
             others &= ~self._relayed()
         self._queue.append(others, among=self._queue.backlog.keys() - done)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
         held_sections = self._with_sections(held_back) - held_back
-        allowed_held = col(Decision.allowed) & col(Decision.class_id).in_(held_sections)
-        follows = or_(col(Decision.follows), allowed_held)
+        allowed_held = col(DecisionRow.allowed) & col(DecisionRow.class_id).in_(held_sections)
+        follows = or_(col(DecisionRow.follows), allowed_held)
         self._append_following(follows)
         self._keep_backlog(held_back, follows)
         self._queue.close()
@@ -136,30 +136,30 @@ class _Run:
 
     def _append_relayed(self) -> None:
         """Append what others issued, before anything is used up."""
-        relayed = col(Decision.allowed) & self._relayed()
+        relayed = col(DecisionRow.allowed) & self._relayed()
         self._queue.append(relayed, among=self._queue.backlog.keys())
 
     def _relayed(self) -> ColumnElement[bool]:
-        """Return whether a ``Decision`` is about what others issued."""
-        own = select(NodeState.institute).scalar_subquery()
-        classes = select(HandlingClass.class_id).where(HandlingClass.issuer != own)
-        return col(Decision.class_id).in_(classes)
+        """Return whether a ``DecisionRow`` is about what others issued."""
+        own = select(NodeRow.institute).scalar_subquery()
+        classes = select(HandlingClassRow.class_id).where(HandlingClassRow.issuer != own)
+        return col(DecisionRow.class_id).in_(classes)
 
     def _append_first(self, class_id: int, allowance: int | None) -> None:
         """Append the records of a class, up to the last that its allowance covers."""
         if allowance == 0:
             return
         family = self._with_sections([class_id])
-        which = [col(Part.class_id).in_(family), ~is_given(self._row.institute)]
+        which = [col(PartRow.class_id).in_(family), ~is_given(self._row.institute)]
         if allowance is not None:
             last = self._using_standing(class_id).offset(allowance - 1).limit(1)
-            which.append(col(Part.record_seq) <= self._session.exec(last).one())
-        decided = col(Decision.allowed) & col(Decision.class_id).in_(family)
+            which.append(col(PartRow.record_seq) <= self._session.exec(last).one())
+        decided = col(DecisionRow.allowed) & col(DecisionRow.class_id).in_(family)
         self._queue.append(decided, *which, among=family)
 
     def _append_following(self, follows: ColumnElement[bool]) -> None:
         """Append sections that go only to who has their header, where the peer has it."""
-        query = select(Decision.class_id).where(Decision.peer == self._row.institute, follows)
+        query = select(DecisionRow.class_id).where(DecisionRow.peer == self._row.institute, follows)
         among = set(self._session.exec(query))
         if among:
             # those without the header wait for a new decision, and are not looked at until then
@@ -167,15 +167,15 @@ class _Run:
             self._queue.append(follows, *which, among=among, least=Backlog.SOME)
 
     def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
-        allowed, before = col(Decision.allowed), col(Decision.backlog)
-        held, new = col(Decision.class_id).in_(held_back), self._queue.has_new()
-        denied = ~or_(allowed, col(Decision.follows))
+        allowed, before = col(DecisionRow.allowed), col(DecisionRow.backlog)
+        held, new = col(DecisionRow.class_id).in_(held_back), self._queue.has_new()
+        denied = ~or_(allowed, col(DecisionRow.follows))
         for which, backlog in (
             (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
             (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
             (allowed & ~held & ~follows, Backlog.NONE),
         ):
-            change = update(Decision).where(col(Decision.peer) == self._row.institute, which)
+            change = update(DecisionRow).where(col(DecisionRow.peer) == self._row.institute, which)
             change = change.where(before != backlog).values(backlog=backlog)
             self._session.connection().execute(change)
 
@@ -187,18 +187,20 @@ class _Run:
         wanted = set(headers)
         if not wanted:
             return wanted
-        query = select(HandlingClass.class_id).where(col(HandlingClass.header_class_id).in_(wanted))
+        query = select(HandlingClassRow.class_id).where(
+            col(HandlingClassRow.header_class_id).in_(wanted)
+        )
         return wanted | set(self._session.exec(query))
 
     def _own_headers(self) -> dict[int, PartFacts]:
         """Return the allowed classes of headers of this institute's records that may wait."""
-        own = select(NodeState.institute).scalar_subquery()
+        own = select(NodeRow.institute).scalar_subquery()
         query = (
-            select(HandlingClass)
-            .join(Decision, col(Decision.class_id) == HandlingClass.class_id)
-            .where(Decision.peer == self._row.institute, col(Decision.allowed))
-            .where(col(HandlingClass.header_class_id).is_(None), HandlingClass.issuer == own)
-            .where(or_(col(Decision.backlog) > Backlog.NONE, self._queue.has_new()))
+            select(HandlingClassRow)
+            .join(DecisionRow, col(DecisionRow.class_id) == HandlingClassRow.class_id)
+            .where(DecisionRow.peer == self._row.institute, col(DecisionRow.allowed))
+            .where(col(HandlingClassRow.header_class_id).is_(None), HandlingClassRow.issuer == own)
+            .where(or_(col(DecisionRow.backlog) > Backlog.NONE, self._queue.has_new()))
         )
         return {
             c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._session.exec(query)

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables import HEADER, HandlingClass, Part, PeerRow, Release
+from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import judge
 from comity.node.policy.standing.allowance import PLENTY
 from comity.node.policy.standing.rule import DAY_MS, load_standing, standing_rows, window_of
@@ -51,8 +51,8 @@ def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[s
     policy = policy_at(session, now)
     if not policy.depends_on_standing:
         return {}
-    headers = select(HandlingClass).where(col(HandlingClass.header_class_id).is_(None))
-    classes = list(session.exec(headers.order_by(col(HandlingClass.class_id))))
+    headers = select(HandlingClassRow).where(col(HandlingClassRow.header_class_id).is_(None))
+    classes = list(session.exec(headers.order_by(col(HandlingClassRow.class_id))))
     peer = facts_of(session, row)
     as_it_is = judge(session, classes, peer, policy)
     at_best = judge(session, classes, replace(peer, standing=BEST), policy)
@@ -62,14 +62,14 @@ def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[s
         if at_best[c.class_id].allowed and not as_it_is[c.class_id].allowed
     }
     released = exists().where(
-        col(Release.peer) == row.institute, col(Release.part_id) == Part.part_id
+        col(ReleaseRow.peer) == row.institute, col(ReleaseRow.part_id) == PartRow.part_id
     )
-    due = or_(col(Part.embargo_time).is_(None), col(Part.embargo_time) <= now)
+    due = or_(col(PartRow.embargo_time).is_(None), col(PartRow.embargo_time) <= now)
     query = (
-        select(Part.class_id, func.count())
-        .where(col(Part.class_id).in_(kinds), Part.section == HEADER, due, ~released)
-        .where(Part.origin != row.institute)
-        .group_by(col(Part.class_id))
+        select(PartRow.class_id, func.count())
+        .where(col(PartRow.class_id).in_(kinds), PartRow.section == HEADER, due, ~released)
+        .where(PartRow.origin != row.institute)
+        .group_by(col(PartRow.class_id))
     )
     found = Counter[str]()
     for class_id, count in session.exec(query):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from comity.node.database.clock import Clock, to_datetime
 from comity.node.database.rows import last_number
 from comity.node.database.store import Store
-from comity.node.database.tables import Part, PeerRow, Quarantine
+from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
 from comity.node.log.travelling_proofs import keep
 from comity.node.records.admission import Arrival, Intake, too_many_classes
 from comity.node.records.quarantine import Refusal, quarantine, waiting_records
@@ -81,10 +81,10 @@ class Inbox:
                 refusals.append(Refusal(arrival.opened.record, too_many_classes()))
             stored = {arrival.opened.record_id for arrival in arrivals}
             receipt = self._sign(peer, batch, stored, refusals)
-            parts = last_number(session, Part.part_id)
+            parts = last_number(session, PartRow.part_id)
             new = self._intake.admit(session, arrivals)
             is_seconded = note_seconded(session, peer, stored) if new < len(stored) else False
-            idle = parts == last_number(session, Part.part_id) and not is_seconded
+            idle = parts == last_number(session, PartRow.part_id) and not is_seconded
             for arrival in arrivals:
                 if arrival.proof is not None:
                     keep(session, arrival.opened.record_id, arrival.proof)
@@ -124,7 +124,7 @@ class Inbox:
             waiting = waiting_records(session)
         for peer, record_id in waiting:
             with self._store.read() as session:
-                row = session.get(Quarantine, (peer, record_id))
+                row = session.get(QuarantineRow, (peer, record_id))
             if row is None or row.record is None:
                 continue
             record = record_from_proto(record_pb2.Record.FromString(row.record))
@@ -140,7 +140,7 @@ class Inbox:
 
     def _take_waiting(self, peer: str, arrival: Arrival) -> bool:
         with self._store.write() as session:
-            row = session.get(Quarantine, (peer, arrival.opened.record_id))
+            row = session.get(QuarantineRow, (peer, arrival.opened.record_id))
             if row is None:
                 return False  # another process took it
             try:

@@ -16,7 +16,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from comity.node.database.cursors import make_page_token, offer_of, read_page_token
-from comity.node.database.tables import Part, ReceiptRow, RecordRow, Release
+from comity.node.database.tables import PartRow, ReceiptRow, RecordRow, ReleaseRow
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.limits import MAX_BATCH_RECORDS, Limit
@@ -157,11 +157,11 @@ def _unsigned(session: Session, peer: str, after: int, until: int | None = None)
 
 def _offers(session: Session, peer: str, after: int, until: int) -> list[tuple[int, str]]:
     query = (
-        select(Release.offer_number, RecordRow.record_id)
-        .join(Part, col(Part.part_id) == Release.part_id)
-        .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        .where(Release.peer == peer, col(Release.offer_number).between(after + 1, until))
-        .order_by(col(Release.offer_number))
+        select(ReleaseRow.offer_number, RecordRow.record_id)
+        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
+        .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
+        .where(ReleaseRow.peer == peer, col(ReleaseRow.offer_number).between(after + 1, until))
+        .order_by(col(ReleaseRow.offer_number))
     )
     return list(session.exec(query))
 

@@ -20,12 +20,12 @@ from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.database.rows import last_number
 from comity.node.database.tables import (
     HEADER,
-    NodeState,
-    Part,
+    NodeRow,
+    PartRow,
     PeerRow,
     ReceiptRow,
     RecordRow,
-    Release,
+    ReleaseRow,
 )
 from comity.node.log.travelling_proofs import travelling_proof
 from comity.node.policy.standing.given import count_receipt
@@ -70,7 +70,7 @@ class _Offered:
 
 def epoch_of(session: Session) -> str:
     """Return the id of this life of the database."""
-    return session.exec(select(NodeState.epoch)).one()
+    return session.exec(select(NodeRow.epoch)).one()
 
 
 def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] | None:
@@ -93,20 +93,20 @@ def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] 
 def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
     query = (
         sa.select(
-            col(Release.offer_number),
-            col(Part.record_seq),
-            col(Part.section),
-            col(Part.part_id),
-            col(Part.size),
+            col(ReleaseRow.offer_number),
+            col(PartRow.record_seq),
+            col(PartRow.section),
+            col(PartRow.part_id),
+            col(PartRow.size),
         )
-        .join(Part, col(Part.part_id) == Release.part_id)
-        .where(col(Release.peer) == peer, col(Release.offer_number) > after)
-        .order_by(col(Release.offer_number))
+        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
+        .where(col(ReleaseRow.peer) == peer, col(ReleaseRow.offer_number) > after)
+        .order_by(col(ReleaseRow.offer_number))
         .limit(_BATCH_PARTS)
     )
     receipted = session.get_one(PeerRow, peer).receipted
     if after < receipted:
-        query = query.where(col(Release.offer_number) <= receipted)
+        query = query.where(col(ReleaseRow.offer_number) <= receipted)
     rows = session.connection().execute(query)
     chosen: list[_Offered] = []
     seqs: set[int] = set()
@@ -141,7 +141,7 @@ def _offers(
     session: Session, offered: list[_Offered], rows: dict[int, Any], proofs: dict[int, bytes]
 ) -> list[pb.Offer]:
     ids = [item.part_id for item in offered if item.section != HEADER]
-    query = select(Part.part_id, Part.disclosure).where(col(Part.part_id).in_(ids))
+    query = select(PartRow.part_id, PartRow.disclosure).where(col(PartRow.part_id).in_(ids))
     disclosures = dict(session.exec(query).all())
     by_record: dict[int, list[bytes]] = {}
     for item in offered:
@@ -159,7 +159,7 @@ def _offers(
 
 def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
     """Return by ``record_seq`` what must travel with records whose key was revoked since."""
-    own = session.exec(select(NodeState.institute)).one()
+    own = session.exec(select(NodeRow.institute)).one()
     bundles = {
         issuer: known_bundle(session, issuer, own) for issuer in {row.issuer for row in rows}
     }
@@ -215,7 +215,7 @@ def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, la
     if receipt.receiver != row.institute:
         message = f"expected receiver {row.institute}, got {receipt.receiver}"
         raise BadReceipt(message, field="receipt.receiver")
-    own = session.exec(select(NodeState.institute)).one()
+    own = session.exec(select(NodeRow.institute)).one()
     if receipt.sender != own:
         raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
     if first > row.receipted:
@@ -223,10 +223,10 @@ def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, la
         raise BadReceipt(message, field="receipt.previousCursor")
     query = (
         select(RecordRow.record_id)
-        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
-        .join(Release, col(Release.part_id) == Part.part_id)
-        .where(Release.peer == row.institute)
-        .where(col(Release.offer_number).between(first + 1, last))
+        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
+        .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
+        .where(ReleaseRow.peer == row.institute)
+        .where(col(ReleaseRow.offer_number).between(first + 1, last))
         .distinct()
         .limit(MAX_BATCH_RECORDS + 1)
     )

@@ -16,7 +16,7 @@ from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, col, select
 
 from comity.node.database.rows import insert_rows, last_number
-from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, Seconded
+from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, SecondedRow
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.keys import SigningKey
@@ -82,14 +82,14 @@ def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> b
     Must run in ``Store.write``.
     """
     noted = exists().where(
-        col(Seconded.peer) == peer, col(Seconded.record_seq) == RecordRow.record_seq
+        col(SecondedRow.peer) == peer, col(SecondedRow.record_seq) == RecordRow.record_seq
     )
     query = select(RecordRow.record_seq).where(
         col(RecordRow.record_id).in_(record_ids), RecordRow.origin != peer, ~noted
     )
     rows = [{"peer": peer, "record_seq": record_seq} for record_seq in session.exec(query)]
     if rows:
-        insert_rows(session, Seconded, rows)
+        insert_rows(session, SecondedRow, rows)
     return bool(rows)
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from comity.node.database.tables import RecordRow
-from comity.node.database.tables.log import Inclusion
+from comity.node.database.tables import InclusionRow, RecordRow
 from comity.node.log.proofs import inclusion
 from comity.node.log.travelling_proofs import keep
 from comity.node.records.search import find_record
@@ -54,7 +53,7 @@ def prove_inclusion(site: Site, record_id: str) -> TlogProof:
     """
     with site.store.read() as session:
         row = find_record(session, record_id)
-        kept = session.get(Inclusion, row.record_id)
+        kept = session.get(InclusionRow, row.record_id)
     if row.issuer == site.institute:
         return prove_own(site, row.record_id)
     if kept is not None:

@@ -15,8 +15,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import Session, col
 
 from comity.node.database.rows import last_number
-from comity.node.database.tables import PeerRow, Quarantine, RecordRow
-from comity.node.database.tables.log import Alarm, Checkpoint, Cosignature, WitnessedLog
+from comity.node.database.tables import (
+    AlarmRow,
+    CheckpointRow,
+    CosignatureRow,
+    PeerRow,
+    QuarantineRow,
+    RecordRow,
+    WitnessedLogRow,
+)
 from comity.node.log.tree import tree_size
 from comity.node.records.quarantine import is_waiting
 from comity.node.trust.site import Site
@@ -40,7 +47,11 @@ class _Collector:
             yield from _totals(session)
             yield from _log(session)
             yield _labelled(
-                session, "comity_alarms", "What an operator has to look at", "reason", Alarm.reason
+                session,
+                "comity_alarms",
+                "What an operator has to look at",
+                "reason",
+                AlarmRow.reason,
             )
             yield _labelled(session, "comity_peers", "Peers", "status", PeerRow.status)
 
@@ -50,20 +61,20 @@ def _totals(session: Session) -> Iterator[Metric]:
     yield GaugeMetricFamily("comity_records", "Records held", records)
     pending = sa.func.coalesce(sa.func.sum(col(PeerRow.offered) - col(PeerRow.receipted)), 0)
     yield _one(session, "comity_pending_offers", "Parts released and not signed for", pending)
-    refused = sa.func.count(col(Quarantine.record_id)).filter(~is_waiting())
+    refused = sa.func.count(col(QuarantineRow.record_id)).filter(~is_waiting())
     yield _one(session, "comity_quarantined_records", "Records refused from peers", refused)
-    waiting = sa.func.count(col(Quarantine.record_id)).filter(is_waiting())
+    waiting = sa.func.count(col(QuarantineRow.record_id)).filter(is_waiting())
     yield _one(session, "comity_waiting_records", "Records that wait for a trust bundle", waiting)
 
 
 def _log(session: Session) -> Iterator[Metric]:
     yield GaugeMetricFamily("comity_log_leaves", "Leaves of the log", tree_size(session))
-    newest = sa.select(sa.func.max(Checkpoint.size)).scalar_subquery()
+    newest = sa.select(sa.func.max(CheckpointRow.size)).scalar_subquery()
     size = sa.func.coalesce(newest, 0)
     yield _one(session, "comity_checkpoint_leaves", "Leaves under the newest checkpoint", size)
-    lines = sa.select(sa.func.count()).where(col(Cosignature.size) == newest).scalar_subquery()
+    lines = sa.select(sa.func.count()).where(col(CosignatureRow.size) == newest).scalar_subquery()
     yield _one(session, "comity_cosignatures", "Witnesses of the newest checkpoint", lines)
-    watched = sa.func.count(col(WitnessedLog.institute))
+    watched = sa.func.count(col(WitnessedLogRow.institute))
     yield _one(session, "comity_witnessed_logs", "Logs of others that are witnessed here", watched)
 
 

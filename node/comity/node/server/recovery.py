@@ -22,8 +22,7 @@ from comity.node.database.alarms import raise_alarm
 from comity.node.database.cursors import new_epoch
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store
-from comity.node.database.tables import NodeState
-from comity.node.database.tables.log import LogHead, WitnessedLog
+from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
 from comity.node.log.checkpoints import halt
 from comity.node.log.tree import tree_size
 from comity.node.witness.halting import RESTORED, halt_all
@@ -60,12 +59,12 @@ def recover(store: Store, mark: Mark, now: int) -> Recovered:
     with store.read() as session:
         found = Progress.of(session)
     with store.write() as session:
-        state = session.exec(select(NodeState)).one()
+        state = session.exec(select(NodeRow)).one()
         state.epoch = new_epoch(found.epoch, *([marked.epoch] if marked else []))
         session.add(state)
         lost = _lost_leaves(session, marked)
         if lost:
-            head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+            head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
             halt(session, head, RESTORED, lost, now)
         witnessed = _halt_witnessing(session, state.institute, now)
         raise_alarm(session, state.institute, RESTORED, _message(found, marked), now)
@@ -85,7 +84,7 @@ def _lost_leaves(session: Session, marked: Progress | None) -> str:
 
 
 def _halt_witnessing(session: Session, institute: str, now: int) -> int:
-    query = select(func.count()).where(WitnessedLog.halted == "")
+    query = select(func.count()).where(WitnessedLogRow.halted == "")
     count = session.exec(query).one()
     if count:
         message = "restored from a backup: more may have been cosigned than the database knows of"

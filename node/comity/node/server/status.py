@@ -14,8 +14,7 @@ from comity.node import VERSION
 from comity.node.database.alarms import list_alarms
 from comity.node.database.clock import to_timestamp
 from comity.node.database.rows import last_number
-from comity.node.database.tables import PeerRow, Quarantine, RecordRow
-from comity.node.database.tables.log import Alarm
+from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow
 from comity.node.log.tree import tree_size
 from comity.node.policy.versions import policy_in_force
 from comity.node.records.quarantine import is_waiting
@@ -41,7 +40,7 @@ def node_status(session: Session, institute: str) -> pb.GetStatusResponse:
 def peer_status(session: Session, row: PeerRow) -> pb.Peer:
     """Return what is known of a peer and how far both directions are."""
     received = select(func.count()).where(RecordRow.issuer == row.institute)
-    kept_apart = select(func.count()).where(Quarantine.peer == row.institute)
+    kept_apart = select(func.count()).where(QuarantineRow.peer == row.institute)
     bundle = bundle_of(row)
     return pb.Peer(
         institute=row.institute,
@@ -64,7 +63,7 @@ def peer_status(session: Session, row: PeerRow) -> pb.Peer:
     )
 
 
-def _alarm(alarm: Alarm) -> pb.Alarm:
+def _alarm(alarm: AlarmRow) -> pb.Alarm:
     return pb.Alarm(
         institute=alarm.institute,
         reason=alarm.reason,

@@ -24,8 +24,7 @@ from sqlmodel import Session, col, func, select
 
 from comity.client.files import naming, read_file, write_file
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables import RecordRow
-from comity.node.database.tables.log import LogEntry
+from comity.node.database.tables import LogEntryRow, RecordRow
 from comity.node.home.files import replace_file
 from comity.node.trust.key_revocation import Change, check_certified
 from comity.node.trust.peers import check_authorities
@@ -182,8 +181,8 @@ def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) 
             count = (
                 select(func.count())
                 .select_from(RecordRow)
-                .join(LogEntry, col(LogEntry.record_id) == RecordRow.record_id)
-                .where(RecordRow.keyid == key.keyid, col(LogEntry.log_index) >= key.revoked_from)
+                .join(LogEntryRow, col(LogEntryRow.record_id) == RecordRow.record_id)
+                .where(RecordRow.keyid == key.keyid, col(LogEntryRow.log_index) >= key.revoked_from)
             )
             found.append(Loss(key.keyid, key.revoked_from, session.exec(count).one()))
     return found

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables.log import RootVersion
+from comity.node.database.tables import RootVersionRow
 from comity.node.log import tree
 from comity.record.errors import BadRoot, Conflict
 from comity.record.limits import MAX_PEERS, MAX_ROOT_VERSION
@@ -30,30 +30,30 @@ PAGE_ROOTS: Final = 64
 
 def newest_root(session: Session, institute: str) -> Root | None:
     """Return the newest version that is held of an institute's root; None where none is."""
-    query = select(RootVersion.document).where(RootVersion.institute == institute)
-    document = session.exec(query.order_by(col(RootVersion.version).desc()).limit(1)).first()
+    query = select(RootVersionRow.document).where(RootVersionRow.institute == institute)
+    document = session.exec(query.order_by(col(RootVersionRow.version).desc()).limit(1)).first()
     return None if document is None else _parse(document)
 
 
 def newest_version(session: Session, institute: str) -> int:
     """Return the newest version that is held of an institute's root; 0 where none is."""
-    query = select(RootVersion.version).where(RootVersion.institute == institute)
-    found = session.exec(query.order_by(col(RootVersion.version).desc()).limit(1)).first()
+    query = select(RootVersionRow.version).where(RootVersionRow.institute == institute)
+    found = session.exec(query.order_by(col(RootVersionRow.version).desc()).limit(1)).first()
     return found or 0
 
 
 def list_roots(session: Session, institute: str) -> list[tuple[Root, int]]:
     """Return all versions that are held, oldest first, each with when it came to be held."""
-    query = select(RootVersion).where(RootVersion.institute == institute)
-    rows = session.exec(query.order_by(col(RootVersion.version)))
+    query = select(RootVersionRow).where(RootVersionRow.institute == institute)
+    rows = session.exec(query.order_by(col(RootVersionRow.version)))
     return [(_parse(row.document), row.accepted_time) for row in rows]
 
 
 def page_after(session: Session, institute: str, version: int) -> list[bytes]:
     """Return the files of the versions after one, in order: as many as fit into an answer."""
-    newer = col(RootVersion.version) > min(version, MAX_ROOT_VERSION)
-    after = (RootVersion.institute == institute, newer)
-    query = select(RootVersion.document).where(*after).order_by(col(RootVersion.version))
+    newer = col(RootVersionRow.version) > min(version, MAX_ROOT_VERSION)
+    after = (RootVersionRow.institute == institute, newer)
+    query = select(RootVersionRow.document).where(*after).order_by(col(RootVersionRow.version))
     page: list[bytes] = []
     for document in session.exec(query.limit(PAGE_ROOTS)):
         if page and sum(map(len, page)) + len(document) > PAGE_BYTES:
@@ -66,7 +66,7 @@ def keep_chain(session: Session, chain: Sequence[Root], now: int) -> None:
     """Add versions that were checked to an institute's chain, in ``Store.write``."""
     for root in chain:
         session.add(
-            RootVersion(
+            RootVersionRow(
                 institute=root.institute,
                 version=root.version,
                 document=root.document,
@@ -78,8 +78,8 @@ def keep_chain(session: Session, chain: Sequence[Root], now: int) -> None:
 
 def forget_chain(session: Session, institute: str) -> None:
     """Drop an institute's chain, in ``Store.write``: it is pinned anew, or without a root."""
-    which = col(RootVersion.institute) == institute
-    session.connection().execute(delete(RootVersion).where(which))
+    which = col(RootVersionRow.institute) == institute
+    session.connection().execute(delete(RootVersionRow).where(which))
 
 
 def publish_root(session: Session, root: Root, institute: str, now: int) -> bool:

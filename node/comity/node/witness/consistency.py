@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from comity.node.database.alarms import clear_alarm
-from comity.node.database.tables.log import Sighting
+from comity.node.database.tables import SightingRow
 from comity.node.trust.site import Site
 from comity.node.witness.cosigning import (
     Seen,
@@ -80,7 +80,7 @@ def needed_tiles(old: int, new: int) -> list[Tile]:
     return list(dict.fromkeys(tile_of(found, new) for found in nodes))
 
 
-def examine(site: Site, told: Sighting, held: Note, tiles: Tiles) -> None:
+def examine(site: Site, told: SightingRow, held: Note, tiles: Tiles) -> None:
     """Check a sighting against what is held of its log, by tiles that the log showed.
 
     Raises:

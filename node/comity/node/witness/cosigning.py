@@ -29,7 +29,7 @@ from typing import Final
 from sqlmodel import Session
 
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables.log import WitnessedLog
+from comity.node.database.tables import WitnessedLogRow
 from comity.node.trust.site import Site
 from comity.node.witness.halting import (
     WITNESS_RESTORED,
@@ -146,7 +146,7 @@ def carries_ours(note: Note, signers: Iterable[NoteSigner]) -> bool:
 
 
 def find_restored(
-    session: Session, site: Site, row: WitnessedLog, seen: Seen
+    session: Session, site: Site, row: WitnessedLogRow, seen: Seen
 ) -> ComityError | None:
     """Look for our own cosignature on a checkpoint that this database knows nothing of.
 
@@ -170,7 +170,7 @@ def find_restored(
 
 
 def find_contradiction(
-    session: Session, site: Site, row: WitnessedLog, seen: Seen
+    session: Session, site: Site, row: WitnessedLogRow, seen: Seen
 ) -> ComityError | None:
     """Look for another root of the held size: (5); otherwise as ``find_restored``."""
     size = seen.checkpoint.size
@@ -182,7 +182,7 @@ def find_contradiction(
     return Conflict(f"the log of {seen.institute} {message}", field="checkpoint.root")
 
 
-def is_held(row: WitnessedLog, seen: Seen) -> bool:
+def is_held(row: WitnessedLogRow, seen: Seen) -> bool:
     """Say whether what is held differs in cosignatures at most.
 
     They are no news: witnesses that took them for some would rouse each other for ever, and anyone
@@ -223,7 +223,7 @@ def _take(
     return None
 
 
-def _hold(session: Session, row: WitnessedLog, seen: Seen, now: int) -> None:
+def _hold(session: Session, row: WitnessedLogRow, seen: Seen, now: int) -> None:
     row.size, row.root = seen.checkpoint.size, seen.root
     row.note, row.witnessed_time = seen.note.to_bytes(), now
     session.add(row)

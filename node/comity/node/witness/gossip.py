@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from comity.node.database.tables.log import Checkpoint, LogHead, Sighting, WitnessedLog
+from comity.node.database.tables import CheckpointRow, LogHeadRow, SightingRow, WitnessedLogRow
 from comity.node.log import tree
 from comity.node.log.checkpoints import LOG_INCONSISTENT, halt
 from comity.node.trust.peers import bundle_of, get_peer
@@ -38,9 +38,9 @@ from comity.record.note import Note, known_lines
 
 def tell(site: Site) -> list[bytes]:
     """Return the newest checkpoints that this node has seen of others' logs, by institute."""
-    query = select(WitnessedLog.note).where(WitnessedLog.note != b"")
+    query = select(WitnessedLogRow.note).where(WitnessedLogRow.note != b"")
     with site.store.read() as session:
-        return list(session.exec(query.order_by(WitnessedLog.institute).limit(MAX_PEERS)))
+        return list(session.exec(query.order_by(WitnessedLogRow.institute).limit(MAX_PEERS)))
 
 
 def hear(site: Site, teller: str, told: Sequence[bytes]) -> None:
@@ -63,17 +63,17 @@ def hear(site: Site, teller: str, told: Sequence[bytes]) -> None:
             _hear_own(session, site, teller, checkpoint)
 
 
-def open_sightings(session: Session, institute: str, limit: int) -> list[Sighting]:
+def open_sightings(session: Session, institute: str, limit: int) -> list[SightingRow]:
     """Return sightings of a log that were not checked so far, each checkpoint once.
 
     What only keys signed that the log's bundle lists no more is not held against it.
     """
-    which = select(Sighting).where(
-        Sighting.institute == institute, col(Sighting.checked).is_(False)
+    which = select(SightingRow).where(
+        SightingRow.institute == institute, col(SightingRow.checked).is_(False)
     )
     keys = log_keys(bundle_of(get_peer(session, institute)))
-    found: dict[bytes, Sighting] = {}
-    for row in session.exec(which.order_by(col(Sighting.told_time), Sighting.teller)):
+    found: dict[bytes, SightingRow] = {}
+    for row in session.exec(which.order_by(col(SightingRow.told_time), SightingRow.teller)):
         if any(known_lines(Note.parse(row.note), keys)):
             found.setdefault(row.note, row)
         if len(found) == limit:
@@ -81,10 +81,10 @@ def open_sightings(session: Session, institute: str, limit: int) -> list[Sightin
     return list(found.values())
 
 
-def settle(session: Session, sighting: Sighting) -> None:
+def settle(session: Session, sighting: SightingRow) -> None:
     """Note, in ``Store.write``, that a log has shown how a checkpoint fits, whoever told it."""
-    same = select(Sighting).where(
-        Sighting.institute == sighting.institute, Sighting.note == sighting.note
+    same = select(SightingRow).where(
+        SightingRow.institute == sighting.institute, SightingRow.note == sighting.note
     )
     for row in session.exec(same):
         row.checked = True
@@ -124,9 +124,9 @@ def _unknown(
 
 def _known_texts(session: Session, teller: str) -> set[str]:
     """Return the texts that were checked already, or wait for it: the usual case costs no more."""
-    held = session.exec(select(WitnessedLog.note).where(WitnessedLog.note != b""))
-    told = session.exec(select(Sighting.note).where(Sighting.teller == teller))
-    own = session.exec(select(Checkpoint.note))
+    held = session.exec(select(WitnessedLogRow.note).where(WitnessedLogRow.note != b""))
+    told = session.exec(select(SightingRow.note).where(SightingRow.teller == teller))
+    own = session.exec(select(CheckpointRow.note))
     return {Note.parse(data).text for rows in (held, told, own) for data in rows}
 
 
@@ -140,7 +140,7 @@ def _hear(session: Session, site: Site, teller: str, seen: Seen) -> None:
         return
     # without cosignatures the same checkpoint is the same note, whoever tells of it
     lines = tuple(s for s in seen.note.signatures if s.name == seen.checkpoint.origin)
-    sighting = Sighting(
+    sighting = SightingRow(
         institute=seen.institute,
         teller=teller,
         size=size,
@@ -153,7 +153,7 @@ def _hear(session: Session, site: Site, teller: str, seen: Seen) -> None:
 
 def _hear_own(session: Session, site: Site, teller: str, told: notes.Checkpoint) -> None:
     """Compare a checkpoint that our log key signed with our log."""
-    head = session.get(LogHead, 1) or LogHead(root=EMPTY_ROOT.hex())
+    head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
     if told.size <= head.passed_over:
         return
     signed = min(head.size, tree.tree_size(session))

@@ -13,8 +13,14 @@ import structlog
 from sqlmodel import Session, col, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
-from comity.node.database.tables import NodeState
-from comity.node.database.tables.log import Alarm, LogHead, Sighting, SplitView, WitnessedLog
+from comity.node.database.tables import (
+    AlarmRow,
+    LogHeadRow,
+    NodeRow,
+    SightingRow,
+    SplitViewRow,
+    WitnessedLogRow,
+)
 from comity.node.log.checkpoints import LOG_INCONSISTENT
 from comity.record import split_view
 from comity.record.errors import Forbidden, NotFound
@@ -36,16 +42,16 @@ MAX_SPLIT_VIEWS: Final = 8
 log = structlog.get_logger()
 
 
-def witnessed_log(session: Session, institute: str) -> WitnessedLog:
+def witnessed_log(session: Session, institute: str) -> WitnessedLogRow:
     """Return what is held of an institute's log; a new row of size 0 where that is nothing."""
-    row = session.get(WitnessedLog, institute)
+    row = session.get(WitnessedLogRow, institute)
     if row is None:
         root = EMPTY_ROOT.hex()
-        row = WitnessedLog(institute=institute, size=0, root=root, note=b"", witnessed_time=0)
+        row = WitnessedLogRow(institute=institute, size=0, root=root, note=b"", witnessed_time=0)
     return row
 
 
-def check_witnessed(session: Session, row: WitnessedLog, own: str) -> None:
+def check_witnessed(session: Session, row: WitnessedLogRow, own: str) -> None:
     """Check that a log is still witnessed by the institute ``own``.
 
     Raises:
@@ -53,7 +59,7 @@ def check_witnessed(session: Session, row: WitnessedLog, own: str) -> None:
             it may have been cosigned before.
     """
     restored = {alarm.reason for alarm in list_alarms(session, own)} & {RESTORED, WITNESS_RESTORED}
-    if restored and session.get(WitnessedLog, row.institute) is None:
+    if restored and session.get(WitnessedLogRow, row.institute) is None:
         hint = f"comity-node alarms clear {own} {min(restored)}, once it is known what happened"
         message = "this database was restored: logs that it does not know may have been cosigned"
         raise Forbidden(message, hint=hint)
@@ -62,7 +68,7 @@ def check_witnessed(session: Session, row: WitnessedLog, own: str) -> None:
         raise Forbidden(f"the log of {row.institute} is not witnessed: {row.halted}", hint=hint)
 
 
-def halt(session: Session, row: WitnessedLog, reason: str, message: str, now: int) -> None:
+def halt(session: Session, row: WitnessedLogRow, reason: str, message: str, now: int) -> None:
     """Cosign a log no more, in ``Store.write``, and raise the alarm about its institute."""
     row.halted = f"{reason}: {message}"
     session.add(row)
@@ -71,7 +77,7 @@ def halt(session: Session, row: WitnessedLog, reason: str, message: str, now: in
 
 
 def halt_split(
-    session: Session, row: WitnessedLog, evidence: split_view.SplitView, message: str, now: int
+    session: Session, row: WitnessedLogRow, evidence: split_view.SplitView, message: str, now: int
 ) -> None:
     """Halt a log that contradicted itself, and keep ``evidence``, which was checked."""
     keep_evidence(session, row.institute, evidence, now)
@@ -80,14 +86,14 @@ def halt_split(
 
 
 def halt_restored(
-    session: Session, row: WitnessedLog, institute: str, message: str, now: int
+    session: Session, row: WitnessedLogRow, institute: str, message: str, now: int
 ) -> None:
     """Cosign nothing more, in ``Store.write``, since this ``institute`` cosigned what it forgot.
 
     While the alarm about that stands, the other logs have been halted already, and an operator is
     resuming them: it halts the log of ``row`` alone.
     """
-    if session.get(Alarm, (institute, WITNESS_RESTORED)) is None:
+    if session.get(AlarmRow, (institute, WITNESS_RESTORED)) is None:
         halt_all(session, institute, message, now)
         return
     row.halted = f"{WITNESS_RESTORED}: {message}"
@@ -98,7 +104,7 @@ def halt_restored(
 
 def halt_all(session: Session, institute: str, message: str, now: int) -> None:
     """Cosign nothing more, in ``Store.write``, and raise the alarm about this ``institute``."""
-    rows = session.exec(select(WitnessedLog).where(WitnessedLog.halted == "")).all()
+    rows = session.exec(select(WitnessedLogRow).where(WitnessedLogRow.halted == "")).all()
     for row in rows:
         row.halted = f"{WITNESS_RESTORED}: {message}"
         session.add(row)
@@ -112,16 +118,16 @@ def keep_evidence(
     """Keep evidence against a log, at most MAX_SPLIT_VIEWS pieces, each once."""
     data = evidence.to_json()
     digest = hashlib.sha256(data).hexdigest()
-    count = select(func.count()).where(SplitView.institute == institute)
+    count = select(func.count()).where(SplitViewRow.institute == institute)
     full = session.exec(count).one() >= MAX_SPLIT_VIEWS
-    if full or session.get(SplitView, (institute, digest)) is not None:
+    if full or session.get(SplitViewRow, (institute, digest)) is not None:
         return
-    row = SplitView(institute=institute, digest=digest, evidence=data, found_time=now)
+    row = SplitViewRow(institute=institute, digest=digest, evidence=data, found_time=now)
     session.add(row)
     session.flush()
 
 
-def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLog:
+def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLogRow:
     """Witness a log again, in ``Store.write``, and clear the alarms that it raised.
 
     What it shows next must continue what is held of it. With ``anew`` it need not: what is held is
@@ -130,7 +136,7 @@ def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLog:
     Raises:
         NotFound: that log was never witnessed.
     """
-    row = session.get(WitnessedLog, institute)
+    row = session.get(WitnessedLogRow, institute)
     if row is None:
         hint = "comity-node witness list shows the logs"
         raise NotFound(f"no log of {institute!r:.100}", field="institute", hint=hint)
@@ -138,14 +144,14 @@ def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLog:
     if anew:
         row.passed_over = max(row.size, row.passed_over, _largest_told(session, institute))
         row.size, row.root, row.note = 0, EMPTY_ROOT.hex(), b""
-        for sighting in session.exec(select(Sighting).where(Sighting.institute == institute)):
+        for sighting in session.exec(select(SightingRow).where(SightingRow.institute == institute)):
             session.delete(sighting)
     session.add(row)
     session.flush()
     for reason in (SPLIT_VIEW, *_OF_A_LOG):
         clear_alarm(session, institute, reason)
     if not _is_any_restored(session):
-        own = session.exec(select(NodeState.institute)).one()
+        own = session.exec(select(NodeRow.institute)).one()
         clear_alarm(session, own, WITNESS_RESTORED)
     log.info("witnessing resumed", institute=institute, anew=anew)
     return row
@@ -157,7 +163,7 @@ def resume_own(session: Session, institute: str) -> None:
     Raises:
         NotFound: its log was not halted.
     """
-    head = session.get(LogHead, 1)
+    head = session.get(LogHeadRow, 1)
     if head is None or not head.halted:
         raise NotFound("this institute's own log is not halted", field="institute")
     head.halted = ""
@@ -169,10 +175,10 @@ def resume_own(session: Session, institute: str) -> None:
 
 
 def _is_any_restored(session: Session) -> bool:
-    which = col(WitnessedLog.halted).startswith(WITNESS_RESTORED)
-    return session.exec(select(WitnessedLog).where(which).limit(1)).first() is not None
+    which = col(WitnessedLogRow.halted).startswith(WITNESS_RESTORED)
+    return session.exec(select(WitnessedLogRow).where(which).limit(1)).first() is not None
 
 
 def _largest_told(session: Session, institute: str) -> int:
-    told = select(func.max(col(Sighting.size))).where(Sighting.institute == institute)
+    told = select(func.max(col(SightingRow.size))).where(SightingRow.institute == institute)
     return session.exec(told).one() or 0

@@ -12,7 +12,7 @@ from typing import Final
 from sqlmodel import Session
 
 from comity.node.database.clock import to_milliseconds
-from comity.node.database.tables.log import Checkpoint, Cosignature
+from comity.node.database.tables import CheckpointRow, CosignatureRow
 from comity.node.trust.site import Site
 from comity.record.cosignature import verify_cosignature, witness_name
 from comity.record.errors import BadNote, BadSignature, NotFound, UnknownKey
@@ -48,7 +48,7 @@ def keep_cosignature(site: Site, peer: str, size: int, line: bytes) -> None:
         message = f"expected a time of at most {MAX_CLOCK_SKEW_SECONDS} s from now, got a later one"
         raise BadSignature(message, field="cosignature.time")
     name = f"{witness.name}+{witness.keyid.hex()}"
-    row = Cosignature(size=size, witness=name, line=line, cosigned_time=time)
+    row = CosignatureRow(size=size, witness=name, line=line, cosigned_time=time)
     with site.store.write() as session:
         _published(session, size)
         session.merge(row)
@@ -79,7 +79,7 @@ def _witness(site: Site, peer: str, signature: SignatureLine) -> Verifier:
 
 def _published(session: Session, size: int) -> Note:
     # databases do not take every number that a message can hold
-    row = session.get(Checkpoint, size) if size <= MAX_TREE_SIZE else None
+    row = session.get(CheckpointRow, size) if size <= MAX_TREE_SIZE else None
     if row is None:
         raise NotFound(f"no checkpoint of {size} leaves is published", field="size")
     return Note.parse(row.note)

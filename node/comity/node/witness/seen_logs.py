@@ -7,23 +7,23 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from comity.node.database.clock import to_timestamp
-from comity.node.database.tables.log import SplitView, WitnessedLog
+from comity.node.database.tables import SplitViewRow, WitnessedLogRow
 from comity.v1 import audit_service_pb2 as pb
 
 MAX_LISTED: Final = 100
 """Pieces of evidence in one answer: each is at most 128 KiB, and far smaller as a rule."""
 
 
-def witnessed_logs(session: Session) -> list[WitnessedLog]:
+def witnessed_logs(session: Session) -> list[WitnessedLogRow]:
     """Return what is held of others' logs, by institute."""
-    return list(session.exec(select(WitnessedLog).order_by(WitnessedLog.institute)))
+    return list(session.exec(select(WitnessedLogRow).order_by(WitnessedLogRow.institute)))
 
 
-def split_views(session: Session, institute: str = "") -> list[SplitView]:
+def split_views(session: Session, institute: str = "") -> list[SplitViewRow]:
     """Return evidence against one institute's log, or against any: the oldest MAX_LISTED."""
-    query = select(SplitView).order_by(col(SplitView.found_time), SplitView.digest)
+    query = select(SplitViewRow).order_by(col(SplitViewRow.found_time), SplitViewRow.digest)
     if institute:
-        query = query.where(SplitView.institute == institute)
+        query = query.where(SplitViewRow.institute == institute)
     return list(session.exec(query.limit(MAX_LISTED)))
 
 

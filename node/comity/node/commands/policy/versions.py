@@ -21,7 +21,7 @@ from comity.client.terminal import (
 )
 from comity.node.commands.options import Json, open_node
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables import PolicyVersion
+from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.versions import (
     PolicyChange,
     PolicyInForce,
@@ -147,7 +147,7 @@ def _warn(policy: Policy) -> None:
         )
 
 
-def _show_former(row: PolicyVersion, *, as_json: bool) -> None:
+def _show_former(row: PolicyVersionRow, *, as_json: bool) -> None:
     if as_json:
         print_json({"policy": row.text, **_version_value(row)})
         return
@@ -157,7 +157,7 @@ def _show_former(row: PolicyVersion, *, as_json: bool) -> None:
     err.print(text(said), soft_wrap=True)
 
 
-def _version_value(row: PolicyVersion) -> dict[str, Any]:
+def _version_value(row: PolicyVersionRow) -> dict[str, Any]:
     since = format_time(to_datetime(row.set_time))
     return {"policyDigest": row.digest, "version": row.version, "setTime": since}
 

@@ -6,56 +6,74 @@ is bulky and never searched (payloads, disclosures) is kept as the bytes that ca
 their order is the order of commits and a watermark never skips a row.
 """
 
-from comity.node.database.tables.peers import (
-    Lease,
-    NodeState,
-    PeerRow,
-    Quarantine,
-    ReceiptRow,
+from comity.node.database.tables.alarms import AlarmRow
+from comity.node.database.tables.log import (
+    CheckpointRow,
+    CosignatureRow,
+    LogEntryRow,
+    LogHeadRow,
+    LogTileRow,
+)
+from comity.node.database.tables.node import LeaseRow, NodeRow
+from comity.node.database.tables.peers import PeerRow, QuarantineRow, ReceiptRow
+from comity.node.database.tables.policy import (
+    DecisionRow,
+    HandlingClassRow,
+    PolicyVersionRow,
+    RulingRow,
+    TreatyRow,
 )
 from comity.node.database.tables.records import (
     HEADER,
-    HandlingClass,
-    Part,
-    PartDomain,
+    PartDomainRow,
+    PartRow,
     RecordRow,
-    RecordTag,
-    Seconded,
-    Subject,
-    Withdrawn,
+    RecordTagRow,
+    SecondedRow,
+    SubjectRow,
+    WithdrawnRow,
 )
-from comity.node.database.tables.release import (
-    Decision,
-    PolicyVersion,
-    Release,
-    Ruling,
-    TreatyRow,
-)
-from comity.node.database.tables.standing import (
-    Standing,
-    StandingEntry,
+from comity.node.database.tables.release import ReleaseRow
+from comity.node.database.tables.roots import RootVersionRow
+from comity.node.database.tables.standing import StandingEntryRow, StandingRow
+from comity.node.database.tables.witness import (
+    InclusionRow,
+    SightingRow,
+    SplitViewRow,
+    WitnessedLogRow,
 )
 
 __all__ = [
     "HEADER",
-    "Decision",
-    "HandlingClass",
-    "Lease",
-    "NodeState",
-    "Part",
-    "PartDomain",
+    "AlarmRow",
+    "CheckpointRow",
+    "CosignatureRow",
+    "DecisionRow",
+    "HandlingClassRow",
+    "InclusionRow",
+    "LeaseRow",
+    "LogEntryRow",
+    "LogHeadRow",
+    "LogTileRow",
+    "NodeRow",
+    "PartDomainRow",
+    "PartRow",
     "PeerRow",
-    "PolicyVersion",
-    "Quarantine",
+    "PolicyVersionRow",
+    "QuarantineRow",
     "ReceiptRow",
     "RecordRow",
-    "RecordTag",
-    "Release",
-    "Ruling",
-    "Seconded",
-    "Standing",
-    "StandingEntry",
-    "Subject",
+    "RecordTagRow",
+    "ReleaseRow",
+    "RootVersionRow",
+    "RulingRow",
+    "SecondedRow",
+    "SightingRow",
+    "SplitViewRow",
+    "StandingEntryRow",
+    "StandingRow",
+    "SubjectRow",
     "TreatyRow",
-    "Withdrawn",
+    "WithdrawnRow",
+    "WitnessedLogRow",
 ]

@@ -1,4 +1,4 @@
-"""The node itself and its peers: what was agreed, signed for and refused."""
+"""Peers: what was agreed with each, what was signed for, and what was refused."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from comity.node.database.tables.columns import RowNumber
-
-
-class NodeState(SQLModel, table=True):
-    """One row: whose database this is, and the lock that serialises writers."""
-
-    __tablename__ = "node"
-    node_id: int = Field(default=1, primary_key=True)
-    institute: str
-    epoch: str
-    """128 random bits, hex: names this life of the database in cursors."""
-    commits: int = Field(default=0, sa_type=BigInteger)
-    """Counts writing transactions, so that one look tells whether anything has changed."""
-    window: int = Field(default=365 * 86_400_000, sa_type=BigInteger)
-    """How long what was received and given counts towards standing, in milliseconds."""
-    weights: str = Field(default="{}", sa_type=Text)
-    """JSON object: what a record of a kind is worth towards every other kind."""
 
 
 class PeerRow(SQLModel, table=True):
@@ -86,7 +70,7 @@ class ReceiptRow(SQLModel, table=True):
     payload: bytes = Field(sa_type=LargeBinary)
 
 
-class Quarantine(SQLModel, table=True):
+class QuarantineRow(SQLModel, table=True):
     """A record that was refused from a peer. Bounded for each peer; the oldest make room."""
 
     __tablename__ = "quarantine"
@@ -100,12 +84,3 @@ class Quarantine(SQLModel, table=True):
     count: int = Field(default=1, sa_type=BigInteger)
     record: bytes | None = Field(default=None, sa_type=LargeBinary)
     """The record as it came (comity.v1.Record), kept where it may become acceptable."""
-
-
-class Lease(SQLModel, table=True):
-    """Background work that one process at a time may do."""
-
-    __tablename__ = "lease"
-    name: str = Field(max_length=300, primary_key=True)
-    holder: str = Field(max_length=64)
-    expires_time: int = Field(sa_type=BigInteger)

@@ -1,4 +1,4 @@
-"""What is held: records, their parts, and the classes of these."""
+"""Records and their parts, with what searches need of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 from comity.node.database.tables.columns import RowNumber
 
 HEADER = -1
-"""``Part.section`` of a record's header; sections count from 0 as in the header."""
+"""``PartRow.section`` of a record's header; sections count from 0 as in the header."""
 
 
 class RecordRow(SQLModel, table=True):
@@ -38,7 +38,7 @@ class RecordRow(SQLModel, table=True):
     payload: bytes = Field(sa_type=LargeBinary)
 
 
-class RecordTag(SQLModel, table=True):
+class RecordTagRow(SQLModel, table=True):
     """A tag of a record."""
 
     __tablename__ = "record_tag"
@@ -46,7 +46,7 @@ class RecordTag(SQLModel, table=True):
     record_seq: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq")
 
 
-class Subject(SQLModel, table=True):
+class SubjectRow(SQLModel, table=True):
     """What an issuer's records of a kind are about: a digest or a name, and the number of both."""
 
     __tablename__ = "subject"
@@ -58,7 +58,7 @@ class Subject(SQLModel, table=True):
     subject_seq: int = Field(sa_type=BigInteger)
 
 
-class Withdrawn(SQLModel, table=True):
+class WithdrawnRow(SQLModel, table=True):
     """A record, held or not, that a notice of withdrawal names."""
 
     __tablename__ = "withdrawn"
@@ -66,22 +66,7 @@ class Withdrawn(SQLModel, table=True):
     notice_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
 
 
-class HandlingClass(SQLModel, table=True):
-    """Parts that policy cannot tell apart; ``facts`` is what it may know of them.
-
-    A section's class belongs to its header's class, since a section goes only where its header
-    goes. ``digest`` is over both.
-    """
-
-    __tablename__ = "handling_class"
-    class_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    digest: str = Field(max_length=64, unique=True)
-    issuer: str = Field(max_length=253, index=True)
-    facts: str = Field(sa_type=Text)
-    header_class_id: int | None = Field(default=None, index=True)
-
-
-class Part(SQLModel, table=True):
+class PartRow(SQLModel, table=True):
     """A part that is held: a record's header or one disclosed section."""
 
     __tablename__ = "part"
@@ -118,7 +103,7 @@ class Part(SQLModel, table=True):
     disclosure: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
-class PartDomain(SQLModel, table=True):
+class PartDomainRow(SQLModel, table=True):
     """A domain that a disclosed section names."""
 
     __tablename__ = "part_domain"
@@ -126,7 +111,7 @@ class PartDomain(SQLModel, table=True):
     part_id: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
 
 
-class Seconded(SQLModel, table=True):
+class SecondedRow(SQLModel, table=True):
     """A record that a peer gave after another; which peer was first is its ``origin``."""
 
     __tablename__ = "seconded"

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
 
-class Standing(SQLModel, table=True):
+class StandingRow(SQLModel, table=True):
     """Reciprocity with a peer, by kind: counts of the entries below.
 
     A plain column counts within the window, its ``_ever`` since the beginning.
@@ -28,7 +28,7 @@ class Standing(SQLModel, table=True):
     rejected_ever: int = Field(default=0, sa_type=BigInteger)
 
 
-class StandingEntry(SQLModel, table=True):
+class StandingEntryRow(SQLModel, table=True):
     """A subject that counts towards standing with a peer; see ``standing`` for the rule."""
 
     __tablename__ = "standing_entry"

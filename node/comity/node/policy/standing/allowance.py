@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from comity.node.database.tables import HEADER, Part, RecordRow, StandingEntry
+from comity.node.database.tables import HEADER, PartRow, RecordRow, StandingEntryRow
 from comity.node.policy.standing.rule import SUBSTANCE_CHARS
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts
@@ -89,23 +89,25 @@ def _limit(
 def using_standing(peer: str, *waits: ColumnElement[bool]) -> SelectOfScalar[int]:
     """Return the records that wait and use a peer's standing up, in the order of release.
 
-    ``waits`` are conditions for the ``Part`` of their header.
+    ``waits`` are conditions for the ``PartRow`` of their header.
     """
-    query = select(RecordRow.record_seq).join(Part, col(Part.record_seq) == RecordRow.record_seq)
-    query = query.where(col(Part.section) == HEADER, *waits, _uses_standing(peer))
-    return query.order_by(col(Part.class_id), col(Part.part_id))
+    query = select(RecordRow.record_seq).join(
+        PartRow, col(PartRow.record_seq) == RecordRow.record_seq
+    )
+    query = query.where(col(PartRow.section) == HEADER, *waits, _uses_standing(peer))
+    return query.order_by(col(PartRow.class_id), col(PartRow.part_id))
 
 
 def _uses_standing(peer: str) -> ColumnElement[bool]:
     """Return whether giving a ``RecordRow`` to a peer uses its standing up."""
-    whole = aliased(Part)
+    whole = aliased(PartRow)
     content = select(func.sum(whole.content)).where(col(whole.record_seq) == RecordRow.record_seq)
     substance = content.scalar_subquery() >= SUBSTANCE_CHARS
     counted = exists().where(
-        col(StandingEntry.peer) == peer,
-        col(StandingEntry.side) == "given",
-        col(StandingEntry.kind) == RecordRow.kind,
-        col(StandingEntry.subject_seq) == RecordRow.subject_seq,
+        col(StandingEntryRow.peer) == peer,
+        col(StandingEntryRow.side) == "given",
+        col(StandingEntryRow.kind) == RecordRow.kind,
+        col(StandingEntryRow.subject_seq) == RecordRow.subject_seq,
     )
     return substance & ~counted
 

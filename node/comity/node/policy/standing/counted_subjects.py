@@ -25,12 +25,12 @@ from sqlmodel import Session, col
 
 from comity.node.database.tables import (
     HEADER,
-    NodeState,
-    Part,
+    NodeRow,
+    PartRow,
     PeerRow,
-    Quarantine,
+    QuarantineRow,
     RecordRow,
-    Release,
+    ReleaseRow,
 )
 from comity.node.policy.standing.rule import SUBSTANCE_CHARS
 from comity.record.errors import UnknownKey
@@ -70,7 +70,7 @@ def stays() -> ColumnElement[bool]:
 
 def has_substance() -> ColumnElement[bool]:
     """Return the condition for a group of parts of one record that have substance together."""
-    return func.sum(Part.content) >= SUBSTANCE_CHARS
+    return func.sum(PartRow.content) >= SUBSTANCE_CHARS
 
 
 def crossings(released: Subquery) -> Select[Any]:
@@ -93,59 +93,64 @@ def crossings(released: Subquery) -> Select[Any]:
 
 def in_offers(peer: str, first: int, last: int) -> Subquery:
     """Return what a peer was given in offers after ``first`` up to ``last``."""
-    query = select(*_released()).join(Part, col(Part.part_id) == Release.part_id)
+    query = select(*_released()).join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
     return query.where(*offers(peer, first, last)).subquery()
 
 
 def _of_records(peer: str, subjects: Sequence[int], last: int) -> Subquery:
     """Return what a peer was given of records about some subjects, in offers up to ``last``."""
-    given = and_(col(Release.part_id) == Part.part_id, col(Release.peer) == peer)
+    given = and_(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)
     records = select(col(RecordRow.record_seq)).where(col(RecordRow.subject_seq).in_(subjects))
     # outer, and not undone by a comparison, so that the few parts are the way in for SQLite, and
     # not all that the peer was given
-    query = select(*_released()).select_from(Part).outerjoin(Release, given)
-    offered = func.coalesce(col(Release.offer_number), last + 1) <= last
-    return query.where(col(Part.record_seq).in_(records), offered).subquery()
+    query = select(*_released()).select_from(PartRow).outerjoin(ReleaseRow, given)
+    offered = func.coalesce(col(ReleaseRow.offer_number), last + 1) <= last
+    return query.where(col(PartRow.record_seq).in_(records), offered).subquery()
 
 
 def _released() -> tuple[Any, ...]:
     content = _content_of_release().label("content")
-    return col(Part.record_seq), col(Release.offer_number), col(Release.release_time), content
+    return (
+        col(PartRow.record_seq),
+        col(ReleaseRow.offer_number),
+        col(ReleaseRow.release_time),
+        content,
+    )
 
 
 def _content_of_release() -> ColumnElement[int]:
-    """Return the content that a ``Release`` of a ``Part`` gives, or promises.
+    """Return the content that a ``ReleaseRow`` of a ``PartRow`` gives, or promises.
 
     With a header it is that of the sections that are under embargo then, which follow it for
     nothing; with such a section, none.
     """
-    section, header, given = aliased(Part), aliased(Part), aliased(Release)
+    section, header, given = aliased(PartRow), aliased(PartRow), aliased(ReleaseRow)
     promised = select(func.sum(section.content)).where(
-        col(section.record_seq) == Part.record_seq,
-        col(section.embargo_time) > Release.release_time,
+        col(section.record_seq) == PartRow.record_seq,
+        col(section.embargo_time) > ReleaseRow.release_time,
     )
     header_time = select(col(given.release_time)).where(
-        col(header.record_seq) == Part.record_seq,
+        col(header.record_seq) == PartRow.record_seq,
         col(header.section) == HEADER,
         col(given.part_id) == header.part_id,
-        col(given.peer) == Release.peer,
+        col(given.peer) == ReleaseRow.peer,
     )
     return case(
-        (col(Part.section) == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
+        (col(PartRow.section) == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
         # asked in this order, since few parts have an embargo
-        (col(Part.embargo_time).is_(None), col(Part.content)),
-        (col(Part.embargo_time) > header_time.scalar_subquery(), 0),
-        else_=col(Part.content),
+        (col(PartRow.embargo_time).is_(None), col(PartRow.content)),
+        (col(PartRow.embargo_time) > header_time.scalar_subquery(), 0),
+        else_=col(PartRow.content),
     )
 
 
 def offers(peer: str, first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions for the releases in a peer's offers after ``first`` up to ``last``."""
-    return col(Release.peer) == peer, col(Release.offer_number).between(first + 1, last)
+    return col(ReleaseRow.peer) == peer, col(ReleaseRow.offer_number).between(first + 1, last)
 
 
 def _own_institute() -> ScalarSelect[str]:
-    return select(col(NodeState.institute)).scalar_subquery()
+    return select(col(NodeRow.institute)).scalar_subquery()
 
 
 def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict[Key, Counted]]:
@@ -158,7 +163,7 @@ def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict
     )
     query = (
         select(*columns)
-        .join(Part, col(Part.record_seq) == RecordRow.record_seq)
+        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
         .where(*which, is_current())
         .group_by(col(RecordRow.record_seq), *columns)
         .having(has_substance())
@@ -192,7 +197,7 @@ def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Coun
 
 
 def _rejected(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
-    table = Quarantine
+    table = QuarantineRow
     query = select(col(table.kind), col(table.record_id), col(table.quarantine_time)).where(
         col(table.peer) == peer, col(table.reason) != UnknownKey.reason
     )

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
-from comity.node.database.tables import NodeState, PeerRow, RecordRow, Standing
-from comity.node.database.tables import StandingEntry as Entry
+from comity.node.database.tables import NodeRow, PeerRow, RecordRow, StandingRow
+from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import COUNT, Counted, Key, Side, received_by
 from comity.node.policy.standing.rule import window_of
 
@@ -73,7 +73,7 @@ def reckon(session: Session, side: Side, peer: str, subjects: Iterable[int], now
 
 
 def entries_of(peer: str, side: Side) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions for the ``StandingEntry`` rows of one side with a peer."""
+    """Return the conditions for the ``StandingEntryRow`` rows of one side with a peer."""
     return col(Entry.peer) == peer, col(Entry.side) == side
 
 
@@ -134,12 +134,12 @@ class Counters:
             if count:
                 rows.setdefault((peer, kind), {})[column] = count
         for (peer, kind), changes in rows.items():
-            which = (col(Standing.peer) == peer, col(Standing.kind) == kind)
-            values = {name: getattr(Standing, name) + count for name, count in changes.items()}
-            done = session.connection().execute(update(Standing).where(*which).values(values))
+            which = (col(StandingRow.peer) == peer, col(StandingRow.kind) == kind)
+            values = {name: getattr(StandingRow, name) + count for name, count in changes.items()}
+            done = session.connection().execute(update(StandingRow).where(*which).values(values))
             if done.rowcount == 0:
-                row = Standing(peer=peer, kind=kind).model_dump() | changes
-                session.connection().execute(insert(Standing), [row])
+                row = StandingRow(peer=peer, kind=kind).model_dump() | changes
+                session.connection().execute(insert(StandingRow), [row])
 
 
 def _reckon_chunk(session: Session, side: Side, peer: str, subjects: list[int], now: int) -> None:
@@ -247,4 +247,4 @@ def _given_to(session: Session, subjects: set[int]) -> dict[str, set[int]]:
 
 
 def _own_institute(session: Session) -> str:
-    return session.connection().execute(select(col(NodeState.institute))).scalar_one()
+    return session.connection().execute(select(col(NodeRow.institute))).scalar_one()

@@ -11,8 +11,8 @@ from __future__ import annotations
 from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session, col
 
-from comity.node.database.tables import HEADER, NodeState, Part, PeerRow, RecordRow, Release
-from comity.node.database.tables import StandingEntry as Entry
+from comity.node.database.tables import HEADER, NodeRow, PartRow, PeerRow, RecordRow, ReleaseRow
+from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import crossings, in_offers, offers
 from comity.node.policy.standing.counters import (
     Counters,
@@ -92,26 +92,26 @@ def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
         "side": literal("given"),
         "kind": new.c.kind,
         "subject_seq": new.c.subject_seq,
-        "counted_time": col(Release.release_time),
-        "recent": col(Release.release_time) > now - window_of(session),
+        "counted_time": col(ReleaseRow.release_time),
+        "recent": col(ReleaseRow.release_time) > now - window_of(session),
         "offer_number": new.c.offer_number,
     }
-    released = (col(Release.peer) == peer) & (col(Release.offer_number) == new.c.offer_number)
-    entries = select(*values.values()).select_from(new).join(Release, released).where(~known)
+    released = (col(ReleaseRow.peer) == peer) & (col(ReleaseRow.offer_number) == new.c.offer_number)
+    entries = select(*values.values()).select_from(new).join(ReleaseRow, released).where(~known)
     session.connection().execute(insert(Entry).from_select(list(values), entries))
 
 
 def _followed(session: Session, row: PeerRow, first: int) -> list[int]:
     """Return the subjects of own records of which sections, and no header, are in these offers."""
     parts = (
-        select(col(Part.record_seq))
-        .join(Release, col(Release.part_id) == Part.part_id)
+        select(col(PartRow.record_seq))
+        .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
         .where(*offers(row.institute, first, row.counted))
     )
-    sections = parts.where(col(Part.content) > 0)
-    followed = except_(sections, parts.where(col(Part.section) == HEADER)).subquery()
+    sections = parts.where(col(PartRow.content) > 0)
+    followed = except_(sections, parts.where(col(PartRow.section) == HEADER)).subquery()
     query = select(col(RecordRow.subject_seq)).where(
         col(RecordRow.record_seq).in_(select(followed.c.record_seq)),
-        col(RecordRow.issuer) == select(col(NodeState.institute)).scalar_subquery(),
+        col(RecordRow.issuer) == select(col(NodeRow.institute)).scalar_subquery(),
     )
     return list(session.connection().execute(query.distinct()).scalars())

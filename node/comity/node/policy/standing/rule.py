@@ -70,21 +70,21 @@ def load_standing(session: Session, peer: str) -> Standing:
     )
 
 
-def standing_rows(session: Session, peer: str) -> list[tables.Standing]:
+def standing_rows(session: Session, peer: str) -> list[tables.StandingRow]:
     """Return the counters of a peer, by kind; what was rejected without a kind comes first."""
-    query = select(tables.Standing).where(tables.Standing.peer == peer)
-    return list(session.exec(query.order_by(col(tables.Standing.kind))))
+    query = select(tables.StandingRow).where(tables.StandingRow.peer == peer)
+    return list(session.exec(query.order_by(col(tables.StandingRow.kind))))
 
 
 def weights_of(session: Session) -> Mapping[Kind, int]:
     """Return what a record of a kind is worth towards every other kind; 0 where it is missing."""
-    text = session.exec(select(tables.NodeState.weights)).one()
+    text = session.exec(select(tables.NodeRow.weights)).one()
     return {Kind(kind): weight for kind, weight in cast("dict[str, int]", json.loads(text)).items()}
 
 
 def window_of(session: Session) -> int:
     """Return the length of the window in milliseconds."""
-    return session.exec(select(tables.NodeState.window)).one()
+    return session.exec(select(tables.NodeRow.window)).one()
 
 
 def set_terms(session: Session, window_days: int, weights: Mapping[Kind, int]) -> None:
@@ -92,7 +92,7 @@ def set_terms(session: Session, window_days: int, weights: Mapping[Kind, int]) -
 
     So every process on the database, and everything that asks for a decision, counts alike.
     """
-    state = session.exec(select(tables.NodeState)).one()
+    state = session.exec(select(tables.NodeRow)).one()
     state.window = window_days * DAY_MS
     state.weights = json.dumps({str(kind): weights[kind] for kind in sorted(weights)})
     session.add(state)

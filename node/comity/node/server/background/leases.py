@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlmodel import Session
 
-from comity.node.database.tables import Lease
+from comity.node.database.tables import LeaseRow
 
 LEASE_MS: Final = 15_000
 """Time to live. Renewed every second or so; a crash delays the work by at most this."""
@@ -18,7 +18,7 @@ LEASE_MS: Final = 15_000
 
 def hold(session: Session, name: str, holder: str, now: int) -> bool:
     """Take or renew a lease, in ``Store.write``; False if another holder has it."""
-    lease = session.get(Lease, name) or Lease(name=name, holder=holder, expires_time=0)
+    lease = session.get(LeaseRow, name) or LeaseRow(name=name, holder=holder, expires_time=0)
     if lease.holder != holder and lease.expires_time > now:
         return False
     lease.holder, lease.expires_time = holder, now + LEASE_MS
@@ -29,7 +29,7 @@ def hold(session: Session, name: str, holder: str, now: int) -> bool:
 
 def give_up(session: Session, name: str, holder: str) -> None:
     """Let go of a lease, in ``Store.write``, if this holder has it."""
-    lease = session.get(Lease, name)
+    lease = session.get(LeaseRow, name)
     if lease is not None and lease.holder == holder:
         session.delete(lease)
         session.flush()

@@ -19,7 +19,7 @@ import structlog
 
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.alarms import raise_alarm
-from comity.node.database.tables.log import Sighting, WitnessedLog
+from comity.node.database.tables import SightingRow, WitnessedLogRow
 from comity.node.log.checkpoints import LOG_INCONSISTENT
 from comity.node.log.proofs import MAX_TILES
 from comity.node.server.threads import in_thread
@@ -148,7 +148,7 @@ class Witnessing:
         for told in sightings:
             await self._check(told, seen)
 
-    def _look(self) -> tuple[WitnessedLog, list[Sighting]]:
+    def _look(self) -> tuple[WitnessedLogRow, list[SightingRow]]:
         with self._site.store.read() as session:
             row = witnessed_log(session, self._peer)
             return row, open_sightings(session, self._peer, MAX_CHECKS)
@@ -161,7 +161,7 @@ class Witnessing:
         if lines:
             self._log.info("cosigned", size=size)
 
-    async def _check(self, told: Sighting, seen: Seen) -> None:
+    async def _check(self, told: SightingRow, seen: Seen) -> None:
         """Let the log show how a checkpoint that a peer told of fits what it has shown to us."""
         shown = seen.checkpoint.size
         if told.size > shown:
@@ -196,7 +196,7 @@ class Witnessing:
     async def _accuse(self, reason: str, message: str) -> None:
         await in_thread(accuse, self._site, self._peer, reason, message)
 
-    def _raise_unproven(self, told: Sighting, error: ComityError) -> None:
+    def _raise_unproven(self, told: SightingRow, error: ComityError) -> None:
         message = f"no proof so far for {told.size} leaves that {told.teller} tells of: {error}"
         with self._site.store.write() as session:
             raise_alarm(session, self._peer, LOG_UNPROVEN, message, self._site.clock())

@@ -16,13 +16,13 @@ from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_page_token, read_page_token
 from comity.node.database.tables import (
     HEADER,
-    Part,
+    PartRow,
     PeerRow,
-    Quarantine,
+    QuarantineRow,
     ReceiptRow,
     RecordRow,
-    Release,
-    Ruling,
+    ReleaseRow,
+    RulingRow,
 )
 from comity.node.records.search import find_record
 from comity.record.envelope import RECEIPT_TYPE, Envelope
@@ -48,19 +48,23 @@ def list_releases(
     size = _page_size(request.page_size, 100, MAX_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
     query = (
-        sa.select(Release, Part, col(RecordRow.record_id), Ruling)
-        .join(Part, col(Part.part_id) == Release.part_id)
-        .join(RecordRow, col(RecordRow.record_seq) == Part.record_seq)
-        .join(Ruling, col(Ruling.ruling_id) == Release.ruling_id)
-        .options(sa.orm.defer(Part.disclosure), sa.orm.defer(Part.words))  # type: ignore[arg-type]
-        .where(col(Release.release_time) <= until)
+        sa.select(ReleaseRow, PartRow, col(RecordRow.record_id), RulingRow)
+        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
+        .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
+        .join(RulingRow, col(RulingRow.ruling_id) == ReleaseRow.ruling_id)
+        .options(sa.orm.defer(PartRow.disclosure), sa.orm.defer(PartRow.words))  # type: ignore[arg-type]
+        .where(col(ReleaseRow.release_time) <= until)
     )
     if request.peer:
-        query = query.where(col(Release.peer) == request.peer)
+        query = query.where(col(ReleaseRow.peer) == request.peer)
     if request.record_id:
         record = find_record(session, request.record_id)
         query = query.where(_offers_of(session, record.record_seq))
-    newest = (col(Release.release_time).desc(), col(Release.offer_number).desc(), Release.peer)
+    newest = (
+        col(ReleaseRow.release_time).desc(),
+        col(ReleaseRow.offer_number).desc(),
+        ReleaseRow.peer,
+    )
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
     receipts = _Receipts(session)
     releases = [_release(r, part, i, ruling, receipts) for r, part, i, ruling in rows[:size]]
@@ -70,20 +74,22 @@ def list_releases(
 
 def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
     """Return the condition for the releases of a record's parts, whomever they went to."""
-    given = (col(Release.part_id) == Part.part_id) & (col(Release.peer) == PeerRow.institute)
+    given = (col(ReleaseRow.part_id) == PartRow.part_id) & (
+        col(ReleaseRow.peer) == PeerRow.institute
+    )
     # an outer join, so that SQLite looks up each part for each peer, and walks through no queue
     query = (
-        sa.select(col(PeerRow.institute), col(Release.offer_number))
+        sa.select(col(PeerRow.institute), col(ReleaseRow.offer_number))
         .select_from(PeerRow)
-        .join(Part, col(Part.record_seq) == record_seq)
-        .outerjoin(Release, given)
+        .join(PartRow, col(PartRow.record_seq) == record_seq)
+        .outerjoin(ReleaseRow, given)
     )
     offers: dict[str, list[int]] = {}
     for peer, number in session.connection().execute(query):
         if number is not None:
             offers.setdefault(peer, []).append(number)
     found = (
-        (col(Release.peer) == peer) & col(Release.offer_number).in_(numbers)
+        (col(ReleaseRow.peer) == peer) & col(ReleaseRow.offer_number).in_(numbers)
         for peer, numbers in offers.items()
     )
     return sa.or_(sa.false(), *found)
@@ -128,9 +134,9 @@ def list_quarantine(
     """
     size = _page_size(request.page_size, 100, MAX_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
-    query = select(Quarantine).where(Quarantine.quarantine_time <= until)
-    newest = query.order_by(col(Quarantine.quarantine_time).desc(), col(Quarantine.record_id))
-    rows = _page(session, newest, Quarantine, request.peer, skip, size)
+    query = select(QuarantineRow).where(QuarantineRow.quarantine_time <= until)
+    newest = query.order_by(col(QuarantineRow.quarantine_time).desc(), col(QuarantineRow.record_id))
+    rows = _page(session, newest, QuarantineRow, request.peer, skip, size)
     records = [
         pb.QuarantinedRecord(
             peer=row.peer,
@@ -170,7 +176,7 @@ class _Receipts:
 
 
 def _release(
-    release: Release, part: Part, record_id: str, ruling: Ruling, receipts: _Receipts
+    release: ReleaseRow, part: PartRow, record_id: str, ruling: RulingRow, receipts: _Receipts
 ) -> pb.Release:
     receipt_time = receipts.time_of(release.peer, release.offer_number)
     return pb.Release(
