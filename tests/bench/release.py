@@ -30,10 +30,11 @@ from sqlmodel import Session, col, select
 from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
 from comity.node.policy.decisions import judge
+from comity.node.policy.facts import facts_of
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.node.policy.versions import policy_at, policy_in_force, set_policy
 from comity.node.release.run import Todo, is_due
-from comity.node.trust.peers import facts_of, pinned_peers
+from comity.node.trust.peers import pinned_peers
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind
 from comity.record.handling import Tlp

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import PeerRow
+from comity.node.policy.facts import facts_of
 from comity.node.policy.versions import policy_in_force
 from comity.node.server.background import pull
-from comity.node.trust.peers import Terms, facts_of, get_peer
+from comity.node.trust.peers import Terms, get_peer
 from comity.node.trust.pins import read_pin
 from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.errors import (

@@ -16,57 +16,13 @@ from sqlmodel import Session, col, select
 
 from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
-from comity.record.content import domains_and_severity
-from comity.record.handling import Handling
 from comity.record.limits import MAX_CLASSES
-from comity.record.record import OpenedRecord
-
-UNNAMED = "?"
-"""What policy sees as the name of a section that its header does not name."""
 
 MAX_KNOWN: Final = 4096
 """Classes that are remembered: institutes use dozens, but a peer may make up any number."""
 
 ClassKey = tuple[PartFacts, PartFacts | None]
 """Facts of a part, and for a section those of its header."""
-
-
-def header_facts(opened: OpenedRecord, own_institute: str) -> PartFacts:
-    """Return what policy may know of a record's header."""
-    return _facts(opened, opened.statement.predicate.handling, own_institute, "", frozenset(), 0)
-
-
-def section_facts(opened: OpenedRecord, index: int, own_institute: str) -> PartFacts:
-    """Return what policy may know of a disclosed section."""
-    domains, severity = domains_and_severity(opened.contents[index])
-    name = opened.statement.predicate.sections[index].name or UNNAMED
-    handling = opened.statement.section_handling(index)
-    return _facts(opened, handling, own_institute, name, domains, severity)
-
-
-def _facts(
-    opened: OpenedRecord,
-    handling: Handling,
-    own_institute: str,
-    section: str,
-    domains: frozenset[str],
-    severity: int,
-) -> PartFacts:
-    listed = handling.releasable_to
-    issuer = opened.statement.issuer.institute
-    return PartFacts(
-        kind=opened.statement.kind,
-        issuer=issuer,
-        section=section,
-        tlp=handling.tlp,
-        releasable_to=None if listed is None else frozenset(listed),
-        onward=handling.onward,
-        purposes=frozenset(handling.purposes),
-        tags=frozenset(opened.statement.predicate.tags),
-        domains=domains,
-        severity=severity,
-        own=issuer == own_institute,
-    )
 
 
 class ClassIndex:

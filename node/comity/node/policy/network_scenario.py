@@ -21,9 +21,10 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow
+from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.rule import DAY_MS, SUBSTANCE_CHARS, weights_of, window_of
 from comity.node.policy.treaties import list_treaties, over_time
-from comity.node.trust.peers import facts_of, pinned_peers
+from comity.node.trust.peers import pinned_peers
 from comity.policies.facts import PartFacts
 from comity.policies.simulation.issuing import Issues, Section
 from comity.policies.simulation.members import MAX_DAYS, Agreement, Institute

@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 
 from comity.node.database.clock import Clock, to_datetime
 from comity.node.database.tables import HEADER, PartRow, RecordRow
-from comity.node.policy.handling_classes import ClassIndex, ClassKey, header_facts, section_facts
+from comity.node.policy.facts import header_facts, section_facts
+from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.node.records.writer import Shelf
 from comity.policies.facts import PartFacts
 from comity.record.bundle import Keyring

@@ -18,10 +18,11 @@ from sqlmodel import Session, col, select
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
 from comity.node.policy.decisions import judge, stamp
+from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import PLENTY, using_standing
 from comity.node.policy.versions import policy_at
 from comity.node.release.parts import Tally, is_due, is_given, tally_classes
-from comity.node.trust.peers import facts_of, get_peer
+from comity.node.trust.peers import get_peer
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
 from comity.policies.ways.change import Situation

@@ -22,9 +22,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Judgement, judge
+from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import limits, using_standing
 from comity.node.release.parts import has_header, is_due, is_given, tally_classes
-from comity.node.trust.peers import facts_of
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts
 

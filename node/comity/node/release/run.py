@@ -26,13 +26,13 @@ from sqlmodel.sql.expression import SelectOfScalar
 from comity.node.database.rows import last_number
 from comity.node.database.tables import DecisionRow, HandlingClassRow, NodeRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_classes, stamp
+from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import limits, using_standing
 from comity.node.policy.standing.counters import move_window
 from comity.node.policy.standing.given import count_given, is_unsettled, settle
 from comity.node.policy.versions import policy_at
 from comity.node.release.offer_queue import Queue
 from comity.node.release.parts import has_header, is_given
-from comity.node.trust.peers import facts_of
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
 

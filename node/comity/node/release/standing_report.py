@@ -16,10 +16,10 @@ from sqlmodel import Session, col, select
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import judge
+from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import PLENTY
 from comity.node.policy.standing.rule import DAY_MS, load_standing, standing_rows, window_of
 from comity.node.policy.versions import policy_at
-from comity.node.trust.peers import facts_of
 from comity.policies.facts import PartFacts, Standing
 from comity.record.content import Kind
 from comity.v1 import exchange_service_pb2 as pb

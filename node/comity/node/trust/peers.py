@@ -16,8 +16,7 @@ from cryptography.x509 import Certificate
 from sqlmodel import Session, col, select
 
 from comity.node.database.tables import PeerRow
-from comity.node.policy.standing.rule import load_standing
-from comity.policies.facts import PeerFacts, PeerStatus
+from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.errors import Conflict, InvalidInput, NotFound
 from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
@@ -78,18 +77,6 @@ def get_peer(session: Session, institute: str) -> PeerRow:
 def bundle_of(row: PeerRow) -> TrustBundle:
     """Return a peer's pinned trust bundle."""
     return _parse(row.bundle)
-
-
-def facts_of(session: Session, row: PeerRow) -> PeerFacts:
-    """Return what policy may know of a peer."""
-    return PeerFacts(
-        institute=row.institute,
-        status=PeerStatus(row.status),
-        groups=frozenset(json.loads(row.groups)),
-        clearances=frozenset(json.loads(row.clearances)),
-        purposes=frozenset(json.loads(row.purposes)),
-        standing=load_standing(session, row.institute),
-    )
 
 
 def add_peer(

@@ -22,7 +22,7 @@ from comity.node.commands.options import Json, open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import TreatyRow
 from comity.node.node import Node
-from comity.node.policy.handling_classes import UNNAMED
+from comity.node.policy.facts import UNNAMED
 from comity.node.policy.treaties import list_treaties, over_time
 from comity.node.policy.versions import policy_in_force
 from comity.policies.treaty import Treaty
