@@ -25,6 +25,10 @@ class Limit(int):
         self.name: Final = name
         self.unit: Final = unit
 
+    def __reduce__(self) -> tuple[type[Limit], tuple[str, int, str]]:
+        """Say how a copy is made: pydantic copies the limits of a model's fields."""
+        return Limit, (self.name, int(self), self.unit)
+
     def check(self, got: int, field: str = "") -> None:
         """Check that ``got`` is within the limit.
 
