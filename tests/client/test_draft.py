@@ -12,7 +12,7 @@ from comity.client.drafts.draft import Draft, dump_yaml, load_yaml
 from comity.client.drafts.schemas import draft_schema, schema_files
 from comity.client.drafts.template import card_template
 from comity.record.bundle import Keyring
-from comity.record.content import SECTION_MODELS
+from comity.record.content import SECTION_MODELS, Kind
 from comity.record.errors import ComityError, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
@@ -120,7 +120,7 @@ def test_the_template_names_every_field_of_every_section() -> None:
         line[4:] for line in rest.partition("\n#")[0].splitlines() if line.startswith("  # ")
     )
     empty = load_yaml(sections.encode())
-    assert list(empty) == list(SECTION_MODELS)
+    assert list(empty) == list(SECTION_MODELS[Kind.MODEL_CARD])
     definitions = draft_schema()["$defs"]
     assert set(empty["risks"][0]) == set(definitions["Risk"]["properties"])
     assert set(empty["capabilities"][0]["scores"][0]) == set(definitions["Score"]["properties"])
@@ -150,8 +150,10 @@ def test_every_reference_in_the_schemas_leads_somewhere() -> None:
 
 
 def test_the_draft_schema_types_the_sections_of_a_model_card() -> None:
-    sections = draft_schema()["then"]["properties"]["sections"]
-    assert list(sections["properties"]) == list(SECTION_MODELS)
+    [rule] = draft_schema()["allOf"]
+    assert rule["if"] == {"properties": {"kind": {"const": "model-card"}}}
+    sections = rule["then"]["properties"]["sections"]
+    assert list(sections["properties"]) == list(SECTION_MODELS[Kind.MODEL_CARD])
     assert sections["additionalProperties"] is False
 
 

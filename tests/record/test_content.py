@@ -11,9 +11,12 @@ from comity.client.drafts.draft import Draft
 from comity.node.records.search import NEWEST, search
 from comity.node.trust.peers import Terms
 from comity.policies.preset import load_preset
-from comity.record.content import Kind, check_content, domains_and_severity
-from comity.record.errors import LimitExceeded
+from comity.record import content
+from comity.record.content import SECTION_MODELS, Kind, check_content, domains_and_severity
+from comity.record.errors import BadContent, LimitExceeded
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
+from comity.record.models import Model
+from comity.record.severity import Severity
 from comity.v1 import records_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
@@ -96,3 +99,27 @@ def test_more_domains_than_policy_can_be_told_of_are_refused_in_any_kind() -> No
     with pytest.raises(LimitExceeded, match=r"sections\.sources: .*MAX_DOMAINS") as caught:
         check_content(Kind.DATASET, "sources", [*value, {"domain": CBRN}])
     assert caught.value.field == "sections.sources"
+
+
+class Report(Model):
+    """A section that is one object, not a list."""
+
+    domain: str
+    severity: Severity
+
+
+def test_a_kind_that_gets_content_models_is_checked_and_read_by_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = {**SECTION_MODELS, Kind.INCIDENT: {"report": Report}}
+    monkeypatch.setattr(content, "SECTION_MODELS", models)
+
+    grave = {"domain": CBRN, "severity": "critical"}
+    assert facts(Kind.INCIDENT, grave, "report") == ({CBRN}, 4)
+    with pytest.raises(BadContent, match=r"sections.report.severity"):
+        check_content(Kind.INCIDENT, "report", {"domain": CBRN, "severity": "grave"})
+
+
+def test_a_section_name_stands_for_one_model_in_every_kind() -> None:
+    named = [pair for models in SECTION_MODELS.values() for pair in models.items()]
+    assert len(dict(named)) == len({(name, str(model)) for name, model in named})

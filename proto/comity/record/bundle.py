@@ -22,11 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Field, ValidationError, model_validator
 
 from comity.record import ijson
-from comity.record.content import Line
 from comity.record.errors import BadBundle, InvalidInput, UnknownKey
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_BUNDLE_BYTES, MAX_JSON_INTEGER
-from comity.record.models import Integer, Model, describe
+from comity.record.models import Integer, Line, Model, describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
 

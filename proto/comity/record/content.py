@@ -1,11 +1,14 @@
-"""Content models: what each section of a model card holds.
+"""Content: the kinds of record, and what the sections of each kind hold.
 
-The models are strict (no unknown field, no coercion from text to number), frozen, and exported as
-JSON Schema (``schemas/``), so that editors complete a card written in YAML. In JSON and YAML field
-names are camelCase. Invariant: section names and models correspond one to one in
-``SECTION_MODELS``; a section of another name, or of another kind of record, holds any I-JSON and is
-carried as it is, so that a newer node's sections pass through an older one. What it states under
-``domain`` and ``severity`` counts all the same.
+``SECTION_MODELS`` is the one table of content models: from it follow the checks of a section, of a
+draft and of a treaty, the JSON Schemas for editors (``schemas/``), and the order in which sections
+are shown. A kind that is not in the table has no content models.
+
+The models are strict (no unknown field, no coercion from text to number) and frozen. In JSON and
+YAML their field names are camelCase. Invariants: a section name stands for the same model in every
+kind that has it; a section without a model holds any I-JSON and is carried as it is, so that a
+newer node's sections pass through an older one. What such a section states under ``domain`` and
+``severity`` counts all the same.
 """
 
 from __future__ import annotations
@@ -14,18 +17,15 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from comity.record.errors import BadContent
-from comity.record.handling import Name
-from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS, MAX_TEXT_CHARS
-from comity.record.models import Integer, Model, Number, describe
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
+from comity.record.model_card import MODEL_CARD_SECTIONS
+from comity.record.models import Model, describe
+from comity.record.severity import rank_of
 
 
 class Kind(StrEnum):
@@ -42,157 +42,21 @@ class Kind(StrEnum):
     WITHDRAWAL = "withdrawal"
 
 
-class Severity(StrEnum):
-    """How bad it would be, mildest first."""
-
-    LOW = "low"
-    MODERATE = "moderate"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """1 for low up to 4 for critical; 0 is kept for "not stated"."""
-        return _RANKS[self]
-
-
-_RANKS: Final[Mapping[str, int]] = {word: rank for rank, word in enumerate(Severity, start=1)}
-
-
-class Likelihood(StrEnum):
-    """How often it is expected, rarest first."""
-
-    RARE = "rare"
-    UNLIKELY = "unlikely"
-    POSSIBLE = "possible"
-    LIKELY = "likely"
-    ALMOST_CERTAIN = "almost-certain"
-
-
-class Level(StrEnum):
-    """How far a capability reaches, lowest first, against people who do the task for a living."""
-
-    NONE = "none"
-    BASIC = "basic"
-    INTERMEDIATE = "intermediate"
-    ADVANCED = "advanced"
-    EXPERT = "expert"
-    BEYOND_EXPERT = "beyond-expert"
-
-
-class Score(Model):
-    """One measured number."""
-
-    metric: Line = Field(description="What was measured, such as accuracy or pass@1.")
-    value: Number = Field(description="The number, in the stated unit.")
-    unit: Line = Field(description="fraction (0 to 1), percent (0 to 100), or another unit.")
-    standard_error: Annotated[Number, Field(ge=0)] | None = Field(
-        None, description="Standard error of the value, in the same unit."
-    )
-    evaluation: Line | None = Field(
-        None, description="Which evaluation gave it: a record id, a URL or a benchmark's name."
-    )
-
-
-class Capability(Model):
-    """Something the model can do."""
-
-    domain: Name = Field(description="Field of work, such as coding, or a taxonomy code.")
-    statement: Text = Field(description="What it can do, in a sentence.")
-    level: Level | None = Field(None, description="How far it reaches.")
-    scores: tuple[Score, ...] = Field((), description="Numbers that support the statement.")
-
-
-class Limitation(Model):
-    """Something the model cannot do, or does badly."""
-
-    statement: Text = Field(description="What fails, in a sentence.")
-    condition: Text | None = Field(None, description="When it fails.")
-    severity: Severity | None = Field(None, description="How much it matters.")
-
-
-class Risk(Model):
-    """A way in which the model could do harm."""
-
-    domain: Name = Field(description="A taxonomy code, such as nist-ai-600-1:cbrn, or a word.")
-    scenario: Text = Field(description="How the harm would come about.")
-    likelihood: Likelihood | None = Field(None, description="How often it is expected.")
-    severity: Severity | None = Field(None, description="How bad it would be.")
-    mitigations: tuple[Text, ...] = Field((), description="What has been done about it.")
-    residual_risk: Text | None = Field(None, description="What remains after mitigation.")
-
-
-class Evaluation(Model):
-    """Results of one evaluation of the model."""
-
-    name: Line = Field(description="The benchmark or test.")
-    task: Line | None = Field(None, description="The kind of task.")
-    dataset: Line | None = Field(None, description="The data set, with its revision where known.")
-    scores: tuple[Score, ...] = Field((), description="The numbers.")
-    source: Line | None = Field(None, description="URL or name of where the numbers stand.")
-
-
-class Uses(Model):
-    """What the model is for, and what it is not for."""
-
-    intended: tuple[Text, ...] = Field((), description="Uses the developer intends.")
-    out_of_scope: tuple[Text, ...] = Field((), description="Uses the developer advises against.")
-
-
-class Details(Model):
-    """Facts about the model itself."""
-
-    developer: Line | None = Field(None, description="Who made it.")
-    licence: Line | None = Field(None, description="SPDX identifier or name of its licence.")
-    architecture: Line | None = Field(None, description="Such as decoder-only transformer.")
-    parameters: Annotated[Integer, Field(ge=0)] | None = Field(
-        None, description="Total parameters."
-    )
-    modalities: tuple[Name, ...] = Field((), description="Such as text, image, audio.")
-    languages: tuple[Name, ...] = Field((), description="BCP 47 tags of languages it handles.")
-    base_models: tuple[Line, ...] = Field((), description="Models that it was derived from.")
-    datasets: tuple[Line, ...] = Field((), description="Data sets that it was trained on.")
-    released: Line | None = Field(None, description="Release date, YYYY-MM-DD where known.")
-
-
-class Excerpt(Model):
-    """Text of a source, as it stood there."""
-
-    heading: Line = Field(description="The heading that it stood under.")
-    line: Annotated[Integer, Field(ge=1)] = Field(
-        description="Line of the heading, counted from 1."
-    )
-    text: Text = Field(description="The text under the heading, unchanged.")
-
-
-class Source(Model):
-    """Where what a card says was taken from."""
-
-    name: Line = Field(description="File name or title.")
-    url: Line | None = Field(None, description="Where it was found.")
-    sha256: Sha256 | None = Field(None, description="SHA-256 of the file, lower-case hex.")
-    format: Line | None = Field(None, description="Format of the file.")
-    excerpts: tuple[Excerpt, ...] = Field((), description="Passages that the card draws on.")
-
-
-SECTION_MODELS: Final[Mapping[str, Any]] = MappingProxyType(
-    {
-        "details": Details,
-        "uses": Uses,
-        "capabilities": tuple[Capability, ...],
-        "limitations": tuple[Limitation, ...],
-        "risks": tuple[Risk, ...],
-        "evaluations": tuple[Evaluation, ...],
-        "sources": tuple[Source, ...],
-    }
+SECTION_MODELS: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
+    {Kind.MODEL_CARD: MODEL_CARD_SECTIONS}
 )
-"""The sections of a model card, in the order in which they are shown."""
+"""The content models by kind and section name."""
+
+
+def section_models(kind: Kind) -> Mapping[str, Any]:
+    """Return the content models of a kind by section name; empty if the kind has none."""
+    return SECTION_MODELS.get(kind, {})
 
 
 @cache
-def section_adapter(name: str) -> TypeAdapter[Any]:
-    """Return the validator of a model-card section; ``name`` is a key of SECTION_MODELS."""
-    return TypeAdapter(SECTION_MODELS[name])
+def section_adapter(kind: Kind, name: str) -> TypeAdapter[Any]:
+    """Return the validator of a section that has a content model."""
+    return TypeAdapter(SECTION_MODELS[kind][name])
 
 
 def check_content(kind: Kind, name: str, value: Any) -> Any:
@@ -206,16 +70,15 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
             policy see less than the issuer states.
     """
     field = f"sections.{name}"
-    content = value
-    if kind is Kind.MODEL_CARD and name in SECTION_MODELS:
-        content = _read_model(name, value, field)
+    has_model = name in section_models(kind)
+    content = _read_model(kind, name, value, field) if has_model else value
     MAX_DOMAINS.check(len(domains_and_severity(content)[0]), field)
     return content
 
 
-def _read_model(name: str, value: Any, field: str) -> Any:
+def _read_model(kind: Kind, name: str, value: Any, field: str) -> Any:
     try:
-        return section_adapter(name).validate_python(value, by_alias=True, by_name=False)
+        return section_adapter(kind, name).validate_python(value, by_alias=True, by_name=False)
     except ValidationError as error:
         path, message = describe(error)
         raise BadContent(message, field=f"{field}{path}") from error
@@ -224,10 +87,9 @@ def _read_model(name: str, value: Any, field: str) -> Any:
 def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:
     """Return the domains that a section's content names and the rank of its highest severity.
 
-    ``value`` is what ``check_content`` returned. Without a model, each ``domain`` that is a name
-    and each ``severity`` in the words of ``Severity`` counts, in objects at any depth; any other
-    value under these keys is the section's own affair. These two are all that policy may know of
-    it.
+    ``value`` is a result of ``check_content``. Each ``domain`` that is a name and each ``severity``
+    in the words of ``Severity`` counts, in models and objects at any depth; any other value under
+    these keys is ignored. Policy knows no more of a section's content than this.
     """
     domains: set[str] = set()
     highest = 0
@@ -235,20 +97,20 @@ def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:
         if isinstance(domain, str) and 0 < len(domain) <= MAX_NAME_CHARS:
             domains.add(domain)
         if isinstance(severity, str):
-            highest = max(highest, _RANKS.get(severity, 0))
+            highest = max(highest, rank_of(severity))
     return frozenset(domains), highest
 
 
 def _statements(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield what each item of a model, or each object in plain JSON, has as domain and severity."""
-    if isinstance(value, tuple):
-        yield from ((getattr(i, "domain", None), getattr(i, "severity", None)) for i in value)
-        return
+    """Yield the domain and severity of each model, and of each object in plain JSON."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
             yield item.get("domain"), item.get("severity")
             waiting.extend(item.values())
-        elif isinstance(item, list):
+        elif isinstance(item, Model):
+            yield getattr(item, "domain", None), getattr(item, "severity", None)
+            waiting.extend(part for _, part in item)
+        elif isinstance(item, list | tuple):
             waiting.extend(item)

@@ -18,13 +18,12 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from comity.record import ijson
-from comity.record.content import Sha256
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadReceipt
 from comity.record.handling import Name
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
-from comity.record.models import Model, describe
+from comity.record.models import Model, Sha256, describe
 from comity.record.record import FindKey
 from comity.record.times import UtcTime
 

@@ -37,7 +37,7 @@ def test_a_section_that_no_model_card_has_is_remarked(desk: Desk) -> None:
     ended = desk(*add, "t1", *sections)
     assert ended.code == 0
     assert ended.err.count("warning: no known section has the name") == 1
-    assert "'limitatons'; a model card has details, uses, " in ended.err
+    assert "'limitatons'; known are details, uses, " in ended.err
     assert desk(*add, "t2", "--kind", "evaluation", "--section", "results").err == ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from textwrap import indent
 from typing import Final
 
@@ -20,7 +21,7 @@ from comity.client.terminal import table, text, visible
 from comity.client.verify.record_view import RecordView, SectionStatus, SectionView
 from comity.client.verify.split_view_steps import SplitVerification
 from comity.client.verify.steps import Outcome, Step, Verdict, Verification
-from comity.record.content import SECTION_MODELS
+from comity.record.content import Kind, section_models
 from comity.record.handling import Handling, Tlp
 from comity.record.times import format_time
 
@@ -65,7 +66,7 @@ def render_record(view: RecordView, facts: Iterable[tuple[str, str]]) -> Text:
         Text(),
         *(_fact(label, value) for label, value in (*_header(view), *facts)),
     ]
-    for section in sorted(view.sections, key=_place):
+    for section in sorted(view.sections, key=partial(_place, view.statement.kind)):
         lines += [Text(), *_section(section)]
     return Text("\n").join(lines)
 
@@ -184,8 +185,8 @@ def _handling(handling: Handling) -> Text:
     return Text.assemble(tlp(handling), text(f"  {said}" if said else ""))
 
 
-def _place(section: SectionView) -> tuple[int, int]:
-    """Sort key: model-card sections in the order of their models, others after them."""
-    order = list(SECTION_MODELS)
+def _place(kind: Kind, section: SectionView) -> tuple[int, int]:
+    """Sort key: sections in the order of their kind's content models, others after them."""
+    order = list(section_models(kind))
     known = order.index(section.name) if section.name in order else len(order)
     return known, section.index

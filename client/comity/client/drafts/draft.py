@@ -14,8 +14,8 @@
       risks: {tlp: AMBER, releasableTo: [ca.aisi.example]}
 
 Invariants: a draft that parses can be signed; what an author leaves out of a section's handling is
-taken from the record's; a model card's sections are only those that have a content model, so that
-a typing error in a section's name does not become a new section.
+taken from the record's; where a kind has content models, a draft has no other sections, so that a
+typing error in a section's name does not become a new section.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from comity.record.content import SECTION_MODELS, Kind, Line, Sha256, check_content
+from comity.record.content import Kind, check_content, section_models
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadContent, InvalidInput, MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_TAGS
-from comity.record.models import Model, describe
+from comity.record.models import Line, Model, Sha256, describe
 from comity.record.record import Record
 from comity.record.section import Disclosure
 from comity.record.spiffe import SpiffeId
@@ -141,9 +141,10 @@ class Draft(Model):
         if (self.subject.digest is None) == (self.subject.model is None):
             message = "expected either digest or model, and not both"
             raise MalformedStatement(message, field="subject")
+        models = section_models(self.kind)
         for name, value in self.sections.items():
-            if self.kind is Kind.MODEL_CARD and name not in SECTION_MODELS:
-                known = ", ".join(SECTION_MODELS)
+            if models and name not in models:
+                known = ", ".join(models)
                 raise BadContent(f"expected one of {known}, got {name!r}", field="sections")
             check_content(self.kind, name, value)
         for name in self.section_handling:

@@ -1,7 +1,7 @@
-"""JSON Schemas (draft 2020-12) of drafts and of a model card's sections, for editors.
+"""JSON Schemas (draft 2020-12) of drafts and of the sections that have content models, for editors.
 
     python -m comity.client.drafts.schemas schemas      writes schemas/<name>.schema.json
-    comity schema draft                          prints one
+    comity schema draft                                 prints one
 
 Invariant: a schema is made from the very models that check a draft, so what an editor accepts as
 to names, types and ranges is what signing accepts.
@@ -27,12 +27,20 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DEFINITIONS: Final = "#/$defs/{model}"
 
 
+_SECTIONS: Final = {
+    name: partial(section_adapter, kind, name)
+    for kind, models in SECTION_MODELS.items()
+    for name in models
+}
+"""Makes the validator of each section: a name stands for one model, whatever kind has it."""
+
+
 def draft_schema() -> dict[str, Any]:
-    """Return the schema of a draft; the sections of a model card are typed by their models."""
+    """Return the schema of a draft; it types each section of a kind that has content models."""
     adapters: dict[str, TypeAdapter[Any]] = {
         "draft": TypeAdapter(Draft),
         "handling": TypeAdapter(Handling),
-        **{name: section_adapter(name) for name in SECTION_MODELS},
+        **{name: make() for name, make in _SECTIONS.items()},
     }
     by_key, shared = TypeAdapter.json_schemas(
         [(key, "validation", adapter) for key, adapter in adapters.items()],
@@ -40,31 +48,38 @@ def draft_schema() -> dict[str, Any]:
     )
     definitions = shared["$defs"]
     draft = definitions.pop("Draft")
-    sections = {name: by_key[name, "validation"] for name in SECTION_MODELS}
+
     # a section's handling says only what is stricter than the record's
     stricter = {k: v for k, v in definitions["Handling"].items() if k != "required"}
     definitions["SectionHandling"] = stricter | {"title": "SectionHandling"}
     draft["properties"]["sectionHandling"]["additionalProperties"] = {
         "$ref": "#/$defs/SectionHandling"
     }
+
+    by_kind = [
+        _only_sections(kind, {name: by_key[name, "validation"] for name in models})
+        for kind, models in SECTION_MODELS.items()
+    ]
+    return {"$schema": _DIALECT, **draft, "allOf": by_kind, "$defs": definitions}
+
+
+def _only_sections(kind: Kind, sections: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule that a record of ``kind`` has these sections and no other."""
     return {
-        "$schema": _DIALECT,
-        **draft,
-        "if": {"properties": {"kind": {"const": str(Kind.MODEL_CARD)}}},
+        "if": {"properties": {"kind": {"const": str(kind)}}},
         "then": {
             "properties": {"sections": {"properties": sections, "additionalProperties": False}}
         },
-        "$defs": definitions,
     }
 
 
 def section_schema(name: str) -> dict[str, Any]:
-    """Return the schema of one section of a model card; ``name`` is a key of SECTION_MODELS."""
-    return {"$schema": _DIALECT, "title": name, **section_adapter(name).json_schema()}
+    """Return the schema of a section that has a content model."""
+    return {"$schema": _DIALECT, "title": name, **_SECTIONS[name]().json_schema()}
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = MappingProxyType(
-    {"draft": draft_schema, **{name: partial(section_schema, name) for name in SECTION_MODELS}}
+    {"draft": draft_schema, **{name: partial(section_schema, name) for name in _SECTIONS}}
 )
 """Every schema by its name."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from comity.record.content import SECTION_MODELS
+from comity.record.content import SECTION_MODELS, Kind
 from comity.record.models import Model
 
 _HEAD: Final = """\
@@ -79,7 +79,8 @@ _TAIL: Final = """
 
 def card_template() -> str:
     """Return the draft as YAML; its fields are empty, so it cannot be signed as it is."""
-    lines = (line for name, kind in SECTION_MODELS.items() for line in _section(name, kind))
+    models = SECTION_MODELS[Kind.MODEL_CARD].items()
+    lines = (line for name, model in models for line in _section(name, model))
     return _HEAD + "".join(f"  # {line}\n" for line in lines) + _TAIL
 
 

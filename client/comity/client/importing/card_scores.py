@@ -12,7 +12,7 @@ from comity.client.importing.html_blocks import Kind
 from comity.client.importing.model_names import Names
 from comity.client.importing.passages import Passage
 from comity.client.importing.score_tables import Reading, listed, readings
-from comity.record.content import Evaluation, Score
+from comity.record.model_card import Evaluation, Score
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
 

@@ -18,7 +18,7 @@ from comity.client.importing.facts import (
 )
 from comity.client.importing.frontmatter import texts
 from comity.client.importing.score_tables import number_in, unit_of
-from comity.record.content import Details, Evaluation, Score
+from comity.record.model_card import Details, Evaluation, Score
 
 _LINE_CHARS: Final = 1024
 _MAX_VALUES: Final = 256

@@ -15,9 +15,10 @@ from sqlmodel import Session, col, select
 
 from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
-from comity.record.content import Kind, Severity
+from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.limits import MAX_FILTER_BYTES, Limit
+from comity.record.severity import Severity
 from comity.v1 import records_service_pb2 as pb
 
 DEFAULT_PAGE: Final = 50

@@ -19,8 +19,9 @@ from comity.node.records.search import find_record
 from comity.node.release import explanation
 from comity.node.release.explanation import MAX_EXPLAINED, ClassExplanation, PartExplanation
 from comity.policies.facts import PartFacts
-from comity.record.content import Kind, Severity
+from comity.record.content import Kind
 from comity.record.errors import InvalidInput
+from comity.record.severity import Severity
 from comity.record.times import format_time
 
 _MORE: Final = re.compile(r"\bafter \d+ more\b")

@@ -140,13 +140,16 @@ def _add(node: Node, treaty: Treaty) -> TreatyRow:
 
 
 def _warn_of_sections(treaty: Treaty) -> None:
-    """Warn of sections that no model card has; what sections other kinds have is not known."""
-    if treaty.kinds and Kind.MODEL_CARD not in treaty.kinds:
+    """Warn of sections that no kind with content models has; other kinds may have any."""
+    kinds = treaty.kinds or set(Kind)
+    covered = [models for kind, models in SECTION_MODELS.items() if kind in kinds]
+    if not covered:
         return
-    for name in sorted(treaty.sections - {*SECTION_MODELS, UNNAMED}):
-        known = ", ".join(SECTION_MODELS)
+
+    known = dict.fromkeys(name for models in covered for name in models)
+    for name in sorted(treaty.sections - {*known, UNNAMED}):
         line = (
-            f"no known section has the name {name!r:.80}; a model card has {known}. "
+            f"no known section has the name {name!r:.80}; known are {', '.join(known)}. "
             f"If it is a slip: comity-node treaty end {treaty.treaty_id}"
         )
         err.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)

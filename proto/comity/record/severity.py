@@ -1,0 +1,29 @@
+"""Severity: how bad something would be, in the words that records use and in ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Severity(StrEnum):
+    """How bad it would be, mildest first."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """The rank, from 1 for low to 4 for critical."""
+        return _RANKS[self]
+
+
+_RANKS: Final[Mapping[str, int]] = {word: rank for rank, word in enumerate(Severity, start=1)}
+
+
+def rank_of(word: str) -> int:
+    """Return the rank of a severity; 0 stands for a word that is none."""
+    return _RANKS.get(word, 0)
