@@ -12,7 +12,7 @@ from comity.record.note import LOG_KEY, Note
 from interop.evidence import Evidence, with_other_root
 from interop.institute import INDEX, note_signer
 from interop.tools import Report, built, node
-from tests.support.altering import flipped, to
+from tests.support.changed_copies import flipped_base64, to
 
 ENTRIES: Final = ("verificationMaterial", "tlogEntries")
 PROOF: Final = (*ENTRIES, 0, "inclusionProof")
@@ -113,9 +113,9 @@ def _roots(evidence: Evidence) -> tuple[Path, Path]:
 
 def _altered_signatures(evidence: Evidence) -> Iterator[Altered]:
     """Yield bundles that no verifier may accept, whether or not it looks at the log."""
-    signature = evidence.bundle("signature", ((*SIGNATURES, 0, "sig"), flipped))
+    signature = evidence.bundle("signature", ((*SIGNATURES, 0, "sig"), flipped_base64))
     yield Altered("an altered signature", signature, _NO_MATCH, _BAD_SIGNATURE)
-    payload = evidence.bundle("payload", (("dsseEnvelope", "payload"), flipped))
+    payload = evidence.bundle("payload", (("dsseEnvelope", "payload"), flipped_base64))
     yield Altered("an altered payload", payload, _NO_MATCH, _BAD_SIGNATURE)
     twice = evidence.bundle("twice", (SIGNATURES, lambda signatures: signatures * 2))
     yield Altered("two signatures", twice, "exactly one signature is required", "invalid bundle")
@@ -133,7 +133,7 @@ def _altered_entries(evidence: Evidence) -> Iterator[Altered]:
         "index", ((*ENTRIES, 0, "logIndex"), index), ((*PROOF, "logIndex"), index)
     )
     yield Altered("another index", moved, _OTHER_ROOT, _OTHER_ROOT)
-    sibling = evidence.bundle("hash", ((*PROOF, "hashes", 0), flipped))
+    sibling = evidence.bundle("hash", ((*PROOF, "hashes", 0), flipped_base64))
     yield Altered("an altered hash", sibling, _OTHER_ROOT, _OTHER_ROOT)
     shorter = evidence.bundle("short", ((*PROOF, "hashes"), lambda hashes: hashes[1:]))
     yield Altered("a hash too few", shorter, "wrong proof size", "invalid hash count")
@@ -151,5 +151,5 @@ def _altered_entries(evidence: Evidence) -> Iterator[Altered]:
 
 def _altered_leaf(evidence: Evidence) -> Altered:
     """Return a bundle with another leaf, which cosign makes anew instead of looking at it."""
-    bundle = evidence.bundle("leaf", (BODY, flipped))
+    bundle = evidence.bundle("leaf", (BODY, flipped_base64))
     return Altered("an altered leaf", bundle, "", _OTHER_ROOT)

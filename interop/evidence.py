@@ -16,7 +16,7 @@ from comity.record.statement import Statement
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import trusted_root
 from interop.institute import Institute
-from tests.support.altering import JsonPath, altered
+from tests.support.changed_copies import JsonPath, changed_json
 
 Change = tuple[JsonPath, Callable[[Any], Any]]
 
@@ -43,7 +43,7 @@ class Evidence:
         """Write the record's bundle, or a copy of it with values changed."""
         data = self.sigstore.to_json()
         for path, change in changes:
-            data = altered(data, path, change)
+            data = changed_json(data, path, change)
         return self.file(f"{name}.sigstore.json", data)
 
     def bundle_under(self, name: str, checkpoint: Note) -> Path:

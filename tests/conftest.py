@@ -13,14 +13,14 @@ from comity.client.commands import app as client_cli
 from comity.node.commands import app as node_cli
 from comity.node.node import Node
 from comity.record.keys import SigningKey
-from tests.support.commanding import Run, runner
+from tests.support.command_line import Run, runner
 from tests.support.databases import NewDatabase, PostgresServer, postgres_server, sqlite_databases
-from tests.support.desk import Desk, at_desk
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.holders import Holders
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import make_home
+from tests.support.operator import Operator, operator_of_uk
 from tests.support.records import UK, bundle_of
+from tests.support.root_signers import RootSigners
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,9 @@ def comity_node(
 
 
 @pytest.fixture
-def desk(tmp_path: Path, comity_node: Run) -> Iterator[Desk]:
+def operator(tmp_path: Path, comity_node: Run) -> Iterator[Operator]:
     """Yield the desk of uk, whose only peer is ca, in a folder of its own."""
-    with at_desk(tmp_path, comity_node) as made:
+    with operator_of_uk(tmp_path, comity_node) as made:
         yield made
 
 
@@ -72,11 +72,11 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 
 @pytest.fixture
-def holders(node: Node) -> Holders:
+def root_signers(node: Node) -> RootSigners:
     """Return the holders of the root's keys, who have signed the node's first root."""
-    holders = Holders()
-    holders.found(node)
-    return holders
+    root_signers = RootSigners()
+    root_signers.found(node)
+    return root_signers
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from comity.client.exports.writing import export_record
 from comity.client.verify.steps import Verdict
 from comity.record.keys import SigningKey
 from tests.bench.cards import draft
-from tests.support.logbook import NOW, Logbook
+from tests.support.memory_log import NOW, MemoryLog
 
 LEAVES = 20_000
 ROUNDS = 100
@@ -25,20 +25,20 @@ ROUNDS = 100
 
 def measure(root: Path, report: Callable[[str, float, float], None]) -> None:
     """Run the measurement; ``report`` takes a name, seconds, and the seconds of the floor."""
-    logbook = Logbook(
+    memory_log = MemoryLog(
         "uk.aisi.example", SigningKey.generate(), "ca.aisi.example", "jp.aisi.example"
     )
-    logbook.leaves = [b"%d" % number for number in range(LEAVES)]
-    opened = logbook.append(draft(1))
-    evidence = logbook.evidence(opened)
+    memory_log.leaves = [b"%d" % number for number in range(LEAVES)]
+    opened = memory_log.append(draft(1))
+    evidence = memory_log.evidence(opened)
     for name in ("evidence", "evidence.zip"):
         path = root / name
-        export_record(opened, logbook.key.key, path, evidence)
-        report(f"verification of {name}", _verify(path, logbook), _floor(root, logbook))
+        export_record(opened, memory_log.key.key, path, evidence)
+        report(f"verification of {name}", _verify(path, memory_log), _floor(root, memory_log))
 
 
-def _verify(path: Path, logbook: Logbook) -> float:
-    trust = logbook.trust
+def _verify(path: Path, memory_log: MemoryLog) -> float:
+    trust = memory_log.trust
 
     def verify() -> None:
         if verify_path(path, trust, NOW).verdict is not Verdict.VALID:
@@ -47,11 +47,11 @@ def _verify(path: Path, logbook: Logbook) -> float:
     return _median(verify)
 
 
-def _floor(root: Path, logbook: Logbook) -> float:
+def _floor(root: Path, memory_log: MemoryLog) -> float:
     files = [path.read_bytes() for path in (root / "evidence").rglob("*") if path.is_file()]
     message = bytes(1500)
-    signature, record_key = logbook.key.sign(message), logbook.key.key
-    signers = [logbook.signer, *logbook.witnesses.values()]
+    signature, record_key = memory_log.key.sign(message), memory_log.key.key
+    signers = [memory_log.signer, *memory_log.witnesses.values()]
     notes = [(signer.verifier, signer.private.sign(message)) for signer in signers]
 
     def least() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from comity.client.drafts.draft import dump_yaml
 from comity.record.keys import SigningKey
-from tests.support.commanding import Run
+from tests.support.command_line import Run
 from tests.support.drafts import card
 from tests.support.records import UK
 

@@ -31,7 +31,7 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import Role
 from comity.record.times import format_time
-from tests.support.commanding import Ended, Run
+from tests.support.command_line import Ended, Run
 from tests.support.drafts import card
 from tests.support.http_site import home_with_port
 from tests.support.network import Running, befriend, make_home, network, run, serving, until

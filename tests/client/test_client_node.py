@@ -32,9 +32,9 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.spiffe import Role, SpiffeId
 from tests.support.drafts import card
-from tests.support.fake_node import ADA, FakeNode, Institute, faked
+from tests.support.fake_node import ADA, FakeInstitute, FakeNode, faked
 from tests.support.network import network, run, until
-from tests.support.places import ROOT
+from tests.support.paths import ROOT
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 UK_NODE, CA_NODE = SpiffeId(UK, Role.NODE), SpiffeId(CA, Role.NODE)
@@ -136,7 +136,7 @@ def test_the_command_talks_to_the_node(
 
 def test_a_forged_record_raises_and_is_not_skipped() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
+        uk = FakeInstitute(UK)
         good = card().sign(UK_NODE, uk.key)
         other = card().sign(UK_NODE, uk.key).envelope
         keyid, signature = good.envelope.keyid, good.envelope.signature
@@ -153,7 +153,7 @@ def test_a_forged_record_raises_and_is_not_skipped() -> None:
 
 def test_a_record_other_than_the_one_asked_for_is_refused() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
+        uk = FakeInstitute(UK)
         asked, answered = card().sign(UK_NODE, uk.key), card().sign(UK_NODE, uk.key)
         async with (
             faked(uk, FakeNode(answered)) as address,
@@ -203,7 +203,7 @@ def test_records_of_a_removed_peer_stay_readable_and_verified(tmp_path: Path) ->
 
 def test_a_record_of_an_institute_without_a_bundle_is_refused() -> None:
     async def scenario() -> None:
-        uk, ca = Institute(UK), Institute(CA)
+        uk, ca = FakeInstitute(UK), FakeInstitute(CA)
         fake = FakeNode(card().sign(CA_NODE, ca.key))
         async with faked(uk, fake) as address, connect(uk.profile(address)) as node:
             with pytest.raises(UnknownKey):
@@ -214,7 +214,7 @@ def test_a_record_of_an_institute_without_a_bundle_is_refused() -> None:
 
 def test_a_peer_that_was_pinned_meanwhile_is_believed() -> None:
     async def scenario() -> None:
-        uk, ca = Institute(UK), Institute(CA)
+        uk, ca = FakeInstitute(UK), FakeInstitute(CA)
         record = card().sign(CA_NODE, ca.key)
         fake = FakeNode(record)
         async with faked(uk, fake) as address:
@@ -229,7 +229,7 @@ def test_a_peer_that_was_pinned_meanwhile_is_believed() -> None:
 
 def test_a_node_with_other_keys_than_the_pinned_ones_is_refused() -> None:
     async def scenario() -> None:
-        uk, fake = Institute(UK), FakeNode()
+        uk, fake = FakeInstitute(UK), FakeNode()
         async with faked(uk, fake) as address:
             profile = uk.profile(address)
             uk.key = SigningKey.generate()
@@ -244,9 +244,9 @@ def test_a_node_with_other_keys_than_the_pinned_ones_is_refused() -> None:
 
 def test_a_server_certified_by_another_institutes_ca_is_not_spoken_to() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
-        impostor = Institute(UK)
-        for by in (impostor, Institute(CA)):
+        uk = FakeInstitute(UK)
+        impostor = FakeInstitute(UK)
+        for by in (impostor, FakeInstitute(CA)):
             async with faked(uk, FakeNode(), by=by) as address:
                 with pytest.raises(Unavailable, match="failed to connect") as caught:
                     async with connect(uk.profile(address)):
@@ -258,7 +258,7 @@ def test_a_server_certified_by_another_institutes_ca_is_not_spoken_to() -> None:
 
 def test_a_persons_certificate_cannot_serve_as_the_node() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
+        uk = FakeInstitute(UK)
         async with faked(uk, FakeNode(), role=ADA) as address:
             with pytest.raises(Unavailable, match="failed to connect"):
                 async with connect(uk.profile(address)):
@@ -269,7 +269,7 @@ def test_a_persons_certificate_cannot_serve_as_the_node() -> None:
 
 def test_an_expired_profile_is_told_before_anyone_is_called() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
+        uk = FakeInstitute(UK)
         then = datetime.now(UTC) - timedelta(days=2)
         profile = uk.profile("127.0.0.1:1", now=then, lifetime=timedelta(days=1))
         with pytest.raises(BadConfig) as caught:
@@ -282,7 +282,7 @@ def test_an_expired_profile_is_told_before_anyone_is_called() -> None:
 
 def test_an_institute_without_authorities_cannot_be_dialled() -> None:
     async def scenario() -> None:
-        uk = Institute(UK)
+        uk = FakeInstitute(UK)
         profile = uk.profile("127.0.0.1:1")
         revoked = profile.bundle.model_copy(update={"spiffe": SpiffeBundle(keys=())})
         with pytest.raises(ComityError, match="authority"):

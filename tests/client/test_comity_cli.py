@@ -14,7 +14,7 @@ from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.section import Disclosure
-from tests.support.commanding import Run
+from tests.support.command_line import Run
 from tests.support.drafts import card
 from tests.support.records import UK, bundle_of, profile_of
 

@@ -17,7 +17,7 @@ from comity.record.errors import ComityError, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
 from tests.support.drafts import card
-from tests.support.places import ROOT
+from tests.support.paths import ROOT
 from tests.support.records import UK, bundle_of
 
 DRAFT = """\

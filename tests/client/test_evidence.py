@@ -18,21 +18,21 @@ from comity.record.keys import SigningKey
 from comity.record.sigstore import SigstoreBundle
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root
-from tests.support.altering import flip_bit
+from tests.support.changed_copies import flip_bit
 from tests.support.drafts import card
-from tests.support.logbook import Logbook
+from tests.support.memory_log import MemoryLog
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 
 
 @pytest.fixture
-def logbook(signing_key: SigningKey) -> Logbook:
-    return Logbook(UK, signing_key, CA, JP)
+def memory_log(signing_key: SigningKey) -> MemoryLog:
+    return MemoryLog(UK, signing_key, CA, JP)
 
 
-def exported(logbook: Logbook, output: Path) -> Path:
-    opened = logbook.append(card())
-    export_record(opened, logbook.key.key, output, logbook.evidence(opened))
+def exported(memory_log: MemoryLog, output: Path) -> Path:
+    opened = memory_log.append(card())
+    export_record(opened, memory_log.key.key, output, memory_log.evidence(opened))
     return output
 
 
@@ -52,22 +52,24 @@ def run(block: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_evidence_holds_the_same_proof_in_every_form(logbook: Logbook, tmp_path: Path) -> None:
-    folder = exported(logbook, tmp_path / "evidence")
+def test_evidence_holds_the_same_proof_in_every_form(memory_log: MemoryLog, tmp_path: Path) -> None:
+    folder = exported(memory_log, tmp_path / "evidence")
     proof = TlogProof.parse((folder / "inclusion.tlog-proof").read_bytes())
     assert (folder / "checkpoint.txt").read_bytes() == proof.checkpoint
     bundle = SigstoreBundle.from_json((folder / "bundle.sigstore.json").read_bytes())
     assert bundle.proof == proof
     [log_key] = read_trusted_root((folder / "trusted_root.json").read_bytes())
-    assert log_key == logbook.signer.verifier
+    assert log_key == memory_log.signer.verifier
     assert (folder / "log.vkey").read_text() == f"{log_key}\n"
     witnesses = (folder / "witnesses.vkey").read_text().split()
-    assert witnesses == [str(signer.verifier) for signer in logbook.witnesses.values()]
-    assert (folder / f"{UK}.bundle.json").read_bytes() == logbook.bundle.to_json()
+    assert witnesses == [str(signer.verifier) for signer in memory_log.witnesses.values()]
+    assert (folder / f"{UK}.bundle.json").read_bytes() == memory_log.bundle.to_json()
 
 
-def test_the_commands_about_the_log_work_as_they_stand(logbook: Logbook, tmp_path: Path) -> None:
-    folder = exported(logbook, tmp_path / "evidence")
+def test_the_commands_about_the_log_work_as_they_stand(
+    memory_log: MemoryLog, tmp_path: Path
+) -> None:
+    folder = exported(memory_log, tmp_path / "evidence")
     blocks = blocks_of((folder / "CHECK.md").read_text())
     done = [run(block, folder) for block in blocks if not block.startswith("cosign")]
     assert [(one.returncode, one.stderr) for one in done if one.returncode] == []
@@ -78,11 +80,11 @@ def test_the_commands_about_the_log_work_as_they_stand(logbook: Logbook, tmp_pat
 
 @pytest.mark.parametrize("place", range(11))
 def test_the_path_on_the_page_leads_to_the_root_from_every_place(
-    logbook: Logbook, tmp_path: Path, place: int
+    memory_log: MemoryLog, tmp_path: Path, place: int
 ) -> None:
-    logbook.leaves = logbook.leaves * 2
-    del logbook.leaves[place:]
-    folder = exported(logbook, tmp_path / "evidence")
+    memory_log.leaves = memory_log.leaves * 2
+    del memory_log.leaves[place:]
+    folder = exported(memory_log, tmp_path / "evidence")
     [block] = [b for b in blocks_of((folder / "CHECK.md").read_text()) if "root=" in b]
     assert run(block, folder).stdout.endswith("root: OK\n")
 
@@ -91,17 +93,17 @@ def test_the_path_on_the_page_leads_to_the_root_from_every_place(
     "name", ["checkpoint.txt", "leaf.json", "log-key.pem", "signature.der", "pae.bin"]
 )
 def test_the_commands_about_the_log_notice_a_flipped_bit(
-    logbook: Logbook, tmp_path: Path, name: str
+    memory_log: MemoryLog, tmp_path: Path, name: str
 ) -> None:
-    folder = exported(logbook, tmp_path / "evidence")
+    folder = exported(memory_log, tmp_path / "evidence")
     blocks = blocks_of((folder / "CHECK.md").read_text())[-4:-2]
     good = [run(block, folder).stdout for block in blocks]
     (folder / name).write_bytes(flip_bit((folder / name).read_bytes(), 40))
     assert [run(block, folder).stdout for block in blocks] != good
 
 
-def test_a_zip_unpacks_into_a_folder_of_its_own(logbook: Logbook, tmp_path: Path) -> None:
-    output = exported(logbook, tmp_path / "evidence.zip")
+def test_a_zip_unpacks_into_a_folder_of_its_own(memory_log: MemoryLog, tmp_path: Path) -> None:
+    output = exported(memory_log, tmp_path / "evidence.zip")
     with zipfile.ZipFile(output) as archive:
         archive.extractall(tmp_path / "unpacked")
     [folder] = (tmp_path / "unpacked").iterdir()
@@ -109,68 +111,76 @@ def test_a_zip_unpacks_into_a_folder_of_its_own(logbook: Logbook, tmp_path: Path
     assert "bundle.sigstore.json" in os.listdir(folder)
 
 
-def test_equal_evidence_makes_equal_zips(logbook: Logbook, tmp_path: Path) -> None:
-    opened = logbook.append(card())
-    evidence = logbook.evidence(opened)
+def test_equal_evidence_makes_equal_zips(memory_log: MemoryLog, tmp_path: Path) -> None:
+    opened = memory_log.append(card())
+    evidence = memory_log.evidence(opened)
     for name in ("one.zip", "two.zip"):
-        export_record(opened, logbook.key.key, tmp_path / name, evidence)
+        export_record(opened, memory_log.key.key, tmp_path / name, evidence)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_a_zip_is_not_overwritten(logbook: Logbook, tmp_path: Path) -> None:
+def test_a_zip_is_not_overwritten(memory_log: MemoryLog, tmp_path: Path) -> None:
     (tmp_path / "mine.zip").write_text("mine")
     with pytest.raises(BadConfig, match="not overwritten"):
-        exported(logbook, tmp_path / "mine.zip")
+        exported(memory_log, tmp_path / "mine.zip")
     assert (tmp_path / "mine.zip").read_text() == "mine"
 
 
 def test_without_a_proof_the_keys_remain_and_the_page_says_so(
-    logbook: Logbook, tmp_path: Path
+    memory_log: MemoryLog, tmp_path: Path
 ) -> None:
-    opened = logbook.append(card())
-    evidence = Evidence.without_proof(logbook.bundle)
-    export_record(opened, logbook.key.key, tmp_path / "evidence", evidence)
+    opened = memory_log.append(card())
+    evidence = Evidence.without_proof(memory_log.bundle)
+    export_record(opened, memory_log.key.key, tmp_path / "evidence", evidence)
     names = set(os.listdir(tmp_path / "evidence"))
     assert {"trusted_root.json", "log.vkey", "log-key.pem"} <= names
     assert not {"checkpoint.txt", "inclusion.tlog-proof", "bundle.sigstore.json"} & names
     assert "no proof was to be had" in (tmp_path / "evidence" / "CHECK.md").read_text()
 
 
-def test_extra_data_of_a_proof_is_not_passed_on(logbook: Logbook, tmp_path: Path) -> None:
-    opened = logbook.append(card())
-    proof = logbook.prove(opened)
+def test_extra_data_of_a_proof_is_not_passed_on(memory_log: MemoryLog, tmp_path: Path) -> None:
+    opened = memory_log.append(card())
+    proof = memory_log.prove(opened)
     told = TlogProof(proof.index, proof.hashes, proof.checkpoint, b"whatever")
     evidence = Evidence.of(
-        opened.record.envelope, logbook.key.key, logbook.bundle, told, logbook.trust.witnesses(UK)
+        opened.record.envelope,
+        memory_log.key.key,
+        memory_log.bundle,
+        told,
+        memory_log.trust.witnesses(UK),
     )
     assert evidence.proof == proof
 
 
-def test_a_proof_of_another_record_is_never_written(logbook: Logbook) -> None:
-    first, second = logbook.append(card("first")), logbook.append(card("second"))
+def test_a_proof_of_another_record_is_never_written(memory_log: MemoryLog) -> None:
+    first, second = memory_log.append(card("first")), memory_log.append(card("second"))
     with pytest.raises(BadProof):
         Evidence.of(
-            first.record.envelope, logbook.key.key, logbook.bundle, logbook.prove(second), []
+            first.record.envelope,
+            memory_log.key.key,
+            memory_log.bundle,
+            memory_log.prove(second),
+            [],
         )
 
 
 def test_a_proof_of_another_institutes_log_is_never_written(
-    logbook: Logbook, signing_key: SigningKey
+    memory_log: MemoryLog, signing_key: SigningKey
 ) -> None:
-    other = Logbook(CA, signing_key)
-    opened = logbook.append(card())
-    other.leaves = list(logbook.leaves)
+    other = MemoryLog(CA, signing_key)
+    opened = memory_log.append(card())
+    other.leaves = list(memory_log.leaves)
     with pytest.raises(ComityError, match="known key"):
         Evidence.of(
-            opened.record.envelope, logbook.key.key, logbook.bundle, other.prove(opened), []
+            opened.record.envelope, memory_log.key.key, memory_log.bundle, other.prove(opened), []
         )
 
 
 def test_the_page_names_the_digest_and_type_that_cosign_asks_for(
-    logbook: Logbook, tmp_path: Path
+    memory_log: MemoryLog, tmp_path: Path
 ) -> None:
-    opened = logbook.append(card())
-    export_record(opened, logbook.key.key, tmp_path / "e", logbook.evidence(opened))
+    opened = memory_log.append(card())
+    export_record(opened, memory_log.key.key, tmp_path / "e", memory_log.evidence(opened))
     blocks = blocks_of((tmp_path / "e" / "CHECK.md").read_text())
     cosign = [block for block in blocks if block.startswith("cosign")]
     digest = opened.statement.subject[0].digest.sha256

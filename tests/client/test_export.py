@@ -25,7 +25,7 @@ from comity.record.errors import BadConfig
 from comity.record.keys import SigningKey
 from comity.record.record import OpenedRecord, Record, open_record
 from comity.record.section import Disclosure
-from tests.support.altering import flip_bit
+from tests.support.changed_copies import flip_bit
 from tests.support.drafts import card
 from tests.support.records import NOW, UK, bundle_of, resigned
 

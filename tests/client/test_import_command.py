@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from comity.client.commands.importing import import_cards
 from comity.client.drafts.draft import Draft
-from tests.support.places import SAMPLES
+from tests.support.paths import SAMPLES
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from comity.client.importing.model_names import Names
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
 from comity.record.spiffe import SpiffeId
-from tests.support.places import SAMPLES
+from tests.support.paths import SAMPLES
 
 AUTHOR = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
 PLACE = PurePath("/cards/example__fjord-7b-chat.md")

@@ -19,10 +19,10 @@ from comity.record.cosignature import cosign
 from comity.record.keys import SigningKey
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, SignatureLine
 from comity.record.tlog_proof import TlogProof
-from tests.support.altering import flip_bit
+from tests.support.changed_copies import flip_bit
 from tests.support.drafts import card
-from tests.support.logbook import NOW, Logbook, note_signer
-from tests.support.verifying import (
+from tests.support.memory_log import NOW, MemoryLog, note_signer
+from tests.support.verification import (
     detail,
     evidence_in,
     outcomes,
@@ -35,47 +35,47 @@ from tests.support.verifying import (
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 
-Change = Callable[[Logbook, TlogProof], TlogProof]
+Change = Callable[[MemoryLog, TlogProof], TlogProof]
 
 
 @pytest.fixture
-def logbook(signing_key: SigningKey) -> Logbook:
-    return Logbook(UK, signing_key, CA, JP)
+def memory_log(signing_key: SigningKey) -> MemoryLog:
+    return MemoryLog(UK, signing_key, CA, JP)
 
 
 @pytest.fixture
-def evidence(logbook: Logbook, tmp_path: Path) -> Path:
-    return evidence_in(tmp_path / "evidence", logbook)
+def evidence(memory_log: MemoryLog, tmp_path: Path) -> Path:
+    return evidence_in(tmp_path / "evidence", memory_log)
 
 
-def wrong_index(logbook: Logbook, proof: TlogProof) -> TlogProof:
+def wrong_index(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
     return TlogProof(proof.index - 1, proof.hashes, proof.checkpoint)
 
 
-def index_beyond_the_tree(logbook: Logbook, proof: TlogProof) -> TlogProof:
+def index_beyond_the_tree(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
     return TlogProof(2**53, proof.hashes, proof.checkpoint)
 
 
-def hash_left_out(logbook: Logbook, proof: TlogProof) -> TlogProof:
+def hash_left_out(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
     return TlogProof(proof.index, proof.hashes[1:], proof.checkpoint)
 
 
-def hash_added(logbook: Logbook, proof: TlogProof) -> TlogProof:
+def hash_added(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
     return TlogProof(proof.index, (*proof.hashes, bytes(32)), proof.checkpoint)
 
 
-def hash_flipped(logbook: Logbook, proof: TlogProof) -> TlogProof:
+def hash_flipped(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
     hashes = (flip_bit(proof.hashes[0], 5), *proof.hashes[1:])
     return TlogProof(proof.index, hashes, proof.checkpoint)
 
 
-def checkpoint_of_another_tree(logbook: Logbook, proof: TlogProof) -> TlogProof:
-    note = sign_checkpoint(Checkpoint(logbook.signer.name, 11, bytes(32)), logbook.signer)
+def checkpoint_of_another_tree(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
+    note = sign_checkpoint(Checkpoint(memory_log.signer.name, 11, bytes(32)), memory_log.signer)
     return TlogProof(proof.index, proof.hashes, note.to_bytes())
 
 
-def checkpoint_of_another_size(logbook: Logbook, proof: TlogProof) -> TlogProof:
-    return TlogProof(proof.index, proof.hashes, logbook.checkpoint(8))
+def checkpoint_of_another_size(memory_log: MemoryLog, proof: TlogProof) -> TlogProof:
+    return TlogProof(proof.index, proof.hashes, memory_log.checkpoint(8))
 
 
 @pytest.mark.parametrize(
@@ -91,38 +91,38 @@ def checkpoint_of_another_size(logbook: Logbook, proof: TlogProof) -> TlogProof:
     ],
 )
 def test_a_proof_that_does_not_lead_to_the_root_makes_evidence_invalid(
-    evidence: Path, logbook: Logbook, spoil: Change
+    evidence: Path, memory_log: MemoryLog, spoil: Change
 ) -> None:
-    replace_proof(evidence, spoil(logbook, proof_in(evidence)))
-    verification = verify(evidence, logbook.trust)
+    replace_proof(evidence, spoil(memory_log, proof_in(evidence)))
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert reasons(verification)["inclusion"] == "BAD_PROOF"
     assert outcomes(verification)["checkpoint"] is Outcome.OK
 
 
-def log_signature_flipped(logbook: Logbook, note: Note) -> Note:
+def log_signature_flipped(memory_log: MemoryLog, note: Note) -> Note:
     line = note.signatures[0]
     bad = SignatureLine(line.name, line.keyid, flip_bit(line.signature, 9))
     return Note(note.text, (bad, *note.signatures[1:]))
 
 
-def size_changed(logbook: Logbook, note: Note) -> Note:
+def size_changed(memory_log: MemoryLog, note: Note) -> Note:
     return Note(note.text.replace("\n11\n", "\n12\n"), note.signatures)
 
 
-def size_beyond_2_to_the_53(logbook: Logbook, note: Note) -> Note:
+def size_beyond_2_to_the_53(memory_log: MemoryLog, note: Note) -> Note:
     text = note.text.replace("\n11\n", f"\n{2**53 + 1}\n")
-    return Note(text, (logbook.signer.sign(text), *note.signatures[1:]))
+    return Note(text, (memory_log.signer.sign(text), *note.signatures[1:]))
 
 
-def cosignature_flipped(logbook: Logbook, note: Note) -> Note:
+def cosignature_flipped(memory_log: MemoryLog, note: Note) -> Note:
     line = note.signatures[1]
     bad = SignatureLine(line.name, line.keyid, flip_bit(line.signature, 30))
     return Note(note.text, (note.signatures[0], bad))
 
 
-def cosignature_in_the_future(logbook: Logbook, note: Note) -> Note:
-    line = cosign(note.text, logbook.witnesses[CA], NOW + timedelta(days=1))
+def cosignature_in_the_future(memory_log: MemoryLog, note: Note) -> Note:
+    line = cosign(note.text, memory_log.witnesses[CA], NOW + timedelta(days=1))
     return Note(note.text, (note.signatures[0], line))
 
 
@@ -138,29 +138,29 @@ def cosignature_in_the_future(logbook: Logbook, note: Note) -> Note:
 )
 def test_a_spoilt_checkpoint_makes_evidence_invalid(
     evidence: Path,
-    logbook: Logbook,
-    spoil: Callable[[Logbook, Note], Note],
+    memory_log: MemoryLog,
+    spoil: Callable[[MemoryLog, Note], Note],
     step: str,
     reason: str,
 ) -> None:
     proof = proof_in(evidence)
-    note = spoil(logbook, Note.parse(proof.checkpoint))
+    note = spoil(memory_log, Note.parse(proof.checkpoint))
     replace_proof(evidence, TlogProof(proof.index, proof.hashes, note.to_bytes()))
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert reasons(verification)[step] == reason
 
 
 def test_a_checkpoint_that_another_log_signed_is_not_the_issuers(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
     other = note_signer(log.origin(CA), LOG_KEY)
     proof = proof_in(evidence)
     checkpoint = Checkpoint.parse(Note.parse(proof.checkpoint).text)
     note = sign_checkpoint(Checkpoint(other.name, checkpoint.size, checkpoint.root), other)
     replace_proof(evidence, TlogProof(proof.index, proof.hashes, note.to_bytes()))
-    listed = (*logbook.bundle.log_keys, str(other.verifier))
-    greedy = logbook.bundle.model_copy(update={"log_keys": listed})
+    listed = (*memory_log.bundle.log_keys, str(other.verifier))
+    greedy = memory_log.bundle.model_copy(update={"log_keys": listed})
     assert verify(evidence, Trust((greedy,))).verdict is not Verdict.VALID
 
 
@@ -176,10 +176,10 @@ def test_a_checkpoint_that_another_log_signed_is_not_the_issuers(
     ids=["empty", "cut short", "leading zero", "not text", "oversize"],
 )
 def test_a_malformed_proof_is_named(
-    evidence: Path, logbook: Logbook, content: bytes, reason: str
+    evidence: Path, memory_log: MemoryLog, content: bytes, reason: str
 ) -> None:
     (evidence / "inclusion.tlog-proof").write_bytes(content)
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert reasons(verification)["proof"] == reason
     assert outcomes(verification)["signature"] is Outcome.OK
@@ -188,33 +188,35 @@ def test_a_malformed_proof_is_named(
 @pytest.mark.parametrize(
     "name", ["inclusion.tlog-proof", "checkpoint.txt", "bundle.sigstore.json", "leaf.json"]
 )
-def test_evidence_that_lacks_a_file_is_invalid(evidence: Path, logbook: Logbook, name: str) -> None:
+def test_evidence_that_lacks_a_file_is_invalid(
+    evidence: Path, memory_log: MemoryLog, name: str
+) -> None:
     (evidence / name).unlink()
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert name in json.dumps(verification.to_value())
 
 
 def test_a_checkpoint_beside_the_proof_that_differs_is_named(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
-    (evidence / "checkpoint.txt").write_bytes(logbook.checkpoint(10))
-    verification = verify(evidence, logbook.trust)
+    (evidence / "checkpoint.txt").write_bytes(memory_log.checkpoint(10))
+    verification = verify(evidence, memory_log.trust)
     assert reasons(verification)["proof"] == "BAD_EVIDENCE"
     assert detail(verification, "proof").startswith("checkpoint.txt: ")
 
 
-def test_witnesses_count_whose_bundles_are_at_hand(evidence: Path, logbook: Logbook) -> None:
-    verification = verify(evidence, Trust((logbook.bundle, logbook.witness_bundle(JP))))
+def test_witnesses_count_whose_bundles_are_at_hand(evidence: Path, memory_log: MemoryLog) -> None:
+    verification = verify(evidence, Trust((memory_log.bundle, memory_log.witness_bundle(JP))))
     told = "witness.jp.aisi.example at 2026-05-21T09:00:00Z"
     assert detail(verification, "cosignatures") == told
-    none = verify(evidence, Trust((logbook.bundle,)))
+    none = verify(evidence, Trust((memory_log.bundle,)))
     assert none.verdict is Verdict.VALID
     assert none.witnessed_time is None
 
 
 def test_a_witness_key_under_the_name_of_another_institute_does_not_count(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
     usurper = note_signer(f"witness.{CA}", WITNESS_KEY)
     proof = proof_in(evidence)
@@ -222,34 +224,34 @@ def test_a_witness_key_under_the_name_of_another_institute_does_not_count(
     note = Note(note.text, (note.signatures[0], cosign(note.text, usurper, NOW)))
     replace_proof(evidence, TlogProof(proof.index, proof.hashes, note.to_bytes()))
     keys = (str(usurper.verifier),)
-    listing = logbook.witness_bundle(JP).model_copy(update={"witness_keys": keys})
-    assert verify(evidence, Trust((logbook.bundle, listing))).witnessed_time is None
+    listing = memory_log.witness_bundle(JP).model_copy(update={"witness_keys": keys})
+    assert verify(evidence, Trust((memory_log.bundle, listing))).witnessed_time is None
 
 
 def test_a_cosignature_that_its_witness_did_not_make_spoils_no_evidence(
-    logbook: Logbook, tmp_path: Path
+    memory_log: MemoryLog, tmp_path: Path
 ) -> None:
-    opened = logbook.append(card())
-    proof = logbook.prove(opened)
-    note = cosignature_flipped(logbook, Note.parse(proof.checkpoint))
-    note = Note(note.text, (*note.signatures, cosign(note.text, logbook.witnesses[JP], NOW)))
+    opened = memory_log.append(card())
+    proof = memory_log.prove(opened)
+    note = cosignature_flipped(memory_log, Note.parse(proof.checkpoint))
+    note = Note(note.text, (*note.signatures, cosign(note.text, memory_log.witnesses[JP], NOW)))
     shown = TlogProof(proof.index, proof.hashes, note.to_bytes())
-    envelope, key = opened.record.envelope, logbook.key.key
-    witnesses = [signer.verifier for signer in logbook.witnesses.values()]
-    made = Evidence.of(envelope, key, logbook.bundle, shown, witnesses)
-    assert made.witnesses == (logbook.witnesses[JP].verifier,)
+    envelope, key = opened.record.envelope, memory_log.key.key
+    witnesses = [signer.verifier for signer in memory_log.witnesses.values()]
+    made = Evidence.of(envelope, key, memory_log.bundle, shown, witnesses)
+    assert made.witnesses == (memory_log.witnesses[JP].verifier,)
     export_record(opened, key, tmp_path / "e", made)
-    assert verify(tmp_path / "e", logbook.trust).verdict is Verdict.VALID
+    assert verify(tmp_path / "e", memory_log.trust).verdict is Verdict.VALID
 
 
 def test_an_issuer_that_cosigns_itself_is_no_witness(
     signing_key: SigningKey, tmp_path: Path
 ) -> None:
-    logbook = Logbook(UK, signing_key, UK)
-    opened = logbook.append(card())
-    export_record(opened, signing_key.key, tmp_path / "e", logbook.evidence(opened))
-    keys = logbook.witness_bundle(UK).witness_keys
-    own = logbook.bundle.model_copy(update={"witness_keys": keys})
+    memory_log = MemoryLog(UK, signing_key, UK)
+    opened = memory_log.append(card())
+    export_record(opened, signing_key.key, tmp_path / "e", memory_log.evidence(opened))
+    keys = memory_log.witness_bundle(UK).witness_keys
+    own = memory_log.bundle.model_copy(update={"witness_keys": keys})
     assert verify(tmp_path / "e", Trust((own,))).witnessed_time is None
 
 
@@ -258,13 +260,13 @@ def test_an_issuer_that_cosigns_itself_is_no_witness(
     [("all", 2, Outcome.OK), ("any", 1, Outcome.OK), ("all", 1, Outcome.UNKNOWN)],
 )
 def test_a_policy_asks_for_its_quorum(
-    evidence: Path, logbook: Logbook, threshold: str, cosigned: int, outcome: Outcome
+    evidence: Path, memory_log: MemoryLog, threshold: str, cosigned: int, outcome: Outcome
 ) -> None:
     proof = proof_in(evidence)
     note = Note.parse(proof.checkpoint)
     fewer = Note(note.text, note.signatures[: 1 + cosigned])
     replace_proof(evidence, TlogProof(proof.index, proof.hashes, fewer.to_bytes()))
-    verification = verify(evidence, Trust((logbook.bundle,)), policy_of(logbook, threshold))
+    verification = verify(evidence, Trust((memory_log.bundle,)), policy_of(memory_log, threshold))
     assert outcomes(verification)["policy"] is outcome
     missed = {"QUORUM_NOT_MET"} if outcome is Outcome.UNKNOWN else set()
     assert missed <= set(reasons(verification).values())

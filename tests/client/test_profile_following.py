@@ -13,9 +13,10 @@ from comity.client.connection.profile_store import ProfileStore
 from comity.node.home.keychain import Sort
 from comity.record.errors import BadBundle, BadConfig, BadRoot
 from comity.record.spiffe import Role
+from tests.support.bad_root_chains import CHAIN_FAULTS, bad_chains
 from tests.support.drafts import card
-from tests.support.holders import BAD, Holders, bad_chains
 from tests.support.network import Running, make_home, run, serving
+from tests.support.root_signers import RootSigners
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -33,11 +34,11 @@ def test_a_profile_goes_on_working_when_the_record_key_is_rotated(
 
     async def story() -> None:
         async with serving(make_home(tmp_path, UK)) as running:
-            holders = Holders()
-            await asyncio.to_thread(holders.found, running.node)
+            root_signers = RootSigners()
+            await asyncio.to_thread(root_signers.found, running.node)
             ProfileStore().login(granted(running))
             for _ in range(2):
-                await asyncio.to_thread(holders.rotate, running.node, Sort.RECORD)
+                await asyncio.to_thread(root_signers.rotate, running.node, Sort.RECORD)
             record = running.sign(card())
             await asyncio.to_thread(running.node.publish, record)
             async with connect() as node:
@@ -57,9 +58,9 @@ def test_a_profile_without_a_root_does_not_take_other_keys_on_the_nodes_word(
     async def story() -> None:
         async with serving(make_home(tmp_path, UK)) as running:
             profile = granted(running)
-            holders = Holders()
-            await asyncio.to_thread(holders.found, running.node)
-            await asyncio.to_thread(holders.rotate, running.node, Sort.RECORD)
+            root_signers = RootSigners()
+            await asyncio.to_thread(root_signers.found, running.node)
+            await asyncio.to_thread(root_signers.rotate, running.node, Sort.RECORD)
             with pytest.raises(BadBundle) as caught:
                 async with connect(profile):
                     pass
@@ -68,27 +69,29 @@ def test_a_profile_without_a_root_does_not_take_other_keys_on_the_nodes_word(
     run(story())
 
 
-@pytest.mark.parametrize("fault", [fault for fault in BAD if fault != "has expired"])
+@pytest.mark.parametrize("fault", [fault for fault in CHAIN_FAULTS if fault != "has expired"])
 def test_a_profile_follows_no_chain_that_does_not_hold(tmp_path: Path, fault: str) -> None:
     home, other = make_home(tmp_path, CA), make_home(tmp_path, UK)
-    holders = Holders()
-    root = holders.sign(holders.draft(home.bundle()))
+    root_signers = RootSigners()
+    root = root_signers.sign(root_signers.draft(home.bundle()))
     profile = home.grant(Role.ANALYST, "ada", root)
-    documents = [r.document for r in bad_chains(holders, home.bundle(), other.bundle())[fault]]
+    documents = [r.document for r in bad_chains(root_signers, home.bundle(), other.bundle())[fault]]
     with pytest.raises(BadRoot):
         profile.follow(documents)
 
 
 def test_a_profile_keeps_its_root_in_its_file(tmp_path: Path) -> None:
-    home, holders = make_home(tmp_path, CA), Holders()
-    profile = home.grant(Role.AUDITOR, "grace", holders.sign(holders.draft(home.bundle())))
+    home, root_signers = make_home(tmp_path, CA), RootSigners()
+    profile = home.grant(
+        Role.AUDITOR, "grace", root_signers.sign(root_signers.draft(home.bundle()))
+    )
     profile.save(tmp_path / "grace.json")
     assert Profile.load(tmp_path / "grace.json") == profile
 
 
 def test_a_profile_whose_root_nobody_signed_is_refused(tmp_path: Path) -> None:
-    home, holders = make_home(tmp_path, CA), Holders()
-    profile = home.grant(Role.AUDITOR, "grace", holders.draft(home.bundle()))
+    home, root_signers = make_home(tmp_path, CA), RootSigners()
+    profile = home.grant(Role.AUDITOR, "grace", root_signers.draft(home.bundle()))
     profile.save(tmp_path / "grace.json")
     with pytest.raises(BadConfig, match=r"grace\.json"):
         Profile.load(tmp_path / "grace.json")

@@ -10,7 +10,7 @@ import pytest
 
 from comity.client.connection.profile import Profile
 from comity.record.keys import SigningKey
-from tests.support.commanding import Run
+from tests.support.command_line import Run
 from tests.support.records import profile_of
 
 

@@ -16,10 +16,10 @@ from comity.node.home.keychain import Sort
 from comity.policies.facts import PeerStatus
 from comity.record.record import Record
 from comity.record.spiffe import Role
-from tests.support.commanding import runner
+from tests.support.command_line import runner
 from tests.support.drafts import card
-from tests.support.holders import Holders, held
 from tests.support.network import Running, network, run, until
+from tests.support.root_signers import RootSigners, held
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -28,14 +28,14 @@ UK, CA = "uk.aisi.example", "ca.aisi.example"
 async def revoked(root: Path) -> AsyncIterator[tuple[Running, Running, Record, Record]]:
     """Yield uk, ca, and two records of uk that ca holds; uk's key is revoked from the second."""
     async with network(root, UK, CA) as (uk, ca):
-        holders, stolen = Holders(), uk.node.key.key.keyid
-        ca.node.add_peer(await asyncio.to_thread(holders.found, uk.node))
+        root_signers, stolen = RootSigners(), uk.node.key.key.keyid
+        ca.node.add_peer(await asyncio.to_thread(root_signers.found, uk.node))
         older, forged = uk.sign(card("older")), uk.sign(card("forged"))
         published = await asyncio.to_thread(uk.node.publish_all, [older, forged])
         await until(lambda: len(ca.rows(RecordRow)) == 2, "the records at ca")
-        await asyncio.to_thread(holders.rotate, uk.node, Sort.RECORD)
+        await asyncio.to_thread(root_signers.rotate, uk.node, Sort.RECORD)
         index = published[1].log_index
-        await asyncio.to_thread(holders.revoke, uk.node, Sort.RECORD, stolen, index)
+        await asyncio.to_thread(root_signers.revoke, uk.node, Sort.RECORD, stolen, index)
         await until(lambda: held(ca, UK) == 3, "the newest root at ca")
         yield uk, ca, older, forged
 

@@ -18,11 +18,11 @@ from comity.record.keys import SigningKey
 from comity.record.note import LOG_KEY, WITNESS_KEY
 from comity.record.split_view import SplitView
 from comity.record.trusted_root import trusted_root
-from tests.support.commanding import Run
+from tests.support.command_line import Run
 from tests.support.drafts import card
-from tests.support.logbook import NOW, Logbook, note_signer
+from tests.support.memory_log import NOW, MemoryLog, note_signer
 from tests.support.records import bundle_of
-from tests.support.verifying import (
+from tests.support.verification import (
     detail,
     evidence_in,
     outcomes,
@@ -35,19 +35,19 @@ UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 
 
 @pytest.fixture
-def logbook(signing_key: SigningKey) -> Logbook:
-    return Logbook(UK, signing_key, CA, JP)
+def memory_log(signing_key: SigningKey) -> MemoryLog:
+    return MemoryLog(UK, signing_key, CA, JP)
 
 
 @pytest.fixture
-def evidence(logbook: Logbook, tmp_path: Path) -> Path:
-    return evidence_in(tmp_path / "evidence", logbook)
+def evidence(memory_log: MemoryLog, tmp_path: Path) -> Path:
+    return evidence_in(tmp_path / "evidence", memory_log)
 
 
 def test_good_evidence_passes_every_step_with_its_specification(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.VALID
     assert [step.number for step in verification.steps] == list(range(1, 17))
     assert [(step.name, step.spec) for step in verification.steps[8:]] == [
@@ -66,11 +66,13 @@ def test_good_evidence_passes_every_step_with_its_specification(
     assert verification.witnessed_time == NOW
 
 
-def test_a_zip_and_a_folder_zipped_again_verify_alike(evidence: Path, logbook: Logbook) -> None:
+def test_a_zip_and_a_folder_zipped_again_verify_alike(
+    evidence: Path, memory_log: MemoryLog
+) -> None:
     zipped = shutil.make_archive(str(evidence), "zip", evidence.parent, evidence.name)
-    assert verify(Path(zipped), logbook.trust).steps == verify(evidence, logbook.trust).steps
+    assert verify(Path(zipped), memory_log.trust).steps == verify(evidence, memory_log.trust).steps
     flat = shutil.make_archive(str(evidence) + "-flat", "zip", evidence)
-    assert verify(Path(flat), logbook.trust).verdict is Verdict.VALID
+    assert verify(Path(flat), memory_log.trust).verdict is Verdict.VALID
 
 
 def test_a_bundle_in_the_evidence_counts_only_if_the_person_names_it(
@@ -82,69 +84,71 @@ def test_a_bundle_in_the_evidence_counts_only_if_the_person_names_it(
     assert pinned.code == 0
 
 
-def test_without_the_logs_key_the_record_is_unverifiable(evidence: Path, logbook: Logbook) -> None:
-    verification = verify(evidence, Trust((bundle_of(UK, logbook.key),)))
+def test_without_the_logs_key_the_record_is_unverifiable(
+    evidence: Path, memory_log: MemoryLog
+) -> None:
+    verification = verify(evidence, Trust((bundle_of(UK, memory_log.key),)))
     assert verification.verdict is Verdict.UNVERIFIABLE
     assert reasons(verification) == {"checkpoint": "UNKNOWN_KEY", "log key": "UNKNOWN_KEY"}
     assert outcomes(verification)["signature"] is Outcome.OK
 
 
 def test_a_log_key_of_another_institute_does_not_speak_for_the_issuers_log(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
-    borrowed = bundle_of(CA).model_copy(update={"log_keys": logbook.bundle.log_keys})
-    verification = verify(evidence, Trust((bundle_of(UK, logbook.key), borrowed)))
+    borrowed = bundle_of(CA).model_copy(update={"log_keys": memory_log.bundle.log_keys})
+    verification = verify(evidence, Trust((bundle_of(UK, memory_log.key), borrowed)))
     assert verification.verdict is Verdict.UNVERIFIABLE
 
 
 def test_a_sigstore_bundle_of_another_record_is_noticed(
-    evidence: Path, logbook: Logbook, tmp_path: Path
+    evidence: Path, memory_log: MemoryLog, tmp_path: Path
 ) -> None:
-    other = logbook.append(card("other"))
-    export_record(other, logbook.key.key, tmp_path / "other", logbook.evidence(other))
+    other = memory_log.append(card("other"))
+    export_record(other, memory_log.key.key, tmp_path / "other", memory_log.evidence(other))
     shutil.copy(tmp_path / "other" / "bundle.sigstore.json", evidence)
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert reasons(verification)["sigstore"] == "BAD_EVIDENCE"
 
 
 def test_a_trusted_root_that_names_a_strangers_log_key_is_noticed(
-    evidence: Path, logbook: Logbook
+    evidence: Path, memory_log: MemoryLog
 ) -> None:
-    stranger = note_signer(logbook.signer.name, LOG_KEY).verifier
+    stranger = note_signer(memory_log.signer.name, LOG_KEY).verifier
     (evidence / "trusted_root.json").write_bytes(trusted_root([stranger]))
-    verification = verify(evidence, logbook.trust)
+    verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.INVALID
     assert reasons(verification)["log key"] == "UNKNOWN_KEY"
 
 
 def test_a_policy_on_an_export_without_evidence_makes_it_unverifiable(
-    logbook: Logbook, tmp_path: Path
+    memory_log: MemoryLog, tmp_path: Path
 ) -> None:
-    opened = logbook.append(card())
-    export_record(opened, logbook.key.key, tmp_path / "plain")
-    assert verify(tmp_path / "plain", logbook.trust).verdict is Verdict.VALID
-    verification = verify(tmp_path / "plain", logbook.trust, policy_of(logbook, "any"))
+    opened = memory_log.append(card())
+    export_record(opened, memory_log.key.key, tmp_path / "plain")
+    assert verify(tmp_path / "plain", memory_log.trust).verdict is Verdict.VALID
+    verification = verify(tmp_path / "plain", memory_log.trust, policy_of(memory_log, "any"))
     assert verification.verdict is Verdict.UNVERIFIABLE
     assert reasons(verification) == {"policy": "UNPROVEN"}
 
 
-def test_keys_without_a_proof_still_verify(logbook: Logbook, tmp_path: Path) -> None:
-    opened = logbook.append(card())
-    bare = Evidence.without_proof(logbook.bundle)
-    export_record(opened, logbook.key.key, tmp_path / "bare", bare)
-    verification = verify(tmp_path / "bare", logbook.trust)
+def test_keys_without_a_proof_still_verify(memory_log: MemoryLog, tmp_path: Path) -> None:
+    opened = memory_log.append(card())
+    bare = Evidence.without_proof(memory_log.bundle)
+    export_record(opened, memory_log.key.key, tmp_path / "bare", bare)
+    verification = verify(tmp_path / "bare", memory_log.trust)
     assert verification.verdict is Verdict.VALID
     assert "inclusion" not in outcomes(verification)
 
 
 def test_verify_applies_a_policy_file_and_tells_its_faults(
-    comity: Run, evidence: Path, logbook: Logbook, tmp_path: Path
+    comity: Run, evidence: Path, memory_log: MemoryLog, tmp_path: Path
 ) -> None:
     known = ("--bundle", str(evidence / f"{UK}.bundle.json"))
-    witness = logbook.witnesses[CA].verifier
+    witness = memory_log.witnesses[CA].verifier
     policy = tmp_path / "witnesses.policy"
-    policy.write_text(f"log {logbook.signer.verifier}\nwitness ca {witness}\nquorum ca\n")
+    policy.write_text(f"log {memory_log.signer.verifier}\nwitness ca {witness}\nquorum ca\n")
     good = comity("verify", str(evidence), *known, "--policy", str(policy), "--json")
     assert good.code == 0
     [file] = good.json["files"]
@@ -158,15 +162,17 @@ def test_verify_applies_a_policy_file_and_tells_its_faults(
 
 
 def test_evidence_of_a_split_view_is_checked_by_the_logs_key_at_hand(
-    comity: Run, logbook: Logbook, tmp_path: Path
+    comity: Run, memory_log: MemoryLog, tmp_path: Path
 ) -> None:
     one, other = (
-        sign_checkpoint(Checkpoint(logbook.signer.name, 4, bytes([fill]) * 32), logbook.signer)
+        sign_checkpoint(
+            Checkpoint(memory_log.signer.name, 4, bytes([fill]) * 32), memory_log.signer
+        )
         for fill in (1, 2)
     )
     (tmp_path / "split.json").write_bytes(SplitView.of(one, other).to_json())
     (tmp_path / "same.json").write_bytes(SplitView.of(one, one).to_json())
-    (tmp_path / "uk.bundle.json").write_bytes(logbook.bundle.to_json())
+    (tmp_path / "uk.bundle.json").write_bytes(memory_log.bundle.to_json())
     known = ("--bundle", str(tmp_path / "uk.bundle.json"))
     good = comity("verify", "split.json", *known)
     assert good.code == 0

@@ -21,8 +21,8 @@ from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.hostile import ACCEPTED, CUT, HEARTBEAT, Said, batch, deceived, saying
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.lying_peer import ACCEPTED, CUT, HEARTBEAT, Said, batch, deceived, saying
 from tests.support.network import run, until
 
 

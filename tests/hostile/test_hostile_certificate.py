@@ -29,7 +29,8 @@ from comity.v1 import (
     records_service_pb2 as records,
 )
 from tests.support.drafts import card
-from tests.support.hostile import CA, OPERATOR, UK, calling, copycat, refusal
+from tests.support.forged_certificates import copycat
+from tests.support.hostile_calls import CA, OPERATOR, UK, calling, refusal
 from tests.support.network import Running, make_home, run, serving
 
 

@@ -29,7 +29,8 @@ from comity.v1 import (
     records_service_pb2 as records,
 )
 from tests.support.drafts import card
-from tests.support.hostile import CA, contents, info_of, operating, refusal
+from tests.support.hostile_calls import CA, info_of, operating, refusal
+from tests.support.lying_peer import contents
 from tests.support.network import run
 
 Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]

@@ -28,17 +28,8 @@ from comity.record.spiffe import Role, SpiffeId
 from comity.record.wire import envelope_from_proto, record_to_proto
 from comity.v1 import record_pb2
 from tests.support.drafts import card
-from tests.support.hostile import (
-    ACCEPTED,
-    CA,
-    EVE,
-    Liar,
-    batch,
-    deceived,
-    in_a_row,
-    lying,
-    saying,
-)
+from tests.support.hostile_calls import CA, EVE
+from tests.support.lying_peer import ACCEPTED, Liar, batch, deceived, in_a_row, lying, saying
 from tests.support.network import make_home, run, until
 from tests.vectors.forged import DEFECTS, TAG, Defect, Forger
 

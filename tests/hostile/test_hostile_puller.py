@@ -36,7 +36,7 @@ from comity.record.wire import envelope_to_proto, record_from_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc
 from tests.support.drafts import card
-from tests.support.hostile import CA, UK, calling, info_of, refusal
+from tests.support.hostile_calls import CA, UK, calling, info_of, refusal
 from tests.support.network import Running, make_home, run, serving, until
 
 OTHER_LIFE = "f" * 32

@@ -9,24 +9,26 @@ import pytest
 from comity.node.database.tables import AlarmRow, RecordRow
 from comity.node.server.background.root_following import MAX_ROOTS
 from comity.v1 import exchange_service_pb2 as pb
+from tests.support.bad_root_chains import CHAIN_FAULTS, bad_chains
 from tests.support.drafts import card
-from tests.support.holders import BAD, Holders, bad_chains, held
-from tests.support.hostile import ACCEPTED, CA, HEARTBEAT, batch, deceived, saying
+from tests.support.hostile_calls import CA
+from tests.support.lying_peer import ACCEPTED, HEARTBEAT, batch, deceived, saying
 from tests.support.network import run, until
+from tests.support.root_signers import RootSigners, held
 
 ANNOUNCED = pb.ReplicateResponse(heartbeat=pb.Heartbeat(), root_version=2)
 
 
-@pytest.mark.parametrize("fault", BAD)
+@pytest.mark.parametrize("fault", CHAIN_FAULTS)
 def test_a_peer_that_serves_a_bad_chain_is_told_of_and_gets_no_further(
     tmp_path: Path, fault: str
 ) -> None:
     async def scenario() -> None:
         async with deceived(tmp_path) as (uk, ca):
-            holders, asked = Holders(), [0]
-            uk.node.add_peer(holders.sign(holders.draft(ca.bundle)))
+            root_signers, asked = RootSigners(), [0]
+            uk.node.add_peer(root_signers.sign(root_signers.draft(ca.bundle)))
             documents = [
-                root.document for root in bad_chains(holders, ca.bundle, uk.node.bundle)[fault]
+                root.document for root in bad_chains(root_signers, ca.bundle, uk.node.bundle)[fault]
             ]
 
             def serve(after: int) -> list[bytes]:
@@ -55,8 +57,8 @@ def test_a_peer_that_serves_a_bad_chain_is_told_of_and_gets_no_further(
 def test_an_endless_chain_is_given_up_by_name(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with deceived(tmp_path) as (uk, ca):
-            holders, asked = Holders(), [0]
-            root = holders.sign(holders.draft(ca.bundle))
+            root_signers, asked = RootSigners(), [0]
+            root = root_signers.sign(root_signers.draft(ca.bundle))
             uk.node.add_peer(root)
 
             def serve(_: int) -> list[bytes]:
@@ -76,8 +78,8 @@ def test_an_endless_chain_is_given_up_by_name(tmp_path: Path) -> None:
 def test_a_peer_from_before_there_were_roots_is_pulled_from(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with deceived(tmp_path) as (uk, ca):
-            holders = Holders()
-            uk.node.add_peer(holders.sign(holders.draft(ca.bundle)))
+            root_signers = RootSigners()
+            uk.node.add_peer(root_signers.sign(root_signers.draft(ca.bundle)))
             record = ca.sign(card())
             ca.script = lambda cursor: [ACCEPTED, *([] if cursor else [batch(record)])]
             await until(lambda: uk.rows(RecordRow), "the record")

@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 from comity.client.connection.grpc_errors import DOMAIN
 from comity.node.database.tables import PartRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.certificate_authority import Authority
-from comity.node.records import quarantine as bounds
+from comity.node.records import quarantine
 from comity.node.server.background import pull
 from comity.record.errors import BadCursor, EpochChanged
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS, MAX_MESSAGE_BYTES
@@ -25,13 +25,11 @@ from comity.record.spiffe import Role, SpiffeId
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
 from tests.support.drafts import card
-from tests.support.hostile import (
+from tests.support.hostile_calls import CA, EVE, UK
+from tests.support.lying_peer import (
     ACCEPTED,
-    CA,
     CUT,
-    EVE,
     HEARTBEAT,
-    UK,
     Liar,
     Said,
     Status,
@@ -221,7 +219,7 @@ def test_garbage_for_ever_is_cut_off_and_bounded(
 ) -> None:
     """Also where each batch holds a good record that is here already."""
     monkeypatch.setattr(pull, "MAX_BAD_IN_A_ROW", 50)
-    monkeypatch.setattr(bounds, "MAX_ENTRIES", 20)
+    monkeypatch.setattr(quarantine, "MAX_ENTRIES", 20)
     sent = count()
 
     async def scenario() -> None:

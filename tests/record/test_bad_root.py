@@ -17,7 +17,7 @@ from comity.record.keys import SigningKey
 from comity.record.limits import MAX_ROOT_BYTES, MAX_ROOT_KEYS
 from comity.record.root import Root
 from tests.support.network import make_home
-from tests.support.roots import ADA, altered, make
+from tests.support.roots import ADA, changed_root, make_root
 
 UK = "uk.aisi.example"
 
@@ -86,7 +86,7 @@ def test_what_is_no_root_is_refused_with_the_field(
     uk: TrustBundle, change: Callable[[Any], None], field: str
 ) -> None:
     with pytest.raises(BadRoot) as caught:
-        Root.parse(altered(make(uk), change))
+        Root.parse(changed_root(make_root(uk), change))
     assert caught.value.field.startswith(field)
 
 
@@ -109,29 +109,29 @@ def test_a_trust_bundle_is_no_root(uk: TrustBundle) -> None:
 
 def test_oversize_roots_are_refused_unread(uk: TrustBundle) -> None:
     with pytest.raises(LimitExceeded, match="MAX_ROOT_BYTES"):
-        Root.parse(make(uk).document + b" " * MAX_ROOT_BYTES)
+        Root.parse(make_root(uk).document + b" " * MAX_ROOT_BYTES)
 
 
 def test_too_many_keys_and_signatures_are_refused(uk: TrustBundle) -> None:
     keys = [SigningKey.generate() for _ in range(MAX_ROOT_KEYS + 1)]
     with pytest.raises(LimitExceeded, match="MAX_ROOT_KEYS"):
-        make(uk, keys=tuple(keys), signed_by=())
+        make_root(uk, keys=tuple(keys), signed_by=())
 
     def multiply(value: Any) -> None:
         value["signatures"] *= MAX_ROOT_KEYS + 1
 
     with pytest.raises(LimitExceeded, match="signatures"):
-        Root.parse(altered(make(uk), multiply))
+        Root.parse(changed_root(make_root(uk), multiply))
 
 
 def test_a_profile_too_large_to_pin_is_refused(uk: TrustBundle) -> None:
     names = {f"en-{n:02}": "n" * 8000 for n in range(40)}
     with pytest.raises(LimitExceeded, match="MAX_BUNDLE_BYTES"):
-        make(uk.model_copy(update={"names": names}), signed_by=())
+        make_root(uk.model_copy(update={"names": names}), signed_by=())
 
 
 def test_a_threshold_that_the_keys_cannot_meet_is_refused(uk: TrustBundle) -> None:
     with pytest.raises(BadRoot, match="expected 1 to 2, got 3"):
-        make(uk, threshold=3)
+        make_root(uk, threshold=3)
     with pytest.raises(BadRoot, match="at least 1"):
-        make(uk, keys=(), threshold=1)
+        make_root(uk, keys=(), threshold=1)

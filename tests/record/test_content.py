@@ -20,7 +20,7 @@ from comity.record.severity import Severity
 from comity.v1 import records_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, institutes
+from tests.support.institutes import HandClock, institutes
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 CBRN = "nist-ai-600-1:cbrn"

@@ -22,7 +22,7 @@ from comity.record.note import (
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from tests.support.notes import LOG, fixed_signer
-from tests.support.places import VECTORS
+from tests.support.paths import VECTORS
 
 WITNESS = fixed_signer("witness.jp.aisi.example", 2, WITNESS_KEY)
 NOTE = sign_checkpoint(Checkpoint(LOG.name, 7, b"r" * 32), LOG)

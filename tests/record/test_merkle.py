@@ -30,7 +30,7 @@ from tests.support.naive_merkle import (
     naive_root,
     naive_subproof,
 )
-from tests.support.places import VECTORS
+from tests.support.paths import VECTORS
 
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "rfc6962.json").read_text())
 MAX_LEAVES = 300

@@ -22,8 +22,8 @@ from comity.record.wire import record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.holders import Holders, chain, pin_root
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.root_signers import RootSigners, chain, pin_root
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 OPEN = load_preset("open")
@@ -36,14 +36,14 @@ def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]
         yield made
 
 
-def revoked(of: Institute, holders: Holders) -> tuple[Record, SigningKey]:
+def revoked(of: Institute, root_signers: RootSigners) -> tuple[Record, SigningKey]:
     """Publish a record, then revoke its key from the next leaf on; return it and the key."""
     record, key = of.publish(card("old", handling={"onward": True})), of.node.key
     of.node.signer.sign()
     with of.node.store.read() as session:
         index = inclusion(session, record.record_id).index
-    holders.rotate(of.node, Sort.RECORD)
-    holders.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
+    root_signers.rotate(of.node, Sort.RECORD)
+    root_signers.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
     of.node.signer.sign()
     return record, key
 
@@ -52,8 +52,8 @@ def test_who_comes_late_takes_what_a_revoked_key_had_logged_before(
     tmp_path: Path, new_database: NewDatabase
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
-        holders = pin_root(ca, uk)
-        record, _ = revoked(uk, holders)
+        root_signers = pin_root(ca, uk)
+        record, _ = revoked(uk, root_signers)
         ca.node.follow(UK, chain(uk))
         ca.pull(uk)
         assert ca.rows(QuarantineRow) == []
@@ -71,8 +71,8 @@ def test_what_a_relay_adds_to_a_proof_is_not_handed_on(
     tmp_path: Path, new_database: NewDatabase
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as (uk, ca, jp):
-        holders = pin_root(ca, uk)
-        revoked(uk, holders)
+        root_signers = pin_root(ca, uk)
+        revoked(uk, root_signers)
         ca.node.follow(UK, chain(uk))
         batch = uk.offer(ca)
         assert batch is not None
@@ -90,10 +90,10 @@ def test_proofs_leave_a_batch_within_a_message(
     pair: list[Institute], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uk, ca = pair
-    holders = pin_root(ca, uk)
+    root_signers = pin_root(ca, uk)
     for number in range(3):
         uk.publish(card(f"older {number}"))
-    revoked(uk, holders)
+    revoked(uk, root_signers)
     ca.node.follow(UK, chain(uk))
     monkeypatch.setattr(outbox, "PROOF_BYTES", 1000)
     assert ca.pull(uk) > 1
@@ -102,8 +102,8 @@ def test_proofs_leave_a_batch_within_a_message(
 
 def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> None:
     uk, ca = pair
-    holders = pin_root(ca, uk)
-    old, stolen = revoked(uk, holders)
+    root_signers = pin_root(ca, uk)
+    old, stolen = revoked(uk, root_signers)
     ca.node.follow(UK, chain(uk))
     with uk.node.store.read() as session:
         proof = inclusion(session, old.record_id).to_bytes()
@@ -119,12 +119,12 @@ def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> No
 
 def test_receipts_of_a_revoked_key_are_signed_anew_on_their_way(pair: list[Institute]) -> None:
     uk, ca = pair
-    holders = pin_root(uk, ca)
+    root_signers = pin_root(uk, ca)
     uk.publish(card())
     ca.pull(uk, lose_receipts=True)
     [lost] = ca.node.inbox.unsent(UK, "")
-    holders.rotate(ca.node, Sort.RECORD)
-    holders.revoke(ca.node, Sort.RECORD, lost.keyid, 0)
+    root_signers.rotate(ca.node, Sort.RECORD)
+    root_signers.revoke(ca.node, Sort.RECORD, lost.keyid, 0)
     uk.node.follow(CA, chain(ca))
     with pytest.raises(RevokedKey), uk.node.store.write() as session:
         keep_receipt(session, CA, lost, uk.node.clock())

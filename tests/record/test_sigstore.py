@@ -35,9 +35,9 @@ from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner, Verifier
 from comity.record.sigstore import SigstoreBundle, log_id
 from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root, trusted_root
-from tests.support.altering import JsonPath, altered, flipped, to
+from tests.support.changed_copies import JsonPath, changed_json, flipped_base64, to
 from tests.support.drafts import card
-from tests.support.places import VECTORS
+from tests.support.paths import VECTORS
 from tests.support.records import NOW, UK
 
 SIGSTORE = VECTORS / "sigstore"
@@ -110,13 +110,15 @@ def test_no_bundle_is_made_that_would_not_verify(signing_key: SigningKey) -> Non
     ids=lambda value: str(value[-1]) if isinstance(value, tuple) else "",
 )
 def test_one_flipped_bit_is_noticed(path: JsonPath, error: type[ComityError]) -> None:
-    bundle = SigstoreBundle.from_json(altered(BUNDLE, path, flipped))
+    bundle = SigstoreBundle.from_json(changed_json(BUNDLE, path, flipped_base64))
     with pytest.raises(error):
         bundle.verify(KEY, LOG)
 
 
 def test_another_index_is_noticed() -> None:
-    data = altered(altered(BUNDLE, (*ENTRY, "logIndex"), to("7")), (*PROOF, "logIndex"), to("7"))
+    data = changed_json(
+        changed_json(BUNDLE, (*ENTRY, "logIndex"), to("7")), (*PROOF, "logIndex"), to("7")
+    )
     with pytest.raises(BadProof):
         SigstoreBundle.from_json(data).verify(KEY, LOG)
 
@@ -168,19 +170,19 @@ def test_a_malformed_bundle_is_refused_with_the_field(
     path: JsonPath, value: Any, message: str
 ) -> None:
     with pytest.raises(BadEvidence, match=message) as refusal:
-        SigstoreBundle.from_json(altered(BUNDLE, path, to(value)))
+        SigstoreBundle.from_json(changed_json(BUNDLE, path, to(value)))
     assert len(str(refusal.value)) < 500
 
 
 @pytest.mark.parametrize("extra", ["\n", " ", "====", "="])
 def test_base64_of_a_second_spelling_is_refused(extra: str) -> None:
-    data = altered(BUNDLE, (*ENTRY, "logId", "keyId"), lambda text: text + extra)
+    data = changed_json(BUNDLE, (*ENTRY, "logId", "keyId"), lambda text: text + extra)
     with pytest.raises(BadEvidence, match="standard base64"):
         SigstoreBundle.from_json(data)
 
 
 def test_an_envelope_in_base64_of_a_second_spelling_is_refused() -> None:
-    respell = altered(
+    respell = changed_json(
         BUNDLE, ("dsseEnvelope", "signatures", 0, "sig"), lambda text: text.rstrip("=")
     )
     assert respell != BUNDLE
@@ -190,20 +192,26 @@ def test_an_envelope_in_base64_of_a_second_spelling_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_other_than_one_signature_is_refused(count: int) -> None:
-    data = altered(BUNDLE, ("dsseEnvelope", "signatures"), lambda signatures: signatures * count)
+    data = changed_json(
+        BUNDLE, ("dsseEnvelope", "signatures"), lambda signatures: signatures * count
+    )
     with pytest.raises(MalformedEnvelope, match=f"exactly 1 signature, got {count}"):
         SigstoreBundle.from_json(data)
 
 
 def test_a_second_log_entry_is_refused() -> None:
-    data = altered(BUNDLE, ("verificationMaterial", "tlogEntries"), lambda entries: entries * 2)
+    data = changed_json(
+        BUNDLE, ("verificationMaterial", "tlogEntries"), lambda entries: entries * 2
+    )
     with pytest.raises(BadEvidence, match="tlogEntries"):
         SigstoreBundle.from_json(data)
 
 
 def test_a_receipt_is_no_record() -> None:
     with pytest.raises(MalformedEnvelope, match="payloadType"):
-        SigstoreBundle.from_json(altered(BUNDLE, ("dsseEnvelope", "payloadType"), to(RECEIPT_TYPE)))
+        SigstoreBundle.from_json(
+            changed_json(BUNDLE, ("dsseEnvelope", "payloadType"), to(RECEIPT_TYPE))
+        )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +220,7 @@ def test_a_receipt_is_no_record() -> None:
 )
 def test_what_is_no_checkpoint_is_refused(note: str, error: type[ComityError]) -> None:
     with pytest.raises(error):
-        SigstoreBundle.from_json(altered(BUNDLE, (*PROOF, "checkpoint", "envelope"), to(note)))
+        SigstoreBundle.from_json(changed_json(BUNDLE, (*PROOF, "checkpoint", "envelope"), to(note)))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +262,7 @@ def test_a_malformed_trusted_root_is_refused_with_the_field(
     path: JsonPath, value: Any, message: str
 ) -> None:
     with pytest.raises(BadEvidence, match=message):
-        read_trusted_root(altered(ROOT, path, to(value)))
+        read_trusted_root(changed_json(ROOT, path, to(value)))
 
 
 def test_only_logs_named_by_a_bare_host_name_are_put_into_a_trusted_root() -> None:

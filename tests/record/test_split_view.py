@@ -27,8 +27,8 @@ from comity.record.limits import MAX_PROOF_HASHES, MAX_SPLIT_VIEW_BYTES
 from comity.record.merkle import EMPTY_ROOT
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner
 from comity.record.split_view import SplitView
-from tests.support.exchange import HandClock
-from tests.support.histories import History
+from tests.support.institutes import HandClock
+from tests.support.log_histories import History
 
 LOG, OTHER = "log.ca.aisi.example", "log.fr.aisi.example"
 SIGNER = NoteSigner(LOG, LOG_KEY, ed25519.Ed25519PrivateKey.generate())

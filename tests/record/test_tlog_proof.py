@@ -16,7 +16,7 @@ from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from tests.support.naive_merkle import hash_reader
 from tests.support.notes import LOG
-from tests.support.places import VECTORS
+from tests.support.paths import VECTORS
 
 TORCHWOOD = (VECTORS / "torchwood.tlog-proof").read_bytes()
 

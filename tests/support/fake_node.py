@@ -22,7 +22,7 @@ UK = "uk.aisi.example"
 ADA = SpiffeId(UK, Role.ANALYST, "ada")
 
 
-class Institute:
+class FakeInstitute:
     """A CA and a record key, and the bundle that speaks of them."""
 
     def __init__(self, name: str) -> None:
@@ -89,7 +89,11 @@ def stored(record: Record) -> record_pb2.StoredRecord:
 
 @asynccontextmanager
 async def faked(
-    uk: Institute, fake: FakeNode, *, by: Institute | None = None, role: SpiffeId | None = None
+    uk: FakeInstitute,
+    fake: FakeNode,
+    *,
+    by: FakeInstitute | None = None,
+    role: SpiffeId | None = None,
 ) -> AsyncIterator[str]:
     """Serve a fake node of ``uk`` over mutual TLS, certified ``by`` another CA or for a person."""
     authority = (by or uk).authority

@@ -11,7 +11,7 @@ from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.treaty import Treaty
 from comity.record.record import Record
-from tests.support.exchange import HandClock, Institute
+from tests.support.institutes import HandClock, Institute
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 

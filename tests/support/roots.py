@@ -16,7 +16,7 @@ EXPIRES = NOW + timedelta(days=365)
 ADA, BOB, CYD, DAN, EVE = (SigningKey.generate() for _ in range(5))
 
 
-def make(
+def make_root(
     profile: TrustBundle,
     version: int = 1,
     keys: tuple[SigningKey, ...] = (ADA, BOB),
@@ -31,7 +31,7 @@ def make(
     return root
 
 
-def altered(root: Root, change: Callable[[Any], object]) -> bytes:
+def changed_root(root: Root, change: Callable[[Any], object]) -> bytes:
     """Return a root's file after a change of its JSON."""
     value = json.loads(root.document)
     change(value)

@@ -14,7 +14,7 @@ from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import InvalidInput
 from comity.record.record import Record
 from tests.support.drafts import card
-from tests.support.exchange import Institute
+from tests.support.institutes import Institute
 
 HEADERS_ONLY = """
 @id("all") permit (principal, action, resource);

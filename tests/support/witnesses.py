@@ -8,8 +8,8 @@ from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume
 from comity.record.note import SignatureLine, Verifier
-from tests.support.exchange import Institute
-from tests.support.histories import History
+from tests.support.institutes import Institute
+from tests.support.log_histories import History
 from tests.support.network import Running
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"

@@ -29,7 +29,7 @@ from comity.policies.preset import load_preset
 from comity.record.errors import Unavailable
 from comity.record.spiffe import Role
 from tests.support.drafts import card
-from tests.support.exchange import Institute, befriend
+from tests.support.institutes import Institute, befriend
 from tests.support.network import make_home, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -12,7 +12,7 @@ import typer.testing
 
 from comity.client.commands.app import app as comity_app
 from comity.node.commands.app import app as node_app
-from tests.support.places import ROOT
+from tests.support.paths import ROOT
 
 APPS = {"comity": comity_app, "comity-node": node_app}
 

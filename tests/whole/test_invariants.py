@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comity.node.release import explanation as explain
+from comity.node.release import explanation
 from comity.policies.facts import PeerStatus
-from tests.support.reading import NAMES, POLICIES
-from tests.support.sheets import Sheet
-from tests.support.world import Homes, World
+from tests.support.random_network import Homes, RandomNetwork
+from tests.support.record_plans import RecordPlan
+from tests.support.reference_rules import NAMES, POLICIES
 
-Step = Callable[[World], object]
+Step = Callable[[RandomNetwork], object]
 
 PAIRS = [(one, other) for one in NAMES for other in NAMES if one != other]
 DOMAINS = ["bio", "cyber"]
@@ -23,7 +23,7 @@ KINDS, SECTIONS = ["model-card", "evaluation"], ["limitations", "risks"]
 
 # most happens between the same two, so that what happens to them adds up
 institutes = st.sampled_from([NAMES[0], *NAMES])
-holders = st.sampled_from([*NAMES[:1] * 3, *NAMES])
+root_signers = st.sampled_from([*NAMES[:1] * 3, *NAMES])
 pairs = st.sampled_from([*PAIRS[:1] * 4, *PAIRS])
 asking = st.sampled_from(["balanced", "like-for-like", "graduated", "treaty", "trusted"])
 giving = st.sampled_from(["open", "open", "balanced"])
@@ -38,7 +38,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
 @pytest.fixture
 def no_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what would release a part, which no one asks here and which takes half the time."""
-    monkeypatch.setattr(explain, "nearest", lambda _: [])
+    monkeypatch.setattr(explanation, "nearest", lambda _: [])
 
 
 def one_in(number: int) -> st.SearchStrategy[bool]:
@@ -78,9 +78,9 @@ def narrowings(draw: st.DrawFn, handling: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def sheets(draw: st.DrawFn) -> Sheet:
+def record_plans(draw: st.DrawFn) -> RecordPlan:
     handling = draw(st.one_of(st.just({"tlp": "GREEN", "onward": True}), handlings()))
-    return Sheet(
+    return RecordPlan(
         kind=draw(st.sampled_from(KINDS)),
         tags=draw(st.sampled_from([("share",), ()])),
         handling=handling,
@@ -96,10 +96,10 @@ def publishing(draw: st.DrawFn) -> Step:
     issuer, which, count = draw(institutes), draw(st.integers(0, 2)), draw(st.integers(1, 4))
     substance, exchange = draw(st.sampled_from([*SECTIONS, "none"])), draw(one_in(3))
 
-    def publish(world: World) -> None:
-        world.publish(issuer, which, substance, count)
+    def publish(network: RandomNetwork) -> None:
+        network.publish(issuer, which, substance, count)
         if exchange:
-            world.pull_all()
+            network.pull_all()
 
     return named(publish, locals())
 
@@ -110,10 +110,10 @@ def publishing_again(draw: st.DrawFn) -> Step:
     substance = draw(st.sampled_from([*SECTIONS, "none", "none"]))
     supersedes, exchange = draw(st.booleans()), draw(st.booleans())
 
-    def publish_again(world: World) -> None:
-        world.publish_again(issuer, which, substance, supersedes=supersedes)
+    def publish_again(network: RandomNetwork) -> None:
+        network.publish_again(issuer, which, substance, supersedes=supersedes)
         if exchange:
-            world.pull_all()
+            network.pull_all()
 
     return named(publish_again, locals())
 
@@ -124,18 +124,18 @@ def publishing_meanwhile(draw: st.DrawFn) -> Step:
     holder, peer = draw(pairs)
     which, suspends = draw(st.integers(0, 2)), draw(st.booleans())
 
-    def publish_meanwhile(world: World) -> None:
+    def publish_meanwhile(network: RandomNetwork) -> None:
         if suspends:
-            world.set_status(holder, peer, PeerStatus.SUSPENDED)
+            network.set_status(holder, peer, PeerStatus.SUSPENDED)
         else:
-            world.set_policy(holder, "nothing")
-        world.work()
-        world.publish(holder, which, "none", 1)
-        world.work()
+            network.set_policy(holder, "nothing")
+        network.work()
+        network.publish(holder, which, "none", 1)
+        network.work()
         if suspends:
-            world.set_status(holder, peer, PeerStatus.MEMBER)
+            network.set_status(holder, peer, PeerStatus.MEMBER)
         else:
-            world.set_policy(holder, "open")
+            network.set_policy(holder, "open")
 
     return named(publish_meanwhile, locals())
 
@@ -144,8 +144,8 @@ def publishing_meanwhile(draw: st.DrawFn) -> Step:
 def withdrawing(draw: st.DrawFn) -> Step:
     issuer, which = draw(institutes), draw(st.integers(0, 20))
     handling = {"tlp": draw(st.sampled_from(["CLEAR", "GREEN"])), "onward": True}
-    notice = Sheet("withdrawal", draw(st.sampled_from([("share",), ()])), handling)
-    return named(lambda world: world.withdraw(issuer, which, notice), locals())
+    notice = RecordPlan("withdrawal", draw(st.sampled_from([("share",), ()])), handling)
+    return named(lambda network: network.withdraw(issuer, which, notice), locals())
 
 
 @st.composite
@@ -158,27 +158,27 @@ def pulling(draw: st.DrawFn) -> Step:
 @st.composite
 def starting_anew(draw: st.DrawFn) -> Step:
     receiver, sender = draw(pairs)
-    return named(lambda world: world.start_anew(receiver, sender), locals())
+    return named(lambda network: network.start_anew(receiver, sender), locals())
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Step:
-    holder, name = draw(holders), draw(names_of_policies)
-    return named(lambda world: world.set_policy(holder, name), locals())
+    holder, name = draw(root_signers), draw(names_of_policies)
+    return named(lambda network: network.set_policy(holder, name), locals())
 
 
 @st.composite
 def haste(draw: st.DrawFn) -> Step:
-    holder, first = draw(holders), draw(st.sampled_from(["tagged", "tagged", "open"]))
+    holder, first = draw(root_signers), draw(st.sampled_from(["tagged", "tagged", "open"]))
     second = draw(st.one_of(st.just("balanced"), names_of_policies))
-    return named(lambda world: world.change_policy_in_haste(holder, first, second), locals())
+    return named(lambda network: network.change_policy_in_haste(holder, first, second), locals())
 
 
 @st.composite
 def statuses(draw: st.DrawFn) -> Step:
     holder, peer = draw(pairs)
     status = draw(st.sampled_from([PeerStatus.MEMBER, *PeerStatus]))
-    return named(lambda world: world.set_status(holder, peer, status), locals())
+    return named(lambda network: network.set_status(holder, peer, status), locals())
 
 
 @st.composite
@@ -187,7 +187,7 @@ def terms(draw: st.DrawFn) -> Step:
     # mostly one of the two changes, since either has everything decided anew
     groups = draw(st.sampled_from([{"joint-testing"}, {"joint-testing"}, set[str](), {"press"}]))
     clearances = draw(st.sampled_from([{"bio"}, {"bio"}, set[str](), {"bio", "cyber"}]))
-    return named(lambda world: world.set_terms(holder, peer, groups, clearances), locals())
+    return named(lambda network: network.set_terms(holder, peer, groups, clearances), locals())
 
 
 @st.composite
@@ -198,23 +198,23 @@ def treaties(draw: st.DrawFn) -> Step:
     start = draw(st.sampled_from([0, 0, 60]))
     end = draw(st.sampled_from([0, 65, 150]))
     return named(
-        lambda world: world.add_treaty(holder, party, kinds, sections, start, end), locals()
+        lambda network: network.add_treaty(holder, party, kinds, sections, start, end), locals()
     )
 
 
 @st.composite
 def ending_treaties(draw: st.DrawFn) -> Step:
-    holder, which = draw(holders), draw(st.integers(0, 3))
-    return named(lambda world: world.end_treaty(holder, which), locals())
+    holder, which = draw(root_signers), draw(st.integers(0, 3))
+    return named(lambda network: network.end_treaty(holder, which), locals())
 
 
 @st.composite
 def turning(draw: st.DrawFn) -> Step:
     seconds = draw(st.sampled_from([60, 150, -30]))
-    return named(lambda world: world.turn(seconds), locals())
+    return named(lambda network: network.turn(seconds), locals())
 
 
-def named(step: Callable[[World], object], values: dict[str, Any]) -> Step:
+def named(step: Callable[[RandomNetwork], object], values: dict[str, Any]) -> Step:
     """Give a step a name that says what it does, for a failing example."""
     said = ", ".join(f"{k}={v!r}" for k, v in values.items() if k != "draw" and not callable(v))
     step.__name__ = step.__qualname__ = f"{step.__qualname__.partition('.')[0]}({said})"
@@ -223,8 +223,9 @@ def named(step: Callable[[World], object], values: dict[str, Any]) -> Step:
 
 STEPS = st.one_of(
     publishing(), publishing(), publishing(), publishing_again(), publishing_again(),
-    publishing_again(), publishing_meanwhile(), withdrawing(), pulling(), st.just(World.pull_all),
-    starting_anew(), policies(), policies(), haste(), haste(), statuses(), terms(), terms(),
+    publishing_again(), publishing_meanwhile(), withdrawing(), pulling(),
+    st.just(RandomNetwork.pull_all), starting_anew(), policies(), policies(), haste(), haste(),
+    statuses(), terms(), terms(),
     treaties(), ending_treaties(), turning(), turning(),
 )  # fmt: skip
 
@@ -237,24 +238,24 @@ STEPS = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    stock=st.lists(sheets(), min_size=2, max_size=3),
+    stock=st.lists(record_plans(), min_size=2, max_size=3),
     begin=st.tuples(names_of_policies, giving, giving),
     steps=st.lists(STEPS, min_size=12, max_size=24),
 )
 @pytest.mark.usefixtures("no_ways")
 def test_whatever_happens_the_invariants_hold(
-    homes: Homes, stock: list[Sheet], begin: tuple[str, ...], steps: list[Step]
+    homes: Homes, stock: list[RecordPlan], begin: tuple[str, ...], steps: list[Step]
 ) -> None:
-    with homes.world(stock) as world:
-        world.befriend()
+    with homes.network(stock) as network:
+        network.befriend()
         for name, policy in zip(NAMES, begin, strict=True):
-            world.set_policy(name, policy)
+            network.set_policy(name, policy)
         for step in steps:
-            step(world)
-            world.work()
-        world.check_stores()
-        world.check_explanations()
-        world.come_to_rest()
-        world.check_stores()
-        world.check_explanations()
-        world.check_at_rest()
+            step(network)
+            network.work()
+        network.check_stores()
+        network.check_explanations()
+        network.come_to_rest()
+        network.check_stores()
+        network.check_explanations()
+        network.check_at_rest()

@@ -14,7 +14,7 @@ from comity.client.connection.profile import Profile
 from comity.node.commands.app import app
 from comity.node.home.folder import Home
 from comity.record.bundle import TrustBundle, spoken
-from tests.support.commanding import Run, init
+from tests.support.command_line import Run, init
 from tests.support.drafts import card
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from comity.policies.preset import load_preset, preset_folder
-from tests.support.desk import Desk
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock
+from tests.support.institutes import HandClock
+from tests.support.operator import Operator
 from tests.support.releases import CARDS_ONLY
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -32,244 +32,246 @@ def policy_file(text: str) -> str:
     return "policy.cedar"
 
 
-def test_the_log_tells_what_each_version_changed(desk: Desk) -> None:
-    assert desk("policy", "log", "--json").json == []
-    desk("policy", "set", policy_file(CARDS_ONLY))
-    desk("policy", "set", policy_file(CARDS_ONLY.replace("model-card", "guidance")))
-    desk("policy", "set", policy_file("// nothing\n"))
-    log = desk("policy", "log", "--json").json
+def test_the_log_tells_what_each_version_changed(operator: Operator) -> None:
+    assert operator("policy", "log", "--json").json == []
+    operator("policy", "set", policy_file(CARDS_ONLY))
+    operator("policy", "set", policy_file(CARDS_ONLY.replace("model-card", "guidance")))
+    operator("policy", "set", policy_file("// nothing\n"))
+    log = operator("policy", "log", "--json").json
     assert [entry["version"] for entry in log] == [3, 2, 1]
     changes = [(entry["added"], entry["removed"], entry["changed"]) for entry in log]
     assert changes == [([], ["cards"], []), ([], [], ["cards"]), (["cards"], [], [])]
-    lines = desk("policy", "log").out.splitlines()
+    lines = operator("policy", "log").out.splitlines()
     assert "removed cards" in lines[1]
     assert log[0]["policyDigest"] in lines[1]
 
 
-def test_a_comment_is_a_version_that_changed_no_rule(desk: Desk) -> None:
-    desk("policy", "set", policy_file(OPEN))
-    desk("policy", "set", policy_file(f"// the same\n{OPEN}"))
-    assert "no rule" in desk("policy", "log").out.splitlines()[1]
+def test_a_comment_is_a_version_that_changed_no_rule(operator: Operator) -> None:
+    operator("policy", "set", policy_file(OPEN))
+    operator("policy", "set", policy_file(f"// the same\n{OPEN}"))
+    assert "no rule" in operator("policy", "log").out.splitlines()[1]
 
 
-def test_a_release_leads_to_the_version_that_allowed_it(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "open")
-    desk.uk.publish(card())
-    digest = desk.uk.policy_digest()
-    desk("policy", "set", policy_file("// nothing\n"))
-    [version] = [v for v in desk("policy", "log", "--json").json if v["policyDigest"] == digest]
-    former = desk("policy", "show", "--version", str(version["version"]))
+def test_a_release_leads_to_the_version_that_allowed_it(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "open")
+    operator.uk.publish(card())
+    digest = operator.uk.policy_digest()
+    operator("policy", "set", policy_file("// nothing\n"))
+    [version] = [v for v in operator("policy", "log", "--json").json if v["policyDigest"] == digest]
+    former = operator("policy", "show", "--version", str(version["version"]))
     assert former.out == OPEN
     assert digest in former.err
-    ended = desk("policy", "show", "--version", "7")
+    ended = operator("policy", "show", "--version", "7")
     assert (ended.code, ended.out) == (1, "")
     assert "policy log" in ended.err
 
 
-def test_check_warns_of_rules_that_do_nothing(desk: Desk) -> None:
-    ended = desk("policy", "check", policy_file(MOOT))
+def test_check_warns_of_rules_that_do_nothing(operator: Operator) -> None:
+    ended = operator("policy", "check", policy_file(MOOT))
     assert ended.code == 0
     assert ended.out.startswith("valid")
     assert "line 5: suspended-too is moot" in ended.out
-    [warning] = desk("policy", "check", "policy.cedar", "--json").json["warnings"]
+    [warning] = operator("policy", "check", "policy.cedar", "--json").json["warnings"]
     assert (warning["rule"], warning["line"], warning["problem"]) == ("suspended-too", 5, "moot")
     assert warning["by"] == ["baseline-status"]
 
 
-def test_a_byte_order_mark_is_dropped(desk: Desk) -> None:
+def test_a_byte_order_mark_is_dropped(operator: Operator) -> None:
     file = policy_file(f"\ufeff{OPEN}")
-    assert desk("policy", "check", file).code == 0
-    desk("policy", "set", file)
-    assert desk("policy", "show").out == OPEN
+    assert operator("policy", "check", file).code == 0
+    operator("policy", "set", file)
+    assert operator("policy", "show").out == OPEN
 
 
-def test_check_warns_of_a_rule_that_overflows_with_its_line(desk: Desk) -> None:
+def test_check_warns_of_a_rule_that_overflows_with_its_line(operator: Operator) -> None:
     risky = "\n\n" + OPEN.replace("};", "&& context.given * 900000000000000000 >= 0 };", 1)
-    ended = desk("policy", "check", policy_file(risky))
+    ended = operator("policy", "check", policy_file(risky))
     assert ended.code == 0
     line = risky.splitlines().index('@id("open-members")') + 1
     said = f"warning: line {line}: open-members can fail where context.given is 1000000"
     assert said in ended.out
 
 
-def test_a_policy_with_warnings_is_set_and_says_how_many(desk: Desk) -> None:
-    ended = desk("policy", "set", policy_file(MOOT), "--json")
+def test_a_policy_with_warnings_is_set_and_says_how_many(operator: Operator) -> None:
+    ended = operator("policy", "set", policy_file(MOOT), "--json")
     assert ended.json["version"] == 1
     assert ended.err == "note: 1 warning about this policy; comity-node policy check shows which\n"
-    assert desk("policy", "set", "--preset", "open").err == ""
+    assert operator("policy", "set", "--preset", "open").err == ""
 
 
-def test_a_policy_without_a_permit_is_said_to_give_nothing(desk: Desk) -> None:
+def test_a_policy_without_a_permit_is_said_to_give_nothing(operator: Operator) -> None:
     for words in ("", '@id("no") forbid (principal, action, resource);'):
         file = policy_file(words)
-        assert "gives nothing to anyone" in desk("policy", "check", file).out
-        assert desk("policy", "check", file, "--json").json["givesNothing"] is True
-        assert "so nothing is given to anyone" in desk("policy", "set", file).err
-    assert "nothing" not in desk("policy", "check", "--preset", "open").out
+        assert "gives nothing to anyone" in operator("policy", "check", file).out
+        assert operator("policy", "check", file, "--json").json["givesNothing"] is True
+        assert "so nothing is given to anyone" in operator("policy", "set", file).err
+    assert "nothing" not in operator("policy", "check", "--preset", "open").out
 
 
-def test_check_refuses_what_does_not_fit_the_schema_with_line_and_reason(desk: Desk) -> None:
-    ended = desk("policy", "check", policy_file(MOOT.replace("status", "rank")))
+def test_check_refuses_what_does_not_fit_the_schema_with_line_and_reason(
+    operator: Operator,
+) -> None:
+    ended = operator("policy", "check", policy_file(MOOT.replace("status", "rank")))
     assert (ended.code, ended.out) == (1, "")
     assert "line 7" in ended.err
     assert "rank" in ended.err
     for preset in ("open", "balanced", "like-for-like", "graduated", "treaty"):
-        assert desk("policy", "check", "--preset", preset, "--json").json["warnings"] == []
+        assert operator("policy", "check", "--preset", preset, "--json").json["warnings"] == []
 
 
-def test_diff_tells_gain_and_loss_and_changes_nothing(desk: Desk) -> None:
-    desk("policy", "set", policy_file(CARDS_ONLY))
-    desk.uk.publish(card())
-    desk.uk.publish(guidance())
+def test_diff_tells_gain_and_loss_and_changes_nothing(operator: Operator) -> None:
+    operator("policy", "set", policy_file(CARDS_ONLY))
+    operator.uk.publish(card())
+    operator.uk.publish(guidance())
     other = CARDS_ONLY.replace("cards", "guides").replace("model-card", "guidance")
-    [found] = desk("policy", "diff", policy_file(other), "--json").json
+    [found] = operator("policy", "diff", policy_file(other), "--json").json
     assert found["peer"] == CA
     told = {(one["change"], one["kind"]): one for one in found["differences"]}
     assert set(told) == {("gained", "guidance"), ("gone", "model-card")}
     gained = told["gained", "guidance"]
     assert (gained["parts"], gained["records"], gained["rules"]) == (2, 1, ["guides"])
-    ended = desk("policy", "diff", "policy.cedar")
+    ended = operator("policy", "diff", "policy.cedar")
     assert ended.code == 0
     assert ended.out.splitlines()[1].split()[:6] == [CA, "guidance", "gained", "2", "1", "0"]
     assert f"3 parts (1 records) of kind model-card are with {CA} already" in ended.err
-    assert len(desk.uk.released(desk.ca)) == 3
-    desk("policy", "set", "policy.cedar")
-    assert len(desk.uk.released(desk.ca)) == 5
+    assert len(operator.uk.released(operator.ca)) == 3
+    operator("policy", "set", "policy.cedar")
+    assert len(operator.uk.released(operator.ca)) == 5
 
 
-def test_diff_says_where_nothing_changes_and_refuses_a_bad_policy(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "open")
-    desk.uk.publish(card())
-    assert "No peer would gain" in desk("policy", "diff", "--preset", "open").out
-    assert desk("policy", "diff", policy_file("permit")).code == 1
-    assert desk("policy", "diff").code == 1
+def test_diff_says_where_nothing_changes_and_refuses_a_bad_policy(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "open")
+    operator.uk.publish(card())
+    assert "No peer would gain" in operator("policy", "diff", "--preset", "open").out
+    assert operator("policy", "diff", policy_file("permit")).code == 1
+    assert operator("policy", "diff").code == 1
 
 
-def test_cases_pass_and_fail_with_an_exit_code(desk: Desk, tmp_path: Path) -> None:
+def test_cases_pass_and_fail_with_an_exit_code(operator: Operator, tmp_path: Path) -> None:
     folder = tmp_path / "ours"
     shutil.copytree(str(preset_folder("treaty")), folder)
-    ended = desk("policy", "test", "ours")
+    ended = operator("policy", "test", "ours")
     assert ended.code == 0
     of_each = [len(list((folder / effect).iterdir())) for effect in ("allow", "deny")]
     counts = f"{sum(of_each)} cases ({of_each[0]} allow, {of_each[1]} deny), 0 failed"
     assert counts in ended.out
     (folder / "policy.cedar").write_text("// nothing\n")
-    ended = desk("policy", "test", "ours")
+    ended = operator("policy", "test", "ours")
     assert ended.code == 1
     assert "FAIL  allow " in ended.out
     assert "pass  deny " in ended.out
-    found = desk("policy", "test", "ours", "--json").json
+    found = operator("policy", "test", "ours", "--json").json
     assert found["failed"] == sum(not case["passed"] for case in found["cases"]) > 0
 
 
-def test_cases_that_cannot_be_read_are_told_with_file_and_field(desk: Desk) -> None:
-    assert "policy.cedar" in desk("policy", "test", "nowhere").err
+def test_cases_that_cannot_be_read_are_told_with_file_and_field(operator: Operator) -> None:
+    assert "policy.cedar" in operator("policy", "test", "nowhere").err
     Path("ours/allow").mkdir(parents=True)
     Path("ours/policy.cedar").write_text(OPEN)
-    assert "neither" in desk("policy", "test", "ours").err
+    assert "neither" in operator("policy", "test", "ours").err
     Path("ours/allow/a-case.json").write_text('{"peer": 1}')
-    ended = desk("policy", "test", "ours")
+    ended = operator("policy", "test", "ours")
     assert ended.code == 1
     assert "ours: allow/a-case.json.peer" in ended.err
     Path("ours/allow").rename("ours/Allow")
-    assert "ours: Allow" in desk("policy", "test", "ours").err
+    assert "ours: Allow" in operator("policy", "test", "ours").err
 
 
-def test_what_is_withheld_is_told_with_the_nearest_change(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "like-for-like")
-    record = desk.uk.publish(guidance())
-    found = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
+def test_what_is_withheld_is_told_with_the_nearest_change(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "like-for-like")
+    record = operator.uk.publish(guidance())
+    found = operator("policy", "explain", CA, record.record_id, "--json").json["parts"]
     wanted = f"would be released after 1 more piece of guidance from {CA}"
     assert [wanted in part["nearest"] for part in found] == [True, True]
-    ended = desk("policy", "explain", CA, record.record_id)
+    ended = operator("policy", "explain", CA, record.record_id)
     assert wanted in ended.out
     assert ended.err.count('note: "more" are records about subjects') == 1
-    of_kind = desk("policy", "explain", CA, "--kind", "guidance")
+    of_kind = operator("policy", "explain", CA, "--kind", "guidance")
     assert of_kind.err == ended.err
     assert "200 characters" in ended.err
-    assert desk("policy", "explain", CA, record.record_id, "--json").err == ""
+    assert operator("policy", "explain", CA, record.record_id, "--json").err == ""
 
 
-def test_what_is_given_has_no_nearest_change(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "open")
-    record = desk.uk.publish(guidance())
-    found = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
+def test_what_is_given_has_no_nearest_change(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "open")
+    record = operator.uk.publish(guidance())
+    found = operator("policy", "explain", CA, record.record_id, "--json").json["parts"]
     assert [(part["allowed"], part["nearest"]) for part in found] == [(True, [])] * 2
-    assert desk("policy", "explain", CA, record.record_id).err == ""
+    assert operator("policy", "explain", CA, record.record_id).err == ""
 
 
-def test_an_embargo_is_told_with_its_end(desk: Desk) -> None:
+def test_an_embargo_is_told_with_its_end(operator: Operator) -> None:
     until = HandClock().in_seconds(3600)
-    record = desk.uk.publish(card(handling={"embargo": until}))
-    desk("policy", "set", "--preset", "open")
-    found = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
+    record = operator.uk.publish(card(handling={"embargo": until}))
+    operator("policy", "set", "--preset", "open")
+    found = operator("policy", "explain", CA, record.record_id, "--json").json["parts"]
     assert {tuple(part["nearest"]) for part in found} == {
         (f"would be released when its embargo ends, {until}",)
     }
-    desk("policy", "set", "--preset", "like-for-like")
-    [header, *_] = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
+    operator("policy", "set", "--preset", "like-for-like")
+    [header, *_] = operator("policy", "explain", CA, record.record_id, "--json").json["parts"]
     assert header["nearest"] == [
         f"would be released after 1 more model card from {CA}, but not before its embargo ends, "
         + until
     ]
 
 
-def test_a_kind_is_explained_by_class(desk: Desk) -> None:
+def test_a_kind_is_explained_by_class(operator: Operator) -> None:
     until = HandClock().in_seconds(3600)
-    desk("policy", "set", "--preset", "treaty")
+    operator("policy", "set", "--preset", "treaty")
     for number in range(3):
-        desk.uk.publish(card(f"model-{number}"))
-    desk.uk.publish(card("public", tlp="CLEAR"))
-    desk.uk.publish(card("later", handling={"embargo": until}))
-    found = desk("policy", "explain", CA, "--kind", "model-card", "--json").json["classes"]
+        operator.uk.publish(card(f"model-{number}"))
+    operator.uk.publish(card("public", tlp="CLEAR"))
+    operator.uk.publish(card("later", handling={"embargo": until}))
+    found = operator("policy", "explain", CA, "--kind", "model-card", "--json").json["classes"]
     told = {(one["part"]["tlp"], one["part"]["section"]): one for one in found}
     green, clear = told["GREEN", ""], told["CLEAR", ""]
     assert (green["given"], green["due"], green["underEmbargo"]) == (0, 3, 1)
     assert green["embargoTime"] == until
     assert green["nearest"][0] == f"would be released under a treaty with {CA} on model cards"
     assert (clear["given"], clear["due"], clear["rules"]) == (1, 0, ["treaty-public"])
-    assert "TLP:GREEN" in desk("policy", "explain", CA, "--kind", "model-card").out
-    assert desk("policy", "explain", CA, "--kind", "incident", "--json").json["classes"] == []
-    assert desk("policy", "explain", CA).code == 1
-    assert desk("policy", "explain", "fr.aisi.example", "--kind", "incident").code == 1
+    assert "TLP:GREEN" in operator("policy", "explain", CA, "--kind", "model-card").out
+    assert operator("policy", "explain", CA, "--kind", "incident", "--json").json["classes"] == []
+    assert operator("policy", "explain", CA).code == 1
+    assert operator("policy", "explain", "fr.aisi.example", "--kind", "incident").code == 1
 
 
-def test_a_disk_that_is_full_is_told_in_words(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "like-for-like")
+def test_a_disk_that_is_full_is_told_in_words(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "like-for-like")
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limit[1]))
     try:
-        ended = desk("policy", "set", "--preset", "open")
+        ended = operator("policy", "set", "--preset", "open")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: database: disk I/O error")
     assert "make room for the database" in ended.err
-    assert desk("policy", "set", "--preset", "open").code == 0
+    assert operator("policy", "set", "--preset", "open").code == 0
 
 
 def test_ways_that_were_not_looked_for_are_told_apart_from_none(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("comity.node.release.explanation.MAX_EXPLAINED", 1)
-    desk("policy", "set", "--preset", "treaty")
-    desk.uk.publish(card())
+    operator("policy", "set", "--preset", "treaty")
+    operator.uk.publish(card())
     arguments = ("policy", "explain", CA, "--kind", "model-card")
-    first, *others = desk(*arguments, "--json").json["classes"]
+    first, *others = operator(*arguments, "--json").json["classes"]
     assert first["nearest"]
     assert {one["nearest"] for one in others} == {None}
-    ended = desk(*arguments)
+    ended = operator(*arguments)
     assert "not looked for" in ended.out
     assert "ask by its id instead of --kind" in ended.err
 
 
-def test_explanation_of_a_record_and_of_its_kind_agree_with_release(desk: Desk) -> None:
-    desk("policy", "set", "--preset", "treaty")
-    desk("treaty", "add", "t1", "--party", CA, "--section", "risks", "--start", "2026-01-01")
-    record = desk.uk.publish(card())
-    released = {name for _, name in desk.uk.released(desk.ca)}
+def test_explanation_of_a_record_and_of_its_kind_agree_with_release(operator: Operator) -> None:
+    operator("policy", "set", "--preset", "treaty")
+    operator("treaty", "add", "t1", "--party", CA, "--section", "risks", "--start", "2026-01-01")
+    record = operator.uk.publish(card())
+    released = {name for _, name in operator.uk.released(operator.ca)}
     assert released == {"", "risks"}
-    parts = desk("policy", "explain", CA, record.record_id, "--json").json["parts"]
+    parts = operator("policy", "explain", CA, record.record_id, "--json").json["parts"]
     assert {part["section"] for part in parts if part["allowed"]} == released
-    classes = desk("policy", "explain", CA, "--kind", "model-card", "--json").json["classes"]
+    classes = operator("policy", "explain", CA, "--kind", "model-card", "--json").json["classes"]
     assert {one["part"]["section"] for one in classes if one["allowed"]} == released

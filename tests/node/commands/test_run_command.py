@@ -18,7 +18,7 @@ import pytest
 from comity.node.database.alarms import raise_alarm
 from comity.node.home.folder import Home
 from comity.node.node import Node
-from tests.support.commanding import Run, init
+from tests.support.command_line import Run, init
 from tests.support.network import free_port
 
 

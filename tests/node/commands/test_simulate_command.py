@@ -18,7 +18,7 @@ from comity.policies.simulation.network import Network
 from comity.policies.simulation.report import report
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, institutes
+from tests.support.institutes import HandClock, institutes
 
 UK, CA, JP = (f"{name}.aisi.example" for name in ("uk", "ca", "jp"))
 

@@ -29,9 +29,9 @@ from comity.v1 import (
 )
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.histories import History
-from tests.support.hostile import calling
+from tests.support.hostile_calls import calling
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.log_histories import History
 from tests.support.network import make_home, run, serving
 from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history
 

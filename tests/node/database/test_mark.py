@@ -19,7 +19,7 @@ from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute
+from tests.support.institutes import HandClock, Institute
 from tests.support.network import make_home, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -13,7 +13,7 @@ from comity.record.content import Kind
 from comity.record.errors import BadSignature
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock, institutes
+from tests.support.institutes import HandClock, institutes
 from tests.support.releases import CARDS_ONLY, NO_RISKS, OPEN, versions
 from tests.support.standing import refuse, seen
 

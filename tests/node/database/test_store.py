@@ -19,7 +19,7 @@ from comity.node.database.tables import LogEntryRow
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.log_store import INSTITUTE, append_entry, open_store
-from tests.support.places import ROOT
+from tests.support.paths import ROOT
 
 OPENER = """
 import sys

@@ -19,7 +19,7 @@ from comity.node.server.background import pull
 from comity.policies.preset import load_preset
 from comity.record.errors import BadConfig
 from tests.support.drafts import card
-from tests.support.exchange import HandClock
+from tests.support.institutes import HandClock
 from tests.support.network import (
     Running,
     befriend,

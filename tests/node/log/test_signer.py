@@ -34,7 +34,7 @@ from comity.record.errors import LimitExceeded, NotFound
 from comity.record.merkle import leaf_hash, verify_consistency, verify_inclusion
 from comity.record.note import Verifier
 from tests.support.databases import NewDatabase
-from tests.support.exchange import HandClock
+from tests.support.institutes import HandClock
 from tests.support.log_store import entry, grow
 from tests.support.network import make_home
 

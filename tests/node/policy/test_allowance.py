@@ -12,7 +12,7 @@ from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.releases import headers
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from comity.node.database.tables import HandlingClassRow, QuarantineRow, RecordRow
 from comity.node.node import Node
-from comity.node.policy import handling_classes as classes
+from comity.node.policy import handling_classes
 from comity.node.replication.outbox import next_batch
 from comity.policies.preset import load_preset
 from comity.record.errors import LimitExceeded
@@ -41,7 +41,7 @@ def test_an_issuer_with_too_many_classes_is_refused_and_others_are_not(
             for number in range(4)
         ]
         uk.publish_all(records)
-        monkeypatch.setattr(classes, "MAX_CLASSES", 6)
+        monkeypatch.setattr(handling_classes, "MAX_CLASSES", 6)
         with uk.store.read() as session:
             found = next_batch(session, ca.institute, 0)
         assert found is not None

@@ -13,7 +13,7 @@ from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.standing import received, row, seen
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

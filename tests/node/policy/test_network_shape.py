@@ -19,7 +19,7 @@ from comity.policies.simulation.report import report
 from comity.policies.treaty import Treaty
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 
 UK, CA = (f"{name}.aisi.example" for name in ("uk", "ca"))
 FR, DE = (f"{name}.aisi.example" for name in ("fr", "de"))

@@ -18,7 +18,7 @@ from comity.record.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from comity.record.limits import MAX_TREATIES
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import network, run, until
 from tests.support.releases import headers, sections, treaty
 

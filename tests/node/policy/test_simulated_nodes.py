@@ -11,7 +11,7 @@ from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.scenarios import play
 
 UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))

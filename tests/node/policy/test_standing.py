@@ -21,7 +21,7 @@ from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
 from tests.support.databases import NewDatabase
 from tests.support.drafts import FORGETS, card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import command, network, run, until
 from tests.support.standing import BOTH, HEADERS_ONLY, received, refuse, row, seen, thin
 

@@ -13,7 +13,7 @@ from comity.policies.preset import load_preset
 from comity.record.errors import BadSignature
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.standing import BOTH, HEADERS_ONLY, refuse, seen, thin
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from comity.node.database.tables import PartRow, QuarantineRow, RecordRow
 from comity.node.node import Node
-from comity.node.records import quarantine as limits
+from comity.node.records import quarantine
 from comity.node.replication.outbox import next_batch
 from comity.node.server.services.audit_pages import list_quarantine
 from comity.node.server.status import node_status
@@ -109,7 +109,7 @@ def test_what_still_waits_costs_no_write_when_another_is_pinned(
 def test_a_flood_of_bad_records_keeps_only_the_newest(
     nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_ENTRIES", 5)
+    monkeypatch.setattr(quarantine, "MAX_ENTRIES", 5)
     uk, ca, _ = nodes
     offers = []
     for number in range(12):

@@ -17,7 +17,7 @@ from comity.record.spiffe import Role
 from comity.v1 import records_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import make_home, run, serving
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

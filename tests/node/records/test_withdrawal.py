@@ -15,7 +15,7 @@ from comity.record.content import Kind
 from comity.record.record import Record
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.releases import explained
 from tests.support.standing import HEADERS_ONLY, seen
 

@@ -11,7 +11,7 @@ from comity.node.trust.peers import Terms
 from comity.policies.preset import load_preset
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.releases import ALLOWANCE_OF_TWO, explained, headers, release_all, sections
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

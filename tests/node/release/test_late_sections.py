@@ -13,7 +13,7 @@ from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.releases import (
     ALLOWANCE_OF_TWO,
     WHOLE,

@@ -16,7 +16,7 @@ from comity.policies.preset import load_preset, preset_names
 from comity.record.content import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.releases import (
     BALANCED,
     CARDS_ONLY,

@@ -13,7 +13,7 @@ from comity.node.database.tables import PeerRow, ReleaseRow, RulingRow
 from comity.policies.facts import PeerStatus
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.exchange import HandClock, Institute, befriend, institutes
+from tests.support.institutes import HandClock, Institute, befriend, institutes
 from tests.support.releases import (
     CA,
     CARDS_ONLY,

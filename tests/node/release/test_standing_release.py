@@ -14,7 +14,7 @@ from comity.policies.preset import load_preset
 from comity.record.errors import BadSignature
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.standing import refuse
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -20,7 +20,7 @@ from comity.record.errors import BadCursor, LimitExceeded
 from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import command, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -18,7 +18,7 @@ from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import Running, befriend, make_home, run, serving, until
 
 UK, CA, JP, KE = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example", "ke.aisi.example"

@@ -24,7 +24,7 @@ from comity.node.database.tables import (
 )
 from comity.node.home.folder import Home
 from comity.node.replication.outbox import keep_receipt
-from comity.node.server.background import leases as lease
+from comity.node.server.background import leases
 from comity.node.server.background.leases import give_up, hold
 from comity.node.server.recovery import recover
 from comity.policies.facts import PeerStatus
@@ -33,7 +33,7 @@ from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, BadReceipt, FutureCursor
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import (
     Running,
     befriend,
@@ -247,14 +247,14 @@ def test_a_lease_is_one_holders_until_it_ends_or_is_given_up(database: str) -> N
     store.claim(UK)
     with store.write() as session:
         assert hold(session, "work", "one", 0)
-        assert not hold(session, "work", "two", lease.LEASE_MS - 1)
+        assert not hold(session, "work", "two", leases.LEASE_MS - 1)
         assert hold(session, "work", "one", 1000)
-        assert not hold(session, "work", "two", lease.LEASE_MS)
-        assert hold(session, "work", "two", lease.LEASE_MS + 1000)
+        assert not hold(session, "work", "two", leases.LEASE_MS)
+        assert hold(session, "work", "two", leases.LEASE_MS + 1000)
         give_up(session, "work", "one")
-        assert not hold(session, "work", "one", lease.LEASE_MS + 1000)
+        assert not hold(session, "work", "one", leases.LEASE_MS + 1000)
         give_up(session, "work", "two")
-        assert hold(session, "work", "one", lease.LEASE_MS + 1000)
+        assert hold(session, "work", "one", leases.LEASE_MS + 1000)
     store.close()
 
 

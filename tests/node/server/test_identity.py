@@ -18,7 +18,7 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import Unauthenticated
 from comity.record.keys import private_pem
 from comity.record.spiffe import Role, SpiffeId
-from tests.support.forging import CA, FR, NOW, UK, forge, make_home
+from tests.support.forged_certificates import CA, FR, NOW, UK, forge, make_home
 
 Find = Callable[[str], TrustBundle | None]
 

@@ -23,7 +23,7 @@ from comity.node.server.tls import server_credentials
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, Unauthenticated, Unavailable
 from comity.record.spiffe import Role, SpiffeId
-from tests.support.forging import CA, UK, forge, make_home
+from tests.support.forged_certificates import CA, UK, forge, make_home
 
 
 @pytest.fixture(scope="module")

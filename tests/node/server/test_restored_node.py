@@ -25,7 +25,7 @@ from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
 from tests.support.drafts import card
-from tests.support.exchange import Institute
+from tests.support.institutes import Institute
 from tests.support.network import Running, befriend, make_home, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -15,19 +15,21 @@ from comity.node.trust.key_status import State, note_id
 from comity.record.errors import BadConfig, RevokedKey
 from comity.record.record import Record
 from comity.record.revocation import check_revocation
-from tests.support.commanding import Run
+from tests.support.command_line import Run
 from tests.support.drafts import card
-from tests.support.holders import Holders
-from tests.support.keyring import UK, keys, publish, rooted, states, step, with_proof
 from tests.support.network import make_home
+from tests.support.node_keys import UK, keys, publish, rooted, states, step, with_proof
+from tests.support.root_signers import RootSigners
 
 
-def test_a_revoked_key_speaks_for_what_was_logged_before(node: Node, holders: Holders) -> None:
+def test_a_revoked_key_speaks_for_what_was_logged_before(
+    node: Node, root_signers: RootSigners
+) -> None:
     old = with_proof(node, publish(node, "old"))
     late = publish(node, "late")
     index = inclusion_index(node, old) + 1
-    holders.rotate(node, Sort.RECORD)
-    holders.revoke(node, Sort.RECORD, old.envelope.keyid, index)
+    root_signers.rotate(node, Sort.RECORD)
+    root_signers.revoke(node, Sort.RECORD, old.envelope.keyid, index)
     bundle = node.bundle
     found = check_revocation(old, bundle)
     assert found is not None
@@ -47,12 +49,12 @@ def inclusion_index(node: Node, record: Record) -> int:
 
 
 def test_a_proof_of_another_record_or_log_shows_nothing(
-    node: Node, holders: Holders, tmp_path: Path
+    node: Node, root_signers: RootSigners, tmp_path: Path
 ) -> None:
     old, other = publish(node, "old"), with_proof(node, publish(node, "other"))
     keyring = node.keyring()
-    holders.rotate(node, Sort.RECORD)
-    holders.revoke(node, Sort.RECORD, old.envelope.keyid, 9)
+    root_signers.rotate(node, Sort.RECORD)
+    root_signers.revoke(node, Sort.RECORD, old.envelope.keyid, 9)
     eve = Node(make_home(tmp_path / "eve", UK))
     try:
         # eve has stolen the record key, and keeps a log of her own
@@ -69,10 +71,10 @@ def test_a_proof_of_another_record_or_log_shows_nothing(
     assert check_revocation(other, node.bundle)
 
 
-def test_nothing_is_published_with_a_revoked_key(node: Node, holders: Holders) -> None:
+def test_nothing_is_published_with_a_revoked_key(node: Node, root_signers: RootSigners) -> None:
     lost = node.key
-    holders.rotate(node, Sort.RECORD)
-    holders.revoke(node, Sort.RECORD, lost.key.keyid, 2)
+    root_signers.rotate(node, Sort.RECORD)
+    root_signers.revoke(node, Sort.RECORD, lost.key.keyid, 2)
     stolen = card("stolen").sign(node.home.node_id, lost)
     with pytest.raises(RevokedKey):
         node.publish(stolen)
@@ -80,10 +82,12 @@ def test_nothing_is_published_with_a_revoked_key(node: Node, holders: Holders) -
 
 
 @pytest.mark.parametrize("sort", [Sort.RECORD, Sort.LOG, Sort.WITNESS, Sort.CA])
-def test_the_last_key_of_a_sort_is_not_revoked(node: Node, holders: Holders, sort: Sort) -> None:
+def test_the_last_key_of_a_sort_is_not_revoked(
+    node: Node, root_signers: RootSigners, sort: Sort
+) -> None:
     [only] = keys(node, sort)
     with pytest.raises(BadConfig, match=f"expected a {sort} key here to take its place") as caught:
-        holders.revoke(node, sort, only.keyid)
+        root_signers.revoke(node, sort, only.keyid)
     assert f"keys rotate {sort}" in caught.value.hint
     assert states(node, sort) == [State.CURRENT]
 

@@ -17,20 +17,20 @@ from comity.record.errors import BadConfig
 from comity.record.note import Note
 from comity.record.record import open_record
 from comity.record.root import Root
-from tests.support.commanding import Run, init
-from tests.support.holders import Holders
-from tests.support.keyring import UK, publish, rooted, states, step
+from tests.support.command_line import Run, init
+from tests.support.node_keys import UK, publish, rooted, states, step
+from tests.support.root_signers import RootSigners
 
 
 @pytest.mark.parametrize("sort", [Sort.RECORD, Sort.LOG, Sort.WITNESS])
 def test_a_new_key_is_staged_until_a_root_lists_it(
-    node: Node, holders: Holders, sort: Sort
+    node: Node, root_signers: RootSigners, sort: Sort
 ) -> None:
     before = node.bundle
     make_key(node.home.path, UK, sort)
     assert states(node, sort) == [State.CURRENT, State.STAGED]
     assert node.bundle == before
-    holders.renew(node)
+    root_signers.renew(node)
     after = states(node, sort)
     assert after[1] is State.CURRENT
     # a log or witness signs with all keys that are listed
@@ -38,10 +38,10 @@ def test_a_new_key_is_staged_until_a_root_lists_it(
 
 
 def test_records_of_a_retired_key_stay_good_and_new_ones_have_the_new_key(
-    node: Node, holders: Holders
+    node: Node, root_signers: RootSigners
 ) -> None:
     old = publish(node, "old")
-    holders.rotate(node, Sort.RECORD)
+    root_signers.rotate(node, Sort.RECORD)
     new = publish(node, "new")
     assert old.envelope.keyid != new.envelope.keyid
     keyring = node.keyring()
@@ -51,25 +51,27 @@ def test_records_of_a_retired_key_stay_good_and_new_ones_have_the_new_key(
 
 
 def test_another_process_uses_a_published_key_without_a_restart(
-    node: Node, holders: Holders
+    node: Node, root_signers: RootSigners
 ) -> None:
     other = Node(Home(node.home.path))
     try:
         before = other.key.key.keyid
-        holders.rotate(node, Sort.RECORD)
+        root_signers.rotate(node, Sort.RECORD)
         assert other.key.key.keyid == node.key.key.keyid != before
         assert other.bundle == node.bundle
     finally:
         other.close()
 
 
-def test_checkpoints_carry_every_log_key_that_is_listed(node: Node, holders: Holders) -> None:
+def test_checkpoints_carry_every_log_key_that_is_listed(
+    node: Node, root_signers: RootSigners
+) -> None:
     [old] = node.own.log_signers()
-    holders.rotate(node, Sort.LOG)
+    root_signers.rotate(node, Sort.LOG)
     node.signer.sign()
     assert signers(node) == [str(s.verifier) for s in node.own.log_signers()]
     assert len(signers(node)) == 2
-    holders.revoke(node, Sort.LOG, note_id(str(old.verifier)))
+    root_signers.revoke(node, Sort.LOG, note_id(str(old.verifier)))
     node.signer.sign()
     assert signers(node) == [str(node.own.log_signers()[0].verifier)]
     assert states(node, Sort.LOG) == [State.CURRENT, State.REVOKED]

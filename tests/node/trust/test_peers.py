@@ -27,7 +27,7 @@ from comity.record.errors import (
 from comity.record.limits import MAX_ROOT_BYTES
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.network import command, network, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"

@@ -12,8 +12,8 @@ from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.record.bundle import spoken
 from comity.record.root import Root
-from tests.support.commanding import Run, init
-from tests.support.holders import Holders
+from tests.support.command_line import Run, init
+from tests.support.root_signers import RootSigners
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -23,13 +23,13 @@ class Canada:
 
     def __init__(self, folder: Path) -> None:
         self._node = Node(Home(folder / "ca"))
-        self.holders = Holders()
+        self.root_signers = RootSigners()
         Path("bundle.json").write_bytes(self._node.bundle.to_json())
-        Path("1.json").write_bytes(self.holders.found(self._node).document)
+        Path("1.json").write_bytes(self.root_signers.found(self._node).document)
 
     def renew(self) -> None:
         """Publish another version and hand it over."""
-        root = self.holders.renew(self._node)
+        root = self.root_signers.renew(self._node)
         Path(f"{root.version}.json").write_bytes(root.document)
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ def test_a_root_that_does_not_follow_is_asked_for_with_the_reason(run: Run, cana
 
 def test_a_new_chain_begins_where_the_operator_has_compared(run: Run, canada: Canada) -> None:
     run("peers", "add", "1.json", "--yes")
-    anew = Holders()
+    anew = RootSigners()
     bundle = Root.parse(Path("1.json").read_bytes()).profile
     root = anew.sign(anew.draft(bundle))
     Path("anew.json").write_bytes(root.document)
@@ -122,10 +122,10 @@ def test_a_new_chain_begins_where_the_operator_has_compared(run: Run, canada: Ca
 
 def test_a_root_that_is_not_signed_or_over_is_not_pinned(run: Run, canada: Canada) -> None:
     bundle = Root.parse(Path("1.json").read_bytes()).profile
-    holders = canada.holders
+    root_signers = canada.root_signers
     for root, fault in (
-        (holders.draft(bundle), "expected signatures of 2 of its own 2 keys, got 0"),
-        (holders.sign(holders.draft(bundle, days=-1)), "expected a time before"),
+        (root_signers.draft(bundle), "expected signatures of 2 of its own 2 keys, got 0"),
+        (root_signers.sign(root_signers.draft(bundle, days=-1)), "expected a time before"),
     ):
         Path("bad.json").write_bytes(root.document)
         refused = run("peers", "add", "bad.json", "--fingerprint", root.digest)

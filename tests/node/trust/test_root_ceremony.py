@@ -15,7 +15,7 @@ from comity.node.node import Node
 from comity.record.bundle import spoken
 from comity.record.keys import SigningKey
 from comity.record.root import Root, first, follow
-from tests.support.commanding import Run, init
+from tests.support.command_line import Run, init
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

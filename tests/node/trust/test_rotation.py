@@ -17,8 +17,8 @@ from comity.node.home.node_certificate import certify
 from comity.node.trust.key_status import list_keys
 from comity.record.record import Record
 from tests.support.drafts import card
-from tests.support.holders import Holders, held
 from tests.support.network import Running, network, run, until
+from tests.support.root_signers import RootSigners, held
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -28,7 +28,7 @@ class Pair:
 
     def __init__(self, uk: Running, ca: Running) -> None:
         self.uk, self.ca = uk, ca
-        self.holders = {UK: Holders(), CA: Holders()}
+        self.root_signers = {UK: RootSigners(), CA: RootSigners()}
         self.sent: list[tuple[Running, Record]] = []
 
     @property
@@ -38,7 +38,7 @@ class Pair:
     def pin(self) -> None:
         """Give both a root, and pin each at the other."""
         for one, other in self.sides:
-            other.node.add_peer(self.holders[one.node.institute].found(one.node))
+            other.node.add_peer(self.root_signers[one.node.institute].found(one.node))
 
     async def publish(self, name: str) -> None:
         """Publish a record on each side."""
@@ -93,22 +93,22 @@ Step = Callable[[Pair, Running], object]
 
 
 def rotate(sort: Sort) -> Step:
-    return lambda pair, one: pair.holders[one.node.institute].rotate(one.node, sort)
+    return lambda pair, one: pair.root_signers[one.node.institute].rotate(one.node, sort)
 
 
 def revoke_oldest(sort: Sort) -> Step:
     def step(pair: Pair, one: Running) -> None:
         oldest = next(key for key in list_keys(one.node) if key.sort == sort)
         index = len(one.rows(RecordRow, issuer=one.node.institute)) + 10
-        pair.holders[one.node.institute].revoke(one.node, sort, oldest.keyid, index)
+        pair.root_signers[one.node.institute].revoke(one.node, sort, oldest.keyid, index)
 
     return step
 
 
 def give_way(pair: Pair, one: Running) -> None:
-    others = Holders()
-    pair.holders[one.node.institute].give_way(one.node, others)
-    pair.holders[one.node.institute] = others
+    others = RootSigners()
+    pair.root_signers[one.node.institute].give_way(one.node, others)
+    pair.root_signers[one.node.institute] = others
 
 
 def finish(pair: Pair, one: Running) -> None:

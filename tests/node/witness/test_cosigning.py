@@ -28,7 +28,7 @@ from comity.record.limits import (
 )
 from comity.record.note import LOG_KEY, WITNESS_KEY, Note, NoteSigner, SignatureLine
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute
+from tests.support.institutes import HandClock, Institute
 from tests.support.witnesses import CA, FR, UK, history
 
 

@@ -25,8 +25,8 @@ from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
 from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine, Verifier
 from comity.record.tile import Tile
 from tests.support.databases import NewDatabase
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.histories import History
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.log_histories import History
 from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history, reasons, take, told
 
 

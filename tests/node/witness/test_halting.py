@@ -22,7 +22,7 @@ from comity.record.errors import (
 )
 from comity.record.note import Note
 from tests.support.databases import NewDatabase
-from tests.support.exchange import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.witnesses import CA, FALSE, TRUE, UK, held, history, reasons, resumed, take
 
 

@@ -13,8 +13,8 @@ from comity.node.witness.halting import resume_own
 from comity.record.note import LOG_KEY, NoteSigner
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.histories import History
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.log_histories import History
 from tests.support.witnesses import CA, FR, TRUE, UK, history, reasons
 
 

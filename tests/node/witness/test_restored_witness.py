@@ -15,8 +15,8 @@ from comity.record.errors import (
     OtherSizeHeld,
 )
 from comity.record.note import Note, SignatureLine
-from tests.support.exchange import HandClock, Institute
-from tests.support.histories import History
+from tests.support.institutes import HandClock, Institute
+from tests.support.log_histories import History
 from tests.support.witnesses import CA, FALSE, FR, UK, held, history, reasons, resumed, take
 
 

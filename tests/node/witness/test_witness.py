@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from comity.node.database.tables import WitnessedLogRow
-from comity.node.witness import cosigning as witness
+from comity.node.witness import cosigning
 from comity.node.witness.cosigning import add_checkpoint
 from comity.record.cosignature import verify_cosignature
 from comity.record.errors import (
@@ -29,8 +29,8 @@ from comity.record.limits import (
 )
 from comity.record.note import LOG_KEY, Note, NoteSigner
 from tests.support.databases import NewDatabase
-from tests.support.exchange import HandClock, Institute, institutes
-from tests.support.histories import History
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.log_histories import History
 from tests.support.witnesses import CA, FALSE, TRUE, UK, held, history, reasons, take, witness_keys
 
 
@@ -70,7 +70,7 @@ def test_what_is_cosigned_was_stored_before(
         raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(witness, "cosign", crash)
+        patch.setattr(cosigning, "cosign", crash)
         with pytest.raises(InterruptedError):
             take(uk, log, 7)
     assert held(uk).size == 7

@@ -17,7 +17,7 @@ from comity.node.database.tables import (
     WitnessedLogRow,
 )
 from comity.node.log.proofs import newest_checkpoint
-from comity.node.server.background import log_witnessing as witnessing
+from comity.node.server.background import log_witnessing
 from comity.node.witness.gossip import hear
 from comity.node.witness.halting import resume
 from comity.record import split_view
@@ -28,7 +28,7 @@ from comity.record.note import Verifier
 from comity.v1 import audit_service_pb2 as audit
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.histories import ForkingLog, History, forking
+from tests.support.log_histories import ForkingLog, History, forking
 from tests.support.network import Running, make_home, network, run, serving, until
 from tests.support.witnesses import reasons
 
@@ -39,8 +39,8 @@ TRUE, FALSE = "abcdefghij", "abcdeXghij"
 @pytest.fixture(autouse=True)
 def _soon() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(witnessing, "INTERVAL_SECONDS", 0.1)
-        patch.setattr(witnessing, "GATHER_SECONDS", 0.02)
+        patch.setattr(log_witnessing, "INTERVAL_SECONDS", 0.1)
+        patch.setattr(log_witnessing, "GATHER_SECONDS", 0.02)
         yield
 
 
@@ -210,7 +210,7 @@ def test_a_log_that_has_no_time_for_a_proof_is_given_some(tmp_path: Path) -> Non
             await until(lambda: holds(uk, 20), "the next checkpoint")
             assert reasons(uk, CA) == []
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(witnessing, "PATIENCE_MS", 0)
+                patch.setattr(log_witnessing, "PATIENCE_MS", 0)
                 await until(lambda: reasons(uk, CA) == ["LOG_UNPROVEN"], "the end of patience")
             log.refuses_tiles = None
             await until(lambda: not reasons(uk, CA), "the proof")

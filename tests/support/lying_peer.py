@@ -1,15 +1,14 @@
-"""Peers and callers that do not keep to the protocol, with real keys and real certificates.
+"""Peers that do not keep to the protocol, with real keys and real certificates.
 
-A ``Liar`` is a real gRPC server with the certificate of a real, pinned institute; what it says to
-whoever pulls from it is a script. ``calling`` opens a channel with any certificate, and ``refusal``
-returns the ErrorInfo that every refusal must carry.
+A ``Liar`` is a real gRPC server with the certificate of a real, pinned institute. It answers each
+node that pulls from it by a script.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +16,12 @@ from typing import Any, Final
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from sqlmodel import SQLModel
 
-from comity.client.connection.channel import SERVER_OPTIONS, open_channel
-from comity.client.connection.grpc_errors import DOMAIN, to_status
+from comity.client.connection.channel import SERVER_OPTIONS
+from comity.client.connection.grpc_errors import to_status
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import (
     HandlingClassRow,
@@ -37,18 +32,17 @@ from comity.node.database.tables import (
     RecordTagRow,
     StandingRow,
 )
-from comity.node.home.certificate_authority import Svid
 from comity.node.home.folder import Home
-from comity.node.server.background import workers as background
+from comity.node.server.background import workers
 from comity.node.server.tls import server_credentials
-from comity.record.bundle import JsonWebKey, Keyring, SpiffeBundle, TrustBundle
+from comity.record.bundle import Keyring
 from comity.record.errors import ComityError
 from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import Record
-from comity.record.spiffe import Role, SpiffeId
 from comity.record.wire import envelope_from_proto, record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
+from tests.support.hostile_calls import CA, UK
 from tests.support.network import Running, make_home, serving
 
 
@@ -79,8 +73,6 @@ CUT: Final = Status()
 ACCEPTED: Final = pb.ReplicateResponse(accepted=pb.Accepted(heartbeat_seconds=1))
 HEARTBEAT: Final = pb.ReplicateResponse(heartbeat=pb.Heartbeat())
 
-OPERATOR: Final = SpiffeId("uk.aisi.example", Role.OPERATOR, "bo")
-UK, CA, EVE = "uk.aisi.example", "ca.aisi.example", "eve.example"
 
 STORED: Final[tuple[type[SQLModel], ...]] = (
     RecordRow,
@@ -237,7 +229,7 @@ def haste() -> Iterator[list[float]]:
         return 0.02
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(background, "POLL_SECONDS", 0.02)
+        patch.setattr(workers, "POLL_SECONDS", 0.02)
         patch.setattr(random, "uniform", at_once)
         yield pauses
 
@@ -248,60 +240,3 @@ def contents(running: Running) -> dict[str, list[dict[str, Any]]]:
         str(table.__tablename__): [row.model_dump() for row in running.rows(table)]
         for table in STORED
     }
-
-
-@asynccontextmanager
-async def calling(bundle: TrustBundle, svid: Svid) -> AsyncIterator[grpc.aio.Channel]:
-    """Open a channel to a node with a certificate."""
-    async with open_channel(bundle, svid.certificate, svid.private_key) as channel:
-        yield channel
-
-
-@asynccontextmanager
-async def operating(root: Path) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
-    """Serve uk, and connect to it as an operator."""
-    home = make_home(root, UK)
-    async with serving(home) as uk, calling(uk.node.bundle, home.authority.issue(OPERATOR)) as line:
-        yield uk, line
-
-
-async def refusal(call: Awaitable[Any]) -> error_details_pb2.ErrorInfo:
-    """Return the ErrorInfo with which a call is refused."""
-    try:
-        answer = await call
-    except grpc.aio.AioRpcError as error:
-        return info_of(error)
-    raise AssertionError(f"expected a refusal, got {answer!r:.200}")
-
-
-def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
-    """Return the one ErrorInfo of a refusal."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    assert status is not None, f"expected ErrorInfo, got {error.code()}: {error.details()}"
-    [detail] = status.details
-    info = error_details_pb2.ErrorInfo()
-    assert detail.Unpack(info)
-    assert info.domain == DOMAIN
-    return info
-
-
-def copycat(home: Home, victim: Home) -> TrustBundle:
-    """Return a bundle of ``home`` whose authority goes by the victim's name, with its own key."""
-    model, private = victim.authority.certificate, ec.generate_private_key(ec.SECP256R1())
-    # names are compared without regard to case and the amount of white space
-    name = x509.Name(
-        x509.NameAttribute(a.oid, str(a.value).upper().replace(" ", "  ")) for a in model.subject
-    )
-    builder = x509.CertificateBuilder(
-        issuer_name=name,
-        subject_name=name,
-        public_key=private.public_key(),
-        serial_number=model.serial_number,
-        not_valid_before=model.not_valid_before_utc,
-        not_valid_after=model.not_valid_after_utc,
-    )
-    for extension in model.extensions:
-        builder = builder.add_extension(extension.value, extension.critical)
-    forged = builder.sign(private, hashes.SHA256())
-    spiffe = SpiffeBundle(keys=(JsonWebKey.of(forged, forged.public_bytes(Encoding.DER)),))
-    return home.bundle().model_copy(update={"spiffe": spiffe})

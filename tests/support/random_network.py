@@ -22,11 +22,11 @@ from comity.node.release.run import release_to
 from comity.node.trust.peers import Terms, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
-from tests.support.exchange import HandClock, Institute
+from tests.support.institutes import HandClock, Institute
 from tests.support.network import make_home
-from tests.support.reading import NAMES, POLICIES, PURPOSES, Agreement
-from tests.support.sheets import Sheet, subject
-from tests.support.watching import Watched
+from tests.support.network_checks import CheckedNetwork
+from tests.support.record_plans import RecordPlan, subject
+from tests.support.reference_rules import NAMES, POLICIES, PURPOSES, Agreement
 
 MAX_BACK_SECONDS: Final = 60
 """How far the clock may be behind the latest time that it has shown."""
@@ -44,14 +44,14 @@ class Homes:
             node.close()
 
     @contextmanager
-    def world(self, stock: Sequence[Sheet]) -> Iterator[World]:
+    def network(self, stock: Sequence[RecordPlan]) -> Iterator[RandomNetwork]:
         """Yield a world in which nothing has happened; ``stock`` is what will be published."""
         clock = HandClock()
         # embargoes and treaties are dated in whole seconds
         clock.now -= clock.now % 1000
         made = [Institute(Node(self._fresh(home), clock)) for home in self._homes]
         try:
-            yield World(made, clock, stock)
+            yield RandomNetwork(made, clock, stock)
         finally:
             for one in made:
                 one.node.close()
@@ -64,13 +64,15 @@ class Homes:
         return Home(copy)
 
 
-class World(Watched):
+class RandomNetwork(CheckedNetwork):
     """Institutes, what they publish, and all that can happen between them."""
 
-    def __init__(self, made: list[Institute], clock: HandClock, stock: Sequence[Sheet]) -> None:
+    def __init__(
+        self, made: list[Institute], clock: HandClock, stock: Sequence[RecordPlan]
+    ) -> None:
         super().__init__(made, clock)
         self._stock, self._busy = stock, set(NAMES)
-        self._sheets: dict[str, Sheet] = {}
+        self._plans: dict[str, RecordPlan] = {}
         self._latest = clock()
 
     def befriend(self) -> None:
@@ -82,30 +84,28 @@ class World(Watched):
 
     def publish(self, issuer: str, which: int, substance: str, count: int) -> None:
         """Publish some records alike from the stock, about a model each."""
-        first = len(self._sheets)
-        sheet = replace(self._stock[which % len(self._stock)], substance=substance)
+        first = len(self._plans)
+        plan = replace(self._stock[which % len(self._stock)], substance=substance)
         numbers = range(first, first + count)
-        self._publish(issuer, [replace(sheet, subject=subject(number)) for number in numbers])
+        self._publish(issuer, [replace(plan, subject=subject(number)) for number in numbers])
 
     def publish_again(self, issuer: str, which: int, substance: str, *, supersedes: bool) -> None:
         """Publish another record about what an own one is about, or a new version of it."""
         record_id = self._own(issuer, which)
-        if record_id is None or self._sheets[record_id].kind == "withdrawal":
+        if record_id is None or self._plans[record_id].kind == "withdrawal":
             return
-        sheet = self._sheets[record_id]
-        (name, digest), other = sheet.subject, subject(len(self._sheets))
-        about = (other[0], digest) if sheet.renames else (name, other[1])
+        plan = self._plans[record_id]
+        (name, digest), other = plan.subject, subject(len(self._plans))
+        about = (other[0], digest) if plan.renames else (name, other[1])
         named = record_id if supersedes else None
-        self._publish(
-            issuer, [replace(sheet, subject=about, substance=substance, supersedes=named)]
-        )
+        self._publish(issuer, [replace(plan, subject=about, substance=substance, supersedes=named)])
 
-    def withdraw(self, issuer: str, which: int, notice: Sheet) -> None:
+    def withdraw(self, issuer: str, which: int, notice: RecordPlan) -> None:
         """Publish a notice that names an own record, and, in vain, others' latest ones."""
         record_id = self._own(issuer, which)
         others = [self._own(name, -1) for name in NAMES if name != issuer]
         named = tuple(each for each in [record_id, *others] if each is not None)
-        about = subject(len(self._sheets))
+        about = subject(len(self._plans))
         self._publish(issuer, [replace(notice, subject=about, withdraws=named)])
 
     def pull(self, receiver: str, sender: str, *, lose_receipts: bool = False) -> int:
@@ -254,14 +254,14 @@ class World(Watched):
         while sum(self.pull(receiver, sender) for receiver, sender in self.pairs):
             self.work()
 
-    def _publish(self, issuer: str, sheets: Sequence[Sheet]) -> None:
+    def _publish(self, issuer: str, plans: Sequence[RecordPlan]) -> None:
         one = self.institutes[issuer]
         self._busy.add(issuer)
-        records = [one.sign(sheet.draft(self.clock)) for sheet in sheets]
-        for sheet, record in zip(sheets, records, strict=True):
+        records = [one.sign(plan.draft(self.clock)) for plan in plans]
+        for plan, record in zip(plans, records, strict=True):
             self._payloads[record.record_id] = record.envelope.payload
-            self._sheets[record.record_id] = sheet
-            for part in sheet.parts(record.record_id, issuer, self.clock()):
+            self._plans[record.record_id] = plan
+            for part in plan.parts(record.record_id, issuer, self.clock()):
                 key = (record.record_id, part.section)
                 self._parts[key] = part
                 self._holders[issuer].origin[key] = issuer
@@ -269,5 +269,5 @@ class World(Watched):
 
     def _own(self, issuer: str, which: int) -> str | None:
         """Return one of an issuer's records; None where it has none."""
-        own = [i for i in self._sheets if self._parts[i, ""].record.issuer == issuer]
+        own = [i for i in self._plans if self._parts[i, ""].record.issuer == issuer]
         return own[which % len(own)] if own else None

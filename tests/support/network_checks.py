@@ -24,14 +24,14 @@ from comity.node.release.explanation import explain
 from comity.node.release.preview import Effect, preview_peer
 from comity.node.trust.peers import get_peer, pinned_peers
 from comity.policies.evaluator import Policy
-from tests.support.exchange import HandClock, Institute
-from tests.support.reading import NAMES, Facts, Holder, Key, Peer, Reading
+from tests.support.institutes import HandClock, Institute
+from tests.support.reference_rules import NAMES, Facts, Holder, Key, Peer, Reading
 
 Pair = tuple[str, str]
 """A holder and a peer of it."""
 
 
-class Watched:
+class CheckedNetwork:
     """Institutes, what is known of them, and what has been seen of their queues."""
 
     def __init__(self, made: list[Institute], clock: HandClock) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from comity.node.home.certificate_authority import Authority, Svid
 from comity.node.home.folder import Home
+from comity.record.bundle import JsonWebKey, SpiffeBundle, TrustBundle
 from comity.record.keys import private_pem
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
@@ -55,3 +57,25 @@ def forge(
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     certificate = builder.sign(signing, hashes.SHA256())
     return Svid(certificate.public_bytes(serialization.Encoding.PEM), private_pem(private))
+
+
+def copycat(home: Home, victim: Home) -> TrustBundle:
+    """Return a bundle of ``home`` whose authority goes by the victim's name, with its own key."""
+    model, private = victim.authority.certificate, ec.generate_private_key(ec.SECP256R1())
+    # names are compared without regard to case and the amount of white space
+    name = x509.Name(
+        x509.NameAttribute(a.oid, str(a.value).upper().replace(" ", "  ")) for a in model.subject
+    )
+    builder = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=private.public_key(),
+        serial_number=model.serial_number,
+        not_valid_before=model.not_valid_before_utc,
+        not_valid_after=model.not_valid_after_utc,
+    )
+    for extension in model.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    forged = builder.sign(private, hashes.SHA256())
+    spiffe = SpiffeBundle(keys=(JsonWebKey.of(forged, forged.public_bytes(Encoding.DER)),))
+    return home.bundle().model_copy(update={"spiffe": spiffe})

@@ -25,7 +25,7 @@ from tests.support.records import bundle_of
 NOW = datetime(2026, 5, 21, 9, tzinfo=UTC)
 
 
-class Logbook:
+class MemoryLog:
     """An institute's keys and log; ``witnesses`` are institutes that cosign its checkpoints."""
 
     def __init__(self, institute: str, key: SigningKey, *witnesses: str) -> None:

@@ -12,13 +12,13 @@ from comity.client.verify.trust import Trust
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
 from tests.support.drafts import card
-from tests.support.logbook import NOW, Logbook
+from tests.support.memory_log import NOW, MemoryLog
 
 
-def evidence_in(folder: Path, logbook: Logbook) -> Path:
+def evidence_in(folder: Path, memory_log: MemoryLog) -> Path:
     """Write the evidence of a card at index 6 of 11 into a new folder, and return that."""
-    opened = logbook.append(card())
-    export_record(opened, logbook.key.key, folder, logbook.evidence(opened))
+    opened = memory_log.append(card())
+    export_record(opened, memory_log.key.key, folder, memory_log.evidence(opened))
     return folder
 
 
@@ -45,11 +45,11 @@ def detail(verification: Verification, name: str) -> str:
     return step.detail
 
 
-def policy_of(logbook: Logbook, threshold: str) -> LogPolicy:
+def policy_of(memory_log: MemoryLog, threshold: str) -> LogPolicy:
     """Return a policy that asks for any, all or so many of the logbook's witnesses."""
-    witnesses = [f"witness {name} {key.verifier}" for name, key in logbook.witnesses.items()]
-    group = f"group some {threshold} {' '.join(logbook.witnesses)}"
-    lines = [f"log {logbook.signer.verifier}", *witnesses, group, "quorum some"]
+    witnesses = [f"witness {name} {key.verifier}" for name, key in memory_log.witnesses.items()]
+    group = f"group some {threshold} {' '.join(memory_log.witnesses)}"
+    lines = [f"log {memory_log.signer.verifier}", *witnesses, group, "quorum some"]
     return LogPolicy.parse("\n".join(lines))
 
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from comity.node.node import Node
-from tests.support.commanding import Ended, Run
-from tests.support.exchange import Institute, befriend
+from tests.support.command_line import Ended, Run
+from tests.support.institutes import Institute, befriend
 from tests.support.network import make_home
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
 
-class Desk:
+class Operator:
     """An operator of uk, whose only peer is ca: a command line, and the domain beside it."""
 
     def __init__(self, uk: Institute, ca: Institute, run: Run) -> None:
@@ -27,11 +27,11 @@ class Desk:
 
 
 @contextmanager
-def at_desk(root: Path, run: Run) -> Iterator[Desk]:
+def operator_of_uk(root: Path, run: Run) -> Iterator[Operator]:
     """Yield the desk of uk, whose only peer is ca."""
     uk, ca = (Institute(Node(make_home(root, name))) for name in (UK, CA))
     befriend(uk, ca)
     befriend(ca, uk)
-    yield Desk(uk, ca, run)
+    yield Operator(uk, ca, run)
     for one in (uk, ca):
         one.node.close()

@@ -9,7 +9,7 @@ from comity.node.log.proofs import inclusion
 from comity.node.node import Node
 from comity.node.trust.key_status import KeyStatus, State, list_keys
 from comity.record.record import Record
-from tests.support.commanding import Ended, Run, init
+from tests.support.command_line import Ended, Run, init
 from tests.support.drafts import card
 
 UK = "uk.aisi.example"

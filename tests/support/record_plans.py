@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from comity.client.drafts.draft import Draft
 from tests.support.drafts import card
-from tests.support.exchange import HandClock
-from tests.support.reading import Facts, Record
+from tests.support.institutes import HandClock
+from tests.support.reference_rules import Facts, Record
 
 SUBSTANTIAL: Final = "It happens, and this is told at length. " * 8
 RANKS: Final = {"moderate": 2, "high": 3, "critical": 4}
 
 
 @dataclass(frozen=True)
-class Sheet:
+class RecordPlan:
     """What is written into a record; embargoes are in seconds from when it is published.
 
     ``risks`` is what is stricter for that section, ``substance`` the section that is long ("none"

@@ -12,13 +12,13 @@ from comity.node.trust.root_ceremony import Wish, prepare_first, prepare_next, p
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root
-from tests.support.exchange import Institute
+from tests.support.institutes import Institute
 from tests.support.network import Running
 
 DAYS = 365
 
 
-class Holders:
+class RootSigners:
     """Two people, both of whom must sign."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Holders:
         """Publish a version that revokes a key."""
         return self.renew(node, revocation(node, sort, keyid, index))
 
-    def give_way(self, node: Node, others: Holders) -> Root:
+    def give_way(self, node: Node, others: RootSigners) -> Root:
         """Publish a version that puts others in their place, signed by both."""
         wish = Wish(
             add_keys=tuple(key.key for key in others.keys),
@@ -68,11 +68,11 @@ class Holders:
         return root
 
 
-def pin_root(at: Institute, of: Institute) -> Holders:
+def pin_root(at: Institute, of: Institute) -> RootSigners:
     """Give one a root, and pin it at another."""
-    holders = Holders()
-    at.node.add_peer(holders.found(of.node))
-    return holders
+    root_signers = RootSigners()
+    at.node.add_peer(root_signers.found(of.node))
+    return root_signers
 
 
 def chain(of: Institute, after: int = 1) -> list[bytes]:
@@ -84,37 +84,3 @@ def chain(of: Institute, after: int = 1) -> list[bytes]:
 def held(one: Running | Institute, peer: str) -> int:
     """Return the newest version of a peer's root that one holds."""
     return max((row.version for row in one.rows(RootVersionRow, institute=peer)), default=0)
-
-
-BAD = [
-    "another institute's",
-    "by nobody",
-    "by the new keys only",
-    "by the old keys only",
-    "by too few",
-    "goes back",
-    "has expired",
-    "repeats",
-    "skips a version",
-    "skips the second step",
-]
-"""Faults of a chain that follows version 1; see ``bad_chains``."""
-
-
-def bad_chains(holders: Holders, ca: TrustBundle, uk: TrustBundle) -> dict[str, list[Root]]:
-    """Return chains that do not hold, after version 1, by what is wrong with them."""
-    others = Holders()
-    good, strange = holders.sign(holders.draft(ca, 2)), others.draft(ca, 2)
-    given_way = Root.draft(ca, [k.key for k in others.keys], 2, strange.expires, 2)
-    return {
-        "skips a version": [holders.sign(holders.draft(ca, 3))],
-        "skips the second step": [good, holders.sign(holders.draft(ca, 4))],
-        "goes back": [good, holders.sign(holders.draft(ca, 1))],
-        "repeats": [good, good],
-        "by the old keys only": [holders.sign(given_way)],
-        "by the new keys only": [others.sign(strange)],
-        "by too few": [holders.draft(ca, 2).sign(holders.keys[0])],
-        "by nobody": [holders.draft(ca, 2)],
-        "has expired": [holders.sign(holders.draft(ca, 2, days=-1))],
-        "another institute's": [holders.sign(holders.draft(uk, 2))],
-    }
