@@ -21,6 +21,22 @@ from comity.record.spiffe import SpiffeId
 
 AUTHOR = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
 PLACE = PurePath("/cards/example__fjord-7b-chat.md")
+HOSTILE = {
+    "brackets": b"# Risks\n" + b"[" * (1 << 22),
+    "words": b"# Limitations\n" + b"not " * (1 << 20),
+    "quotes": b">" * (1 << 20),
+    "lists": b"- " * (1 << 20),
+    "columns": b"# Results\n" + b"|a" * (1 << 20) + b"|\n" + b"|-" * (1 << 20) + b"|\n",
+    "spans": b"<table>" + b"<tr><td rowspan=999 colspan=999>1" * (1 << 16),
+    "row": b"<table><tr>" + b"<td colspan=64 rowspan=64>1" * (1 << 16),
+    "cell": b"<table><td>" + b"<b>" * (1 << 16),
+    "attributes": b'<a b=">' * (1 << 16),
+    "tags": b"<a " * (1 << 20),
+    "declarations": b"<![a[" * (1 << 20),
+    "comments": b"<!--" * (1 << 20),
+    "flow": b"---\na: " + b"[" * (1 << 17) + b"\n---\n",
+    "bold": b"**" + b"a " * (1 << 20),
+}
 
 
 def read(text: str, place: str = "/cards/pebble.md") -> Imported:
@@ -50,21 +66,7 @@ def test_a_file_beyond_a_limit_is_refused_by_name(data: bytes, limit: str) -> No
     assert caught.value.limit == limit
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"# Risks\n" + b"[" * (1 << 22),
-        b"# Limitations\n" + b"not " * (1 << 20),
-        b">" * (1 << 20),
-        b"- " * (1 << 20),
-        b"# Results\n" + b"|a" * (1 << 20) + b"|\n" + b"|-" * (1 << 20) + b"|\n",
-        b"<table>" + b"<tr><td rowspan=999 colspan=999>1" * (1 << 16),
-        b"<!--" * (1 << 20),
-        b"---\na: " + b"[" * (1 << 17) + b"\n---\n",
-        b"**" + b"a " * (1 << 20),
-    ],
-    ids=["brackets", "words", "quotes", "lists", "columns", "spans", "comments", "flow", "bold"],
-)
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_ends_in_a_draft_or_a_typed_error(data: bytes) -> None:
     try:
         card = import_bytes(data, PLACE)

@@ -182,6 +182,17 @@ def test_html_headings_lists_and_spanning_tables_are_read() -> None:
     }
 
 
+def test_an_attribute_may_hold_a_greater_than_sign() -> None:
+    rows = '<tr><th>Benchmark<th>Score<tr><td title="5 > 3 shots">MMLU<td abbr=">1">61.2'
+    card = read(f"# Pebble\n\n## Results\n\n<table>{rows}</table>\n")
+    assert scores(card) == {"MMLU": [("score", 61.2, "percent")]}
+
+
+def test_less_than_signs_and_tags_left_open_are_text() -> None:
+    said = "It is not for those < 18, nor for <b who"
+    assert statements(read(f"# Pebble\n\n## Limitations\n\n<p>{said}\n"), "limitations") == [said]
+
+
 def test_bold_lines_and_lead_ins_are_headings_too() -> None:
     card = import_file(SAMPLES / "no_metadata.md")
     assert card.draft.subject.name == "pkg:generic/unknown/Pebble@unversioned"

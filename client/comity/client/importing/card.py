@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.facts import facts
 from comity.client.importing.frontmatter import read_card_file
-from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain, read_blocks
 from comity.client.importing.model_identity import Identity, identify, language_of
 from comity.client.importing.passages import Passage, passages
@@ -89,7 +89,7 @@ class Card:
     def summary(self) -> str:
         """Return the first paragraph that is more than a few words, else the title."""
         for block in self.blocks:
-            text = plain(block.text) if block.kind is Kind.PARAGRAPH else ""
+            text = plain(block.text) if block.kind is BlockKind.PARAGRAPH else ""
             # eight words, or their length in a script that puts no spaces between words
             if len(text.split()) >= 8 or len(text) >= 40:
                 return text[:_SUMMARY_CHARS]
@@ -97,7 +97,7 @@ class Card:
 
     def language(self) -> str:
         """Return the BCP 47 tag of the language that the card is written in."""
-        prose = (b.text for b in self.blocks[:_LANGUAGE_BLOCKS] if b.kind is not Kind.TABLE)
+        prose = (b.text for b in self.blocks[:_LANGUAGE_BLOCKS] if b.kind is not BlockKind.TABLE)
         return language_of(" ".join(prose))
 
     def place(self, line: int) -> str:

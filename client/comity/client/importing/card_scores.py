@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from comity.client.importing.blocks import BlockKind
 from comity.client.importing.card import LINE_CHARS, Card
 from comity.client.importing.heading_words import Topic
-from comity.client.importing.html_blocks import Kind
 from comity.client.importing.model_names import Names
 from comity.client.importing.passages import Passage
 from comity.client.importing.score_tables import Reading, listed, readings
@@ -26,12 +26,12 @@ def evaluations_in(passage: Passage, card: Card, notes: list[str]) -> Iterator[E
 
     # a list holds scores only where the heading or the text says so
     if under_results or any(_RESULTS_FOLLOW.search(b.text) for b in passage.blocks):
-        items = (b.text for b in passage.blocks if b.kind is Kind.ITEM)
+        items = (b.text for b in passage.blocks if b.kind is BlockKind.ITEM)
         found = [score for text in items if (score := listed(text, heading))]
         yield from _by_benchmark(found, card.place(passage.line))
 
     names = Names([card.identity.model], card.identity.provider)
-    for block in (b for b in passage.blocks if b.kind is Kind.TABLE):
+    for block in (b for b in passage.blocks if b.kind is BlockKind.TABLE):
         read = readings(block.rows, heading, names, under_results=under_results)
         if read is None:
             notes.append(f"line {block.line}: table names no row or column of this model")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.heading_words import FACTS, LANGUAGES, MODALITIES
-from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import Passage, normal
 from comity.client.importing.statement_words import FILLER
@@ -84,7 +84,7 @@ def modalities_of(text: str) -> list[str]:
 
 def _pairs(passage: Passage) -> Iterator[tuple[str, str]]:
     for index, block in enumerate(passage.blocks):
-        if block.kind is Kind.TABLE:
+        if block.kind is BlockKind.TABLE:
             yield from ((row[0], row[1]) for row in block.rows if len(row) == 2)
         elif match := _PAIR.fullmatch(block.text):
             yield match["bold"] or match["word"], match["first"] or match["second"]

@@ -14,7 +14,8 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from comity.client.importing.html_blocks import Block, HtmlReader, Kind
+from comity.client.importing.blocks import Block, BlockKind
+from comity.client.importing.html_blocks import HtmlReader
 from comity.record.limits import MAX_TEXT_CHARS
 
 MAX_INLINE_CHARS: Final = 16_384
@@ -34,7 +35,7 @@ def read_blocks(text: str, first_line: int) -> list[Block]:
     reader = _Reader(first_line)
     for token in _BLOCKS.parse(text):
         reader.take(token)
-    reader.html.close()
+    reader.html.end()
     return reader.html.blocks
 
 
@@ -70,7 +71,7 @@ class _Reader:
         if token.type == "inline":
             self._inline(token.content, line)
         elif token.type == "html_block":
-            self.html.feed(token.content, line)
+            self.html.read(token.content, line)
         elif token.type == "fence":
             self._report(token.content, line)
         elif token.type == "heading_open":
@@ -87,23 +88,25 @@ class _Reader:
             self._rows.append([])
         elif token.type == "table_close":
             self._inside = ""
-            self._block(Block(Kind.TABLE, self._table_line, rows=tuple(map(tuple, self._rows))))
+            self._block(
+                Block(BlockKind.TABLE, self._table_line, rows=tuple(map(tuple, self._rows)))
+            )
 
     def _inline(self, content: str, line: int) -> None:
         content = content[:MAX_TEXT_CHARS]
         if self._inside == "table":
             self._rows[-1].append(content)
         elif self._inside == "heading":
-            self._block(Block(Kind.HEADING, line, content.strip(), self._level))
+            self._block(Block(BlockKind.HEADING, line, content.strip(), self._level))
         elif self.html.in_table:
-            self.html.feed(content, line)
+            self.html.read(content, line)
         elif self._lists:
-            self._block(Block(Kind.ITEM, line, content, self._lists))
+            self._block(Block(BlockKind.ITEM, line, content, self._lists))
         else:
-            self._block(Block(Kind.PARAGRAPH, line, content))
+            self._block(Block(BlockKind.PARAGRAPH, line, content))
 
     def _block(self, block: Block) -> None:
-        if block.kind is Kind.HEADING or block.text.strip() or block.rows:
+        if block.kind is BlockKind.HEADING or block.text.strip() or block.rows:
             self.html.blocks.append(block)
 
     def _report(self, content: str, line: int) -> None:
@@ -112,4 +115,4 @@ class _Reader:
         if lines and len(lines) <= 200 and _REPORT_HEADER.match(lines[0]):
             rows = [["", *lines[0].split()]]
             rows += [re.split(r"\s{2,}", part.strip()) for part in lines[1:]]
-            self._block(Block(Kind.TABLE, line, rows=tuple(map(tuple, rows))))
+            self._block(Block(BlockKind.TABLE, line, rows=tuple(map(tuple, rows))))

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from packageurl import PackageURL
 
+from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.frontmatter import texts
 from comity.client.importing.heading_words import LANGUAGE_WORDS
-from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import topics_of
 
@@ -133,7 +133,7 @@ def _from_place(path: PurePath) -> tuple[str, str]:
 
 def _title(blocks: list[Block]) -> str:
     for block in blocks:
-        if block.kind is not Kind.HEADING or block.level > 2:
+        if block.kind is not BlockKind.HEADING or block.level > 2:
             continue
         text = _AROUND.sub("", plain(block.text)).strip(" :-–—#*_")
         if _GENERIC.fullmatch(text) and _AROUND.search(plain(block.text)):
@@ -163,7 +163,9 @@ def _from_links(blocks: list[Block], name: str, is_hub_card: bool) -> str:
 
 def _from_sentence(blocks: list[Block]) -> str:
     for block in blocks[:12]:
-        if block.kind is Kind.PARAGRAPH and (match := _SUBJECT.search(plain(block.text)[:400])):
+        if block.kind is BlockKind.PARAGRAPH and (
+            match := _SUBJECT.search(plain(block.text)[:400])
+        ):
             return match[1].removeprefix("The ")
     return ""
 

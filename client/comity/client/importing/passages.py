@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.heading_words import HEADINGS, NOT_ABOUT_THE_MODEL, Topic
-from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
 
 _HEADING_CHARS: Final = 120
@@ -61,7 +61,7 @@ def passages(blocks: list[Block], last_line: int) -> list[Passage]:
         if heading is None:
             found[-1].blocks.append(block)
             continue
-        level = block.level if block.kind is Kind.HEADING else _PSEUDO_LEVEL
+        level = block.level if block.kind is BlockKind.HEADING else _PSEUDO_LEVEL
         while above and above[-1].level >= level:
             above.pop()
         section = heading if level < _PSEUDO_LEVEL else found[-1].section
@@ -101,9 +101,9 @@ def normal(heading: str) -> str:
 
 
 def _heading_of(block: Block) -> str | None:
-    if block.kind is Kind.HEADING:
+    if block.kind is BlockKind.HEADING:
         return plain(block.text)[:1024]
-    if block.kind is not Kind.PARAGRAPH:
+    if block.kind is not BlockKind.PARAGRAPH:
         return None
     if match := _UNDERLINED.fullmatch(block.text):
         return plain(match[1] + match[2])
@@ -117,9 +117,9 @@ def _heading_of(block: Block) -> str | None:
 
 
 def _rest_of(block: Block) -> Block | None:
-    match = _LEAD_IN.fullmatch(block.text) if block.kind is Kind.PARAGRAPH else None
+    match = _LEAD_IN.fullmatch(block.text) if block.kind is BlockKind.PARAGRAPH else None
     if match and match["rest"].strip():
-        return Block(Kind.PARAGRAPH, block.line, match["rest"])
+        return Block(BlockKind.PARAGRAPH, block.line, match["rest"])
     return None
 
 
@@ -138,7 +138,7 @@ def _is_known(line: str) -> bool:
 
 def _split(block: Block) -> Iterator[Block]:
     # a paragraph may hide a list (lines that open with a symbol) or a heading in its first line
-    if block.kind is not Kind.PARAGRAPH or "\n" not in block.text:
+    if block.kind is not BlockKind.PARAGRAPH or "\n" not in block.text:
         yield block
         return
     run: list[str] = []
@@ -147,14 +147,14 @@ def _split(block: Block) -> Iterator[Block]:
         item = _is_symbol_item(line)
         if item or (not run and _is_known(line)):
             if run:
-                yield Block(Kind.PARAGRAPH, start, "\n".join(run))
+                yield Block(BlockKind.PARAGRAPH, start, "\n".join(run))
             run, start = [], number + 1
-            kind, level = (Kind.ITEM, 1) if item else (Kind.PARAGRAPH, 0)
+            kind, level = (BlockKind.ITEM, 1) if item else (BlockKind.PARAGRAPH, 0)
             yield Block(kind, number, line.lstrip()[1:].lstrip("\ufe0f ") if item else line, level)
         else:
             run.append(line)
     if run:
-        yield Block(Kind.PARAGRAPH, start, "\n".join(run))
+        yield Block(BlockKind.PARAGRAPH, start, "\n".join(run))
 
 
 def _is_symbol_item(line: str) -> bool:

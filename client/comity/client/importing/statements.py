@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.heading_words import Topic
-from comity.client.importing.html_blocks import Block, Kind
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import Passage
 from comity.client.importing.statement_words import (
@@ -74,7 +74,7 @@ class Findings:
     def _read_stray(self, passage: Passage) -> None:
         # sentences that state a limitation or a capability under a heading that names none
         for block in passage.blocks if not passage.topics & _HEEDED else ():
-            if block.kind in (Kind.PARAGRAPH, Kind.ITEM):
+            if block.kind in (BlockKind.PARAGRAPH, BlockKind.ITEM):
                 for sentence in map(str.strip, _SENTENCE.split(plain(block.text))):
                     self._sort_stray(sentence, passage.topics)
 
@@ -162,18 +162,18 @@ def statements(blocks: list[Block]) -> Iterator[Statement]:
     """Yield the statements of a passage: each bullet, and each paragraph."""
     leads: dict[int, str] = {}
     for index, block in enumerate(blocks):
-        if block.kind not in (Kind.PARAGRAPH, Kind.ITEM):
+        if block.kind not in (BlockKind.PARAGRAPH, BlockKind.ITEM):
             leads.clear()
             continue
-        depth = block.level if block.kind is Kind.ITEM else 0
+        depth = block.level if block.kind is BlockKind.ITEM else 0
         leads = {level: lead for level, lead in leads.items() if level < depth}
         text, lead = _introduction(plain(block.text))
         follows = blocks[index + 1] if index + 1 < len(blocks) else None
-        if lead and follows and follows.kind is Kind.ITEM and follows.level > depth:
+        if lead and follows and follows.kind is BlockKind.ITEM and follows.level > depth:
             leads[depth] = lead
         if _says_something(text):
             led = " ".join((*leads.values(), text)) if depth else text
-            yield Statement(led, block.kind is Kind.ITEM)
+            yield Statement(led, block.kind is BlockKind.ITEM)
 
 
 def _introduction(text: str) -> tuple[str, str]:
