@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
@@ -206,9 +206,7 @@ def _applying(node: Node, change: Callable[[Session], object]) -> tuple[float, f
 
 def _decisions(node: Node, peers: int) -> float:
     def decide(session: Session, row: PeerRow) -> None:
-        classes = list(
-            session.exec(select(HandlingClassRow).order_by(col(HandlingClassRow.class_id)))
-        )
+        classes = list(session.exec(select(HandlingClassRow).order_by(HandlingClassRow.class_id)))
         judge(session, classes, facts_of(session, row), policy_in_force(session).policy)
 
     with node.store.read() as session:

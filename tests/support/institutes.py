@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel, select
 
 from comity.client.drafts.draft import Draft
 from comity.node.database.clock import system_clock, to_datetime
@@ -83,10 +83,10 @@ class Institute:
         """
         query = (
             select(RecordRow.record_id, PartRow.section, PartRow.name)
-            .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
-            .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
+            .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
+            .join(ReleaseRow, ReleaseRow.part_id == PartRow.part_id)
             .where(ReleaseRow.peer == peer.name)
-            .order_by(col(ReleaseRow.offer_number))
+            .order_by(ReleaseRow.offer_number)
         )
         with self.node.store.read() as session:
             return [(i, "" if s == HEADER else name) for i, s, name in session.exec(query)]
@@ -101,7 +101,7 @@ class Institute:
     def held(self) -> set[tuple[str, str]]:
         """Return (record id, section name) of every part that is held."""
         query = select(RecordRow.record_id, PartRow.section, PartRow.name)
-        query = query.join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
+        query = query.join(PartRow, PartRow.record_seq == RecordRow.record_seq)
         with self.node.store.read() as session:
             return {(i, "" if s == HEADER else name) for i, s, name in session.exec(query)}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import permutations
 
-from sqlmodel import col, select
+from sqlmodel import select
 
 from comity.node.database.tables import (
     HEADER,
@@ -120,10 +120,10 @@ class CheckedNetwork:
         """Return what was released to a peer after its first ``known`` offers."""
         query = (
             select(ReleaseRow.offer_number, RecordRow.record_id, PartRow.section, PartRow.name)
-            .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
-            .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
-            .where(ReleaseRow.peer == peer, col(ReleaseRow.offer_number) > known)
-            .order_by(col(ReleaseRow.offer_number))
+            .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
+            .join(RecordRow, RecordRow.record_seq == PartRow.record_seq)
+            .where(ReleaseRow.peer == peer, ReleaseRow.offer_number > known)
+            .order_by(ReleaseRow.offer_number)
         )
         with self.institutes[holder].node.store.read() as session:
             rows = list(session.exec(query))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import col, select
+from sqlmodel import select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock, system_clock
@@ -93,7 +93,7 @@ class Node(Site):
         ids = [arrival.opened.record_id for arrival in arrivals]
         with self.store.write() as session:
             query = select(LogEntryRow.record_id, LogEntryRow.log_index)
-            query = query.where(col(LogEntryRow.record_id).in_(ids))
+            query = query.where(LogEntryRow.record_id.in_(ids))
             before = dict(session.exec(query).all())
             self.intake.admit(session, arrivals)
             after = dict(session.exec(query).all())

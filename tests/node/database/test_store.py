@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, select
 
 from comity.node.database.store import Store
 from comity.node.database.tables import LogEntryRow
@@ -43,7 +43,7 @@ def python(code: str, url: str) -> subprocess.Popen[bytes]:
 
 
 def indexes(session: Session) -> list[int]:
-    return list(session.exec(select(LogEntryRow.log_index).order_by(col(LogEntryRow.log_index))))
+    return list(session.exec(select(LogEntryRow.log_index).order_by(LogEntryRow.log_index)))
 
 
 def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: NewDatabase) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import select
 
 from comity.node.database.alarms import list_alarms
 from comity.node.database.store import Store
@@ -97,7 +97,7 @@ def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
 def test_a_tree_that_lost_leaves_halts_the_signer(node: Node) -> None:
     signed(node, 3)
     with node.store.write() as session:
-        session.connection().execute(sa.delete(LogEntryRow).where(col(LogEntryRow.log_index) == 2))
+        session.connection().execute(sa.delete(LogEntryRow).where(LogEntryRow.log_index == 2))
         session.connection().execute(sa.delete(LogTileRow))
     assert not node.signer.sign()
     with node.store.read() as session:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import AlarmRow
 
@@ -50,7 +50,7 @@ def clear_alarm(session: Session, institute: str, reason: str) -> bool:
 
 def list_alarms(session: Session, institute: str | None = None) -> list[AlarmRow]:
     """Return the alarms, about everyone or about one institute, the oldest first."""
-    query = select(AlarmRow).order_by(col(AlarmRow.first_time), AlarmRow.institute, AlarmRow.reason)
+    query = select(AlarmRow).order_by(AlarmRow.first_time, AlarmRow.institute, AlarmRow.reason)
     if institute is not None:
         query = query.where(AlarmRow.institute == institute)
     return list(session.exec(query))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
@@ -114,10 +114,10 @@ def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
 
 
 def _drop_old(session: Session) -> None:
-    cosigned = select(CosignatureRow.size).distinct().order_by(col(CosignatureRow.size).desc())
-    newest = select(CheckpointRow.size).order_by(col(CheckpointRow.size).desc())
+    cosigned = select(CosignatureRow.size).distinct().order_by(CosignatureRow.size.desc())
+    newest = select(CheckpointRow.size).order_by(CheckpointRow.size.desc())
     lists = (cosigned.limit(KEPT), newest.limit(KEPT))
-    kept = sa.or_(*(col(CheckpointRow.size).in_(sizes) for sizes in lists))
+    kept = sa.or_(*(CheckpointRow.size.in_(sizes) for sizes in lists))
     session.connection().execute(sa.delete(CheckpointRow).where(~kept))
-    gone = ~col(CosignatureRow.size).in_(select(CheckpointRow.size))
+    gone = ~CosignatureRow.size.in_(select(CheckpointRow.size))
     session.connection().execute(sa.delete(CosignatureRow).where(gone))

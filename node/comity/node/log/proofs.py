@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import CheckpointRow, CosignatureRow, LogEntryRow
 from comity.node.log import tree
@@ -39,7 +39,7 @@ def newest_checkpoint(session: Session) -> Shown:
     Raises:
         NotFound: nothing was signed so far.
     """
-    return _checkpoint(session, col(CheckpointRow.size).desc())
+    return _checkpoint(session, CheckpointRow.size.desc())
 
 
 def cosigned_checkpoint(session: Session, index: int) -> Shown:
@@ -48,9 +48,9 @@ def cosigned_checkpoint(session: Session, index: int) -> Shown:
     Raises:
         NotFound: no checkpoint covers it so far.
     """
-    count = sa.select(sa.func.count()).where(col(CosignatureRow.size) == CheckpointRow.size)
+    count = sa.select(sa.func.count()).where(CosignatureRow.size == CheckpointRow.size)
     most = count.scalar_subquery().desc()
-    return _checkpoint(session, most, col(CheckpointRow.size).desc(), above=index)
+    return _checkpoint(session, most, CheckpointRow.size.desc(), above=index)
 
 
 def consistency(session: Session, old: int, new: int) -> list[bytes]:
@@ -95,7 +95,7 @@ def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
 
 
 def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = -1) -> Shown:
-    query = select(CheckpointRow).where(col(CheckpointRow.size) > above).order_by(*order).limit(1)
+    query = select(CheckpointRow).where(CheckpointRow.size > above).order_by(*order).limit(1)
     row = session.exec(query).first()
     if row is None:
         raise NotFound("the log has no checkpoint of that so far", field="checkpoint")
@@ -110,7 +110,7 @@ def _cosignatures(session: Session, checkpoint: CheckpointRow) -> list[bytes]:
     query = select(CosignatureRow).where(CosignatureRow.size == checkpoint.size)
     turns = Counter[str]()
     queue: list[tuple[int, str, bytes]] = []
-    for row in session.exec(query.order_by(col(CosignatureRow.cosigned_time).desc())):
+    for row in session.exec(query.order_by(CosignatureRow.cosigned_time.desc())):
         name = row.witness.partition("+")[0]
         queue.append((turns[name], row.witness, row.line))
         turns[name] += 1

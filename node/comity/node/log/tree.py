@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from comity.node.database.rows import insert_rows
 from comity.node.database.tables import LogEntryRow, LogTileRow
@@ -77,7 +77,7 @@ def root(session: Session, size: int) -> bytes:
 def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
     """Return the bytes of each tile, cut to its width; empty for one that is not there so far."""
     places = {(tile.level, tile.index) for tile in tiles if tile.level != ENTRIES}
-    which = sa.tuple_(col(LogTileRow.level), col(LogTileRow.position)).in_(places)
+    which = sa.tuple_(LogTileRow.level, LogTileRow.position).in_(places)
     kept = {
         (row.level, row.position): row.hashes
         for row in session.exec(select(LogTileRow).where(which))
@@ -115,14 +115,14 @@ def _tile_root(full: bytes) -> bytes:
 
 def _read_entries(session: Session, tile: Tile) -> bytes:
     first = tile.index * TILE_WIDTH
-    within = col(LogEntryRow.log_index).between(first, first + tile.width - 1)
+    within = LogEntryRow.log_index.between(first, first + tile.width - 1)
     leaves = session.exec(
-        select(LogEntryRow.leaf).where(within).order_by(col(LogEntryRow.log_index))
+        select(LogEntryRow.leaf).where(within).order_by(LogEntryRow.log_index)
     ).all()
     return encode_entries(leaves) if len(leaves) == tile.width else b""
 
 
-_HELD = sa.select(col(LogTileRow.hashes)).where(
-    col(LogTileRow.level) == sa.bindparam("level"),
-    col(LogTileRow.position) == sa.bindparam("position"),
+_HELD = sa.select(LogTileRow.hashes).where(
+    LogTileRow.level == sa.bindparam("level"),
+    LogTileRow.position == sa.bindparam("position"),
 )

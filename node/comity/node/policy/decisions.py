@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from sqlalchemy import delete, exists, func, insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
 from comity.node.database.tables import (
@@ -78,14 +78,14 @@ def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Poli
     query = select(HandlingClassRow)
     if now_known == row.decided and _decided_by(session, row.institute, policy):
         known = exists().where(
-            col(DecisionRow.peer) == row.institute,
-            col(DecisionRow.class_id) == HandlingClassRow.class_id,
+            DecisionRow.peer == row.institute,
+            DecisionRow.class_id == HandlingClassRow.class_id,
         )
         query = query.where(~known)
     else:
         rows = session.exec(select(DecisionRow).where(DecisionRow.peer == row.institute))
         before = {decision.class_id: decision for decision in rows}
-    classes = list(session.exec(query.order_by(col(HandlingClassRow.class_id))))
+    classes = list(session.exec(query.order_by(HandlingClassRow.class_id)))
     if classes:
         judged = judge(session, classes, peer, policy)
         _keep(session, row.institute, policy, judged, before)
@@ -117,7 +117,7 @@ def _headers(session: Session, classes: list[HandlingClassRow]) -> list[Handling
     wanted = {c.header_class_id for c in classes} - present - {None}
     if not wanted:
         return []
-    query = select(HandlingClassRow).where(col(HandlingClassRow.class_id).in_(wanted))
+    query = select(HandlingClassRow).where(HandlingClassRow.class_id.in_(wanted))
     return list(session.exec(query))
 
 
@@ -143,7 +143,7 @@ def _keep(
     ]
     connection = session.connection()
     if before:
-        connection.execute(delete(DecisionRow).where(col(DecisionRow.peer) == peer))
+        connection.execute(delete(DecisionRow).where(DecisionRow.peer == peer))
     connection.execute(insert(DecisionRow), rows)
 
 
@@ -152,7 +152,7 @@ def _rulings(
 ) -> dict[tuple[str, ...], int]:
     version = _version(session, policy)
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
-    query = select(RulingRow).where(col(RulingRow.digest).in_(wanted))
+    query = select(RulingRow).where(RulingRow.digest.in_(wanted))
     found = {wanted[row.digest]: row.ruling_id for row in session.exec(query)}
     last: int = last_number(session, RulingRow.ruling_id)
     for digest, rules in wanted.items():
@@ -172,7 +172,7 @@ def _ruling_digest(policy: Policy, version: int, rules: tuple[str, ...]) -> str:
 def _decided_by(session: Session, peer: str, policy: Policy) -> bool:
     """Whether the policy's newest version made a peer's decisions, if there are any."""
     query = select(RulingRow.policy_version)
-    query = query.join(DecisionRow, col(DecisionRow.ruling_id) == RulingRow.ruling_id)
+    query = query.join(DecisionRow, DecisionRow.ruling_id == RulingRow.ruling_id)
     made_by = session.exec(query.where(DecisionRow.peer == peer).limit(1)).first()
     return made_by in (None, _version(session, policy))
 

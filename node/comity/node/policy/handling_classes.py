@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import event, func, insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
@@ -82,7 +82,7 @@ class ClassIndex:
     def _load(self, session: Session, keys: list[ClassKey]) -> dict[ClassKey, int]:
         by_digest = {_digest(key): key for key in keys}
         query = select(HandlingClassRow.digest, HandlingClassRow.class_id).where(
-            col(HandlingClassRow.digest).in_(list(by_digest))
+            HandlingClassRow.digest.in_(list(by_digest))
         )
         return {by_digest[digest]: class_id for digest, class_id in session.exec(query)}
 
@@ -112,7 +112,7 @@ class ClassIndex:
 
 def _counted(session: Session, issuers: set[str]) -> dict[str, int]:
     query = select(HandlingClassRow.issuer, func.count()).group_by(HandlingClassRow.issuer)
-    return dict(session.exec(query.where(col(HandlingClassRow.issuer).in_(issuers))).all())
+    return dict(session.exec(query.where(HandlingClassRow.issuer.in_(issuers))).all())
 
 
 def _digest(key: ClassKey) -> str:

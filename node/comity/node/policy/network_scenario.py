@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow
 from comity.node.policy.facts import facts_of
@@ -152,17 +152,17 @@ def _treaties(
 def _held(session: Session) -> Iterator[_Held]:
     query = (
         select(
-            col(RecordRow.record_seq),
-            col(RecordRow.issuer),
-            col(RecordRow.issue_time),
-            col(RecordRow.subject_seq),
-            col(PartRow.class_id),
-            col(PartRow.embargo_time),
-            col(PartRow.content),
+            RecordRow.record_seq,
+            RecordRow.issuer,
+            RecordRow.issue_time,
+            RecordRow.subject_seq,
+            PartRow.class_id,
+            PartRow.embargo_time,
+            PartRow.content,
         )
-        .join(PartRow, col(PartRow.record_seq) == col(RecordRow.record_seq))
-        .where(~col(RecordRow.superseded))
-        .order_by(col(RecordRow.record_seq), col(PartRow.section))
+        .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
+        .where(~RecordRow.superseded)
+        .order_by(RecordRow.record_seq, PartRow.section)
         .execution_options(yield_per=_CHUNK)
     )
     rows = session.connection().execute(query)
@@ -181,7 +181,7 @@ def _held(session: Session) -> Iterator[_Held]:
 
 
 def _issues(session: Session, held: list[_Held], calendar: _Calendar) -> dict[str, list[Issues]]:
-    query = select(col(HandlingClassRow.class_id), col(HandlingClassRow.facts))
+    query = select(HandlingClassRow.class_id, HandlingClassRow.facts)
     rows = session.connection().execute(query)
     facts = {class_id: PartFacts.from_json(text.encode()) for class_id, text in rows}
     alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Held]] = defaultdict(list)

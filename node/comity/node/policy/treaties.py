@@ -11,7 +11,7 @@ import json
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime, to_milliseconds
 from comity.node.database.tables import TreatyRow
@@ -83,13 +83,13 @@ def end_treaty(session: Session, treaty_id: str, now: int) -> TreatyRow:
 
 def list_treaties(session: Session) -> list[TreatyRow]:
     """Return all treaties, those that are over included, by party and start."""
-    query = select(TreatyRow).order_by(TreatyRow.party, col(TreatyRow.start_time))
+    query = select(TreatyRow).order_by(TreatyRow.party, TreatyRow.start_time)
     return list(session.exec(query.order_by(TreatyRow.treaty_id)))
 
 
 def treaties_in_force(session: Session, now: int) -> list[Treaty]:
     """Return the treaties that are in force at a time, by id."""
-    query = select(TreatyRow).where(col(TreatyRow.start_time) <= now, _not_over(now))
+    query = select(TreatyRow).where(TreatyRow.start_time <= now, _not_over(now))
     return [_treaty(row) for row in session.exec(query.order_by(TreatyRow.treaty_id))]
 
 
@@ -100,8 +100,8 @@ def over_time(row: TreatyRow) -> int | None:
 
 def _not_over(now: int) -> ColumnElement[bool]:
     # what an operator has ended stays so, also for a clock that is set back
-    ahead = or_(col(TreatyRow.end_time).is_(None), col(TreatyRow.end_time) > now)
-    return col(TreatyRow.ended_time).is_(None) & ahead
+    ahead = or_(TreatyRow.end_time.is_(None), TreatyRow.end_time > now)
+    return TreatyRow.ended_time.is_(None) & ahead
 
 
 def _treaty(row: TreatyRow) -> Treaty:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.treaties import treaties_in_force
@@ -35,7 +35,7 @@ class PolicyInForce:
 
 def policy_in_force(session: Session) -> PolicyInForce:
     """Return the newest policy."""
-    query = select(PolicyVersionRow).order_by(col(PolicyVersionRow.version).desc()).limit(1)
+    query = select(PolicyVersionRow).order_by(PolicyVersionRow.version.desc()).limit(1)
     row = session.exec(query).first()
     if row is None:
         return PolicyInForce(_parse(NO_POLICY), 0, None)
@@ -81,7 +81,7 @@ class PolicyChange:
 
 def policy_log(session: Session) -> list[PolicyChange]:
     """Return what each version changed, the newest first."""
-    versions = session.exec(select(PolicyVersionRow).order_by(col(PolicyVersionRow.version)))
+    versions = session.exec(select(PolicyVersionRow).order_by(PolicyVersionRow.version))
     before: Mapping[str, Any] = {}
     found = []
     for version in versions:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import Clock, to_datetime
 from comity.node.database.tables import HEADER, PartRow, RecordRow
@@ -133,8 +133,8 @@ def _held(session: Session, arrivals: Sequence[Arrival]) -> dict[str, tuple[int,
     ids = {arrival.opened.record_id for arrival in arrivals}
     query = (
         select(RecordRow.record_id, RecordRow.record_seq, PartRow.section)
-        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
-        .where(col(RecordRow.record_id).in_(ids))
+        .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
+        .where(RecordRow.record_id.in_(ids))
     )
     held: dict[str, tuple[int, set[int]]] = {}
     for record_id, record_seq, section in session.exec(query):

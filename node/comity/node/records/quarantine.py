@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import QuarantineRow
 from comity.node.policy.standing.counted_subjects import rejected_seq
@@ -66,13 +66,13 @@ def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -
 
 def is_waiting() -> ColumnElement[bool]:
     """Return the condition that a record waits for a trust bundle that lists its key."""
-    return col(QuarantineRow.record).is_not(None)
+    return QuarantineRow.record.is_not(None)
 
 
 def waiting_records(session: Session) -> list[tuple[str, str]]:
     """Return (peer, record id) of the records that are kept because their key was unknown."""
     query = select(QuarantineRow.peer, QuarantineRow.record_id).where(is_waiting())
-    return list(session.exec(query.order_by(col(QuarantineRow.quarantine_time))))
+    return list(session.exec(query.order_by(QuarantineRow.quarantine_time)))
 
 
 def _kept(refusal: Refusal, before: bytes | None) -> bytes | None:
@@ -101,19 +101,19 @@ def _make_room(session: Session, peer: str) -> set[str]:
     What only waits for a key, which costs its sender nothing, pushes out nothing that counts.
     """
     surplus: set[str] = set()
-    unknown = col(QuarantineRow.reason) == UnknownKey.reason
+    unknown = QuarantineRow.reason == UnknownKey.reason
     for which in (unknown, ~unknown):
         query = (
             select(QuarantineRow.record_id)
             .where(QuarantineRow.peer == peer, which)
-            .order_by(col(QuarantineRow.quarantine_time).desc(), col(QuarantineRow.record_id))
+            .order_by(QuarantineRow.quarantine_time.desc(), QuarantineRow.record_id)
             .offset(MAX_ENTRIES)
         )
         surplus |= set(session.exec(query))
     if surplus:
         session.connection().execute(
             delete(QuarantineRow).where(
-                col(QuarantineRow.peer) == peer, col(QuarantineRow.record_id).in_(surplus)
+                QuarantineRow.peer == peer, QuarantineRow.record_id.in_(surplus)
             )
         )
     return surplus

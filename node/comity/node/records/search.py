@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, exists
-from sqlmodel import Session, col, select
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
@@ -48,22 +49,22 @@ def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
     _check_known("filter.kinds", wanted.kinds, Kind)
     found: list[ColumnElement[bool]] = []
     if wanted.kinds:
-        found.append(col(RecordRow.kind).in_(wanted.kinds))
+        found.append(RecordRow.kind.in_(wanted.kinds))
     if wanted.issuers:
-        found.append(col(RecordRow.issuer).in_(wanted.issuers))
+        found.append(RecordRow.issuer.in_(wanted.issuers))
     if wanted.model:
         found.append(_contains(RecordRow.model, wanted.model))
     if wanted.tags:
-        tagged = select(RecordTagRow.record_seq).where(col(RecordTagRow.tag).in_(wanted.tags))
-        found.append(col(RecordRow.record_seq).in_(tagged))
+        tagged = select(RecordTagRow.record_seq).where(RecordTagRow.tag.in_(wanted.tags))
+        found.append(RecordRow.record_seq.in_(tagged))
     if wanted.domains:
         found.append(_has_part(_in_domain(wanted.domains)))
     if wanted.min_severity:
         _check_known("filter.min_severity", [wanted.min_severity], Severity)
-        found.append(_has_part(col(PartRow.severity) >= Severity(wanted.min_severity).rank))
+        found.append(_has_part(PartRow.severity >= Severity(wanted.min_severity).rank))
     found += [_has_part(_contains(PartRow.words, word)) for word in _words(wanted.text)]
     if not wanted.include_superseded:
-        found.append(~col(RecordRow.superseded))
+        found.append(~RecordRow.superseded)
     return found
 
 
@@ -78,7 +79,7 @@ def search(
     MAX_PAGE.check(page_size, "page_size")
     size = page_size or DEFAULT_PAGE
     query = select(RecordRow).where(*conditions(wanted), RecordRow.record_seq < before)
-    query = query.order_by(col(RecordRow.record_seq).desc()).limit(size + 1)
+    query = query.order_by(RecordRow.record_seq.desc()).limit(size + 1)
     rows = list(session.exec(query))
     page = _fit(session, rows[:size])
     more = len(rows) > len(page)
@@ -88,7 +89,7 @@ def search(
 def arrived(session: Session, wanted: pb.RecordFilter, after: int, limit: int) -> list[RecordRow]:
     """Return the first ``limit`` matching records after a row number, oldest first."""
     query = select(RecordRow).where(*conditions(wanted), RecordRow.record_seq > after)
-    return list(session.exec(query.order_by(col(RecordRow.record_seq)).limit(limit)))
+    return list(session.exec(query.order_by(RecordRow.record_seq).limit(limit)))
 
 
 def find_record(session: Session, record_id: str) -> RecordRow:
@@ -101,7 +102,7 @@ def find_record(session: Session, record_id: str) -> RecordRow:
     if not _RECORD_ID.fullmatch(record_id):
         message = f"expected {MIN_PREFIX_CHARS} to 64 lower-case hex digits, got {record_id!r:.80}"
         raise InvalidInput(message, field="record_id")
-    query = select(RecordRow).where(col(RecordRow.record_id).startswith(record_id)).limit(2)
+    query = select(RecordRow).where(RecordRow.record_id.startswith(record_id)).limit(2)
     rows = list(session.exec(query))
     if not rows:
         raise NotFound(f"no record {record_id} here", field="record_id")
@@ -114,8 +115,8 @@ def disclosures_of(session: Session, record_seqs: Sequence[int]) -> dict[int, li
     """Return the disclosures held of some records, by row number, in section order."""
     query = (
         select(PartRow.record_seq, PartRow.disclosure)
-        .where(col(PartRow.record_seq).in_(record_seqs), col(PartRow.disclosure).is_not(None))
-        .order_by(col(PartRow.record_seq), col(PartRow.section))
+        .where(PartRow.record_seq.in_(record_seqs), PartRow.disclosure.is_not(None))
+        .order_by(PartRow.record_seq, PartRow.section)
     )
     found: dict[int, list[bytes]] = {seq: [] for seq in record_seqs}
     for seq, disclosure in session.exec(query):
@@ -126,7 +127,7 @@ def disclosures_of(session: Session, record_seqs: Sequence[int]) -> dict[int, li
 def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
     seqs = [row.record_seq for row in rows]
     sizes = dict.fromkeys(seqs, 0)
-    query = select(PartRow.record_seq, PartRow.size).where(col(PartRow.record_seq).in_(seqs))
+    query = select(PartRow.record_seq, PartRow.size).where(PartRow.record_seq.in_(seqs))
     for seq, size in session.exec(query):
         sizes[seq] += size
     total = 0
@@ -158,14 +159,14 @@ def _check_known(field: str, values: Iterable[str], known: type[Kind] | type[Sev
             raise InvalidInput(f"expected one of {expected}, got {value!r:.80}", field=field)
 
 
-def _contains(column: Any, word: str) -> ColumnElement[bool]:
-    return col(column).contains(word.lower(), autoescape=True)
+def _contains(column: Mapped[str], word: str) -> ColumnElement[bool]:
+    return column.contains(word.lower(), autoescape=True)
 
 
 def _in_domain(domains: Sequence[str]) -> ColumnElement[bool]:
-    named = select(PartDomainRow.part_id).where(col(PartDomainRow.domain).in_(domains))
-    return col(PartRow.part_id).in_(named)
+    named = select(PartDomainRow.part_id).where(PartDomainRow.domain.in_(domains))
+    return PartRow.part_id.in_(named)
 
 
 def _has_part(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(col(PartRow.record_seq) == RecordRow.record_seq, condition)
+    return exists().where(PartRow.record_seq == RecordRow.record_seq, condition)

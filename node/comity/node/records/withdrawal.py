@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow, WithdrawnRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
@@ -29,11 +29,11 @@ def mark_withdrawn(session: Session, record_ids: Collection[str]) -> set[tuple[s
     """
     notice = aliased(RecordRow)
     named = exists().where(
-        col(WithdrawnRow.record_id) == RecordRow.record_id,
-        col(WithdrawnRow.notice_seq) == notice.record_seq,
-        col(notice.issuer) == RecordRow.issuer,
+        WithdrawnRow.record_id == RecordRow.record_id,
+        WithdrawnRow.notice_seq == notice.record_seq,
+        notice.issuer == RecordRow.issuer,
     )
-    query = select(RecordRow).where(col(RecordRow.record_id).in_(record_ids), named)
+    query = select(RecordRow).where(RecordRow.record_id.in_(record_ids), named)
     found = list(session.exec(query))
     if not found:
         return set()
@@ -50,18 +50,16 @@ def _move_parts(session: Session, records: Collection[int]) -> None:
     header = aliased(HandlingClassRow)
     query = (
         select(PartRow.part_id, HandlingClassRow.facts, header.facts)
-        .join(HandlingClassRow, col(HandlingClassRow.class_id) == PartRow.class_id)
-        .outerjoin(header, col(header.class_id) == HandlingClassRow.header_class_id)
-        .where(col(PartRow.record_seq).in_(records))
+        .join(HandlingClassRow, HandlingClassRow.class_id == PartRow.class_id)
+        .outerjoin(header, header.class_id == HandlingClassRow.header_class_id)
+        .where(PartRow.record_seq.in_(records))
     )
     moved: dict[ClassKey, list[int]] = defaultdict(list)
     for part_id, facts, of_header in session.exec(query):
         key = _withdrawn(facts), _withdrawn(of_header) if of_header else None
         moved[key].append(part_id)
     for key, class_id in ClassIndex().resolve(session, moved).items():
-        change = (
-            update(PartRow).where(col(PartRow.part_id).in_(moved[key])).values(class_id=class_id)
-        )
+        change = update(PartRow).where(PartRow.part_id.in_(moved[key])).values(class_id=class_id)
         session.connection().execute(change)
 
 

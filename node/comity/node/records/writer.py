@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, select
 
 from comity.node.database.clock import to_milliseconds
 from comity.node.database.rows import insert_rows, last_number
@@ -138,9 +138,9 @@ class Shelf:
 
     def _known_subjects(self) -> dict[tuple[str, str, str], int]:
         query = select(SubjectRow).where(
-            col(SubjectRow.issuer).in_({row["issuer"] for row in self._rows[RecordRow]}),
-            col(SubjectRow.kind).in_({row["kind"] for row in self._rows[RecordRow]}),
-            col(SubjectRow.subject).in_({name for names in self._subjects for name in names}),
+            SubjectRow.issuer.in_({row["issuer"] for row in self._rows[RecordRow]}),
+            SubjectRow.kind.in_({row["kind"] for row in self._rows[RecordRow]}),
+            SubjectRow.subject.in_({name for names in self._subjects for name in names}),
         )
         found = self._session.exec(query)
         return {(row.issuer, row.kind, row.subject): row.subject_seq for row in found}
@@ -152,9 +152,9 @@ class Shelf:
         ids = {row["supersedes"] for row in rows} - {None} | {row["record_id"] for row in rows}
         later = aliased(RecordRow)
         named = exists().where(
-            col(later.supersedes) == RecordRow.record_id, col(later.issuer) == RecordRow.issuer
+            later.supersedes == RecordRow.record_id, later.issuer == RecordRow.issuer
         )
-        which = (col(RecordRow.record_id).in_(ids), ~col(RecordRow.superseded), named)
+        which = (RecordRow.record_id.in_(ids), ~RecordRow.superseded, named)
         found = set(
             self._session.exec(select(RecordRow.issuer, RecordRow.subject_seq).where(*which))
         )

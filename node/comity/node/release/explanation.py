@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import and_, func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
@@ -75,9 +75,9 @@ def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[Pa
     """
     query = (
         select(PartRow, HandlingClassRow)
-        .join(HandlingClassRow, col(HandlingClassRow.class_id) == PartRow.class_id)
+        .join(HandlingClassRow, HandlingClassRow.class_id == PartRow.class_id)
         .where(PartRow.record_seq == record.record_seq)
-        .order_by(col(PartRow.section))
+        .order_by(PartRow.section)
     )
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
     judged = _Judged(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
@@ -122,7 +122,7 @@ class _Judged:
         self._policy: Policy = policy_at(session, now)
         self.asked = [c.class_id for c in classes]
         headers = {c.header_class_id for c in classes}.difference(self.asked)
-        query = select(HandlingClassRow).where(col(HandlingClassRow.class_id).in_(headers - {None}))
+        query = select(HandlingClassRow).where(HandlingClassRow.class_id.in_(headers - {None}))
         self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
         self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
         self.found = judge(session, list(self._classes.values()), self._peer, self._policy)
@@ -140,8 +140,8 @@ class _Judged:
             return 0
         others = select(HandlingClassRow).where(
             HandlingClassRow.issuer == facts.issuer,
-            col(HandlingClassRow.header_class_id).is_(None),
-            col(HandlingClassRow.class_id) < header.class_id,
+            HandlingClassRow.header_class_id.is_(None),
+            HandlingClassRow.class_id < header.class_id,
         )
         alike = [c for c in self._session.exec(others) if _kind(c) is facts.kind]
         found = judge(self._session, alike, self._peer, self._policy)
@@ -150,11 +150,9 @@ class _Judged:
         barred = [c for c in alike if bars.issuperset(found[c.class_id].own.rules)]
         freely = judge(self._session, barred, _in_credit(self._peer), self._policy)
         first = [class_id for class_id, other in freely.items() if other.own.allowed]
-        before = and_(
-            col(PartRow.class_id) == header.class_id, col(PartRow.part_id) < header.part_id
-        )
-        wait = (col(PartRow.origin) != self.institute, is_due(self.now), ~is_given(self.institute))
-        goes_first = or_(before, col(PartRow.class_id).in_(first))
+        before = and_(PartRow.class_id == header.class_id, PartRow.part_id < header.part_id)
+        wait = (PartRow.origin != self.institute, is_due(self.now), ~is_given(self.institute))
+        goes_first = or_(before, PartRow.class_id.in_(first))
         query = using_standing(self.institute, *wait, goes_first).limit(MAX_AMOUNT)
         return self._session.exec(select(func.count()).select_from(query.subquery())).one()
 
@@ -198,10 +196,10 @@ def _ways(asked: _Asked) -> tuple[str, ...]:
 
 
 def _released(session: Session, peer: str, parts: list[PartRow]) -> dict[int, int]:
-    given = and_(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)
+    given = and_(ReleaseRow.part_id == PartRow.part_id, ReleaseRow.peer == peer)
     # an outer join, so that SQLite looks up each part and does not walk through the peer's queue
     query = select(PartRow.part_id, ReleaseRow.release_time).outerjoin(ReleaseRow, given)
-    found = session.exec(query.where(col(PartRow.part_id).in_([part.part_id for part in parts])))
+    found = session.exec(query.where(PartRow.part_id.in_([part.part_id for part in parts])))
     return {part_id: time for part_id, time in found if time is not None}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, ColumnElement, exists, func, insert, literal, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow, ReleaseRow
@@ -31,16 +31,14 @@ class Queue:
         self._sqlite = session.connection().dialect.name == "sqlite"
         waiting = select(DecisionRow.class_id, DecisionRow.backlog).where(
             DecisionRow.peer == row.institute,
-            or_(col(DecisionRow.allowed), col(DecisionRow.follows)),
-            col(DecisionRow.backlog) > Backlog.NONE,
+            or_(DecisionRow.allowed, DecisionRow.follows),
+            DecisionRow.backlog > Backlog.NONE,
         )
         self.backlog: Mapping[int, int] = dict(session.exec(waiting).all())
         """Allowed classes of whose considered parts some may wait, and which (``Backlog``)."""
-        ended = select(PartRow.part_id).where(
-            col(PartRow.part_id) <= row.considered_part, self._ended
-        )
+        ended = select(PartRow.part_id).where(PartRow.part_id <= row.considered_part, self._ended)
         self._embargo_ended = session.exec(ended.limit(1)).first() is not None
-        later = select(PartRow.part_id).where(col(PartRow.embargo_time) > now)
+        later = select(PartRow.part_id).where(PartRow.embargo_time > now)
         self._embargoed = session.exec(later.limit(1)).first() is not None
 
     @property
@@ -68,20 +66,20 @@ class Queue:
         if self._embargo_ended:
             old = [self._considered(), self._ended, ~is_given(self._row.institute)]
             self._gather(WANTED.c.backlog < least, *old, *which)
-        self._gather(col(PartRow.part_id) > self._row.considered_part, *which)
+        self._gather(PartRow.part_id > self._row.considered_part, *which)
         self._release()
 
     def waits(self, class_id: int) -> list[ColumnElement[bool]]:
         """Return the conditions for parts of an allowed class that wait."""
-        waits = [col(PartRow.class_id) == class_id, ~is_given(self._row.institute), *self._may_go()]
+        waits = [PartRow.class_id == class_id, ~is_given(self._row.institute), *self._may_go()]
         if class_id not in self.backlog and not self._embargo_ended:
-            waits.append(col(PartRow.part_id) > self._row.considered_part)
+            waits.append(PartRow.part_id > self._row.considered_part)
         return waits
 
     def has_new(self) -> ColumnElement[bool]:
         """Return the condition that a ``DecisionRow``'s class has a part not considered before."""
-        of_class = exists().where(col(PartRow.class_id) == DecisionRow.class_id)
-        new = of_class.where(col(PartRow.part_id) > self._row.considered_part)
+        of_class = exists().where(PartRow.class_id == DecisionRow.class_id)
+        new = of_class.where(PartRow.part_id > self._row.considered_part)
         return or_(new, of_class.where(self._ended)) if self._embargo_ended else new
 
     def close(self) -> None:
@@ -97,45 +95,45 @@ class Queue:
 
     @property
     def _ended(self) -> ColumnElement[bool]:
-        return col(PartRow.embargo_time).between(self._row.considered_time + 1, self._now)
+        return PartRow.embargo_time.between(self._row.considered_time + 1, self._now)
 
     def _considered(self) -> ColumnElement[bool]:
         # a term that no index serves, so that the condition beside it is the way in
-        return col(PartRow.part_id) + 0 <= self._row.considered_part
+        return PartRow.part_id + 0 <= self._row.considered_part
 
     def _in_backlog(self, classes: Collection[int]) -> list[ColumnElement[bool]]:
         """Return the conditions for considered parts of these classes that have not been given."""
         # one walk over all parts is quicker than a walk for each of many classes
         if 4 * len(classes) <= last_number(self._session, HandlingClassRow.class_id):
-            which = [self._considered(), col(PartRow.class_id).in_(classes)]
+            which = [self._considered(), PartRow.class_id.in_(classes)]
         else:
-            which = [col(PartRow.part_id) <= self._row.considered_part]
+            which = [PartRow.part_id <= self._row.considered_part]
         if any(self.backlog[class_id] < Backlog.ALL for class_id in classes):
             not_given = ~is_given(self._row.institute)
             which.append(or_(WANTED.c.backlog == Backlog.ALL, not_given))
         return which
 
     def _may_go(self) -> list[ColumnElement[bool]]:
-        elsewhere = col(PartRow.origin) != self._row.institute
+        elsewhere = PartRow.origin != self._row.institute
         return [is_due(self._now), elsewhere] if self._embargoed else [elsewhere]
 
     def _want(self, decided: ColumnElement[bool]) -> None:
-        columns = (col(DecisionRow.class_id), col(DecisionRow.ruling_id), col(DecisionRow.backlog))
-        query = sa.select(*columns).where(col(DecisionRow.peer) == self._row.institute, decided)
+        columns = (DecisionRow.class_id, DecisionRow.ruling_id, DecisionRow.backlog)
+        query = sa.select(*columns).where(DecisionRow.peer == self._row.institute, decided)
         connection = self._session.connection()
         connection.execute(WANTED.delete())
         connection.execute(insert(WANTED).from_select(WANTED.c.keys(), query))
 
     def _gather(self, *which: ColumnElement[bool]) -> None:
-        columns: dict[str, Any] = {"part_id": col(PartRow.part_id), "ruling_id": WANTED.c.ruling_id}
+        columns: dict[str, Any] = {"part_id": PartRow.part_id, "ruling_id": WANTED.c.ruling_id}
         if not self._sqlite:
             # SQLite counts the rows by itself, at a third of the cost
-            number = func.row_number().over(order_by=col(PartRow.part_id))
+            number = func.row_number().over(order_by=PartRow.part_id)
             columns["number"] = literal(self._gathered(), BigInteger) + number
         query = sa.select(*columns.values()).select_from(PartRow)
         # the sum keeps SQLite from walking the parts class by class
-        query = query.join(WANTED, WANTED.c.class_id == col(PartRow.class_id) + 0)
-        query = query.where(*which, *self._may_go()).order_by(col(PartRow.part_id))
+        query = query.join(WANTED, WANTED.c.class_id == PartRow.class_id + 0)
+        query = query.where(*which, *self._may_go()).order_by(PartRow.part_id)
         self._session.connection().execute(insert(GATHERED).from_select(list(columns), query))
 
     def _gathered(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, exists, func, or_
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import HEADER, PartRow, ReleaseRow
 
@@ -26,20 +26,20 @@ class Tally:
 
 def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
     """Return the tally of each class that has parts; what came from the peer does not count."""
-    to_peer = (col(ReleaseRow.part_id) == PartRow.part_id) & (col(ReleaseRow.peer) == peer)
-    given = col(ReleaseRow.part_id).is_not(None)
+    to_peer = (ReleaseRow.part_id == PartRow.part_id) & (ReleaseRow.peer == peer)
+    given = ReleaseRow.part_id.is_not(None)
     embargoed = ~given & ~is_due(now)
     query = (
         select(  # type: ignore[call-overload]
             PartRow.class_id,
-            func.count(col(ReleaseRow.part_id)),
+            func.count(ReleaseRow.part_id),
             func.sum(case((embargoed, 1), else_=0)),
             func.count(),
-            func.min(case((embargoed, col(PartRow.embargo_time)))),
+            func.min(case((embargoed, PartRow.embargo_time))),
         )
         .outerjoin(ReleaseRow, to_peer)
-        .where(col(PartRow.origin) != peer)
-        .group_by(col(PartRow.class_id))
+        .where(PartRow.origin != peer)
+        .group_by(PartRow.class_id)
     )
     rows = session.connection().execute(query)
     return {
@@ -57,14 +57,14 @@ def is_due(now: int) -> ColumnElement[bool]:
 def has_header(peer: str) -> ColumnElement[bool]:
     """True if the peer was given the header of a ``PartRow``, or gave it to this node."""
     header = aliased(PartRow)
-    given = exists().where(col(ReleaseRow.part_id) == header.part_id, col(ReleaseRow.peer) == peer)
+    given = exists().where(ReleaseRow.part_id == header.part_id, ReleaseRow.peer == peer)
     return exists().where(
-        col(header.record_seq) == PartRow.record_seq,
-        col(header.section) == HEADER,
-        or_(col(header.origin) == peer, given),
+        header.record_seq == PartRow.record_seq,
+        header.section == HEADER,
+        or_(header.origin == peer, given),
     )
 
 
 def is_given(peer: str) -> ColumnElement[bool]:
     """Return whether a ``PartRow`` has been released to a peer."""
-    return exists().where(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)
+    return exists().where(ReleaseRow.part_id == PartRow.part_id, ReleaseRow.peer == peer)

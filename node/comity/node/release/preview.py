@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, case, func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow
@@ -118,9 +118,9 @@ class _View:
     def _following(self) -> dict[int, tuple[int, int]]:
         """Sections by class, due and under embargo, that wait while the peer has their header."""
         due = func.sum(case((is_due(self._now), 1), else_=0))
-        grouped = sa.select(col(PartRow.class_id), due, func.count() - due)
+        grouped = sa.select(PartRow.class_id, due, func.count() - due)
         query = grouped.where(*self._wait(), has_header(self._institute))
-        query = query.where(col(PartRow.section) != HEADER).group_by(col(PartRow.class_id))
+        query = query.where(PartRow.section != HEADER).group_by(PartRow.class_id)
         rows = self._session.connection().execute(query)
         return {class_id: (due, later) for class_id, due, later in rows}
 
@@ -142,20 +142,20 @@ class _View:
         which = has_header(self._institute)
         if allowance:
             last = self._using_standing(class_id).offset(allowance - 1).limit(1)
-            which = or_(which, col(PartRow.record_seq) <= self._session.exec(last).one())
-        family = col(PartRow.class_id).in_(self._families[class_id])
-        query = sa.select(col(PartRow.class_id), func.count()).where(
+            which = or_(which, PartRow.record_seq <= self._session.exec(last).one())
+        family = PartRow.class_id.in_(self._families[class_id])
+        query = sa.select(PartRow.class_id, func.count()).where(
             *self._wait(), is_due(self._now), family, which
         )
-        rows = self._session.connection().execute(query.group_by(col(PartRow.class_id)))
+        rows = self._session.connection().execute(query.group_by(PartRow.class_id))
         return Counter(dict(rows.all()))
 
     def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
-        waits = (*self._wait(), is_due(self._now), col(PartRow.class_id) == class_id)
+        waits = (*self._wait(), is_due(self._now), PartRow.class_id == class_id)
         return using_standing(self._institute, *waits)
 
     def _wait(self) -> list[ColumnElement[bool]]:
-        return [col(PartRow.origin) != self._institute, ~is_given(self._institute)]
+        return [PartRow.origin != self._institute, ~is_given(self._institute)]
 
 
 @dataclass(frozen=True, slots=True)

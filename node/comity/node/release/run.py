@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.rows import last_number
@@ -88,7 +88,7 @@ def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
         return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True
-    ended = col(PartRow.embargo_time).between(row.considered_time + 1, now)
+    ended = PartRow.embargo_time.between(row.considered_time + 1, now)
     if last_number(session, PartRow.part_id) > row.considered_part:
         return True
     return session.exec(select(PartRow.part_id).where(ended).limit(1)).first() is not None
@@ -109,14 +109,14 @@ class _Run:
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
         done = self._with_sections(limited)
-        others = col(DecisionRow.allowed) & col(DecisionRow.class_id).not_in(done)
+        others = DecisionRow.allowed & DecisionRow.class_id.not_in(done)
         if limited:
             others &= ~self._relayed()
         self._queue.append(others, among=self._queue.backlog.keys() - done)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
         held_sections = self._with_sections(held_back) - held_back
-        allowed_held = col(DecisionRow.allowed) & col(DecisionRow.class_id).in_(held_sections)
-        follows = or_(col(DecisionRow.follows), allowed_held)
+        allowed_held = DecisionRow.allowed & DecisionRow.class_id.in_(held_sections)
+        follows = or_(DecisionRow.follows, allowed_held)
         self._append_following(follows)
         self._keep_backlog(held_back, follows)
         self._queue.close()
@@ -136,25 +136,25 @@ class _Run:
 
     def _append_relayed(self) -> None:
         """Append what others issued, before anything is used up."""
-        relayed = col(DecisionRow.allowed) & self._relayed()
+        relayed = DecisionRow.allowed & self._relayed()
         self._queue.append(relayed, among=self._queue.backlog.keys())
 
     def _relayed(self) -> ColumnElement[bool]:
         """Return whether a ``DecisionRow`` is about what others issued."""
         own = select(NodeRow.institute).scalar_subquery()
         classes = select(HandlingClassRow.class_id).where(HandlingClassRow.issuer != own)
-        return col(DecisionRow.class_id).in_(classes)
+        return DecisionRow.class_id.in_(classes)
 
     def _append_first(self, class_id: int, allowance: int | None) -> None:
         """Append the records of a class, up to the last that its allowance covers."""
         if allowance == 0:
             return
         family = self._with_sections([class_id])
-        which = [col(PartRow.class_id).in_(family), ~is_given(self._row.institute)]
+        which = [PartRow.class_id.in_(family), ~is_given(self._row.institute)]
         if allowance is not None:
             last = self._using_standing(class_id).offset(allowance - 1).limit(1)
-            which.append(col(PartRow.record_seq) <= self._session.exec(last).one())
-        decided = col(DecisionRow.allowed) & col(DecisionRow.class_id).in_(family)
+            which.append(PartRow.record_seq <= self._session.exec(last).one())
+        decided = DecisionRow.allowed & DecisionRow.class_id.in_(family)
         self._queue.append(decided, *which, among=family)
 
     def _append_following(self, follows: ColumnElement[bool]) -> None:
@@ -167,15 +167,15 @@ class _Run:
             self._queue.append(follows, *which, among=among, least=Backlog.SOME)
 
     def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
-        allowed, before = col(DecisionRow.allowed), col(DecisionRow.backlog)
-        held, new = col(DecisionRow.class_id).in_(held_back), self._queue.has_new()
-        denied = ~or_(allowed, col(DecisionRow.follows))
+        allowed, before = DecisionRow.allowed, DecisionRow.backlog
+        held, new = DecisionRow.class_id.in_(held_back), self._queue.has_new()
+        denied = ~or_(allowed, DecisionRow.follows)
         for which, backlog in (
             (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
             (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
             (allowed & ~held & ~follows, Backlog.NONE),
         ):
-            change = update(DecisionRow).where(col(DecisionRow.peer) == self._row.institute, which)
+            change = update(DecisionRow).where(DecisionRow.peer == self._row.institute, which)
             change = change.where(before != backlog).values(backlog=backlog)
             self._session.connection().execute(change)
 
@@ -188,7 +188,7 @@ class _Run:
         if not wanted:
             return wanted
         query = select(HandlingClassRow.class_id).where(
-            col(HandlingClassRow.header_class_id).in_(wanted)
+            HandlingClassRow.header_class_id.in_(wanted)
         )
         return wanted | set(self._session.exec(query))
 
@@ -197,10 +197,10 @@ class _Run:
         own = select(NodeRow.institute).scalar_subquery()
         query = (
             select(HandlingClassRow)
-            .join(DecisionRow, col(DecisionRow.class_id) == HandlingClassRow.class_id)
-            .where(DecisionRow.peer == self._row.institute, col(DecisionRow.allowed))
-            .where(col(HandlingClassRow.header_class_id).is_(None), HandlingClassRow.issuer == own)
-            .where(or_(col(DecisionRow.backlog) > Backlog.NONE, self._queue.has_new()))
+            .join(DecisionRow, DecisionRow.class_id == HandlingClassRow.class_id)
+            .where(DecisionRow.peer == self._row.institute, DecisionRow.allowed)
+            .where(HandlingClassRow.header_class_id.is_(None), HandlingClassRow.issuer == own)
+            .where(or_(DecisionRow.backlog > Backlog.NONE, self._queue.has_new()))
         )
         return {
             c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._session.exec(query)

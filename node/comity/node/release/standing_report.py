@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import exists, func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import judge
@@ -51,8 +51,8 @@ def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[s
     policy = policy_at(session, now)
     if not policy.depends_on_standing:
         return {}
-    headers = select(HandlingClassRow).where(col(HandlingClassRow.header_class_id).is_(None))
-    classes = list(session.exec(headers.order_by(col(HandlingClassRow.class_id))))
+    headers = select(HandlingClassRow).where(HandlingClassRow.header_class_id.is_(None))
+    classes = list(session.exec(headers.order_by(HandlingClassRow.class_id)))
     peer = facts_of(session, row)
     as_it_is = judge(session, classes, peer, policy)
     at_best = judge(session, classes, replace(peer, standing=BEST), policy)
@@ -62,14 +62,14 @@ def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[s
         if at_best[c.class_id].allowed and not as_it_is[c.class_id].allowed
     }
     released = exists().where(
-        col(ReleaseRow.peer) == row.institute, col(ReleaseRow.part_id) == PartRow.part_id
+        ReleaseRow.peer == row.institute, ReleaseRow.part_id == PartRow.part_id
     )
-    due = or_(col(PartRow.embargo_time).is_(None), col(PartRow.embargo_time) <= now)
+    due = or_(PartRow.embargo_time.is_(None), PartRow.embargo_time <= now)
     query = (
         select(PartRow.class_id, func.count())
-        .where(col(PartRow.class_id).in_(kinds), PartRow.section == HEADER, due, ~released)
+        .where(PartRow.class_id.in_(kinds), PartRow.section == HEADER, due, ~released)
         .where(PartRow.origin != row.institute)
-        .group_by(col(PartRow.class_id))
+        .group_by(PartRow.class_id)
     )
     found = Counter[str]()
     for class_id, count in session.exec(query):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_page_token, offer_of, read_page_token
 from comity.node.database.tables import PartRow, ReceiptRow, RecordRow, ReleaseRow
@@ -84,8 +84,8 @@ class Taken:
 
 def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
     """Yield what was given to a peer in offers after one, oldest first."""
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer, ~col(ReceiptRow.ours))
-    query = query.order_by(col(ReceiptRow.last_offer)).limit(MAX_PAGE)
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, ~ReceiptRow.ours)
+    query = query.order_by(ReceiptRow.last_offer).limit(MAX_PAGE)
     while rows := session.exec(query.where(ReceiptRow.last_offer > after)).all():
         for row in rows:
             start = offer_of(ijson.loads(row.payload)["previousCursor"])
@@ -102,12 +102,12 @@ def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
 
 def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[int, Taken]]:
     """Yield our receipts for what a peer gave, after a receipt_id, each with its receipt_id."""
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
-    query = query.order_by(col(ReceiptRow.receipt_id)).limit(MAX_PAGE)
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, ReceiptRow.ours)
+    query = query.order_by(ReceiptRow.receipt_id).limit(MAX_PAGE)
     while rows := session.exec(query.where(ReceiptRow.receipt_id > after)).all():
         for row in rows:
             stored: set[str] = set(ijson.loads(row.payload)["stored"])
-            held = select(RecordRow.record_id).where(col(RecordRow.record_id).in_(stored))
+            held = select(RecordRow.record_id).where(RecordRow.record_id.in_(stored))
             present: set[str] = set(session.exec(held))
             missing = stored - present
             yield row.receipt_id, Taken(_envelope(row), tuple(sorted(missing)))
@@ -158,10 +158,10 @@ def _unsigned(session: Session, peer: str, after: int, until: int | None = None)
 def _offers(session: Session, peer: str, after: int, until: int) -> list[tuple[int, str]]:
     query = (
         select(ReleaseRow.offer_number, RecordRow.record_id)
-        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
-        .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
-        .where(ReleaseRow.peer == peer, col(ReleaseRow.offer_number).between(after + 1, until))
-        .order_by(col(ReleaseRow.offer_number))
+        .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
+        .join(RecordRow, RecordRow.record_seq == PartRow.record_seq)
+        .where(ReleaseRow.peer == peer, ReleaseRow.offer_number.between(after + 1, until))
+        .order_by(ReleaseRow.offer_number)
     )
     return list(session.exec(query))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.database.rows import last_number
@@ -48,12 +48,12 @@ PROOF_BYTES: Final = 2 << 20
 """Target size of the proofs that go with a batch. One proof may exceed it; see above."""
 
 _HEADERS: Final = sa.select(
-    col(RecordRow.record_seq),
-    col(RecordRow.record_id),
-    col(RecordRow.issuer),
-    col(RecordRow.payload),
-    col(RecordRow.keyid),
-    col(RecordRow.signature),
+    RecordRow.record_seq,
+    RecordRow.record_id,
+    RecordRow.issuer,
+    RecordRow.payload,
+    RecordRow.keyid,
+    RecordRow.signature,
 )
 
 _BATCH_PARTS: Final = 4096
@@ -93,20 +93,20 @@ def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] 
 def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
     query = (
         sa.select(
-            col(ReleaseRow.offer_number),
-            col(PartRow.record_seq),
-            col(PartRow.section),
-            col(PartRow.part_id),
-            col(PartRow.size),
+            ReleaseRow.offer_number,
+            PartRow.record_seq,
+            PartRow.section,
+            PartRow.part_id,
+            PartRow.size,
         )
-        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
-        .where(col(ReleaseRow.peer) == peer, col(ReleaseRow.offer_number) > after)
-        .order_by(col(ReleaseRow.offer_number))
+        .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
+        .where(ReleaseRow.peer == peer, ReleaseRow.offer_number > after)
+        .order_by(ReleaseRow.offer_number)
         .limit(_BATCH_PARTS)
     )
     receipted = session.get_one(PeerRow, peer).receipted
     if after < receipted:
-        query = query.where(col(ReleaseRow.offer_number) <= receipted)
+        query = query.where(ReleaseRow.offer_number <= receipted)
     rows = session.connection().execute(query)
     chosen: list[_Offered] = []
     seqs: set[int] = set()
@@ -122,7 +122,7 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
 
 
 def _headers(session: Session, offered: list[_Offered]) -> dict[int, Any]:
-    query = _HEADERS.where(col(RecordRow.record_seq).in_({item.record_seq for item in offered}))
+    query = _HEADERS.where(RecordRow.record_seq.in_({item.record_seq for item in offered}))
     return {row.record_seq: row for row in session.connection().execute(query)}
 
 
@@ -141,7 +141,7 @@ def _offers(
     session: Session, offered: list[_Offered], rows: dict[int, Any], proofs: dict[int, bytes]
 ) -> list[pb.Offer]:
     ids = [item.part_id for item in offered if item.section != HEADER]
-    query = select(PartRow.part_id, PartRow.disclosure).where(col(PartRow.part_id).in_(ids))
+    query = select(PartRow.part_id, PartRow.disclosure).where(PartRow.part_id.in_(ids))
     disclosures = dict(session.exec(query).all())
     by_record: dict[int, list[bytes]] = {}
     for item in offered:
@@ -223,10 +223,10 @@ def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, la
         raise BadReceipt(message, field="receipt.previousCursor")
     query = (
         select(RecordRow.record_id)
-        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
-        .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
+        .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
+        .join(ReleaseRow, ReleaseRow.part_id == PartRow.part_id)
         .where(ReleaseRow.peer == row.institute)
-        .where(col(ReleaseRow.offer_number).between(first + 1, last))
+        .where(ReleaseRow.offer_number.between(first + 1, last))
         .distinct()
         .limit(MAX_BATCH_RECORDS + 1)
     )

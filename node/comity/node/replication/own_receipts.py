@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Final
 
 from sqlalchemy import delete, exists, insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.rows import insert_rows, last_number
 from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, SecondedRow
@@ -31,8 +31,8 @@ def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> l
 
     Receipts from before we had to start anew lead elsewhere: the peer could not place them.
     """
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, col(ReceiptRow.ours))
-    newest_first = query.order_by(col(ReceiptRow.receipt_id).desc())
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, ReceiptRow.ours)
+    newest_first = query.order_by(ReceiptRow.receipt_id.desc())
     found: list[Envelope] = []
     here = peer.cursor
     # PostgreSQL keeps a cursor open until it is read to its end or closed
@@ -69,7 +69,7 @@ def keep_own_receipt(
 def sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -> None:
     """Replace the signature under a receipt of ours, in ``Store.write``."""
     signed = Envelope.sign(RECEIPT_TYPE, receipt.payload, key)
-    query = select(ReceiptRow).where(ReceiptRow.peer == peer, col(ReceiptRow.ours))
+    query = select(ReceiptRow).where(ReceiptRow.peer == peer, ReceiptRow.ours)
     for row in session.exec(query.where(ReceiptRow.payload == receipt.payload)):
         row.keyid, row.signature = signed.keyid, signed.signature
         session.add(row)
@@ -81,11 +81,9 @@ def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> b
 
     Must run in ``Store.write``.
     """
-    noted = exists().where(
-        col(SecondedRow.peer) == peer, col(SecondedRow.record_seq) == RecordRow.record_seq
-    )
+    noted = exists().where(SecondedRow.peer == peer, SecondedRow.record_seq == RecordRow.record_seq)
     query = select(RecordRow.record_seq).where(
-        col(RecordRow.record_id).in_(record_ids), RecordRow.origin != peer, ~noted
+        RecordRow.record_id.in_(record_ids), RecordRow.origin != peer, ~noted
     )
     rows = [{"peer": peer, "record_seq": record_seq} for record_seq in session.exec(query)]
     if rows:
@@ -94,10 +92,10 @@ def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> b
 
 
 def _make_room(session: Session, peer: str) -> None:
-    idle = (col(ReceiptRow.peer) == peer, col(ReceiptRow.idle))
+    idle = (ReceiptRow.peer == peer, ReceiptRow.idle)
     newest_first = select(ReceiptRow.receipt_id).where(*idle)
-    newest_first = newest_first.order_by(col(ReceiptRow.receipt_id).desc())
+    newest_first = newest_first.order_by(ReceiptRow.receipt_id.desc())
     last = session.exec(newest_first.offset(MAX_IDLE_RECEIPTS).limit(1)).first()
     if last is not None:
-        surplus = delete(ReceiptRow).where(*idle, col(ReceiptRow.receipt_id) <= last)
+        surplus = delete(ReceiptRow).where(*idle, ReceiptRow.receipt_id <= last)
         session.connection().execute(surplus)

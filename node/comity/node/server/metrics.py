@@ -12,7 +12,8 @@ from typing import Final
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from sqlmodel import Session, col
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session
 
 from comity.node.database.rows import last_number
 from comity.node.database.tables import (
@@ -59,11 +60,11 @@ class _Collector:
 def _totals(session: Session) -> Iterator[Metric]:
     records = last_number(session, RecordRow.record_seq)
     yield GaugeMetricFamily("comity_records", "Records held", records)
-    pending = sa.func.coalesce(sa.func.sum(col(PeerRow.offered) - col(PeerRow.receipted)), 0)
+    pending = sa.func.coalesce(sa.func.sum(PeerRow.offered - PeerRow.receipted), 0)
     yield _one(session, "comity_pending_offers", "Parts released and not signed for", pending)
-    refused = sa.func.count(col(QuarantineRow.record_id)).filter(~is_waiting())
+    refused = sa.func.count(QuarantineRow.record_id).filter(~is_waiting())
     yield _one(session, "comity_quarantined_records", "Records refused from peers", refused)
-    waiting = sa.func.count(col(QuarantineRow.record_id)).filter(is_waiting())
+    waiting = sa.func.count(QuarantineRow.record_id).filter(is_waiting())
     yield _one(session, "comity_waiting_records", "Records that wait for a trust bundle", waiting)
 
 
@@ -72,9 +73,9 @@ def _log(session: Session) -> Iterator[Metric]:
     newest = sa.select(sa.func.max(CheckpointRow.size)).scalar_subquery()
     size = sa.func.coalesce(newest, 0)
     yield _one(session, "comity_checkpoint_leaves", "Leaves under the newest checkpoint", size)
-    lines = sa.select(sa.func.count()).where(col(CosignatureRow.size) == newest).scalar_subquery()
+    lines = sa.select(sa.func.count()).where(CosignatureRow.size == newest).scalar_subquery()
     yield _one(session, "comity_cosignatures", "Witnesses of the newest checkpoint", lines)
-    watched = sa.func.count(col(WitnessedLogRow.institute))
+    watched = sa.func.count(WitnessedLogRow.institute)
     yield _one(session, "comity_witnessed_logs", "Logs of others that are witnessed here", watched)
 
 
@@ -85,10 +86,10 @@ def _one(
 
 
 def _labelled(
-    session: Session, name: str, words: str, label: str, column: object
+    session: Session, name: str, words: str, label: str, column: Mapped[str]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, words, labels=[label])
-    counts = sa.select(col(column), sa.func.count()).group_by(col(column))
+    counts = sa.select(column, sa.func.count()).group_by(column)
     for value, count in session.execute(counts):
         family.add_metric([value], count)
     return family

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.x509 import Certificate
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import PeerRow
 from comity.policies.facts import PeerStatus
@@ -165,7 +165,7 @@ def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
 
 
 def _check_room(session: Session) -> None:
-    count = len(session.exec(select(col(PeerRow.institute))).all())
+    count = len(session.exec(select(PeerRow.institute)).all())
     MAX_PEERS.check(count + 1, "peers")
 
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from comity.client.files import naming, read_file, write_file
 from comity.node.database.clock import to_datetime
@@ -181,8 +181,8 @@ def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) 
             count = (
                 select(func.count())
                 .select_from(RecordRow)
-                .join(LogEntryRow, col(LogEntryRow.record_id) == RecordRow.record_id)
-                .where(RecordRow.keyid == key.keyid, col(LogEntryRow.log_index) >= key.revoked_from)
+                .join(LogEntryRow, LogEntryRow.record_id == RecordRow.record_id)
+                .where(RecordRow.keyid == key.keyid, LogEntryRow.log_index >= key.revoked_from)
             )
             found.append(Loss(key.keyid, key.revoked_from, session.exec(count).one()))
     return found

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import RootVersionRow
@@ -31,29 +31,29 @@ PAGE_ROOTS: Final = 64
 def newest_root(session: Session, institute: str) -> Root | None:
     """Return the newest version that is held of an institute's root; None where none is."""
     query = select(RootVersionRow.document).where(RootVersionRow.institute == institute)
-    document = session.exec(query.order_by(col(RootVersionRow.version).desc()).limit(1)).first()
+    document = session.exec(query.order_by(RootVersionRow.version.desc()).limit(1)).first()
     return None if document is None else _parse(document)
 
 
 def newest_version(session: Session, institute: str) -> int:
     """Return the newest version that is held of an institute's root; 0 where none is."""
     query = select(RootVersionRow.version).where(RootVersionRow.institute == institute)
-    found = session.exec(query.order_by(col(RootVersionRow.version).desc()).limit(1)).first()
+    found = session.exec(query.order_by(RootVersionRow.version.desc()).limit(1)).first()
     return found or 0
 
 
 def list_roots(session: Session, institute: str) -> list[tuple[Root, int]]:
     """Return all versions that are held, oldest first, each with when it came to be held."""
     query = select(RootVersionRow).where(RootVersionRow.institute == institute)
-    rows = session.exec(query.order_by(col(RootVersionRow.version)))
+    rows = session.exec(query.order_by(RootVersionRow.version))
     return [(_parse(row.document), row.accepted_time) for row in rows]
 
 
 def page_after(session: Session, institute: str, version: int) -> list[bytes]:
     """Return the files of the versions after one, in order: as many as fit into an answer."""
-    newer = col(RootVersionRow.version) > min(version, MAX_ROOT_VERSION)
+    newer = RootVersionRow.version > min(version, MAX_ROOT_VERSION)
     after = (RootVersionRow.institute == institute, newer)
-    query = select(RootVersionRow.document).where(*after).order_by(col(RootVersionRow.version))
+    query = select(RootVersionRow.document).where(*after).order_by(RootVersionRow.version)
     page: list[bytes] = []
     for document in session.exec(query.limit(PAGE_ROOTS)):
         if page and sum(map(len, page)) + len(document) > PAGE_BYTES:
@@ -78,7 +78,7 @@ def keep_chain(session: Session, chain: Sequence[Root], now: int) -> None:
 
 def forget_chain(session: Session, institute: str) -> None:
     """Drop an institute's chain, in ``Store.write``: it is pinned anew, or without a root."""
-    which = col(RootVersionRow.institute) == institute
+    which = RootVersionRow.institute == institute
     session.connection().execute(delete(RootVersionRow).where(which))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.tables import CheckpointRow, LogHeadRow, SightingRow, WitnessedLogRow
 from comity.node.log import tree
@@ -69,11 +69,11 @@ def open_sightings(session: Session, institute: str, limit: int) -> list[Sightin
     What only keys signed that the log's bundle lists no more is not held against it.
     """
     which = select(SightingRow).where(
-        SightingRow.institute == institute, col(SightingRow.checked).is_(False)
+        SightingRow.institute == institute, SightingRow.checked.is_(False)
     )
     keys = log_keys(bundle_of(get_peer(session, institute)))
     found: dict[bytes, SightingRow] = {}
-    for row in session.exec(which.order_by(col(SightingRow.told_time), SightingRow.teller)):
+    for row in session.exec(which.order_by(SightingRow.told_time, SightingRow.teller)):
         if any(known_lines(Note.parse(row.note), keys)):
             found.setdefault(row.note, row)
         if len(found) == limit:

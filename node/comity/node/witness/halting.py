@@ -10,7 +10,7 @@ import hashlib
 from typing import Final
 
 import structlog
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.tables import (
@@ -175,10 +175,10 @@ def resume_own(session: Session, institute: str) -> None:
 
 
 def _is_any_restored(session: Session) -> bool:
-    which = col(WitnessedLogRow.halted).startswith(WITNESS_RESTORED)
+    which = WitnessedLogRow.halted.startswith(WITNESS_RESTORED)
     return session.exec(select(WitnessedLogRow).where(which).limit(1)).first() is not None
 
 
 def _largest_told(session: Session, institute: str) -> int:
-    told = select(func.max(col(SightingRow.size))).where(SightingRow.institute == institute)
+    told = select(func.max(SightingRow.size)).where(SightingRow.institute == institute)
     return session.exec(told).one() or 0

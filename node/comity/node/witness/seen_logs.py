@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import to_timestamp
 from comity.node.database.tables import SplitViewRow, WitnessedLogRow
@@ -21,7 +21,7 @@ def witnessed_logs(session: Session) -> list[WitnessedLogRow]:
 
 def split_views(session: Session, institute: str = "") -> list[SplitViewRow]:
     """Return evidence against one institute's log, or against any: the oldest MAX_LISTED."""
-    query = select(SplitViewRow).order_by(col(SplitViewRow.found_time), SplitViewRow.digest)
+    query = select(SplitViewRow).order_by(SplitViewRow.found_time, SplitViewRow.digest)
     if institute:
         query = query.where(SplitViewRow.institute == institute)
     return list(session.exec(query.limit(MAX_LISTED)))

@@ -8,30 +8,30 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import RowNumber
+from comity.node.database.tables.columns import Column, RowNumber
 
 
 class LogEntryRow(SQLModel, table=True):
     """A leaf of this institute's log, appended in the transaction that stores what it is of."""
 
     __tablename__ = "log_entry"
-    log_index: int = Field(
+    log_index: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    record_id: str = Field(max_length=64, unique=True)
+    record_id: Column[str] = Field(max_length=64, unique=True)
     """SHA-256 of what was signed, hex: a record's id, or the digest of a root."""
-    leaf: bytes = Field(sa_type=LargeBinary)
+    leaf: Column[bytes] = Field(sa_type=LargeBinary)
 
 
 class LogTileRow(SQLModel, table=True):
     """Up to 256 hashes of this institute's log; the last tile of a level grows until it is full."""
 
     __tablename__ = "log_tile"
-    level: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    position: int = Field(
+    level: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    position: Column[int] = Field(
         sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    hashes: bytes = Field(sa_type=LargeBinary)
+    hashes: Column[bytes] = Field(sa_type=LargeBinary)
     """32 bytes each."""
 
 
@@ -39,12 +39,12 @@ class LogHeadRow(SQLModel, table=True):
     """One row: what this institute's log key signed last; see ``signer``."""
 
     __tablename__ = "log_head"
-    head_id: int = Field(default=1, primary_key=True)
-    size: int = Field(default=0, sa_type=BigInteger)
-    root: str = Field(max_length=64)
-    halted: str = Field(default="", sa_type=Text)
+    head_id: Column[int] = Field(default=1, primary_key=True)
+    size: Column[int] = Field(default=0, sa_type=BigInteger)
+    root: Column[str] = Field(max_length=64)
+    halted: Column[str] = Field(default="", sa_type=Text)
     """Why nothing is signed any more; empty where all is well."""
-    passed_over: int = Field(default=0, sa_type=BigInteger)
+    passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
     """Size up to which checkpoints of a former life that peers tell of are known, so that they do
     not halt it again once it was resumed."""
 
@@ -53,22 +53,22 @@ class CheckpointRow(SQLModel, table=True):
     """A checkpoint of this institute's log, as signed; old ones are dropped, see ``signer``."""
 
     __tablename__ = "checkpoint"
-    size: int = Field(
+    size: Column[int] = Field(
         sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    note: bytes = Field(sa_type=LargeBinary)
-    signed_time: int = Field(sa_type=BigInteger)
+    note: Column[bytes] = Field(sa_type=LargeBinary)
+    signed_time: Column[int] = Field(sa_type=BigInteger)
 
 
 class CosignatureRow(SQLModel, table=True):
     """A witness's line under a checkpoint of this institute's log."""
 
     __tablename__ = "cosignature"
-    size: int = Field(
+    size: Column[int] = Field(
         sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    witness: str = Field(max_length=300, primary_key=True)
+    witness: Column[str] = Field(max_length=300, primary_key=True)
     """Name in the witness's verifier key."""
-    line: bytes = Field(sa_type=LargeBinary)
+    line: Column[bytes] = Field(sa_type=LargeBinary)
     """The signature line of the note, with its line feed."""
-    cosigned_time: int = Field(sa_type=BigInteger)
+    cosigned_time: Column[int] = Field(sa_type=BigInteger)

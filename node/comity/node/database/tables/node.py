@@ -5,20 +5,22 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
 
+from comity.node.database.tables.columns import Column
+
 
 class NodeRow(SQLModel, table=True):
     """One row: whose database this is, and the lock that serialises writers."""
 
     __tablename__ = "node"
-    node_id: int = Field(default=1, primary_key=True)
-    institute: str
-    epoch: str
+    node_id: Column[int] = Field(default=1, primary_key=True)
+    institute: Column[str]
+    epoch: Column[str]
     """128 random bits, hex: names this life of the database in cursors."""
-    commits: int = Field(default=0, sa_type=BigInteger)
+    commits: Column[int] = Field(default=0, sa_type=BigInteger)
     """Counts writing transactions, so that one look tells whether anything has changed."""
-    window: int = Field(default=365 * 86_400_000, sa_type=BigInteger)
+    window: Column[int] = Field(default=365 * 86_400_000, sa_type=BigInteger)
     """How long what was received and given counts towards standing, in milliseconds."""
-    weights: str = Field(default="{}", sa_type=Text)
+    weights: Column[str] = Field(default="{}", sa_type=Text)
     """JSON object: what a record of a kind is worth towards every other kind."""
 
 
@@ -26,6 +28,6 @@ class LeaseRow(SQLModel, table=True):
     """Background work that one process at a time may do."""
 
     __tablename__ = "lease"
-    name: str = Field(max_length=300, primary_key=True)
-    holder: str = Field(max_length=64)
-    expires_time: int = Field(sa_type=BigInteger)
+    name: Column[str] = Field(max_length=300, primary_key=True)
+    holder: Column[str] = Field(max_length=64)
+    expires_time: Column[int] = Field(sa_type=BigInteger)

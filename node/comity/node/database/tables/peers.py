@@ -5,38 +5,38 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import RowNumber
+from comity.node.database.tables.columns import Column, RowNumber
 
 
 class PeerRow(SQLModel, table=True):
     """A peer: its pinned bundle, what was agreed with it, and how far both directions are."""
 
     __tablename__ = "peer"
-    institute: str = Field(max_length=253, primary_key=True)
-    bundle: str = Field(sa_type=Text)
-    fingerprint: str = Field(max_length=64)
-    status: str = Field(max_length=16)
-    purposes: str = Field(default="[]", sa_type=Text)
+    institute: Column[str] = Field(max_length=253, primary_key=True)
+    bundle: Column[str] = Field(sa_type=Text)
+    fingerprint: Column[str] = Field(max_length=64)
+    status: Column[str] = Field(max_length=16)
+    purposes: Column[str] = Field(default="[]", sa_type=Text)
     """JSON list, as are ``groups`` and ``clearances``."""
-    groups: str = Field(default="[]", sa_type=Text)
-    clearances: str = Field(default="[]", sa_type=Text)
-    added_time: int = Field(sa_type=BigInteger)
-    offered: int = Field(default=0, sa_type=BigInteger)
+    groups: Column[str] = Field(default="[]", sa_type=Text)
+    clearances: Column[str] = Field(default="[]", sa_type=Text)
+    added_time: Column[int] = Field(sa_type=BigInteger)
+    offered: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of the last offer in its queue."""
-    receipted: int = Field(default=0, sa_type=BigInteger)
+    receipted: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of the last offer that it signed for."""
-    counted: int = Field(default=0, sa_type=BigInteger)
+    counted: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of the last offer that has been counted towards standing; see ``giving``."""
-    considered_part: int = Field(default=0, sa_type=BigInteger)
+    considered_part: Column[int] = Field(default=0, sa_type=BigInteger)
     """Parts up to this one have been decided on."""
-    considered_time: int = Field(default=0, sa_type=BigInteger)
+    considered_time: Column[int] = Field(default=0, sa_type=BigInteger)
     """Embargoes up to this time have been acted upon."""
-    decided: str = Field(default="", max_length=64)
+    decided: Column[str] = Field(default="", max_length=64)
     """Digest of the policy and the facts about the peer under which its decisions stand."""
-    cursor: str = Field(default="", max_length=256)
+    cursor: Column[str] = Field(default="", max_length=256)
     """Where pulling from it goes on."""
-    contact_time: int | None = Field(default=None, sa_type=BigInteger)
-    last_error: str = Field(default="", sa_type=Text)
+    contact_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    last_error: Column[str] = Field(default="", sa_type=Text)
 
 
 class ReceiptRow(SQLModel, table=True):
@@ -53,34 +53,34 @@ class ReceiptRow(SQLModel, table=True):
             postgresql_where=text("idle"),
         ),
     )
-    receipt_id: int = Field(
+    receipt_id: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    peer: str = Field(max_length=253)
-    ours: bool
+    peer: Column[str] = Field(max_length=253)
+    ours: Column[bool]
     """Signed here, for what the peer gave."""
-    idle: bool = False
+    idle: Column[bool] = Field(default=False)
     """Of ours, whether it signs for nothing new; see ``own_receipts``."""
-    cursor: str = Field(max_length=256)
-    last_offer: int = Field(default=0, sa_type=BigInteger)
+    cursor: Column[str] = Field(max_length=256)
+    last_offer: Column[int] = Field(default=0, sa_type=BigInteger)
     """Last offer number that a peer's receipt covers; 0 for ours."""
-    receipt_time: int = Field(sa_type=BigInteger)
-    keyid: str
-    signature: bytes = Field(sa_type=LargeBinary)
-    payload: bytes = Field(sa_type=LargeBinary)
+    receipt_time: Column[int] = Field(sa_type=BigInteger)
+    keyid: Column[str]
+    signature: Column[bytes] = Field(sa_type=LargeBinary)
+    payload: Column[bytes] = Field(sa_type=LargeBinary)
 
 
 class QuarantineRow(SQLModel, table=True):
     """A record that was refused from a peer. Bounded for each peer; the oldest make room."""
 
     __tablename__ = "quarantine"
-    peer: str = Field(max_length=253, primary_key=True)
-    record_id: str = Field(max_length=64, primary_key=True)
-    kind: str = Field(default="", max_length=32)
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    record_id: Column[str] = Field(max_length=64, primary_key=True)
+    kind: Column[str] = Field(default="", max_length=32)
     """What it says it is; empty where that cannot be read."""
-    reason: str = Field(max_length=64)
-    message: str = Field(sa_type=Text)
-    quarantine_time: int = Field(sa_type=BigInteger, index=True)
-    count: int = Field(default=1, sa_type=BigInteger)
-    record: bytes | None = Field(default=None, sa_type=LargeBinary)
+    reason: Column[str] = Field(max_length=64)
+    message: Column[str] = Field(sa_type=Text)
+    quarantine_time: Column[int] = Field(sa_type=BigInteger, index=True)
+    count: Column[int] = Field(default=1, sa_type=BigInteger)
+    record: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
     """The record as it came (comity.v1.Record), kept where it may become acceptable."""

@@ -5,31 +5,33 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
 
+from comity.node.database.tables.columns import Column
+
 
 class PolicyVersionRow(SQLModel, table=True):
     """A policy that was put in force; the newest version is in force."""
 
     __tablename__ = "policy"
-    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    digest: str = Field(max_length=64)
-    text: str = Field(sa_type=Text)
-    set_time: int = Field(sa_type=BigInteger)
+    version: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: Column[str] = Field(max_length=64)
+    text: Column[str] = Field(sa_type=Text)
+    set_time: Column[int] = Field(sa_type=BigInteger)
 
 
 class TreatyRow(SQLModel, table=True):
     """A bilateral agreement that links the policy's templates; kept for ever, see ``treaties``."""
 
     __tablename__ = "treaty"
-    treaty_id: str = Field(max_length=128, primary_key=True)
-    party: str = Field(max_length=253, foreign_key="peer.institute")
-    kinds: str = Field(sa_type=Text)
+    treaty_id: Column[str] = Field(max_length=128, primary_key=True)
+    party: Column[str] = Field(max_length=253, foreign_key="peer.institute")
+    kinds: Column[str] = Field(sa_type=Text)
     """JSON list; empty for all, as is ``sections``."""
-    sections: str = Field(sa_type=Text)
-    start_time: int = Field(sa_type=BigInteger)
-    end_time: int | None = Field(default=None, sa_type=BigInteger)
+    sections: Column[str] = Field(sa_type=Text)
+    start_time: Column[int] = Field(sa_type=BigInteger)
+    end_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     """As agreed; None where it has no end."""
-    added_time: int = Field(sa_type=BigInteger)
-    ended_time: int | None = Field(default=None, sa_type=BigInteger)
+    added_time: Column[int] = Field(sa_type=BigInteger)
+    ended_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     """When it was ended before its time; None where it was not."""
 
 
@@ -41,23 +43,23 @@ class HandlingClassRow(SQLModel, table=True):
     """
 
     __tablename__ = "handling_class"
-    class_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    digest: str = Field(max_length=64, unique=True)
-    issuer: str = Field(max_length=253, index=True)
-    facts: str = Field(sa_type=Text)
-    header_class_id: int | None = Field(default=None, index=True)
+    class_id: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: Column[str] = Field(max_length=64, unique=True)
+    issuer: Column[str] = Field(max_length=253, index=True)
+    facts: Column[str] = Field(sa_type=Text)
+    header_class_id: Column[int | None] = Field(default=None, index=True)
 
 
 class RulingRow(SQLModel, table=True):
     """A policy and the rules of it that decided together; named by many releases."""
 
     __tablename__ = "ruling"
-    ruling_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    digest: str = Field(max_length=64, unique=True)
-    policy_digest: str = Field(max_length=64)
-    policy_version: int = Field(default=0)
+    ruling_id: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: Column[str] = Field(max_length=64, unique=True)
+    policy_digest: Column[str] = Field(max_length=64)
+    policy_version: Column[int] = Field(default=0)
     """The same text may be put in force again; 0 is that none had been."""
-    rules: str = Field(sa_type=Text)
+    rules: Column[str] = Field(sa_type=Text)
     """JSON list of rule ids."""
 
 
@@ -65,11 +67,11 @@ class DecisionRow(SQLModel, table=True):
     """What holds now for a peer and a handling class."""
 
     __tablename__ = "decision"
-    peer: str = Field(max_length=253, primary_key=True)
-    class_id: int = Field(primary_key=True, foreign_key="handling_class.class_id")
-    allowed: bool
-    follows: bool
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    class_id: Column[int] = Field(primary_key=True, foreign_key="handling_class.class_id")
+    allowed: Column[bool]
+    follows: Column[bool]
     """Of sections that are allowed while their header is not: they go to who has the header."""
-    ruling_id: int = Field(foreign_key="ruling.ruling_id")
-    backlog: int
+    ruling_id: Column[int] = Field(foreign_key="ruling.ruling_id")
+    backlog: Column[int]
     """Which of the parts that were considered may still wait; see ``decisions.Backlog``."""

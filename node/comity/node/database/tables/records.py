@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import RowNumber
+from comity.node.database.tables.columns import Column, RowNumber
 
 HEADER = -1
 """``PartRow.section`` of a record's header; sections count from 0 as in the header."""
@@ -16,34 +16,36 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
     __table_args__ = (Index("record_by_subject_seq", "subject_seq"),)
-    record_seq: int = Field(
+    record_seq: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    record_id: str = Field(max_length=64, unique=True)
-    kind: str = Field(max_length=32, index=True)
-    issuer: str = Field(max_length=253)
-    issue_time: int = Field(sa_type=BigInteger)
-    subject_seq: int = Field(sa_type=BigInteger)
+    record_id: Column[str] = Field(max_length=64, unique=True)
+    kind: Column[str] = Field(max_length=32, index=True)
+    issuer: Column[str] = Field(max_length=253)
+    issue_time: Column[int] = Field(sa_type=BigInteger)
+    subject_seq: Column[int] = Field(sa_type=BigInteger)
     """The first record of its issuer and kind about the same: names the subject by a number."""
-    model: str = Field(sa_type=Text)
+    model: Column[str] = Field(sa_type=Text)
     """Lower-case subject name and model descriptor."""
-    supersedes: str | None = Field(default=None, max_length=64, index=True)
-    superseded: bool = False
-    withdrawn: bool = False
+    supersedes: Column[str | None] = Field(default=None, max_length=64, index=True)
+    superseded: Column[bool] = Field(default=False)
+    withdrawn: Column[bool] = Field(default=False)
     """By its issuer; see ``withdrawal``."""
-    origin: str = Field(max_length=253)
-    received_time: int = Field(sa_type=BigInteger)
-    keyid: str
-    signature: bytes = Field(sa_type=LargeBinary)
-    payload: bytes = Field(sa_type=LargeBinary)
+    origin: Column[str] = Field(max_length=253)
+    received_time: Column[int] = Field(sa_type=BigInteger)
+    keyid: Column[str]
+    signature: Column[bytes] = Field(sa_type=LargeBinary)
+    payload: Column[bytes] = Field(sa_type=LargeBinary)
 
 
 class RecordTagRow(SQLModel, table=True):
     """A tag of a record."""
 
     __tablename__ = "record_tag"
-    tag: str = Field(max_length=256, primary_key=True)
-    record_seq: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq")
+    tag: Column[str] = Field(max_length=256, primary_key=True)
+    record_seq: Column[int] = Field(
+        sa_type=RowNumber, primary_key=True, foreign_key="record.record_seq"
+    )
 
 
 class SubjectRow(SQLModel, table=True):
@@ -51,19 +53,21 @@ class SubjectRow(SQLModel, table=True):
 
     __tablename__ = "subject"
     __table_args__ = {"sqlite_with_rowid": False}
-    issuer: str = Field(max_length=253, primary_key=True)
-    kind: str = Field(max_length=32, primary_key=True)
-    subject: str = Field(max_length=71, primary_key=True)
+    issuer: Column[str] = Field(max_length=253, primary_key=True)
+    kind: Column[str] = Field(max_length=32, primary_key=True)
+    subject: Column[str] = Field(max_length=71, primary_key=True)
     """``sha256:`` and the digest, or ``name:`` and the SHA-256 of the name in lower case."""
-    subject_seq: int = Field(sa_type=BigInteger)
+    subject_seq: Column[int] = Field(sa_type=BigInteger)
 
 
 class WithdrawnRow(SQLModel, table=True):
     """A record, held or not, that a notice of withdrawal names."""
 
     __tablename__ = "withdrawn"
-    record_id: str = Field(max_length=64, primary_key=True)
-    notice_seq: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq")
+    record_id: Column[str] = Field(max_length=64, primary_key=True)
+    notice_seq: Column[int] = Field(
+        sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq"
+    )
 
 
 class PartRow(SQLModel, table=True):
@@ -83,32 +87,32 @@ class PartRow(SQLModel, table=True):
             postgresql_where=text("embargo_time IS NOT NULL"),
         ),
     )
-    part_id: int = Field(
+    part_id: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
-    record_seq: int = Field(sa_type=BigInteger, foreign_key="record.record_seq")
-    section: int
-    name: str = Field(default="", max_length=256)
-    class_id: int = Field(foreign_key="handling_class.class_id")
-    embargo_time: int | None = Field(default=None, sa_type=BigInteger)
-    origin: str = Field(max_length=253)
-    severity: int = Field(default=0, index=True)
+    record_seq: Column[int] = Field(sa_type=BigInteger, foreign_key="record.record_seq")
+    section: Column[int]
+    name: Column[str] = Field(default="", max_length=256)
+    class_id: Column[int] = Field(foreign_key="handling_class.class_id")
+    embargo_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    origin: Column[str] = Field(max_length=253)
+    severity: Column[int] = Field(default=0, index=True)
     """Rank of the highest severity in a section; 0 is not stated."""
-    content: int
+    content: Column[int]
     """Characters of text that count towards the record's substance; see ``standing``."""
-    words: str = Field(sa_type=Text)
+    words: Column[str] = Field(sa_type=Text)
     """Lower-case text that search looks in."""
-    size: int
+    size: Column[int]
     """Bytes that it takes on the wire."""
-    disclosure: bytes | None = Field(default=None, sa_type=LargeBinary)
+    disclosure: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
 
 
 class PartDomainRow(SQLModel, table=True):
     """A domain that a disclosed section names."""
 
     __tablename__ = "part_domain"
-    domain: str = Field(max_length=256, primary_key=True)
-    part_id: int = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
+    domain: Column[str] = Field(max_length=256, primary_key=True)
+    part_id: Column[int] = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
 
 
 class SecondedRow(SQLModel, table=True):
@@ -116,5 +120,5 @@ class SecondedRow(SQLModel, table=True):
 
     __tablename__ = "seconded"
     __table_args__ = {"sqlite_with_rowid": False}
-    peer: str = Field(max_length=253, primary_key=True)
-    record_seq: int = Field(sa_type=BigInteger, primary_key=True)
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    record_seq: Column[int] = Field(sa_type=BigInteger, primary_key=True)

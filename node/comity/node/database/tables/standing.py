@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
+from comity.node.database.tables.columns import Column
+
 
 class StandingRow(SQLModel, table=True):
     """Reciprocity with a peer, by kind: counts of the entries below.
@@ -13,19 +15,19 @@ class StandingRow(SQLModel, table=True):
     """
 
     __tablename__ = "standing"
-    peer: str = Field(max_length=253, primary_key=True)
-    kind: str = Field(max_length=32, primary_key=True)
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    kind: Column[str] = Field(max_length=32, primary_key=True)
     """Empty for what was rejected and claimed no kind."""
-    received: int = Field(default=0, sa_type=BigInteger)
-    received_ever: int = Field(default=0, sa_type=BigInteger)
-    given: int = Field(default=0, sa_type=BigInteger)
+    received: Column[int] = Field(default=0, sa_type=BigInteger)
+    received_ever: Column[int] = Field(default=0, sa_type=BigInteger)
+    given: Column[int] = Field(default=0, sa_type=BigInteger)
     """Given and signed for."""
-    given_ever: int = Field(default=0, sa_type=BigInteger)
-    pending: int = Field(default=0, sa_type=BigInteger)
+    given_ever: Column[int] = Field(default=0, sa_type=BigInteger)
+    pending: Column[int] = Field(default=0, sa_type=BigInteger)
     """Released and not yet signed for."""
-    pending_ever: int = Field(default=0, sa_type=BigInteger)
-    rejected: int = Field(default=0, sa_type=BigInteger)
-    rejected_ever: int = Field(default=0, sa_type=BigInteger)
+    pending_ever: Column[int] = Field(default=0, sa_type=BigInteger)
+    rejected: Column[int] = Field(default=0, sa_type=BigInteger)
+    rejected_ever: Column[int] = Field(default=0, sa_type=BigInteger)
 
 
 class StandingEntryRow(SQLModel, table=True):
@@ -38,15 +40,15 @@ class StandingEntryRow(SQLModel, table=True):
         {"sqlite_with_rowid": False},
     )
     # numbers that grow as records do, so that new entries lie side by side
-    subject_seq: int = Field(sa_type=BigInteger, primary_key=True)
+    subject_seq: Column[int] = Field(sa_type=BigInteger, primary_key=True)
     """As in ``RecordRow``; of what was rejected, ``counting.rejected_seq`` of the record's id."""
-    side: str = Field(max_length=8, primary_key=True)
+    side: Column[str] = Field(max_length=8, primary_key=True)
     """received, given or rejected."""
-    peer: str = Field(max_length=253, primary_key=True)
-    kind: str = Field(max_length=32, primary_key=True)
-    counted_time: int = Field(sa_type=BigInteger)
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    kind: Column[str] = Field(max_length=32, primary_key=True)
+    counted_time: Column[int] = Field(sa_type=BigInteger)
     """Since when it counts."""
-    recent: bool
+    recent: Column[bool]
     """Whether it is counted within the window."""
-    offer_number: int = Field(default=0, sa_type=BigInteger)
+    offer_number: Column[int] = Field(default=0, sa_type=BigInteger)
     """Of what was given, the offer that made it count; it is pending until that is signed for."""

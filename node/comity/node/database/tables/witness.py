@@ -8,20 +8,22 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
+from comity.node.database.tables.columns import Column
+
 
 class WitnessedLogRow(SQLModel, table=True):
     """The newest checkpoint of another institute's log that was found consistent."""
 
     __tablename__ = "witnessed_log"
-    institute: str = Field(max_length=253, primary_key=True)
-    size: int = Field(sa_type=BigInteger)
-    root: str = Field(max_length=64)
-    note: bytes = Field(sa_type=LargeBinary)
+    institute: Column[str] = Field(max_length=253, primary_key=True)
+    size: Column[int] = Field(sa_type=BigInteger)
+    root: Column[str] = Field(max_length=64)
+    note: Column[bytes] = Field(sa_type=LargeBinary)
     """As its log signed it, with the cosignatures that were on it."""
-    witnessed_time: int = Field(sa_type=BigInteger)
-    halted: str = Field(default="", sa_type=Text)
+    witnessed_time: Column[int] = Field(sa_type=BigInteger)
+    halted: Column[str] = Field(default="", sa_type=Text)
     """Why it is not cosigned any more; empty where all is well."""
-    passed_over: int = Field(default=0, sa_type=BigInteger)
+    passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
     """Size up to which checkpoints of a former life are not held against it; see ``halting``."""
 
 
@@ -29,13 +31,13 @@ class SightingRow(SQLModel, table=True):
     """The newest checkpoint of another's log that a peer told of and that is not the held one."""
 
     __tablename__ = "sighting"
-    institute: str = Field(max_length=253, primary_key=True)
-    teller: str = Field(max_length=253, primary_key=True)
+    institute: Column[str] = Field(max_length=253, primary_key=True)
+    teller: Column[str] = Field(max_length=253, primary_key=True)
     """The peer that told: each peer keeps one place for each log."""
-    size: int = Field(sa_type=BigInteger)
-    note: bytes = Field(sa_type=LargeBinary)
-    told_time: int = Field(sa_type=BigInteger)
-    checked: bool = False
+    size: Column[int] = Field(sa_type=BigInteger)
+    note: Column[bytes] = Field(sa_type=LargeBinary)
+    told_time: Column[int] = Field(sa_type=BigInteger)
+    checked: Column[bool] = Field(default=False)
     """Whether that log has shown how it fits into what is held."""
 
 
@@ -43,19 +45,19 @@ class SplitViewRow(SQLModel, table=True):
     """Two checkpoints that one log signed and that contradict each other: evidence, kept."""
 
     __tablename__ = "split_view"
-    institute: str = Field(max_length=253, primary_key=True)
-    digest: str = Field(max_length=64, primary_key=True)
+    institute: Column[str] = Field(max_length=253, primary_key=True)
+    digest: Column[str] = Field(max_length=64, primary_key=True)
     """SHA-256 of ``evidence``, hex."""
-    evidence: bytes = Field(sa_type=LargeBinary)
+    evidence: Column[bytes] = Field(sa_type=LargeBinary)
     """See ``comity.record.split_view``."""
-    found_time: int = Field(sa_type=BigInteger)
+    found_time: Column[int] = Field(sa_type=BigInteger)
 
 
 class InclusionRow(SQLModel, table=True):
     """That a peer's record stands in its issuer's log, as it was shown to us."""
 
     __tablename__ = "inclusion"
-    record_id: str = Field(max_length=64, primary_key=True)
-    log_index: int = Field(sa_type=BigInteger)
-    proof: bytes = Field(sa_type=LargeBinary)
+    record_id: Column[str] = Field(max_length=64, primary_key=True)
+    log_index: Column[int] = Field(sa_type=BigInteger)
+    proof: Column[bytes] = Field(sa_type=LargeBinary)
     """A tlog-proof (C2SP)."""

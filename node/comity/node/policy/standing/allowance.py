@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.orm import aliased
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, PartRow, RecordRow, StandingEntryRow
@@ -91,23 +91,21 @@ def using_standing(peer: str, *waits: ColumnElement[bool]) -> SelectOfScalar[int
 
     ``waits`` are conditions for the ``PartRow`` of their header.
     """
-    query = select(RecordRow.record_seq).join(
-        PartRow, col(PartRow.record_seq) == RecordRow.record_seq
-    )
-    query = query.where(col(PartRow.section) == HEADER, *waits, _uses_standing(peer))
-    return query.order_by(col(PartRow.class_id), col(PartRow.part_id))
+    query = select(RecordRow.record_seq).join(PartRow, PartRow.record_seq == RecordRow.record_seq)
+    query = query.where(PartRow.section == HEADER, *waits, _uses_standing(peer))
+    return query.order_by(PartRow.class_id, PartRow.part_id)
 
 
 def _uses_standing(peer: str) -> ColumnElement[bool]:
     """Return whether giving a ``RecordRow`` to a peer uses its standing up."""
     whole = aliased(PartRow)
-    content = select(func.sum(whole.content)).where(col(whole.record_seq) == RecordRow.record_seq)
+    content = select(func.sum(whole.content)).where(whole.record_seq == RecordRow.record_seq)
     substance = content.scalar_subquery() >= SUBSTANCE_CHARS
     counted = exists().where(
-        col(StandingEntryRow.peer) == peer,
-        col(StandingEntryRow.side) == "given",
-        col(StandingEntryRow.kind) == RecordRow.kind,
-        col(StandingEntryRow.subject_seq) == RecordRow.subject_seq,
+        StandingEntryRow.peer == peer,
+        StandingEntryRow.side == "given",
+        StandingEntryRow.kind == RecordRow.kind,
+        StandingEntryRow.subject_seq == RecordRow.subject_seq,
     )
     return substance & ~counted
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from comity.node.database.tables import (
     HEADER,
@@ -60,12 +60,12 @@ def rejected_seq(record_id: str) -> int:
 
 def is_current() -> ColumnElement[bool]:
     """Return the condition for a record that its issuer stands by."""
-    return ~col(RecordRow.superseded) & stays()
+    return ~RecordRow.superseded & stays()
 
 
 def stays() -> ColumnElement[bool]:
     """Return the condition for a record that counts as given, newer versions or not."""
-    return ~col(RecordRow.withdrawn)
+    return ~RecordRow.withdrawn
 
 
 def has_substance() -> ColumnElement[bool]:
@@ -85,35 +85,35 @@ def crossings(released: Subquery) -> Select[Any]:
     run = select(released, total.label("reached")).where(released.c.content > 0).subquery()
     before = run.c.reached - run.c.content
     query = select(
-        col(RecordRow.kind), col(RecordRow.subject_seq), run.c.offer_number, run.c.release_time
+        RecordRow.kind, RecordRow.subject_seq, run.c.offer_number, run.c.release_time
     ).join(run, run.c.record_seq == RecordRow.record_seq)
     crosses = and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
-    return query.where(crosses, col(RecordRow.issuer) == _own_institute(), stays())
+    return query.where(crosses, RecordRow.issuer == _own_institute(), stays())
 
 
 def in_offers(peer: str, first: int, last: int) -> Subquery:
     """Return what a peer was given in offers after ``first`` up to ``last``."""
-    query = select(*_released()).join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
+    query = select(*_released()).join(PartRow, PartRow.part_id == ReleaseRow.part_id)
     return query.where(*offers(peer, first, last)).subquery()
 
 
 def _of_records(peer: str, subjects: Sequence[int], last: int) -> Subquery:
     """Return what a peer was given of records about some subjects, in offers up to ``last``."""
-    given = and_(col(ReleaseRow.part_id) == PartRow.part_id, col(ReleaseRow.peer) == peer)
-    records = select(col(RecordRow.record_seq)).where(col(RecordRow.subject_seq).in_(subjects))
+    given = and_(ReleaseRow.part_id == PartRow.part_id, ReleaseRow.peer == peer)
+    records = select(RecordRow.record_seq).where(RecordRow.subject_seq.in_(subjects))
     # outer, and not undone by a comparison, so that the few parts are the way in for SQLite, and
     # not all that the peer was given
     query = select(*_released()).select_from(PartRow).outerjoin(ReleaseRow, given)
-    offered = func.coalesce(col(ReleaseRow.offer_number), last + 1) <= last
-    return query.where(col(PartRow.record_seq).in_(records), offered).subquery()
+    offered = func.coalesce(ReleaseRow.offer_number, last + 1) <= last
+    return query.where(PartRow.record_seq.in_(records), offered).subquery()
 
 
 def _released() -> tuple[Any, ...]:
     content = _content_of_release().label("content")
     return (
-        col(PartRow.record_seq),
-        col(ReleaseRow.offer_number),
-        col(ReleaseRow.release_time),
+        PartRow.record_seq,
+        ReleaseRow.offer_number,
+        ReleaseRow.release_time,
         content,
     )
 
@@ -126,46 +126,46 @@ def _content_of_release() -> ColumnElement[int]:
     """
     section, header, given = aliased(PartRow), aliased(PartRow), aliased(ReleaseRow)
     promised = select(func.sum(section.content)).where(
-        col(section.record_seq) == PartRow.record_seq,
-        col(section.embargo_time) > ReleaseRow.release_time,
+        section.record_seq == PartRow.record_seq,
+        section.embargo_time > ReleaseRow.release_time,
     )
-    header_time = select(col(given.release_time)).where(
-        col(header.record_seq) == PartRow.record_seq,
-        col(header.section) == HEADER,
-        col(given.part_id) == header.part_id,
-        col(given.peer) == ReleaseRow.peer,
+    header_time = select(given.release_time).where(
+        header.record_seq == PartRow.record_seq,
+        header.section == HEADER,
+        given.part_id == header.part_id,
+        given.peer == ReleaseRow.peer,
     )
     return case(
-        (col(PartRow.section) == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
+        (PartRow.section == HEADER, func.coalesce(promised.scalar_subquery(), 0)),
         # asked in this order, since few parts have an embargo
-        (col(PartRow.embargo_time).is_(None), col(PartRow.content)),
-        (col(PartRow.embargo_time) > header_time.scalar_subquery(), 0),
-        else_=col(PartRow.content),
+        (PartRow.embargo_time.is_(None), PartRow.content),
+        (PartRow.embargo_time > header_time.scalar_subquery(), 0),
+        else_=PartRow.content,
     )
 
 
 def offers(peer: str, first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions for the releases in a peer's offers after ``first`` up to ``last``."""
-    return col(ReleaseRow.peer) == peer, col(ReleaseRow.offer_number).between(first + 1, last)
+    return ReleaseRow.peer == peer, ReleaseRow.offer_number.between(first + 1, last)
 
 
 def _own_institute() -> ScalarSelect[str]:
-    return select(col(NodeRow.institute)).scalar_subquery()
+    return select(NodeRow.institute).scalar_subquery()
 
 
 def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict[Key, Counted]]:
     """Return by issuer what counts as received from it, by those records alone that are meant."""
     columns = (
-        col(RecordRow.issuer),
-        col(RecordRow.kind),
-        col(RecordRow.subject_seq),
-        col(RecordRow.received_time),
+        RecordRow.issuer,
+        RecordRow.kind,
+        RecordRow.subject_seq,
+        RecordRow.received_time,
     )
     query = (
         select(*columns)
-        .join(PartRow, col(PartRow.record_seq) == RecordRow.record_seq)
+        .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
         .where(*which, is_current())
-        .group_by(col(RecordRow.record_seq), *columns)
+        .group_by(RecordRow.record_seq, *columns)
         .having(has_substance())
     )
     found: dict[str, dict[Key, Counted]] = {}
@@ -178,9 +178,9 @@ def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict
 
 
 def _received(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
-    which = [col(RecordRow.issuer) == peer]
+    which = [RecordRow.issuer == peer]
     if subjects is not None:
-        which.append(col(RecordRow.subject_seq).in_(subjects))
+        which.append(RecordRow.subject_seq.in_(subjects))
     return received_by(session, *which).get(peer, {})
 
 
@@ -198,8 +198,8 @@ def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Coun
 
 def _rejected(session: Session, peer: str, subjects: Subjects) -> Mapping[Key, Counted]:
     table = QuarantineRow
-    query = select(col(table.kind), col(table.record_id), col(table.quarantine_time)).where(
-        col(table.peer) == peer, col(table.reason) != UnknownKey.reason
+    query = select(table.kind, table.record_id, table.quarantine_time).where(
+        table.peer == peer, table.reason != UnknownKey.reason
     )
     rows = session.connection().execute(query)
     found = {(kind, rejected_seq(record_id)): Counted(time) for kind, record_id, time in rows}

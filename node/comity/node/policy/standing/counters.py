@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from comity.node.database.tables import NodeRow, PeerRow, RecordRow, StandingRow
 from comity.node.database.tables import StandingEntryRow as Entry
@@ -40,7 +40,7 @@ def reckon_added(session: Session, records: Iterable[int], now: int) -> None:
     Of a subject that counts already they can only make it count from an earlier time, so that its
     other records are not looked at, however many there are.
     """
-    found = received_by(session, col(RecordRow.record_seq).in_(list(records)))
+    found = received_by(session, RecordRow.record_seq.in_(list(records)))
     # what this institute issued counts once it has been given
     found.pop(_own_institute(session), None)
     for peer, counted in found.items():
@@ -74,7 +74,7 @@ def reckon(session: Session, side: Side, peer: str, subjects: Iterable[int], now
 
 def entries_of(peer: str, side: Side) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions for the ``StandingEntryRow`` rows of one side with a peer."""
-    return col(Entry.peer) == peer, col(Entry.side) == side
+    return Entry.peer == peer, Entry.side == side
 
 
 def window_has_moved(session: Session, peer: str, now: int) -> bool:
@@ -86,8 +86,8 @@ def window_has_moved(session: Session, peer: str, now: int) -> bool:
 
 def move_window(session: Session, peer: str, now: int) -> None:
     """Count what has left the window as no longer recent; what came back, as recent again."""
-    waits = col(Entry.offer_number) > _receipted(session, peer)
-    columns = (col(Entry.side), col(Entry.kind), waits)
+    waits = Entry.offer_number > _receipted(session, peer)
+    columns = (Entry.side, Entry.kind, waits)
     counters = Counters()
     for moved, sign in zip(_moved(session, peer, now), (-1, 1), strict=True):
         query = select(*columns, func.count()).where(*moved).group_by(*columns)
@@ -134,7 +134,7 @@ class Counters:
             if count:
                 rows.setdefault((peer, kind), {})[column] = count
         for (peer, kind), changes in rows.items():
-            which = (col(StandingRow.peer) == peer, col(StandingRow.kind) == kind)
+            which = (StandingRow.peer == peer, StandingRow.kind == kind)
             values = {name: getattr(StandingRow, name) + count for name, count in changes.items()}
             done = session.connection().execute(update(StandingRow).where(*which).values(values))
             if done.rowcount == 0:
@@ -153,9 +153,9 @@ def _entries(
     session: Session, side: Side, peer: str, subjects: list[int]
 ) -> dict[Key, tuple[Counted, bool]]:
     """Return the entries of some subjects, and whether each is counted within the window."""
-    columns = (col(Entry.kind), col(Entry.subject_seq), col(Entry.recent))
-    query = select(*columns, col(Entry.counted_time), col(Entry.offer_number)).where(
-        *entries_of(peer, side), col(Entry.subject_seq).in_(subjects)
+    columns = (Entry.kind, Entry.subject_seq, Entry.recent)
+    query = select(*columns, Entry.counted_time, Entry.offer_number).where(
+        *entries_of(peer, side), Entry.subject_seq.in_(subjects)
     )
     return {
         (kind, subject): (Counted(time, offer), recent)
@@ -195,8 +195,8 @@ def _replace(
     for kind, subjects in gone.items():
         which = (
             *entries_of(peer, side),
-            col(Entry.kind) == kind,
-            col(Entry.subject_seq).in_(subjects),
+            Entry.kind == kind,
+            Entry.subject_seq.in_(subjects),
         )
         session.connection().execute(delete(Entry).where(*which))
     rows = [
@@ -222,9 +222,9 @@ def _column(side: str, pending: bool) -> str:
 def _moved(session: Session, peer: str, now: int) -> tuple[list[ColumnElement[bool]], ...]:
     """Return the conditions for entries that left the window, and for those that came back."""
     since = now - window_of(session)
-    of_peer, recent = col(Entry.peer) == peer, col(Entry.recent)
-    left = [of_peer, recent.is_(True), col(Entry.counted_time) <= since]
-    return left, [of_peer, recent.is_(False), col(Entry.counted_time) > since]
+    of_peer, recent = Entry.peer == peer, Entry.recent
+    left = [of_peer, recent.is_(True), Entry.counted_time <= since]
+    return left, [of_peer, recent.is_(False), Entry.counted_time > since]
 
 
 def _receipted(session: Session, peer: str) -> int:
@@ -238,8 +238,8 @@ def _given_to(session: Session, subjects: set[int]) -> dict[str, set[int]]:
     ordered = sorted(subjects)
     for start in range(0, len(ordered), _CHUNK):
         chunk = ordered[start : start + _CHUNK]
-        query = select(col(Entry.peer), col(Entry.subject_seq)).where(
-            col(Entry.subject_seq).in_(chunk), col(Entry.side) == "given"
+        query = select(Entry.peer, Entry.subject_seq).where(
+            Entry.subject_seq.in_(chunk), Entry.side == "given"
         )
         for peer, subject in session.connection().execute(query):
             found.setdefault(peer, set()).add(subject)
@@ -247,4 +247,4 @@ def _given_to(session: Session, subjects: set[int]) -> dict[str, set[int]]:
 
 
 def _own_institute(session: Session) -> str:
-    return session.connection().execute(select(col(NodeRow.institute))).scalar_one()
+    return session.connection().execute(select(NodeRow.institute)).scalar_one()

@@ -9,7 +9,7 @@ it is asked.
 from __future__ import annotations
 
 from sqlalchemy import except_, exists, func, insert, literal, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from comity.node.database.tables import HEADER, NodeRow, PartRow, PeerRow, RecordRow, ReleaseRow
 from comity.node.database.tables import StandingEntryRow as Entry
@@ -37,9 +37,9 @@ def count_given(session: Session, row: PeerRow, now: int, most: int | None = Non
     session.add(row)
     session.flush()
     _enter(session, row, first, now)
-    made = (*entries_of(row.institute, "given"), col(Entry.offer_number).between(first + 1, last))
+    made = (*entries_of(row.institute, "given"), Entry.offer_number.between(first + 1, last))
     # an upgrade has the offers counted anew, signed for or not
-    columns = (col(Entry.kind), col(Entry.recent), col(Entry.offer_number) > row.receipted)
+    columns = (Entry.kind, Entry.recent, Entry.offer_number > row.receipted)
     counters = Counters()
     found = select(*columns, func.count()).where(*made).group_by(*columns)
     for kind, recent, pending, count in session.connection().execute(found):
@@ -65,8 +65,8 @@ def settle(session: Session, row: PeerRow, now: int) -> None:
 def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:
     """Count offers up to ``last``, which a peer has signed for now, as given."""
     count_given(session, row, now, last - row.counted)
-    columns = (col(Entry.kind), col(Entry.recent))
-    signed = col(Entry.offer_number).between(row.receipted + 1, last)
+    columns = (Entry.kind, Entry.recent)
+    signed = Entry.offer_number.between(row.receipted + 1, last)
     query = select(*columns, func.count()).where(*entries_of(row.institute, "given"), signed)
     counters = Counters()
     for kind, recent, count in session.connection().execute(query.group_by(*columns)):
@@ -84,19 +84,19 @@ def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
     new = query.group_by(crossed.c.kind, crossed.c.subject_seq).subquery()
     known = exists().where(
         *entries_of(peer, "given"),
-        col(Entry.kind) == new.c.kind,
-        col(Entry.subject_seq) == new.c.subject_seq,
+        Entry.kind == new.c.kind,
+        Entry.subject_seq == new.c.subject_seq,
     )
     values = {
         "peer": literal(peer),
         "side": literal("given"),
         "kind": new.c.kind,
         "subject_seq": new.c.subject_seq,
-        "counted_time": col(ReleaseRow.release_time),
-        "recent": col(ReleaseRow.release_time) > now - window_of(session),
+        "counted_time": ReleaseRow.release_time,
+        "recent": ReleaseRow.release_time > now - window_of(session),
         "offer_number": new.c.offer_number,
     }
-    released = (col(ReleaseRow.peer) == peer) & (col(ReleaseRow.offer_number) == new.c.offer_number)
+    released = (ReleaseRow.peer == peer) & (ReleaseRow.offer_number == new.c.offer_number)
     entries = select(*values.values()).select_from(new).join(ReleaseRow, released).where(~known)
     session.connection().execute(insert(Entry).from_select(list(values), entries))
 
@@ -104,14 +104,14 @@ def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
 def _followed(session: Session, row: PeerRow, first: int) -> list[int]:
     """Return the subjects of own records of which sections, and no header, are in these offers."""
     parts = (
-        select(col(PartRow.record_seq))
-        .join(ReleaseRow, col(ReleaseRow.part_id) == PartRow.part_id)
+        select(PartRow.record_seq)
+        .join(ReleaseRow, ReleaseRow.part_id == PartRow.part_id)
         .where(*offers(row.institute, first, row.counted))
     )
-    sections = parts.where(col(PartRow.content) > 0)
-    followed = except_(sections, parts.where(col(PartRow.section) == HEADER)).subquery()
-    query = select(col(RecordRow.subject_seq)).where(
-        col(RecordRow.record_seq).in_(select(followed.c.record_seq)),
-        col(RecordRow.issuer) == select(col(NodeRow.institute)).scalar_subquery(),
+    sections = parts.where(PartRow.content > 0)
+    followed = except_(sections, parts.where(PartRow.section == HEADER)).subquery()
+    query = select(RecordRow.subject_seq).where(
+        RecordRow.record_seq.in_(select(followed.c.record_seq)),
+        RecordRow.issuer == select(NodeRow.institute).scalar_subquery(),
     )
     return list(session.connection().execute(query.distinct()).scalars())

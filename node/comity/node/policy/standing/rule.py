@@ -42,7 +42,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, cast
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database import tables
 from comity.policies.facts import Standing, earned
@@ -73,7 +73,7 @@ def load_standing(session: Session, peer: str) -> Standing:
 def standing_rows(session: Session, peer: str) -> list[tables.StandingRow]:
     """Return the counters of a peer, by kind; what was rejected without a kind comes first."""
     query = select(tables.StandingRow).where(tables.StandingRow.peer == peer)
-    return list(session.exec(query.order_by(col(tables.StandingRow.kind))))
+    return list(session.exec(query.order_by(tables.StandingRow.kind)))
 
 
 def weights_of(session: Session) -> Mapping[Kind, int]:

@@ -10,7 +10,7 @@ import json
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, select
 
 from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_page_token, read_page_token
@@ -48,21 +48,21 @@ def list_releases(
     size = _page_size(request.page_size, 100, MAX_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
     query = (
-        sa.select(ReleaseRow, PartRow, col(RecordRow.record_id), RulingRow)
-        .join(PartRow, col(PartRow.part_id) == ReleaseRow.part_id)
-        .join(RecordRow, col(RecordRow.record_seq) == PartRow.record_seq)
-        .join(RulingRow, col(RulingRow.ruling_id) == ReleaseRow.ruling_id)
-        .options(sa.orm.defer(PartRow.disclosure), sa.orm.defer(PartRow.words))  # type: ignore[arg-type]
-        .where(col(ReleaseRow.release_time) <= until)
+        sa.select(ReleaseRow, PartRow, RecordRow.record_id, RulingRow)
+        .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
+        .join(RecordRow, RecordRow.record_seq == PartRow.record_seq)
+        .join(RulingRow, RulingRow.ruling_id == ReleaseRow.ruling_id)
+        .options(sa.orm.defer(PartRow.disclosure), sa.orm.defer(PartRow.words))
+        .where(ReleaseRow.release_time <= until)
     )
     if request.peer:
-        query = query.where(col(ReleaseRow.peer) == request.peer)
+        query = query.where(ReleaseRow.peer == request.peer)
     if request.record_id:
         record = find_record(session, request.record_id)
         query = query.where(_offers_of(session, record.record_seq))
     newest = (
-        col(ReleaseRow.release_time).desc(),
-        col(ReleaseRow.offer_number).desc(),
+        ReleaseRow.release_time.desc(),
+        ReleaseRow.offer_number.desc(),
         ReleaseRow.peer,
     )
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
@@ -74,14 +74,12 @@ def list_releases(
 
 def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
     """Return the condition for the releases of a record's parts, whomever they went to."""
-    given = (col(ReleaseRow.part_id) == PartRow.part_id) & (
-        col(ReleaseRow.peer) == PeerRow.institute
-    )
+    given = (ReleaseRow.part_id == PartRow.part_id) & (ReleaseRow.peer == PeerRow.institute)
     # an outer join, so that SQLite looks up each part for each peer, and walks through no queue
     query = (
-        sa.select(col(PeerRow.institute), col(ReleaseRow.offer_number))
+        sa.select(PeerRow.institute, ReleaseRow.offer_number)
         .select_from(PeerRow)
-        .join(PartRow, col(PartRow.record_seq) == record_seq)
+        .join(PartRow, PartRow.record_seq == record_seq)
         .outerjoin(ReleaseRow, given)
     )
     offers: dict[str, list[int]] = {}
@@ -89,7 +87,7 @@ def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
         if number is not None:
             offers.setdefault(peer, []).append(number)
     found = (
-        (col(ReleaseRow.peer) == peer) & col(ReleaseRow.offer_number).in_(numbers)
+        (ReleaseRow.peer == peer) & ReleaseRow.offer_number.in_(numbers)
         for peer, numbers in offers.items()
     )
     return sa.or_(sa.false(), *found)
@@ -106,8 +104,8 @@ def list_receipts(
     """
     size = _page_size(request.page_size, 20, MAX_RECEIPTS_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
-    query = select(ReceiptRow).where(~col(ReceiptRow.ours), ReceiptRow.receipt_time <= until)
-    newest = query.order_by(col(ReceiptRow.receipt_id).desc())
+    query = select(ReceiptRow).where(~ReceiptRow.ours, ReceiptRow.receipt_time <= until)
+    newest = query.order_by(ReceiptRow.receipt_id.desc())
     rows = _page(session, newest, ReceiptRow, request.peer, skip, size)
     receipts = [
         pb.StoredReceipt(
@@ -135,7 +133,7 @@ def list_quarantine(
     size = _page_size(request.page_size, 100, MAX_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
     query = select(QuarantineRow).where(QuarantineRow.quarantine_time <= until)
-    newest = query.order_by(col(QuarantineRow.quarantine_time).desc(), col(QuarantineRow.record_id))
+    newest = query.order_by(QuarantineRow.quarantine_time.desc(), QuarantineRow.record_id)
     rows = _page(session, newest, QuarantineRow, request.peer, skip, size)
     records = [
         pb.QuarantinedRecord(
@@ -168,8 +166,8 @@ class _Receipts:
         if peer not in self._known:
             query = (
                 select(ReceiptRow.last_offer, ReceiptRow.receipt_time)
-                .where(ReceiptRow.peer == peer, ~col(ReceiptRow.ours))
-                .order_by(col(ReceiptRow.last_offer))
+                .where(ReceiptRow.peer == peer, ~ReceiptRow.ours)
+                .order_by(ReceiptRow.last_offer)
             )
             self._known[peer] = list(self._session.exec(query))
         return next((time for last, time in self._known[peer] if last >= offer_number), None)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_page_token, read_page_token
@@ -129,7 +129,7 @@ def _stored(session: Session, rows: Sequence[RecordRow]) -> list[record_pb2.Stor
     disclosures = disclosures_of(session, [row.record_seq for row in rows])
     later = select(RecordRow.supersedes, RecordRow.issuer, RecordRow.record_id)
     ids = [row.record_id for row in rows if row.superseded]
-    later = later.where(col(RecordRow.supersedes).in_(ids)).order_by(col(RecordRow.record_seq))
+    later = later.where(RecordRow.supersedes.in_(ids)).order_by(RecordRow.record_seq)
     superseded_by: dict[tuple[str | None, str], list[str]] = {}
     for superseded, issuer, record_id in session.exec(later):
         superseded_by.setdefault((superseded, issuer), []).append(record_id)
