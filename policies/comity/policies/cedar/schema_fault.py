@@ -8,6 +8,7 @@ faults that the whole of it has.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Final
 
 import cedarpy
@@ -53,14 +54,11 @@ def _first_whole(rule: RuleText, wrong: frozenset[str]) -> int:
     """Return the number of tokens up to the end of the first operand that is at fault."""
     words = rule.words()
     ends = [count for count in range(1, len(words)) if words[count] in _SEAMS]
-    low, high = 0, len(ends) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if wrong & (_faults(rule, ends[middle]) or frozenset()):
-            high = middle
-        else:
-            low = middle + 1
-    return ends[low]
+
+    def is_wrong(count: int) -> bool:
+        return bool(wrong & (_faults(rule, count) or frozenset()))
+
+    return ends[bisect_left(ends, True, hi=len(ends) - 1, key=is_wrong)]
 
 
 def _faults(rule: RuleText, count: int) -> frozenset[str] | None:

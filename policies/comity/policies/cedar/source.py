@@ -9,6 +9,7 @@ Invariants: no text reaches the engine that exceeds MAX_NESTING or MAX_RULE_TOKE
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -158,16 +159,15 @@ def _check_syntax(rule: RuleText) -> None:
     if reason == _UNFINISHED:
         end = rule.tokens[-1][1]
         raise refuse(rule.text, end, "expected the rule to go on and end in ';', got its end")
+
     # Cut short and closed, a rule is blamed for its end, up to the token that cannot stand there.
-    low, high = 1, len(rule.tokens)
-    while low < high:
-        middle = (low + high) // 2
-        if _syntax_error(rule.prefix(middle) + ";") in _BLAMED_ON_END:
-            low = middle + 1
-        else:
-            high = middle
+    def is_past_fault(count: int) -> bool:
+        return _syntax_error(rule.prefix(count) + ";") not in _BLAMED_ON_END
+
+    fault = bisect_left(range(len(rule.tokens)), True, lo=1, key=is_past_fault)
+
     # Where the grammar is kept, the rule as such is at fault (an annotation given twice).
-    start = rule.tokens[low - 1][0] if "token" in reason else rule.start
+    start = rule.tokens[fault - 1][0] if "token" in reason else rule.start
     raise refuse(rule.text, start, f"expected a Cedar rule, got: {reason}")
 
 

@@ -11,6 +11,7 @@ it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -67,13 +68,11 @@ class Verdicts:
             return 0
         if wanted == 1 or self.verdict(case, standing, wanted - 1).allowed:
             return wanted
-        # invariant of the search: the first `low` records may be given, record `high` (from 1) not
-        low, high = 1, wanted
-        while high - low > 1:
-            middle = (low + high) // 2
-            allowed = self.verdict(case, standing, middle - 1).allowed
-            low, high = (middle, high) if allowed else (low, middle)
-        return low
+
+        def is_refused_after(given: int) -> bool:
+            return not self.verdict(case, standing, given).allowed
+
+        return bisect_left(range(wanted - 1), True, lo=1, key=is_refused_after)
 
     def ways_out(self, case: int, standing: Standing) -> tuple[tuple[int, Kind], ...]:
         """Return, fewest first, how many records of one kind from the peer release the next one.

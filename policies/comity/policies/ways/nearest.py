@@ -9,6 +9,7 @@ fewer changes is known.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -154,10 +155,7 @@ def _least(released: Callable[[int], bool]) -> int | None:
         if high == MAX_AMOUNT:
             return None
         low, high = high, min(2 * high, MAX_AMOUNT)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if released(middle) else (middle, high)
-    return high
+    return bisect_left(range(high), True, lo=low + 1, key=released)
 
 
 def _candidates(situation: Situation) -> list[Change]:

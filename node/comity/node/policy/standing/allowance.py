@@ -8,6 +8,7 @@ several are about one subject, that is more than is used up, and the rest follow
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -116,15 +117,10 @@ def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) ->
     What uses no standing up goes along as long as the policy allows the next one.
     """
 
-    def allowed_after(given: int) -> bool:
+    def is_refused_after(given: int) -> bool:
         standing = peer.standing.after_giving(part.kind, given)
-        return policy.decide(replace(peer, standing=standing), part).allowed
+        return not policy.decide(replace(peer, standing=standing), part).allowed
 
-    if allowed_after(wanted):
+    if not is_refused_after(wanted):
         return None
-    # invariant of the search: after `low` - 1 the next may be given, after `high` not
-    low, high = 0, wanted
-    while high > low:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if allowed_after(middle) else (low, middle)
-    return low
+    return bisect_left(range(wanted), True, key=is_refused_after)
