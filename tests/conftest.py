@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from comity.client.commands import app as client_cli
 from comity.node.commands import app as node_cli
@@ -21,6 +22,10 @@ from tests.support.network import make_home
 from tests.support.operator import Operator, operator_of_uk
 from tests.support.records import UK, bundle_of
 from tests.support.root_signers import RootSigners
+
+# a busy machine takes its time over an example, which says nothing about the code
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -31,14 +31,14 @@ from comity.v1 import (
 from tests.support.drafts import card
 from tests.support.forged_certificates import copycat
 from tests.support.hostile_calls import CA, OPERATOR, UK, calling, refusal
-from tests.support.network import Running, make_home, run, serving
+from tests.support.network import PATIENCE_SECONDS, Running, make_home, run, serving
 
 
 async def answer_to(uk: Running, svid: Svid) -> Any:
     """Ask for what everyone of uk may have."""
     async with calling(uk.node.bundle, svid) as line:
         stub = records_service_pb2_grpc.RecordsServiceStub(line)
-        return await stub.ListBundles(records.ListBundlesRequest(), timeout=10)
+        return await stub.ListBundles(records.ListBundlesRequest(), timeout=PATIENCE_SECONDS)
 
 
 async def fails_to_connect(uk: Running, svid: Svid) -> bool:
@@ -63,7 +63,7 @@ def test_strangers_and_expired_certificates_get_no_connection(tmp_path: Path) ->
             async with grpc.aio.secure_channel(uk.server.address, credentials, name) as line:
                 stub = records_service_pb2_grpc.RecordsServiceStub(line)
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.ListBundles(records.ListBundlesRequest(), timeout=10)
+                    await stub.ListBundles(records.ListBundlesRequest(), timeout=PATIENCE_SECONDS)
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             assert await answer_to(uk, home.authority.issue(OPERATOR))
 

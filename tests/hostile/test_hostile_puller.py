@@ -37,7 +37,7 @@ from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc
 from tests.support.drafts import card
 from tests.support.hostile_calls import CA, UK, calling, info_of, refusal
-from tests.support.network import Running, make_home, run, serving, until
+from tests.support.network import PATIENCE_SECONDS, Running, make_home, run, serving, until
 
 OTHER_LIFE = "f" * 32
 
@@ -298,7 +298,7 @@ def test_a_removed_peer_is_nobody(tmp_path: Path) -> None:
             async with calling(ca.uk.node.bundle, Svid(*ca.home.node_identity())) as anew:
                 stub = exchange_service_pb2_grpc.ExchangeServiceStub(anew)
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.GetStanding(pb.GetStandingRequest(), timeout=10)
+                    await stub.GetStanding(pb.GetStandingRequest(), timeout=PATIENCE_SECONDS)
                 assert isinstance(from_rpc(caught.value), Unavailable)
 
     run(scenario())

@@ -50,7 +50,7 @@ def one_less(way: Way) -> list[Way]:
     return smaller
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(preset_names()), peers, parts, st.booleans())
 def test_what_is_proposed_releases_and_less_does_not(
     preset: str, peer: PeerFacts, part: PartFacts, with_header: bool
@@ -65,7 +65,7 @@ def test_what_is_proposed_releases_and_less_does_not(
 
 
 @given(st.integers(0, 300), st.integers(0, 600), st.integers(1, 12), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_count_is_exact_for_any_ratio(received: int, owed: int, give: int, take: int) -> None:
     policy = Policy.parse(f"{HEAD} when {{ context.given * {take} < context.received * {give} }};")
     standing = Standing(received={Kind.EVALUATION: received}, given={Kind.EVALUATION: owed})

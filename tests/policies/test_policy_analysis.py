@@ -99,7 +99,7 @@ def finding(condition: str, head: str = HEAD) -> Finding:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(conditions, st.lists(questions, min_size=10, max_size=20))
 def test_no_rule_that_decides_something_is_blamed(condition: str, asked: list[Question]) -> None:
     policy = Policy.parse(f"{HEAD} when {{ {condition} }};")
@@ -112,7 +112,7 @@ def test_no_rule_that_decides_something_is_blamed(condition: str, asked: list[Qu
             assert not problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(conditions, conditions)
 def test_a_witness_is_matched_by_the_one_rule_and_not_by_the_other(one: str, other: str) -> None:
     text = f'@id("a") permit (principal, action, resource) when {{ {one} }};'

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from comity.record.errors import BadProof
@@ -99,7 +99,6 @@ def test_root_of_every_size_is_that_of_rfc_6962() -> None:
         assert root(size, READ) == naive_root(HASHES[:size])
 
 
-@settings(deadline=None)
 @given(SIZES, st.data())
 def test_inclusion_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -108,7 +107,6 @@ def test_inclusion_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.Da
     verify_inclusion(leaf_hash(LEAVES[index]), index, size, proof, naive_root(HASHES[:size]))
 
 
-@settings(deadline=None)
 @given(SIZES, st.data())
 def test_consistency_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))
@@ -117,7 +115,6 @@ def test_consistency_proof_is_that_of_rfc_6962_and_verifies(size: int, data: st.
     verify_consistency(old, size, naive_root(HASHES[:old]), naive_root(HASHES[:size]), proof)
 
 
-@settings(deadline=None)
 @given(SIZES, st.data())
 def test_spoiled_inclusion_proof_is_refused(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -137,7 +134,6 @@ def test_spoiled_inclusion_proof_is_refused(size: int, data: st.DataObject) -> N
             verify_inclusion(wrong_leaf, index, size, proof, wrong_root)
 
 
-@settings(deadline=None)
 @given(st.integers(2, MAX_LEAVES), st.data())
 def test_spoiled_consistency_proof_is_refused(new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, new - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from comity.record.errors import BadTile, LimitExceeded, NotFound
@@ -105,7 +105,6 @@ def test_any_other_path_is_refused(path: str) -> None:
         Tile.parse(path)
 
 
-@settings(deadline=None)
 @given(st.integers(1, SIZE), st.data())
 def test_proofs_read_from_tiles_are_those_of_the_tree(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))

@@ -26,7 +26,8 @@ from comity.node.server.process import Server
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
+"""How long a test waits before it counts as hanging. No test relies on less time."""
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,6 @@ STEPS = st.one_of(
 
 @settings(
     max_examples=20,
-    deadline=None,
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

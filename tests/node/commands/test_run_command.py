@@ -19,7 +19,7 @@ from comity.node.database.alarms import raise_alarm
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from tests.support.command_line import Run, init
-from tests.support.network import free_port
+from tests.support.network import PATIENCE_SECONDS, free_port
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def knock(port: int) -> None:
     anonymous.set_alpn_protocols(["h2"])
     with (
         contextlib.suppress(OSError),
-        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as plain,
         anonymous.wrap_socket(plain) as secure,
     ):
         while secure.recv(1024):
@@ -45,7 +45,9 @@ def knock(port: int) -> None:
 def typed(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run comity-node in a process of its own until it ends."""
     command = [sys.executable, "-m", "comity.node", "--home", str(home), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 @contextlib.contextmanager
@@ -73,7 +75,7 @@ def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: 
             if seen[-1] == "serving":
                 knock(port)
                 process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert seen[-1] == "stopped"
 
 

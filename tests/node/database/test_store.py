@@ -19,6 +19,7 @@ from comity.node.database.tables import LogEntryRow
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.log_store import INSTITUTE, append_entry, open_store
+from tests.support.network import PATIENCE_SECONDS
 from tests.support.paths import ROOT
 
 OPENER = """
@@ -172,7 +173,7 @@ def test_readers_do_not_wait_for_a_writer_and_see_what_was_committed(database: s
         session.add(LogEntryRow(log_index=1, record_id="not yet", leaf=b""))
         session.flush()
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(_seen, store).result(timeout=10) == [0]
+            assert pool.submit(_seen, store).result(timeout=PATIENCE_SECONDS) == [0]
     assert _seen(store) == [0, 1]
     store.close()
 
@@ -184,7 +185,8 @@ def test_a_reader_sees_one_state_while_others_write(database: str) -> None:
         assert indexes(session) == [0]
         writer = threading.Thread(target=append_entry, args=(store, "meanwhile"))
         writer.start()
-        writer.join(10)
+        writer.join(PATIENCE_SECONDS)
+        assert not writer.is_alive()
         assert indexes(session) == [0]
     assert _seen(store) == [0, 1]
     store.close()

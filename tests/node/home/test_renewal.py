@@ -62,9 +62,10 @@ def test_records_keep_flowing_while_certificates_of_both_sides_are_renewed_and_e
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        homes = make_home(tmp_path, UK), make_home(tmp_path, CA)
+        # heartbeats of 10 s, so that a pause of a busy machine does not cut a stream
+        homes = [make_home(tmp_path, name, heartbeat_seconds=10) for name in (UK, CA)]
         for home in homes:
-            issue(home, timedelta(seconds=12), age=timedelta(seconds=2))
+            issue(home, timedelta(seconds=24), age=timedelta(seconds=4))
         first = [Life.of(home) for home in homes]
         with capture_logs() as logs:
             async with serving(homes[0]) as uk, serving(homes[1]) as ca:

@@ -50,7 +50,7 @@ def test_roots_and_proofs_follow_from_the_leaves_however_they_were_batched(datab
     store.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=5))
 def test_batches_of_any_size_grow_the_same_tree(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int]

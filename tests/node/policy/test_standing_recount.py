@@ -76,7 +76,6 @@ steps = st.one_of(
 
 @settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(taken=st.lists(steps, min_size=5, max_size=25), at_once=st.sampled_from([1, 3, 10**5]))

@@ -24,6 +24,7 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, Unauthenticated, Unavailable
 from comity.record.spiffe import Role, SpiffeId
 from tests.support.forged_certificates import CA, UK, forge, make_home
+from tests.support.network import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ async def who_am_i(node: Node, bundle: TrustBundle, svid: Svid) -> str:
             call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
                 "/test.Who/Am"
             )
-            return (await call(b"", timeout=10)).decode()
+            return (await call(b"", timeout=PATIENCE_SECONDS)).decode()
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise Unauthenticated(error.details() or "") from error
