@@ -107,10 +107,15 @@ def befriend(one: Running, *others: Running) -> None:
 
 
 async def command(one: Running, *words: str) -> tuple[int, str, str]:
+    """Run comity-node on a node's home; return exit code, stdout and stderr."""
+    return await command_at(one.node.home, *words)
+
+
+async def command_at(home: Home, *words: str, answer: str = "") -> tuple[int, str, str]:
     """Run comity-node on a home in a process of its own; return exit code, stdout and stderr."""
-    line = (sys.executable, "-m", "comity.node", "--home", str(one.node.home.path), *words)
-    process = await asyncio.create_subprocess_exec(*line, stdout=PIPE, stderr=PIPE)
-    out, err = await process.communicate()
+    line = (sys.executable, "-m", "comity.node", "--home", str(home.path), *words)
+    process = await asyncio.create_subprocess_exec(*line, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate(answer.encode())
     return process.returncode or 0, out.decode(), err.decode()
 
 

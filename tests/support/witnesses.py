@@ -5,8 +5,9 @@ from __future__ import annotations
 from comity.node.database.alarms import list_alarms
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
-from comity.node.witness.gossip import hear
+from comity.node.witness.gossip import hear, open_sightings
 from comity.node.witness.halting import resume
+from comity.record.limits import MAX_PEERS
 from comity.record.note import SignatureLine, Verifier
 from tests.support.institutes import Institute
 from tests.support.log_histories import History
@@ -53,3 +54,9 @@ def resumed(uk: Institute, *, anew: bool = False, institute: str = CA) -> None:
 def told(uk: Institute, log: History, *sizes: int, teller: str = FR) -> None:
     """Tell uk of checkpoints."""
     hear(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
+
+
+def waiting(uk: Institute, institute: str = CA) -> list[int]:
+    """Return the sizes of the sightings that were not checked so far."""
+    with uk.node.store.read() as session:
+        return [row.size for row in open_sightings(session, institute, MAX_PEERS)]

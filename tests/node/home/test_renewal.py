@@ -30,6 +30,7 @@ from tests.support.network import (
     serving,
     until,
 )
+from tests.support.replication import publish_card, settled
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -46,12 +47,6 @@ def issue(home: Home, lifetime: timedelta, age: timedelta = timedelta(0)) -> Non
 
 def in_two_thirds(home: Home) -> datetime:
     return Life.of(home).start + NODE_LIFETIME * 2 / 3 + timedelta(minutes=1)
-
-
-def published(one: Running) -> str:
-    record = one.sign(card())
-    one.node.publish(record)
-    return record.record_id
 
 
 async def arrives(record_id: str, at: Running) -> None:
@@ -73,16 +68,16 @@ def test_records_keep_flowing_while_certificates_of_both_sides_are_renewed_and_e
                 befriend(ca, uk)
                 for one in (uk, ca):
                     one.node.set_policy(load_preset("open"))
-                await arrives(published(uk), ca)
-                await arrives(published(ca), uk)
+                await arrives(publish_card(uk), ca)
+                await arrives(publish_card(ca), uk)
                 known = len(logs)  # before both sides were pinned, refusals are as they should be
                 sent: list[str] = []
                 while datetime.now(UTC) <= max(life.end for life in first):
-                    sent.append(published(uk))
+                    sent.append(publish_card(uk))
                     await arrives(sent[-1], ca)
-                await arrives(published(ca), uk)
+                await arrives(publish_card(ca), uk)
                 assert len({row.record_id for row in ca.rows(RecordRow)}) == len(sent) + 3
-                await until(lambda: settled(uk) and settled(ca), "all receipts")
+                await until(lambda: settled(uk, CA) and settled(ca, UK), "all receipts")
                 events = [line["event"] for line in logs]
                 reasons = {line.get("reason") for line in logs[known:]}
         assert all(Life.of(home).end > life.end for home, life in zip(homes, first, strict=True))
@@ -94,11 +89,6 @@ def test_records_keep_flowing_while_certificates_of_both_sides_are_renewed_and_e
     run(scenario())
 
 
-def settled(one: Running) -> bool:
-    [row] = one.rows(PeerRow)
-    return bool(row.offered and row.receipted == row.offered)
-
-
 def test_a_stream_is_dialled_anew_between_two_batches_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +98,7 @@ def test_a_stream_is_dialled_anew_between_two_batches_and_loses_nothing(
         async with network(tmp_path, UK, CA) as (uk, ca):
             drafts = [card(sections={}) for _ in range(700)]
             records = uk.node.publish_all([uk.sign(draft) for draft in drafts])
-            await until(lambda: settled(uk), "all receipts")
+            await until(lambda: settled(uk, CA), "all receipts")
             held = [row.record_id for row in ca.rows(RecordRow)]
             assert sorted(held) == sorted(record.record_id for record in records)
             assert ca.rows(PeerRow)[0].last_error == ""
@@ -209,8 +199,8 @@ def test_an_operator_renews_with_a_ca_key_that_is_kept_elsewhere(tmp_path: Path)
                 assert (code, err) == (0, "")
                 assert out.startswith("valid until ")
                 await until(lambda: "dialling anew" in str(logs), "the next connection")
-                await arrives(published(uk), ca)
-                await arrives(published(ca), uk)
+                await arrives(publish_card(uk), ca)
+                await arrives(publish_card(ca), uk)
             assert Life.of(home).end >= issued
             assert not (home.keys / "ca.key").exists()
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.institutes import Institute
 from tests.support.releases import headers
 
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+CA = "ca.aisi.example"
 OPEN, BALANCED = load_preset("open"), load_preset("balanced")
 
 
-@pytest.fixture
-def trio(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk, ca and jp, whose policy is open."""
-    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as made:
-        yield made
-
-
-@pytest.fixture
-def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk and ca."""
-    with institutes(tmp_path, HandClock(), new_database, UK, CA) as made:
-        yield made
-
-
-def test_balanced_gives_its_allowance_and_more_after_receiving(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_balanced_gives_its_allowance_and_more_after_receiving(fresh_pair: list[Institute]) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy(BALANCED)
     ca.node.set_policy(OPEN)
     uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(30)])
@@ -48,8 +30,8 @@ def test_balanced_gives_its_allowance_and_more_after_receiving(pair: list[Instit
     assert uk.node.release() == 0
 
 
-def test_balanced_counts_across_classes_and_not_across_kinds(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_balanced_counts_across_classes_and_not_across_kinds(fresh_pair: list[Institute]) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy(BALANCED)
     tagged = [uk.sign(card(f"model-{n}", tags=[f"tag-{n % 7}"])) for n in range(28)]
     uk.node.publish_all(tagged)
@@ -58,9 +40,9 @@ def test_balanced_counts_across_classes_and_not_across_kinds(pair: list[Institut
 
 
 def test_balanced_gives_the_same_whether_records_come_at_once_or_one_by_one(
-    pair: list[Institute],
+    fresh_pair: list[Institute],
 ) -> None:
-    uk, ca = pair
+    uk, ca = fresh_pair
     uk.node.set_policy(BALANCED)
     for number in range(22):
         uk.publish(card(f"model-{number}"))
@@ -84,9 +66,9 @@ unless { context.given < 2 || principal.standing.given["guidance"] > 0 };
 
 @pytest.mark.parametrize("policy", [COUPLED, OR_GUIDANCE])
 def test_a_rule_that_couples_kinds_limits_what_is_given_at_once(
-    pair: list[Institute], policy: str
+    fresh_pair: list[Institute], policy: str
 ) -> None:
-    uk, ca = pair
+    uk, ca = fresh_pair
     uk.node.set_policy(policy)
     uk.node.publish_all([uk.sign(card(f"model-{n}", kind="evaluation")) for n in range(9)])
     assert headers(uk, ca) == 2

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from comity.node.policy.standing.rule import standing_rows
 from comity.node.policy.versions import set_policy
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
-from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute
 from tests.support.standing import received, row, seen
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
-OPEN, BALANCED = load_preset("open"), load_preset("balanced")
+BALANCED = load_preset("balanced")
 CARD = Kind.MODEL_CARD
-
-
-@pytest.fixture
-def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk and ca, whose policy is open."""
-    with institutes(tmp_path, clock, new_database, UK, CA, policy=OPEN) as made:
-        yield made
 
 
 def test_given_is_pending_until_the_peer_signs_and_policy_counts_both(

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.record import Record
-from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.institutes import Institute
 from tests.support.releases import explained
 from tests.support.standing import HEADERS_ONLY, seen
 
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
+UK, JP = "uk.aisi.example", "jp.aisi.example"
 OPEN = load_preset("open")
 CARD = Kind.MODEL_CARD
-
-
-@pytest.fixture
-def trio(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk, ca and jp, whose policy is open."""
-    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as made:
-        yield made
 
 
 def notice(record: Record, relation: str = "withdraws") -> Draft:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from comity.node.database.tables import ReleaseRow
 from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute
 from tests.support.releases import (
     ALLOWANCE_OF_TWO,
     WHOLE,
@@ -25,20 +19,13 @@ from tests.support.releases import (
     sections,
 )
 
-UK, CA = "uk.aisi.example", "ca.aisi.example"
-OPEN, LIKE_FOR_LIKE = load_preset("open"), load_preset("like-for-like")
+CA = "ca.aisi.example"
+LIKE_FOR_LIKE = load_preset("like-for-like")
 
 NO_RISKS = (
     '@id("no-risks") forbid (principal, action, resource) when { resource.section == "risks" };'
 )
 DAY = 86_400
-
-
-@pytest.fixture
-def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk and ca, whose policy is open."""
-    with institutes(tmp_path, clock, new_database, UK, CA, policy=OPEN) as made:
-        yield made
 
 
 def under_embargo(clock: HandClock, name: str, seconds: int = 60) -> dict[str, dict[str, str]]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from comity.client.drafts.draft import Draft
 from comity.node.database.tables import PeerRow, ReleaseRow, RulingRow
 from comity.policies.facts import PeerStatus
 from tests.support.databases import NewDatabase
@@ -28,28 +24,14 @@ from tests.support.releases import (
 )
 
 
-@pytest.fixture
-def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk and ca, who have put nothing in force."""
-    with institutes(tmp_path, clock, new_database, UK, CA) as made:
-        yield made
-
-
-@pytest.fixture
-def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk, ca and jp, whose policy is open."""
-    with institutes(tmp_path, clock, new_database, UK, CA, JP, policy=OPEN) as made:
-        yield made
-
-
-def test_without_a_policy_nothing_is_released(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_without_a_policy_nothing_is_released(fresh_pair: list[Institute]) -> None:
+    uk, ca = fresh_pair
     uk.publish(card(tlp="CLEAR"))
     assert uk.released(ca) == []
 
 
-def test_a_wider_policy_releases_exactly_the_difference(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_a_wider_policy_releases_exactly_the_difference(fresh_pair: list[Institute]) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy(CARDS_ONLY)
     guide, model_card = uk.publish(guidance()), uk.publish(card())
     before = uk.released(ca)
@@ -61,9 +43,9 @@ def test_a_wider_policy_releases_exactly_the_difference(pair: list[Institute]) -
 
 
 def test_a_narrower_policy_stops_what_comes_later_and_takes_nothing_back(
-    pair: list[Institute],
+    fresh_pair: list[Institute],
 ) -> None:
-    uk, ca = pair
+    uk, ca = fresh_pair
     uk.node.set_policy(OPEN)
     first = uk.publish(guidance())
     uk.node.set_policy(CARDS_ONLY)
@@ -71,8 +53,10 @@ def test_a_narrower_policy_stops_what_comes_later_and_takes_nothing_back(
     assert {i for i, _ in uk.released(ca)} == {first.record_id}
 
 
-def test_what_a_narrower_policy_passed_over_comes_with_a_wider_one(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_what_a_narrower_policy_passed_over_comes_with_a_wider_one(
+    fresh_pair: list[Institute],
+) -> None:
+    uk, ca = fresh_pair
     for policy in (OPEN, CARDS_ONLY, OPEN, CARDS_ONLY, OPEN):
         uk.node.set_policy(policy)
         uk.publish(guidance())
@@ -80,8 +64,10 @@ def test_what_a_narrower_policy_passed_over_comes_with_a_wider_one(pair: list[In
     assert len(uk.released(ca)) == len(set(uk.released(ca))) == 10
 
 
-def test_a_section_that_policy_withholds_follows_once_it_is_allowed(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_a_section_that_policy_withholds_follows_once_it_is_allowed(
+    fresh_pair: list[Institute],
+) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy(NO_RISKS)
     record = uk.publish(card())
     assert sections(uk, ca, record.record_id) == {"", "limitations"}
@@ -102,8 +88,8 @@ def test_a_section_stricter_than_its_record_stays_while_the_header_goes(
     assert sections(uk, jp, record.record_id) == WHOLE
 
 
-def test_a_header_that_is_withheld_keeps_its_sections(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_a_header_that_is_withheld_keeps_its_sections(fresh_pair: list[Institute]) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy("""
         @id("all") permit (principal, action, resource);
         @id("no-headers") forbid (principal, action, resource) when { resource.section == "" };
@@ -117,57 +103,6 @@ def test_an_empty_list_means_nobody(trio: list[Institute]) -> None:
     uk.publish(card(tlp="CLEAR", releasable_to=[]))
     uk.publish(card(tlp="AMBER"))
     assert uk.released(ca) == uk.released(jp) == []
-
-
-def test_the_end_of_an_embargo_releases(trio: list[Institute], clock: HandClock) -> None:
-    uk, ca, _ = trio
-    record = uk.publish(card(handling={"embargo": clock.in_seconds(3600)}))
-    clock.turn(3598)
-    assert uk.node.release() == 0
-    clock.turn(2)
-    assert uk.node.release() == 6
-    assert sections(uk, ca, record.record_id) == WHOLE
-    assert uk.node.release() == 0
-
-
-def test_a_sections_embargo_holds_back_the_section_alone(
-    trio: list[Institute], clock: HandClock
-) -> None:
-    uk, ca, _ = trio
-    embargo = {"risks": {"embargo": clock.in_seconds(60)}}
-    record = uk.publish(card(section_handling=embargo))
-    assert sections(uk, ca, record.record_id) == {"", "limitations"}
-    clock.turn(60)
-    uk.node.release()
-    assert sections(uk, ca, record.record_id) == WHOLE
-
-
-def test_an_embargo_that_ends_while_policy_says_no_waits_for_the_policy(
-    pair: list[Institute], clock: HandClock
-) -> None:
-    uk, ca = pair
-    uk.node.set_policy(CARDS_ONLY)
-    draft = guidance().model_dump(mode="json", by_alias=True, exclude_none=True)
-    draft["handling"]["embargo"] = clock.in_seconds(60)
-    uk.publish(Draft.parse(draft))
-    clock.turn(61)
-    assert uk.node.release() == 0
-    uk.node.set_policy(OPEN)
-    assert headers(uk, ca) == 1
-
-
-def test_a_clock_that_was_set_back_loses_no_embargo(
-    trio: list[Institute], clock: HandClock
-) -> None:
-    uk, ca, _ = trio
-    clock.turn(100)
-    uk.node.release()
-    clock.turn(-100)
-    uk.publish(card(handling={"embargo": clock.in_seconds(50)}))
-    assert uk.released(ca) == []
-    clock.turn(51)
-    uk.node.release()
-    assert headers(uk, ca) == 1
 
 
 def test_a_suspended_peer_gets_nothing_and_after_it_resumes_everything(
@@ -231,8 +166,10 @@ def test_offer_numbers_have_no_gaps(trio: list[Institute], clock: HandClock) -> 
         assert numbers == list(range(1, 19))
 
 
-def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Institute]) -> None:
-    uk, ca = pair
+def test_a_release_names_the_policy_and_the_rules_that_allowed_it(
+    fresh_pair: list[Institute],
+) -> None:
+    uk, ca = fresh_pair
     uk.node.set_policy(CARDS_ONLY)
     digest = uk.policy_digest()
     uk.publish(card())
@@ -245,9 +182,9 @@ def test_a_release_names_the_policy_and_the_rules_that_allowed_it(pair: list[Ins
 
 
 def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(
-    pair: list[Institute],
+    fresh_pair: list[Institute],
 ) -> None:
-    uk, ca = pair
+    uk, ca = fresh_pair
     for policy in (OPEN, NO_RISKS, OPEN):
         uk.node.set_policy(policy)
         uk.publish(card())
@@ -257,9 +194,9 @@ def test_a_policy_that_is_set_again_is_another_version_and_releases_name_it(
 
 
 def test_releases_name_the_version_in_force_also_to_who_was_away_while_it_changed(
-    pair: list[Institute],
+    fresh_pair: list[Institute],
 ) -> None:
-    uk, ca = pair
+    uk, ca = fresh_pair
     uk.node.set_policy(OPEN)
     uk.publish(guidance())
     uk.node.set_peer_status(CA, PeerStatus.REMOVED)

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from comity.node.home.folder import Home
 from comity.node.node import Node
-from comity.policies.preset import load_preset
 from comity.record.errors import BadSignature
-from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.institutes import HandClock, Institute
 from tests.support.standing import refuse
 
-UK, CA = "uk.aisi.example", "ca.aisi.example"
 YEAR = 366 * 86_400
 
 BLAMELESS = """
@@ -29,14 +23,6 @@ CREDITED = """
 when { context.credit > 1 };
 """
 WEIGHT = "[standing.weights]\n"
-
-
-@pytest.fixture
-def pair(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk and ca, whose policy is open."""
-    policy = load_preset("open")
-    with institutes(tmp_path, clock, new_database, UK, CA, policy=policy) as made:
-        yield made
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise, permutations
 from pathlib import Path
-
-import pytest
 
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import PartRow, PeerRow, QuarantineRow, RecordRow
@@ -37,13 +35,6 @@ async def chain(root: Path, new_database: NewDatabase) -> AsyncIterator[list[Run
         for one in (uk, ca, jp):
             one.node.set_policy(OPEN)
         yield [uk, ca, jp]
-
-
-@pytest.fixture
-def trio(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Yield uk, ca and jp, all peers of each other."""
-    with institutes(tmp_path, HandClock(), new_database, UK, CA, JP, policy=OPEN) as made:
-        yield made
 
 
 def onward(**more: object) -> Draft:

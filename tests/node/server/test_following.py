@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,13 +22,6 @@ from tests.support.root_signers import RootSigners, chain, held, pin_root
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 OPEN = load_preset("open")
-
-
-@pytest.fixture
-def pair(tmp_path: Path, new_database: NewDatabase) -> Iterator[list[Institute]]:
-    """Return uk and ca; each has pinned the other's bundle."""
-    with institutes(tmp_path, HandClock(), new_database, UK, CA, policy=OPEN) as made:
-        yield made
 
 
 def test_whoever_claims_to_have_any_version_is_told_nothing(pair: list[Institute]) -> None:

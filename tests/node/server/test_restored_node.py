@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from comity.node.database.clock import system_clock
-from comity.node.database.progress_mark import Mark
-from comity.node.database.store import Store
-from comity.node.database.tables import PartRow, PeerRow, RecordRow
+from comity.node.database.tables import PartRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.replication.ledger import given_to, taken_from
 from comity.node.replication.reconciliation import Finding, reconcile
-from comity.node.server.recovery import Recovered, recover
-from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
 from tests.support.drafts import card
 from tests.support.institutes import Institute
-from tests.support.network import Running, befriend, make_home, run, serving, until
+from tests.support.network import Running, command_at, make_home, run, serving, until
+from tests.support.replication import introduce, publish_card, recovered, settled
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
-NOW = 1_800_000_000_000
 
 
 @pytest.fixture
@@ -55,47 +48,13 @@ def put_back(copy: Path, home: Home) -> None:
     (home.path / "comity.db").write_bytes(copy.read_bytes())
 
 
-async def command(home: Home, *words: str, answer: str = "") -> tuple[int, str, str]:
-    """Run comity-node in a process of its own; return exit code, stdout and stderr."""
-    line = (sys.executable, "-m", "comity.node", "--home", str(home.path), *words)
-    process = await asyncio.create_subprocess_exec(*line, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-    out, err = await process.communicate(answer.encode())
-    return process.returncode or 0, out.decode(), err.decode()
-
-
-async def introduce(uk: Running, ca: Running) -> None:
-    befriend(uk, ca)
-    befriend(ca, uk)
-    await asyncio.to_thread(uk.node.set_policy, load_preset("open"))
-
-
-def published(one: Running) -> str:
-    record = one.sign(card())
-    one.node.publish(record)
-    return record.record_id
-
-
 async def signed_for(sender: Running, receiver: Running) -> None:
     """Wait until everything that was offered is there and signed for."""
-
-    def settled() -> bool:
-        [row] = sender.rows(PeerRow, institute=receiver.node.institute)
-        return bool(row.offered and row.receipted == row.offered)
-
-    await until(settled, "all receipts")
+    await until(lambda: settled(sender, receiver.node.institute), "all receipts")
 
 
 def held(one: Running) -> list[str]:
     return sorted(row.record_id for row in one.rows(RecordRow))
-
-
-def recovered(home: Home) -> Recovered:
-    """Do what an operator does with comity-node recover."""
-    store = Store(home.settings.database_url)
-    try:
-        return recover(store, Mark(home.state), NOW)
-    finally:
-        store.close()
 
 
 def differences(giver: Running, receiver: Running) -> list[tuple[Finding, tuple[str, ...]]]:
@@ -118,11 +77,11 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
         async with serving(ca_home) as ca:
             async with serving(uk_home) as uk:
                 await introduce(uk, ca)
-                records = [published(uk), published(uk)]
+                records = [publish_card(uk), publish_card(uk)]
                 await signed_for(uk, ca)
             copy = copied(uk_home)
             async with serving(uk_home) as uk:
-                lost = published(uk)
+                lost = publish_card(uk)
                 await signed_for(uk, ca)
             put_back(copy, uk_home)
 
@@ -133,7 +92,7 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
             with capture_logs() as logs:
                 async with serving(uk_home) as uk:
                     # without a new life these would come under the offer numbers of the lost one
-                    records += [published(uk), published(uk)]
+                    records += [publish_card(uk), publish_card(uk)]
                     await signed_for(uk, ca)
                     assert held(ca) == sorted([*records, lost])
                     assert len(ca.rows(PartRow)) == 3 * len(held(ca))
@@ -152,9 +111,9 @@ def test_ledgers_agree_after_recovery_where_only_receipts_were_lost(
         async with serving(uk_home) as uk:
             async with serving(ca_home) as ca:
                 await introduce(uk, ca)
-                records = [published(uk)]
+                records = [publish_card(uk)]
                 await signed_for(uk, ca)
-            records += [published(uk) for _ in range(3)]
+            records += [publish_card(uk) for _ in range(3)]
         copy = copied(uk_home)
         async with serving(uk_home) as uk, serving(ca_home) as ca:
             await signed_for(uk, ca)
@@ -178,11 +137,11 @@ def test_a_restored_receiver_gets_everything_again_once_and_tells_what_it_lacks(
         async with serving(uk_home) as uk:
             async with serving(ca_home) as ca:
                 await introduce(uk, ca)
-                records = [published(uk)]
+                records = [publish_card(uk)]
                 await signed_for(uk, ca)
             copy = copied(ca_home)
             async with serving(ca_home) as ca:
-                records.append(published(uk))
+                records.append(publish_card(uk))
                 await signed_for(uk, ca)
             put_back(copy, ca_home)
             with pytest.raises(BadConfig, match="restored from an older backup"):
@@ -191,7 +150,7 @@ def test_a_restored_receiver_gets_everything_again_once_and_tells_what_it_lacks(
             recovered(ca_home)
             # the same receipt, signed within the same second, would be no difference
             async with serving(ca_home, lambda: system_clock() + 60_000) as ca:
-                records.append(published(uk))
+                records.append(publish_card(uk))
                 await signed_for(uk, ca)
                 assert held(ca) == sorted(records)
                 assert differences(uk, ca) == [(Finding.NOT_KEPT, (records[1],))]
@@ -208,11 +167,11 @@ def test_run_says_what_happened_and_recover_what_it_did(homes: tuple[Home, Home]
         Institute(node).publish(card())
         node.close()
         put_back(copy, home)
-        code, _, err = await command(home, "run")
+        code, _, err = await command_at(home, "run")
         assert code == 1
         assert "restored from an older backup: expected commit" in err
         assert "comity-node recover" in err
-        code, out, err = await command(home, "recover", "--yes", "--json")
+        code, out, err = await command_at(home, "recover", "--yes", "--json")
         done = json.loads(out)
         assert code == 0
         assert done["commit"] < done["reachedCommit"]
@@ -229,13 +188,13 @@ def test_recovery_asks_first_and_without_a_yes_changes_nothing(homes: tuple[Home
         Node(home).close()
         before = home.state.joinpath("mark").read_bytes()
         for answer in ("n\n", ""):
-            code, _, err = await command(home, "recover", answer=answer)
+            code, _, err = await command_at(home, "recover", answer=answer)
             assert code == 1
             assert "there is nothing to recover from" in err
             assert "Is there no newer copy of the database?" in err
             assert "nothing was changed" in err
         assert home.state.joinpath("mark").read_bytes() == before
-        assert (await command(home, "recover", answer="y\n"))[0] == 0
+        assert (await command_at(home, "recover", answer="y\n"))[0] == 0
         assert home.state.joinpath("mark").read_bytes() != before
 
     run(scenario())

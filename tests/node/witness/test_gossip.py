@@ -11,29 +11,22 @@ from comity.node.database.tables import SightingRow, SplitViewRow, WitnessedLogR
 from comity.node.witness.consistency import examine, needed_tiles
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import hear, open_sightings, tell
-from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume
+from comity.node.witness.halting import resume
 from comity.record import split_view
 from comity.record.errors import (
     BadNote,
     BadProof,
     BadSignature,
     BadTile,
-    LimitExceeded,
     NotFound,
 )
-from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
-from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine, Verifier
+from comity.record.limits import MAX_PEERS
+from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine
 from comity.record.tile import Tile
 from tests.support.databases import NewDatabase
 from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.log_histories import History
-from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history, reasons, take, told
-
-
-def waiting(uk: Institute, institute: str = CA) -> list[int]:
-    """Return the sizes of the sightings that were not checked so far."""
-    with uk.node.store.read() as session:
-        return [row.size for row in open_sightings(session, institute, MAX_PEERS)]
+from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history, reasons, take, told, waiting
 
 
 def checked(uk: Institute, log: History) -> None:
@@ -107,47 +100,11 @@ def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute])
     assert waiting(uk) == [6]
 
 
-def test_the_tiles_of_a_proof_are_few_whatever_the_size() -> None:
-    assert needed_tiles(0, 10) == needed_tiles(10, 10) == []
-    assert len(needed_tiles(2**52 - 12345, 2**53 - 1)) <= 32
-
-
 def test_a_checkpoint_of_a_log_that_was_never_reached_waits(three: list[Institute]) -> None:
     uk, ca, _ = three
     told(uk, history(ca), 6)
     assert waiting(uk) == [6]
     assert reasons(uk, CA) == []
-
-
-def test_what_is_held_already_takes_no_place(three: list[Institute]) -> None:
-    uk, ca, _ = three
-    take(uk, history(ca), 8)
-    commits = uk.node.store.commits()
-    told(uk, history(ca), 8)
-    assert uk.rows(SightingRow) == []
-    assert uk.node.store.commits() == commits
-
-
-def test_each_teller_has_one_place_for_each_log(three: list[Institute]) -> None:
-    uk, ca, _ = three
-    log = History(history(ca).signer, "x" * 300)
-    take(uk, log, 299)
-    told(uk, log, *range(1, 200))
-    for size in range(200, 260):
-        told(uk, log, size)
-        told(uk, log, size, teller=CA)
-    assert len(uk.rows(SightingRow)) == 2
-    assert waiting(uk) == [259]
-
-
-def test_a_flood_of_checkpoints_is_refused_whole(three: list[Institute]) -> None:
-    uk, ca, _ = three
-    note = history(ca).note(6).to_bytes()
-    with pytest.raises(LimitExceeded, match="MAX_PEERS"):
-        hear(uk.node, FR, [note] * (MAX_PEERS + 1))
-    with pytest.raises(LimitExceeded, match=r"checkpoints\[1\]"):
-        hear(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
-    assert uk.rows(SightingRow) == []
 
 
 def test_a_log_that_is_not_pinned_here_is_passed_over(three: list[Institute]) -> None:
@@ -188,23 +145,6 @@ def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
     assert reasons(uk, CA) == ["SPLIT_VIEW"]
 
 
-def test_many_checkpoints_of_one_log_cost_no_more_than_one(
-    three: list[Institute], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uk, ca, _ = three
-    log = History(history(ca).signer, "x" * 100)
-    checks, verify = [], Verifier.verify
-
-    def counted(self: Verifier, signature: bytes, message: bytes) -> None:
-        checks.append(self.name)
-        verify(self, signature, message)
-
-    monkeypatch.setattr(Verifier, "verify", counted)
-    hear(uk.node, CA, [log.note(size).to_bytes() for size in range(1, 100)])
-    assert waiting(uk) == [99]
-    assert len(checks) <= 2
-
-
 def test_what_a_log_key_signed_that_was_revoked_since_is_not_held_against_the_log(
     three: list[Institute],
 ) -> None:
@@ -222,22 +162,6 @@ def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> No
     take(uk, history(fr), 4)
     take(uk, history(ca), 8)
     assert tell(uk.node) == [history(ca).note(8).to_bytes(), history(fr).note(4).to_bytes()]
-
-
-def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
-    uk, ca, _ = three
-    for number in range(MAX_SPLIT_VIEWS + 2):
-        with uk.node.store.write() as session:
-            if session.get(WitnessedLogRow, CA):
-                resume(session, CA, anew=True)
-        take(uk, history(ca), 8)
-        with uk.node.store.write() as session:
-            row = session.get_one(WitnessedLogRow, CA)
-            row.passed_over = 0
-            session.add(row)
-            session.flush()
-        told(uk, history(ca, f"{number % 10}{number // 10}" + FALSE), 8)
-    assert len(uk.rows(SplitViewRow)) == MAX_SPLIT_VIEWS
 
 
 def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
