@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from comity.node.log import tree
-from comity.node.log.proofs import consistency, inclusion
+from comity.node.log.proofs import prove_consistency, prove_inclusion
 from comity.node.node import Node
 from tests.support.network import make_home
 
@@ -96,12 +96,12 @@ def _fill(node: Node, count: int) -> None:
 
 def _prove_inclusion(node: Node, index: int, size: int) -> None:
     with node.store.read() as session:
-        inclusion(session, f"{index:064x}")
+        prove_inclusion(session, f"{index:064x}")
 
 
 def _prove_consistency(node: Node, index: int, size: int) -> None:
     with node.store.read() as session:
-        consistency(session, index, size)
+        prove_consistency(session, index, size)
 
 
 def _proofs(prove: Callable[[Node, int, int], None], many: Node, few: Node) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import pytest
 
 from comity.node.database.tables import InclusionRow, QuarantineRow, RecordRow
 from comity.node.home.keychain import Sort
-from comity.node.log.proofs import inclusion
+from comity.node.log.proofs import prove_inclusion
 from comity.node.replication import outbox
 from comity.node.replication.outbox import keep_receipt
 from comity.policies.preset import load_preset
@@ -41,7 +41,7 @@ def revoked(of: Institute, root_signers: RootSigners) -> tuple[Record, SigningKe
     record, key = of.publish(card("old", handling={"onward": True})), of.node.key
     of.node.signer.sign()
     with of.node.store.read() as session:
-        index = inclusion(session, record.record_id).index
+        index = prove_inclusion(session, record.record_id).index
     root_signers.rotate(of.node, Sort.RECORD)
     root_signers.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
     of.node.signer.sign()
@@ -106,7 +106,7 @@ def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> No
     old, stolen = revoked(uk, root_signers)
     ca.node.follow(UK, chain(uk))
     with uk.node.store.read() as session:
-        proof = inclusion(session, old.record_id).to_bytes()
+        proof = prove_inclusion(session, old.record_id).to_bytes()
     for number, inclusion_ in enumerate((b"", proof, b"rubbish"), start=1):
         forged = card(f"forged {number}").sign(uk.node.home.node_id, stolen)
         offer = pb.Offer(record=record_to_proto(replace(forged, inclusion=inclusion_)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from comity.node.home.keychain import Sort
-from comity.node.log.proofs import inclusion
+from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
 from comity.node.trust.key_status import KeyStatus, State, list_keys
 from comity.record.record import Record
@@ -32,7 +32,7 @@ def keys(node: Node, sort: Sort) -> list[KeyStatus]:
 def with_proof(node: Node, record: Record) -> Record:
     node.signer.sign()
     with node.store.read() as session:
-        return replace(record, inclusion=inclusion(session, record.record_id).to_bytes())
+        return replace(record, inclusion=prove_inclusion(session, record.record_id).to_bytes())
 
 
 def rooted(run: Run) -> Run:

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from comity.node.database.tables import PeerRow, RecordRow
 from comity.node.home.certificate_authority import NODE_LIFETIME
 from comity.node.home.folder import Home
-from comity.node.home.node_certificate import Life, Renewal, obstacle, renew, renew_if_due
+from comity.node.home.node_certificate import Life, obstacle, renew, renew_if_due
 from comity.node.server.background import pull
+from comity.node.server.background.certificate_renewal import Renewal
 from comity.policies.preset import load_preset
 from comity.record.errors import BadConfig
 from tests.support.drafts import card

@@ -22,10 +22,10 @@ from comity.node.database.tables import (
 from comity.node.log import tree
 from comity.node.log.checkpoints import KEPT, Signer
 from comity.node.log.proofs import (
-    consistency,
     cosigned_checkpoint,
-    inclusion,
     newest_checkpoint,
+    prove_consistency,
+    prove_inclusion,
     read_tiles,
 )
 from comity.node.node import Node
@@ -88,10 +88,10 @@ def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
     sizes = [signed(node, count) for count in (3, 255, 1, 300)]
     with node.store.read() as session:
         for old, new in pairwise(sizes):
-            proof = consistency(session, old, new)
+            proof = prove_consistency(session, old, new)
             roots = tree.root(session, old), tree.root(session, new)
             verify_consistency(old, new, *roots, proof)
-        assert consistency(session, 10_000, sizes[-1]) == []
+        assert prove_consistency(session, 10_000, sizes[-1]) == []
 
 
 def test_a_tree_that_lost_leaves_halts_the_signer(node: Node) -> None:
@@ -186,14 +186,14 @@ def test_inclusion_is_of_a_signed_tree(node: Node) -> None:
     signed(node, 300)
     grow(node.store, 5)
     with node.store.read() as session:
-        proof = inclusion(session, entry(7).record_id)
+        proof = prove_inclusion(session, entry(7).record_id)
         checkpoint, _ = open_checkpoint(proof.checkpoint, verifiers(node))
         assert checkpoint.size == 300
         verify_inclusion(leaf_hash(entry(7).leaf), 7, 300, proof.hashes, checkpoint.root)
         with pytest.raises(NotFound, match="no checkpoint"):
-            inclusion(session, entry(302).record_id)
+            prove_inclusion(session, entry(302).record_id)
         with pytest.raises(NotFound, match="is not in this log"):
-            inclusion(session, "f" * 64)
+            prove_inclusion(session, "f" * 64)
 
 
 def test_tiles_are_shown_as_far_as_they_were_signed(node: Node) -> None:

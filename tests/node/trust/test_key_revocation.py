@@ -9,7 +9,7 @@ import pytest
 
 from comity.node.home.folder import Home
 from comity.node.home.keychain import Sort
-from comity.node.log.proofs import inclusion
+from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
 from comity.node.trust.key_status import State, note_id
 from comity.record.errors import BadConfig, RevokedKey
@@ -45,7 +45,7 @@ def inclusion_index(node: Node, record: Record) -> int:
     """Return a record's place in the log."""
     node.signer.sign()
     with node.store.read() as session:
-        return inclusion(session, record.record_id).index
+        return prove_inclusion(session, record.record_id).index
 
 
 def test_a_proof_of_another_record_or_log_shows_nothing(

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from comity.node.log.proofs import consistency, newest_checkpoint
+from comity.node.log.proofs import newest_checkpoint, prove_consistency
 from comity.node.node import Node
 from comity.record.cosignature import verify_cosignature
 from comity.record.errors import InvalidInput, LimitExceeded
@@ -46,7 +46,9 @@ class Pair:
     def request(self, old: int) -> AddCheckpoint:
         with self.log.store.read() as session:
             shown = newest_checkpoint(session)
-            return AddCheckpoint(old, tuple(consistency(session, old, shown.size)), shown.note)
+            return AddCheckpoint(
+                old, tuple(prove_consistency(session, old, shown.size)), shown.note
+            )
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ from comity.node.database.clock import to_datetime
 from comity.node.node import Node
 from comity.node.release.standing_report import standing_with
 from comity.node.replication.ledger import given_to, taken_from
-from comity.node.replication.peer_queries import ask_ledger, ask_standing
+from comity.node.replication.peer_queries import PeerClient
 from comity.node.replication.reconciliation import Account
 from comity.node.replication.reconciliation import reconcile as compare
 from comity.node.trust.peers import bundle_of, get_peer, pinned_peers
@@ -70,7 +71,7 @@ def standing(
     with open_node(context) as node:
         if ask and peer is not None:
             with _reaching(as_json=as_json):
-                found = {peer: ask_standing(node, peer)}
+                found = {peer: asyncio.run(PeerClient(node, peer).standing())}
         else:
             found = _own_view(node, peer)
     if as_json:
@@ -96,7 +97,7 @@ def reconcile(
     """
     with open_node(context) as node:
         with _reaching(as_json=as_json):
-            given, taken = ask_ledger(node, peer)
+            given, taken = asyncio.run(PeerClient(node, peer).ledger())
         with node.store.read() as session:
             ours, theirs = Keyring([node.bundle]), Keyring([bundle_of(get_peer(session, peer))])
             given_by_us = list(given_to(session, peer))

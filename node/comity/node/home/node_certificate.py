@@ -1,39 +1,23 @@
-"""Renewal of the node's certificate, long before it ends.
+"""The node's certificate: its life, and its successor long before it ends.
 
 A certificate is due when two thirds of its life are over; its successor has a new key and a life
 of the same length. Invariants: key and certificate are one file that is replaced whole, so they
 belong together after any crash; of processes that share a home one renews, and the others find
-the new file; a renewal that fails leaves the old certificate in force, and is told once a day.
-
-Connections that are open stay open: the server shows the new certificate from the next handshake
-on, and ``pull`` dials anew between two batches.
+the new file; a renewal that fails leaves the old certificate in force.
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Final
 
-import structlog
 from cryptography import x509
 
-from comity.node.database.clock import Clock, to_datetime
 from comity.node.home.certificate_authority import CLOCK_DRIFT, Authority
 from comity.node.home.files import alone
 from comity.node.home.folder import NODE_FILE, Home
-from comity.node.server.threads import in_thread
 from comity.record.errors import BadConfig
-from comity.record.times import format_time
-
-LOOK_SECONDS: Final = 60.0
-"""How often it is looked whether the certificate is due: clocks are set, and machines sleep."""
-
-_DAY: Final = timedelta(days=1)
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,47 +93,3 @@ def obstacle(home: Home, now: datetime) -> BadConfig | None:
     except BadConfig as error:
         return error
     return None
-
-
-class Renewal:
-    """Keeps the certificate of a running node young."""
-
-    def __init__(self, home: Home, clock: Clock) -> None:
-        self._home, self._clock = home, clock
-        self._told: datetime | None = None
-        self._pause = 0.0
-
-    def start(self) -> None:
-        """Renew what is due, before the node serves.
-
-        Raises:
-            BadConfig: the certificate has ended and cannot be renewed: nobody would talk to us.
-        """
-        problem = self._look()
-        end = Life.of(self._home).end
-        if problem is not None and end <= self._now():
-            message = f"the node's certificate ended at {format_time(end)}: {problem}"
-            raise BadConfig(message, hint=problem.hint) from problem
-
-    async def run(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            await in_thread(self._look)
-            await asyncio.sleep(self._pause)
-
-    def _look(self) -> BadConfig | None:
-        now, self._pause = self._now(), LOOK_SECONDS
-        try:
-            renewed, life = renew_if_due(self._home, now), Life.of(self._home)
-        except BadConfig as error:
-            if self._told is None or now - self._told >= _DAY:
-                self._told = now
-                log.warning("certificate not renewed", error=str(error), hint=error.hint)
-            return error
-        if renewed:
-            log.info("certificate renewed", until=format_time(life.end))
-        self._pause = min(LOOK_SECONDS, max(0.0, (life.due - now).total_seconds()))
-        return None
-
-    def _now(self) -> datetime:
-        return to_datetime(self._clock())

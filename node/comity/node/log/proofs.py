@@ -53,16 +53,16 @@ def cosigned_checkpoint(session: Session, index: int) -> Shown:
     return _checkpoint(session, most, CheckpointRow.size.desc(), above=index)
 
 
-def consistency(session: Session, old: int, new: int) -> list[bytes]:
-    """Return that the tree of ``old`` leaves begins the one of ``new``; empty if ``old`` is more.
+def prove_consistency(session: Session, old: int, new: int) -> list[bytes]:
+    """Return the proof that the tree of ``new`` leaves continues the one of ``old``.
 
-    There is no proof then, and a witness sees from the checkpoint that the log went back.
+    It is empty if ``old`` is more: a witness sees from the checkpoint that the log went back.
     """
     return merkle.consistency_proof(old, new, tree.hashes(session, new)) if old <= new else []
 
 
-def inclusion(session: Session, record_id: str) -> TlogProof:
-    """Return that what this institute issued stands in its log.
+def prove_inclusion(session: Session, record_id: str) -> TlogProof:
+    """Return the proof that a record which this institute issued stands in its log.
 
     Raises:
         NotFound: it is not in the log, or no checkpoint covers it so far.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from comity.node.database.tables import InclusionRow
-from comity.node.log.proofs import inclusion
+from comity.node.log.proofs import prove_inclusion
 from comity.record.bundle import TrustBundle
 from comity.record.errors import NotFound
 from comity.record.note import Note, Verifier
@@ -34,7 +34,7 @@ def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own:
     """
     if bundle.institute == own:
         try:
-            proof = inclusion(session, record_id)
+            proof = prove_inclusion(session, record_id)
         except NotFound:
             return b""
     else:

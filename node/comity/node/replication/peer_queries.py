@@ -1,10 +1,13 @@
-"""Asking a peer's node a question over mutual TLS, once, from a command."""
+"""Questions to a peer's node over mutual TLS, outside the stream of records.
+
+Invariant: no answer is believed here. It is bounded in time and size, and its caller verifies it.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 import grpc
 
@@ -26,92 +29,92 @@ ANSWER_SECONDS: Final = 30
 """How long a peer may take for one answer."""
 
 MAX_LEDGER_ENTRIES: Final = Limit("MAX_LEDGER_ENTRIES", 100_000, "entries")
-"""Entries that are taken of a peer's ledger: a peer must not be able to tell for ever."""
-
-Answer = TypeVar("Answer")
+"""Entries of a peer's ledger that are read: a peer must not be able to send them for ever."""
 
 
-def ask_standing(site: Site, peer: str) -> pb.GetStandingResponse:
-    """Return how a peer sees this institute.
+class PeerClient:
+    """Asks one peer's node questions, each over a connection of its own.
+
+    Making one reads the database and the node's certificate, and blocks for that; the questions
+    themselves are asynchronous and touch neither.
 
     Raises:
         NotFound: there is no such peer, or it was removed.
-        Unavailable: it cannot be reached, or does not answer within ANSWER_SECONDS.
-        ComityError: it refuses, with its reason.
     """
 
-    async def question(channel: grpc.aio.Channel) -> pb.GetStandingResponse:
-        stub = rpc.ExchangeServiceStub(channel)
-        return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
+    def __init__(self, site: Site, peer: str) -> None:
+        with site.store.read() as session:
+            row = get_peer(session, peer)
+        if row.status == PeerStatus.REMOVED:
+            raise NotFound(f"{peer} was removed", field="peer")
 
-    return _ask(site, peer, question)
+        self._bundle = bundle_of(row)
+        self._identity = site.home.node_identity()
 
+    async def standing(self) -> pb.GetStandingResponse:
+        """Return how the peer sees this institute.
 
-def ask_ledger(site: Site, peer: str) -> tuple[list[Given], list[Taken]]:
-    """Return a peer's ledger with this institute: what it gave us, and what it took.
+        Raises:
+            Unavailable: it cannot be reached, or does not answer within ANSWER_SECONDS.
+            ComityError: it refuses, with its reason.
+        """
+        async with self._channel() as channel:
+            stub = rpc.ExchangeServiceStub(channel)
+            return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
 
-    Raises: as ``ask_standing``; also
-        LimitExceeded: more than MAX_LEDGER_ENTRIES.
-        MalformedEnvelope: a receipt without exactly one signature.
-    """
+    async def ledger(self) -> tuple[list[Given], list[Taken]]:
+        """Return the peer's ledger with this institute: what it gave us, and what it took.
 
-    async def question(channel: grpc.aio.Channel) -> list[pb.LedgerEntry]:
-        stub = rpc.ExchangeServiceStub(channel)
+        Raises: as ``standing``; also
+            LimitExceeded: more than MAX_LEDGER_ENTRIES.
+            MalformedEnvelope: a receipt without exactly one signature.
+        """
         entries: list[pb.LedgerEntry] = []
         token = ""
-        while True:
-            request = pb.ListLedgerRequest(page_token=token)
-            page = await stub.ListLedger(request, timeout=ANSWER_SECONDS)
-            entries.extend(page.entries)
-            MAX_LEDGER_ENTRIES.check(len(entries), "ledger")
-            token = page.next_page_token
-            if not token or not page.entries:
-                return entries
+        async with self._channel() as channel:
+            stub = rpc.ExchangeServiceStub(channel)
+            while True:
+                request = pb.ListLedgerRequest(page_token=token)
+                page = await stub.ListLedger(request, timeout=ANSWER_SECONDS)
+                entries.extend(page.entries)
+                MAX_LEDGER_ENTRIES.check(len(entries), "ledger")
 
-    entries = _ask(site, peer, question)
-    given = [Given.from_proto(e.given) for e in entries if e.HasField("given")]
-    return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
+                # a peer that names a next page but sends empty ones would keep us asking
+                token = page.next_page_token
+                if not token or not page.entries:
+                    break
 
+        given = [Given.from_proto(e.given) for e in entries if e.HasField("given")]
+        return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
 
-def ask_inclusion(site: Site, peer: str, record_id: str) -> TlogProof:
-    """Return what a peer shows for a record's place in its log, unverified.
+    async def inclusion_proof(self, record_id: str) -> TlogProof:
+        """Return the proof that the peer shows for a record in its log, unverified.
 
-    Raises: as ``ask_standing``; also
-        LimitExceeded, BadProof: not a tlog-proof.
-    """
-
-    async def question(channel: grpc.aio.Channel) -> bytes:
+        Raises: as ``standing``; also
+            LimitExceeded, BadProof: not a tlog-proof.
+        """
         request = audit_service_pb2.GetInclusionProofRequest(record_id=record_id)
-        stub = audit_service_pb2_grpc.AuditServiceStub(channel)
-        return (await stub.GetInclusionProof(request, timeout=ANSWER_SECONDS)).proof
+        async with self._channel() as channel:
+            stub = audit_service_pb2_grpc.AuditServiceStub(channel)
+            answer = await stub.GetInclusionProof(request, timeout=ANSWER_SECONDS)
+        return TlogProof.parse(answer.proof)
 
-    return TlogProof.parse(_ask(site, peer, question))
-
-
-def _ask(
-    site: Site, peer: str, question: Callable[[grpc.aio.Channel], Awaitable[Answer]]
-) -> Answer:
-    with site.store.read() as session:
-        row = get_peer(session, peer)
-    if row.status == PeerStatus.REMOVED:
-        raise NotFound(f"{peer} was removed", field="peer")
-
-    bundle = bundle_of(row)
-
-    async def converse() -> Answer:
-        async with open_channel(bundle, *site.home.node_identity()) as channel:
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[grpc.aio.Channel]:
+        """Open a channel to the peer; errors of gRPC leave it as those of Comity's tree."""
+        async with open_channel(self._bundle, *self._identity) as channel:
             try:
-                return await question(channel)
+                yield channel
             except grpc.RpcError as error:
-                raise _told(error, bundle) from error
-
-    return asyncio.run(converse())
+                raise _told(error, self._bundle) from error
 
 
 def _told(error: grpc.RpcError, bundle: TrustBundle) -> ComityError:
+    """Return an error of gRPC as the peer meant it, or with a hint if the peer was not reached."""
     found = from_rpc(error)
     if not isinstance(found, Unavailable):
         return found
+
     message = f"{bundle.institute} at {bundle.address} cannot be reached: {found.message}"
     asked = "is its node up, and are its address and authority still those that are pinned?"
     hint = f"{asked} comity-node peers show {bundle.institute} tells of the last contact"

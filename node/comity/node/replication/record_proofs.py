@@ -1,8 +1,8 @@
-"""That a record which is held here stands in its issuer's log.
+"""Proofs that a record which is held here stands in its issuer's log.
 
-Invariants: what a peer shows of its log is believed only once it was checked under the keys in that
-peer's own bundle, and then it is kept; a peer is told of this institute's own log and nothing else,
-so that nobody learns by asking whose records are held here.
+Invariants: a proof that a peer shows is believed only after it was checked under the keys in that
+peer's own bundle, and then it is kept; a peer is shown proofs of this institute's own log and of no
+other, so that no peer can find out by asking which records are held here.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import re
 from typing import Final
 
 from comity.node.database.tables import InclusionRow, RecordRow
-from comity.node.log.proofs import inclusion
+from comity.node.log.proofs import prove_inclusion
 from comity.node.log.travelling_proofs import keep
 from comity.node.records.search import find_record
-from comity.node.replication.peer_queries import ask_inclusion
 from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
 from comity.record.envelope import STATEMENT_TYPE, Envelope
@@ -25,8 +24,8 @@ from comity.record.tlog_proof import TlogProof
 _RECORD_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def prove_own(site: Site, record_id: str) -> TlogProof:
-    """Return the proof for what this institute issued, of a tree as it is now.
+def prove_own_record(site: Site, record_id: str) -> TlogProof:
+    """Return the proof for a record that this institute issued, in a tree as it is now.
 
     Raises:
         InvalidInput: not a whole record id.
@@ -35,34 +34,38 @@ def prove_own(site: Site, record_id: str) -> TlogProof:
     if not _RECORD_ID.fullmatch(record_id):
         message = f"expected 64 lower-case hex digits, got {record_id!r:.80}"
         raise InvalidInput(message, field="record_id")
+
     site.signer.sign()
     with site.store.read() as session:
-        return inclusion(session, record_id)
+        return prove_inclusion(session, record_id)
 
 
-def prove_inclusion(site: Site, record_id: str) -> TlogProof:
-    """Return the proof for a record, by its id or a unique prefix.
+def find_proof(site: Site, record_id: str) -> tuple[RecordRow, TlogProof | None]:
+    """Return a record, by its id or a unique prefix, and the proof for it that is at hand.
 
-    Of an own record it is of a tree as it is now, of another's as its issuer showed it once; where
-    there is none so far, the issuer is asked.
+    For an own record that is a proof in a tree as it is now, for another institute's the one that
+    its issuer showed before. None means that the issuer has to be asked; see ``keep_shown``.
 
     Raises:
         InvalidInput, NotFound: ``record_id``, as ``find_record``.
-        Unavailable: the issuer cannot be reached.
-        ComityError: the issuer refuses, or what it shows is not so.
     """
     with site.store.read() as session:
         row = find_record(session, record_id)
         kept = session.get(InclusionRow, row.record_id)
+
     if row.issuer == site.institute:
-        return prove_own(site, row.record_id)
-    if kept is not None:
-        return TlogProof.parse(kept.proof)
-    proof = ask_inclusion(site, row.issuer, row.record_id)
+        return row, prove_own_record(site, row.record_id)
+    return row, TlogProof.parse(kept.proof) if kept else None
+
+
+def keep_shown(site: Site, row: RecordRow, proof: TlogProof) -> None:
+    """Check the proof that a record's issuer showed, and keep it.
+
+    Raises: as ``check_shown``.
+    """
     check_shown(row, proof, site.find_bundle(row.issuer))
     with site.store.write() as session:
         keep(session, row.record_id, proof)
-    return proof
 
 
 def check_shown(row: RecordRow, proof: TlogProof, bundle: TrustBundle | None) -> None:

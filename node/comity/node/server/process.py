@@ -22,8 +22,8 @@ from grpc_reflection.v1alpha import reflection
 
 from comity.client.connection.channel import SERVER_OPTIONS
 from comity.node.home.folder import Home
-from comity.node.home.node_certificate import Renewal
 from comity.node.node import Node
+from comity.node.server.background.certificate_renewal import Renewal
 from comity.node.server.background.workers import Background
 from comity.node.server.beside import running
 from comity.node.server.guard import Guard

@@ -15,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from comity.node.home.node_certificate import Renewal
 from comity.node.node import Node
+from comity.node.server.background.certificate_renewal import Renewal
 from comity.node.server.background.leases import LEASE_MS, give_up, hold
 from comity.node.server.background.pull import Pull
 from comity.node.server.threads import in_thread

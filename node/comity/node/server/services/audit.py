@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
-from comity.node.log.proofs import consistency, newest_checkpoint, read_tiles
+from comity.node.log.proofs import newest_checkpoint, prove_consistency, read_tiles
 from comity.node.node import Node
-from comity.node.replication.record_proofs import prove_inclusion, prove_own
+from comity.node.replication.peer_queries import PeerClient
+from comity.node.replication.record_proofs import find_proof, keep_shown, prove_own_record
 from comity.node.server.guard import CALLER
 from comity.node.server.services.audit_pages import list_quarantine, list_receipts, list_releases
 from comity.node.server.threads import in_thread
 from comity.node.witness.seen_logs import list_split_views, list_witnessed_logs
+from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2 as pb
 from comity.v1 import audit_service_pb2_grpc as rpc
 
@@ -61,9 +63,10 @@ class AuditServicer(rpc.AuditServiceServicer):
         self, request: pb.GetInclusionProofRequest, context: Any
     ) -> pb.GetInclusionProofResponse:
         """Return that a record stands in its issuer's log; to a peer, of own records only."""
-        is_own = CALLER.get().institute == self._node.institute
-        prove = prove_inclusion if is_own else prove_own
-        proof = await in_thread(prove, self._node, request.record_id)
+        if CALLER.get().institute == self._node.institute:
+            proof = await self._prove(request.record_id)
+        else:
+            proof = await in_thread(prove_own_record, self._node, request.record_id)
         return pb.GetInclusionProofResponse(proof=proof.to_bytes())
 
     async def ListWitnessedLogs(  # noqa: N802
@@ -78,6 +81,15 @@ class AuditServicer(rpc.AuditServiceServicer):
         """Return the evidence of logs that contradicted themselves."""
         return await in_thread(self._read, list_split_views, request)
 
+    async def _prove(self, record_id: str) -> TlogProof:
+        """Return the proof for a record; its issuer is asked if none is at hand."""
+        row, proof = await in_thread(find_proof, self._node, record_id)
+        if proof is None:
+            issuer = await in_thread(PeerClient, self._node, row.issuer)
+            proof = await issuer.inclusion_proof(row.record_id)
+            await in_thread(keep_shown, self._node, row, proof)
+        return proof
+
     def _read(
         self, read: Callable[[Session, Request, int], Response], request: Request
     ) -> Response:
@@ -89,7 +101,7 @@ def _show_checkpoint(
     session: Session, request: pb.GetCheckpointRequest, now: int
 ) -> pb.GetCheckpointResponse:
     shown = newest_checkpoint(session)
-    proof = consistency(session, request.old_size, shown.size)
+    proof = prove_consistency(session, request.old_size, shown.size)
     return pb.GetCheckpointResponse(checkpoint=shown.note, consistency=proof)
 
 
