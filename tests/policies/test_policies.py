@@ -82,7 +82,7 @@ def test_whoever_was_given_a_record_hears_of_its_recall(peer: PeerFacts, part: P
 @given(peers, parts)
 def test_facts_fit_the_schema(peer: PeerFacts, part: PartFacts) -> None:
     found = str(engine.entities(peer, [part]))
-    cedarpy.Entities.from_json_str(found, engine.schema())
+    cedarpy.Entities.from_json_str(found, engine.cedar_schema())
 
 
 @given(parts)

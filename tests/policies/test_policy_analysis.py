@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comity.policies.analysis.findings import Finding, Problem, analyse
+from comity.policies.analysis.findings import Problem, RuleFinding, analyse
 from comity.policies.analysis.matching_case import find_witness
 from comity.policies.analysis.truth_tables import Question, matching, parse_set
 from comity.policies.cedar.rules import check_rules
@@ -90,11 +90,11 @@ questions = st.builds(
 )
 
 
-def findings(text: str) -> list[Finding]:
+def findings(text: str) -> list[RuleFinding]:
     return analyse(Policy.parse(text))
 
 
-def finding(condition: str, head: str = HEAD) -> Finding:
+def finding(condition: str, head: str = HEAD) -> RuleFinding:
     (found,) = findings(f"{head} when {{ {condition} }};")
     return found
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
-from comity.policies.simulation.standing_reads import Reading
+from comity.policies.simulation.standing_reads import StandingReads
 from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 from comity.record.handling import Tlp
@@ -103,16 +103,16 @@ def test_standings_that_read_alike_are_judged_alike(
     elsewhere: str, standings: list[Standing]
 ) -> None:
     policy = Policy.parse(READ.replace("ELSEWHERE", elsewhere))
-    reading = Reading(policy)
+    reads = StandingReads(policy)
     judged: dict[Hashable, tuple[str, ...]] = {}
     for standing in standings:
-        view = reading.view(standing, Kind.EVALUATION)
+        view = reads.view(standing, Kind.EVALUATION)
         verdict = policy.decide(peer(CA, standing=standing), part())
         assert judged.setdefault(view, verdict.rules) == verdict.rules
 
 
 def test_counts_that_make_no_difference_to_any_comparison_are_not_told_apart() -> None:
-    reading = Reading(Policy.parse(READ.replace("ELSEWHERE", "false")))
+    reads = StandingReads(Policy.parse(READ.replace("ELSEWHERE", "false")))
     few, many = (Standing(received={Kind.EVALUATION: n}) for n in (3, 4000))
-    assert reading.view(few, Kind.EVALUATION) == reading.view(many, Kind.EVALUATION)
-    assert reading.view(few, Kind.EVALUATION, 6) != reading.view(many, Kind.EVALUATION, 6)
+    assert reads.view(few, Kind.EVALUATION) == reads.view(many, Kind.EVALUATION)
+    assert reads.view(few, Kind.EVALUATION, 6) != reads.view(many, Kind.EVALUATION, 6)

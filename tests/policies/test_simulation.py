@@ -15,22 +15,22 @@ from comity.policies.simulation.library import (
 )
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
-from comity.policies.simulation.report import Outcome, Result, report
+from comity.policies.simulation.report import InstituteResult, SimulationOutcome, report
 from comity.policies.simulation.scenario_file import parse_scenario
 from tests.support.scenarios import PAIR, play
 
 UK, CA, JP, IT = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "it"))
 
 
-def shipped(name: str) -> Outcome:
+def shipped(name: str) -> SimulationOutcome:
     return report(play(load_scenario(name)))
 
 
-def result(outcome: Outcome, institute: str) -> Result:
+def result(outcome: SimulationOutcome, institute: str) -> InstituteResult:
     return next(r for r in outcome.results if r.institute == institute)
 
 
-def coverage(outcome: Outcome, institute: str) -> float:
+def coverage(outcome: SimulationOutcome, institute: str) -> float:
     share = result(outcome, institute).coverage
     assert share is not None
     return share

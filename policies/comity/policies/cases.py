@@ -70,14 +70,14 @@ class Case:
     treaties: tuple[Treaty, ...]
     rules: tuple[str, ...]
 
-    def run(self, policy: Policy) -> Outcome:
+    def run(self, policy: Policy) -> CaseOutcome:
         """Put the case to a policy, linked for the case's treaties and no others."""
         linked = policy.with_treaties(self.treaties)
-        return Outcome(self, linked.decide(self.peer, self.part, self.action))
+        return CaseOutcome(self, linked.decide(self.peer, self.part, self.action))
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CaseOutcome:
     """A case and the verdict it got."""
 
     case: Case

@@ -26,7 +26,7 @@ from comity.node.policy.standing.rule import DAY_MS, SUBSTANCE_CHARS, weights_of
 from comity.node.policy.treaties import list_treaties, over_time
 from comity.node.trust.peers import pinned_peers
 from comity.policies.facts import PartFacts
-from comity.policies.simulation.issuing import Issues, Section
+from comity.policies.simulation.issuing import IssuedRecords, IssuedSection
 from comity.policies.simulation.members import MAX_DAYS, Agreement, Institute
 from comity.policies.simulation.real_records import Contents, KnownRecords
 from comity.policies.simulation.scenario import Scenario
@@ -114,7 +114,7 @@ def network_scenario(
     )
 
 
-def _purposes(given: Iterable[Issues]) -> frozenset[str]:
+def _purposes(given: Iterable[IssuedRecords]) -> frozenset[str]:
     """Return the purposes of what peers gave, to which they hold this institute bound."""
     return frozenset(
         purpose
@@ -180,7 +180,9 @@ def _held(session: Session) -> Iterator[_Held]:
         )
 
 
-def _issues(session: Session, held: list[_Held], calendar: _Calendar) -> dict[str, list[Issues]]:
+def _issues(
+    session: Session, held: list[_Held], calendar: _Calendar
+) -> dict[str, list[IssuedRecords]]:
     query = select(HandlingClassRow.class_id, HandlingClassRow.facts)
     rows = session.connection().execute(query)
     facts = {class_id: PartFacts.from_json(text.encode()) for class_id, text in rows}
@@ -188,7 +190,7 @@ def _issues(session: Session, held: list[_Held], calendar: _Calendar) -> dict[st
     for record in held:
         if not facts[record.classes[0]].withdrawn:
             alike[record.classes, calendar.embargo(record)].append(record)
-    issues: dict[str, list[Issues]] = defaultdict(list)
+    issues: dict[str, list[IssuedRecords]] = defaultdict(list)
     # as a node releases them: class by class
     for (classes, embargo), records in sorted(alike.items()):
         parts = [facts[class_id] for class_id in classes]
@@ -219,9 +221,9 @@ def _known(
     )
 
 
-def _sections(sections: Sequence[PartFacts]) -> Iterator[Section]:
+def _sections(sections: Sequence[PartFacts]) -> Iterator[IssuedSection]:
     for part in sections:
-        yield Section(
+        yield IssuedSection(
             name=part.section, domains=part.domains, severity=part.severity, **_handling(part)
         )
 

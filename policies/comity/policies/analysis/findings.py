@@ -32,7 +32,7 @@ class Problem(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """A rule that does nothing, or that denies everything where it fails.
 
     ``line`` is where the rule begins, from 1. ``rules`` are the forbids that stand before it, none
@@ -48,7 +48,7 @@ class Finding:
     sentence: str
 
 
-def analyse(policy: Policy) -> list[Finding]:
+def analyse(policy: Policy) -> list[RuleFinding]:
     """Return what is found, in the order of the rules.
 
     A permit is moot where the baseline forbids all that it permits, and shadowed where the policy's
@@ -58,7 +58,7 @@ def analyse(policy: Policy) -> list[Finding]:
     baseline = _Forbids([rule for rule in baseline_rules() if not rule.is_permit])
     own = [rule for rule in policy.rules if not rule.is_permit]
     everything = _Forbids([*baseline.rules, *own])
-    found: list[Finding | None] = []
+    found: list[RuleFinding | None] = []
     for rule in policy.rules:
         in_vain = _examine(rule, baseline)
         if in_vain is None and rule.is_permit:
@@ -81,7 +81,7 @@ class _Forbids:
         return [self.rules[int(name)] for name in sorted(names, key=int)]
 
 
-def _examine(rule: Rule, forbids: _Forbids) -> Finding | None:
+def _examine(rule: Rule, forbids: _Forbids) -> RuleFinding | None:
     search = find_witness(rule, [])
     before: list[Rule] = []
     for _ in range(MAX_ROUNDS):
@@ -95,7 +95,7 @@ def _examine(rule: Rule, forbids: _Forbids) -> Finding | None:
     return None
 
 
-def _finding(rule: Rule, before: list[Rule], search: Search) -> Finding:
+def _finding(rule: Rule, before: list[Rule], search: Search) -> RuleFinding:
     ids = tuple(sorted(forbid.rule_id for forbid in before))
     verb = "permits" if rule.is_permit else "forbids"
     own = any(not forbid.is_baseline for forbid in before)
@@ -108,10 +108,10 @@ def _finding(rule: Rule, before: list[Rule], search: Search) -> Finding:
         sentence = f"is {word}: {who} all that it {verb}, by {', '.join(ids)}"
         unsure = f"no case was found that it {verb} and that {', '.join(ids)} would not forbid"
     said = f"{rule.rule_id} {sentence}" if search.exact else f"{rule.rule_id}: {unsure}"
-    return Finding(rule.rule_id, rule.line, problem, ids, search.exact, said)
+    return RuleFinding(rule.rule_id, rule.line, problem, ids, search.exact, said)
 
 
-def _failure(rule: Rule) -> Finding | None:
+def _failure(rule: Rule) -> RuleFinding | None:
     values = find_failure(rule)
     if values is None:
         return None
@@ -121,4 +121,4 @@ def _failure(rule: Rule) -> Finding | None:
         f"{rule.rule_id} can fail{where}: a number does not fit into 64 bits, and where a rule "
         "fails nothing is given"
     )
-    return Finding(rule.rule_id, rule.line, Problem.FAILS, (), True, sentence)
+    return RuleFinding(rule.rule_id, rule.line, Problem.FAILS, (), True, sentence)

@@ -19,7 +19,7 @@ from comity.policies.analysis.truth_tables import (
     Assignment,
     Condition,
     Question,
-    Table,
+    TruthTable,
     scope_of,
 )
 from comity.policies.cedar.rules import Rule, pairs
@@ -50,7 +50,7 @@ def find_witness(matched: Rule, unmatched: Sequence[Rule]) -> Search:
     space = Space.of([matched, *unmatched])
     others = [Condition.of_rule(rule, False) for rule in unmatched]
     wholes = [Condition.of_rule(matched, True), *others]
-    tables = [Table.of(condition, space) for condition in (*_conditions(matched), *others)]
+    tables = [TruthTable.of(condition, space) for condition in (*_conditions(matched), *others)]
     exact = space.exact and all(table.exact for table in tables)
     join = _Join(MAX_STEPS)
     for assignment in islice(join.assignments(tables, {}), MAX_TRIED):
@@ -77,7 +77,7 @@ def find_failure(rule: Rule) -> Assignment | None:
             continue
         # what stands before it is looked at first, and has to hold
         wanted = [replace(condition, wanted=None), *conditions[:i]]
-        tables = [Table.of(one, space) for one in wanted]
+        tables = [TruthTable.of(one, space) for one in wanted]
         for assignment in islice(join.assignments(tables, {}), MAX_TRIED):
             if whole.holds([Question.of(assignment)]) == [True]:
                 return assignment
@@ -116,13 +116,13 @@ class _Join:
     def __init__(self, steps: int) -> None:
         self.steps_left = steps
 
-    def assignments(self, tables: Sequence[Table], known: Assignment) -> Iterator[Assignment]:
+    def assignments(self, tables: Sequence[TruthTable], known: Assignment) -> Iterator[Assignment]:
         """Return what is known together with a row of each table, wherever they agree."""
         if not tables:
             yield known
             return
 
-        def unknown(table: Table) -> tuple[int, int]:
+        def unknown(table: TruthTable) -> tuple[int, int]:
             return sum(path not in known for path in table.reads), len(table.rows)
 
         # what is decided already comes first, so that contradictions are found early

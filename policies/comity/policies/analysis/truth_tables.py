@@ -141,7 +141,7 @@ def scope_of(rule: Rule, key: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TruthTable:
     """The values of what a condition reads with which it holds; ``exact`` if all were tried."""
 
     reads: tuple[Path, ...]
@@ -149,7 +149,7 @@ class Table:
     exact: bool
 
     @classmethod
-    def of(cls, condition: Condition, space: Space) -> Table:
+    def of(cls, condition: Condition, space: Space) -> TruthTable:
         """Tabulate a condition over the values of a space."""
         return _tabulated(condition, tuple(space.values[path] for path in condition.reads))
 
@@ -162,13 +162,13 @@ class Table:
 
 
 @lru_cache(maxsize=KEPT_TABLES)
-def _tabulated(condition: Condition, values: tuple[tuple[Any, ...], ...]) -> Table:
+def _tabulated(condition: Condition, values: tuple[tuple[Any, ...], ...]) -> TruthTable:
     size = prod(map(len, values))
     rows = list(product(*values) if size <= MAX_ROWS else _sample(values, size))
     questions = [Question.of(dict(zip(condition.reads, row, strict=True))) for row in rows]
     held = condition.holds(questions)
     kept = tuple(row for row, holds in zip(rows, held, strict=True) if holds)
-    return Table(condition.reads, kept, size <= MAX_ROWS)
+    return TruthTable(condition.reads, kept, size <= MAX_ROWS)
 
 
 def _sample(values: Sequence[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:

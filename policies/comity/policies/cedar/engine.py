@@ -24,7 +24,7 @@ parsing them anew for each peer would cost as much again as deciding."""
 
 
 @cache
-def schema() -> cedarpy.Schema:
+def cedar_schema() -> cedarpy.Schema:
     """Return the schema, parsed once."""
     return cedarpy.Schema.from_str(read_resource("comity.cedarschema"))
 

@@ -134,7 +134,7 @@ def _refuse(rule: Rule, message: str, *words: str, hint: str = "") -> BadPolicy:
 
 
 def _check_schema(text: str, rules: tuple[Rule, ...]) -> None:
-    errors = cedarpy.validate_policies(text, engine.schema()).errors
+    errors = cedarpy.validate_policies(text, engine.cedar_schema()).errors
     if errors:
         raise misfit(
             rules[min(int(error.policy_id.removeprefix("policy")) for error in errors)].source

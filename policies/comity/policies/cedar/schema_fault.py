@@ -63,7 +63,7 @@ def _first_whole(rule: RuleText, wrong: frozenset[str]) -> int:
 
 def _faults(rule: RuleText, count: int) -> frozenset[str] | None:
     """Return what is wrong with a rule cut short after some tokens; None if it cannot end there."""
-    errors = cedarpy.validate_policies(f"{rule.closed(count)};", engine.schema()).errors
+    errors = cedarpy.validate_policies(f"{rule.closed(count)};", engine.cedar_schema()).errors
     if any(not error.policy_id for error in errors):
         return None
     return frozenset(_ENGINE_PREFIX.sub("", error.error) for error in errors)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from comity.policies.simulation.issuing import Issues
+from comity.policies.simulation.issuing import IssuedRecords
 from comity.policies.simulation.scenario import Scenario
 from comity.policies.simulation.toml_lines import Path
 from comity.record.limits import MAX_PEERS, MAX_TREATIES
@@ -86,14 +86,14 @@ def _named(scenario: Scenario) -> Iterator[tuple[Path, frozenset[str]]]:
         yield ("treaty", i, "parties"), frozenset(treaty.parties)
 
 
-def _all_issues(scenario: Scenario) -> Iterator[tuple[Path, Issues]]:
+def _all_issues(scenario: Scenario) -> Iterator[tuple[Path, IssuedRecords]]:
     for heading, tables in (("institute", scenario.institute), ("crowd", scenario.crowd)):
         for i, one in enumerate(tables):
             for j, issues in enumerate(one.issues):
                 yield (heading, i, "issues", j), issues
 
 
-def _misplaced(issues: Issues, days: int) -> Iterator[tuple[Path, str]]:
+def _misplaced(issues: IssuedRecords, days: int) -> Iterator[tuple[Path, str]]:
     yield from _term(issues, days)
     if issues.on is not None and min(issues.on) > days:
         yield ("on",), f"expected a day of the {days} that are played, got {min(issues.on)}"

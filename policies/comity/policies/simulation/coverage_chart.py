@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from comity.policies.simulation.institute_groups import InstituteGroup
-from comity.policies.simulation.report import Outcome
+from comity.policies.simulation.report import SimulationOutcome
 from comity.policies.simulation.svg import LEFT, RIGHT, WIDTH, shorten, text_at, title
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
@@ -31,7 +31,7 @@ _MEAN: Final = 'class="mean" stroke-width="3"'
 _FAINT: Final = f'stroke="{COLOURS[0]}" stroke-width="1" stroke-opacity="0.2"'
 
 
-def coverage_chart(outcome: Outcome, groups: list[InstituteGroup]) -> Iterator[str]:
+def coverage_chart(outcome: SimulationOutcome, groups: list[InstituteGroup]) -> Iterator[str]:
     """Yield the chart without its legend, from the heading down to the axis of days."""
     right = WIDTH - RIGHT
     heading = "Coverage: what is held, of what handling alone would allow"
@@ -56,7 +56,7 @@ def coverage_chart(outcome: Outcome, groups: list[InstituteGroup]) -> Iterator[s
     yield _line(outcome.mean, _WHOLE, _MEAN)
 
 
-def chart_legend(outcome: Outcome, groups: list[InstituteGroup]) -> Iterator[str]:
+def chart_legend(outcome: SimulationOutcome, groups: list[InstituteGroup]) -> Iterator[str]:
     """Yield the legend, one entry after the other in rows of three."""
     entries = [(_WHOLE, _MEAN), *((g.label, _look(place)) for place, g in enumerate(groups))]
     if len(groups) < len(outcome.results):

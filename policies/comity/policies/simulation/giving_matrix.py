@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from comity.policies.simulation.institute_groups import InstituteGroup
-from comity.policies.simulation.report import Outcome
+from comity.policies.simulation.report import SimulationOutcome
 from comity.policies.simulation.svg import LEFT, shorten, square_at, text_at, title
 
 _SIZE: Final = 600
@@ -36,7 +36,9 @@ _DEEP: Final = 0.55
 _SCALE_HEIGHT: Final = 150
 
 
-def giving_matrix(outcome: Outcome, groups: list[InstituteGroup], top: int) -> Iterator[str]:
+def giving_matrix(
+    outcome: SimulationOutcome, groups: list[InstituteGroup], top: int
+) -> Iterator[str]:
     """Yield the matrix and its scale; ``top`` is where the heading stands on the page."""
     names = [result.institute for result in outcome.results]
     size = _cell_size(len(names))
@@ -76,7 +78,7 @@ def _grouped_rows(groups: list[InstituteGroup], grid_top: int, size: float) -> I
     yield text_at(_GRID_LEFT, grid_top - 12, "to, in the same order →", "quiet")
 
 
-def _cells(outcome: Outcome, grid_top: int, size: float, most: int) -> Iterator[str]:
+def _cells(outcome: SimulationOutcome, grid_top: int, size: float, most: int) -> Iterator[str]:
     names = [result.institute for result in outcome.results]
     for row, giver in enumerate(names):
         y = grid_top + row * size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from comity.policies.simulation.report import Outcome
+from comity.policies.simulation.report import SimulationOutcome
 
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -27,7 +27,7 @@ class InstituteGroup:
         count = self.last - self.first + 1
         return self.name if count == 1 else f"{self.name} ({count})"
 
-    def shares(self, outcome: Outcome) -> list[float | None]:
+    def shares(self, outcome: SimulationOutcome) -> list[float | None]:
         """Return each day's mean coverage, 0 to 1; None where none of them has a coverage."""
         return [_mean(day[self.first : self.last + 1]) for day in outcome.history]
 
@@ -37,7 +37,7 @@ def id_stem(institute: str) -> str:
     return _NUMBER.sub("#", institute)
 
 
-def institute_groups(outcome: Outcome, most: int) -> list[InstituteGroup]:
+def institute_groups(outcome: SimulationOutcome, most: int) -> list[InstituteGroup]:
     """Return the groups, in order; of up to ``most`` institutes each is a group of its own."""
     names = [result.institute for result in outcome.results]
     many = len(names) > most

@@ -27,13 +27,13 @@ MAX_COUNT: Final = 1_000_000
 """Records of one line of a scenario."""
 
 
-class Table(BaseModel):
+class ScenarioTable(BaseModel):
     """Base of the tables of a scenario file: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Handled(Table):
+class _Handled(ScenarioTable):
     tlp: Tlp = Tlp.GREEN
     releasable_to: tuple[Name, ...] | None = None
     onward: Flag = False
@@ -49,7 +49,7 @@ def _terms(table: _Handled) -> dict[str, Any]:
     return {name: getattr(table, name) for name in _Handled.model_fields}
 
 
-class Section(_Handled):
+class IssuedSection(_Handled):
     """A section; what it leaves out of its handling is its record's."""
 
     name: Name
@@ -61,7 +61,7 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Issues(_Handled):
+class IssuedRecords(_Handled):
     """Records that are alike: one of ``per_day``, ``count`` and ``on`` says how many and when.
 
     ``per_day`` is the mean number a day, drawn at random; ``count`` so many in all, spread evenly;
@@ -77,7 +77,8 @@ class Issues(_Handled):
     last: Annotated[Integer | None, Field(ge=1, alias="to")] = None
     tags: Annotated[frozenset[Name], Field(max_length=MAX_TAGS)] = frozenset()
     sections: Annotated[
-        tuple[Annotated[Section, BeforeValidator(_named)], ...], Field(max_length=MAX_SECTIONS)
+        tuple[Annotated[IssuedSection, BeforeValidator(_named)], ...],
+        Field(max_length=MAX_SECTIONS),
     ] = ()
 
     @property
@@ -113,7 +114,7 @@ class Issues(_Handled):
         return made
 
     @model_validator(mode="after")
-    def _consistent(self) -> Issues:
+    def _consistent(self) -> IssuedRecords:
         given = [name for name in ("per_day", "count", "on") if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(given) or "none"
@@ -128,7 +129,7 @@ class Issues(_Handled):
             raise ValueError(f"{error.field}: {error.message}") from error
         return self
 
-    def _handling_of(self, section: Section) -> Handling:
+    def _handling_of(self, section: IssuedSection) -> Handling:
         own = section.model_fields_set & _Handled.model_fields.keys()
         given = {name: getattr(section, name) for name in own}
         return Handling.model_validate({**_terms(self), **given})

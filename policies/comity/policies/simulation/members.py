@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, model_validator
 
 from comity.policies.facts import PeerStatus
-from comity.policies.simulation.issuing import Issues, Table
+from comity.policies.simulation.issuing import IssuedRecords, ScenarioTable
 from comity.policies.treaty import Treaty
 from comity.record.content import Kind
 from comity.record.errors import ComityError, InvalidInput
@@ -43,7 +43,7 @@ _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 InstituteId = Annotated[str, AfterValidator(_institute)]
 
 
-class Outage(Table):
+class Outage(ScenarioTable):
     """Days, both included, on which an institute neither publishes nor gives nor receives."""
 
     first: Day = Field(alias="from")
@@ -56,7 +56,7 @@ class Outage(Table):
         return self
 
 
-class Terms(Table):
+class PeerTerms(ScenarioTable):
     """What others have set for an institute, as a policy sees it."""
 
     status: PeerStatus = PeerStatus.MEMBER
@@ -65,11 +65,11 @@ class Terms(Table):
     purposes: Words = frozenset()
 
 
-class Behaviour(Terms):
+class Behaviour(PeerTerms):
     """What an institute does. Without ``peers``, all others are; two must name each other."""
 
     policy: Annotated[str, Field(min_length=1)]
-    issues: tuple[Issues, ...] = ()
+    issues: tuple[IssuedRecords, ...] = ()
     down: tuple[Outage, ...] = ()
     peers: frozenset[InstituteId] | None = None
 
@@ -105,14 +105,14 @@ class Crowd(Behaviour):
             yield Institute(id=self.id.replace(PLACE, str(number)), **shared)
 
 
-class Relation(Terms):
+class Relation(PeerTerms):
     """Terms that ``by`` has set for ``of``, in place of those that ``of`` has with all others."""
 
     by: InstituteId
     of: InstituteId
 
 
-class Agreement(Table):
+class Agreement(ScenarioTable):
     """A treaty between two, in force from the day ``from`` to the day ``to``, both included.
 
     Without ``kinds`` or ``sections`` it covers all of them. Each party whose policy has a template

@@ -17,7 +17,7 @@ from comity.policies.simulation.coverage_chart import (
 )
 from comity.policies.simulation.giving_matrix import giving_matrix, matrix_height
 from comity.policies.simulation.institute_groups import institute_groups
-from comity.policies.simulation.report import Outcome
+from comity.policies.simulation.report import SimulationOutcome
 from comity.policies.simulation.svg import LEFT, WIDTH, shorten, text_at, title
 
 _TITLE_CHARS: Final = 72
@@ -41,7 +41,7 @@ _STYLE: Final = """\
   }"""
 
 
-def draw(outcome: Outcome) -> str:
+def draw(outcome: SimulationOutcome) -> str:
     """Return the picture as an SVG document, WIDTH pixels wide."""
     # each institute has a line of its own while there are colours
     groups = institute_groups(outcome, len(COLOURS))
@@ -67,7 +67,7 @@ def draw(outcome: Outcome) -> str:
     )
 
 
-def _subtitle(outcome: Outcome) -> str:
+def _subtitle(outcome: SimulationOutcome) -> str:
     issued = sum(result.issued for result in outcome.results)
     waiting = len(outcome.deadlocks)
     deadlocks = f"{waiting} deadlock{'' if waiting == 1 else 's'}" if waiting else "no deadlock"

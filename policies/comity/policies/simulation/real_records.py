@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import model_validator
 
-from comity.policies.simulation.issuing import Issues
+from comity.policies.simulation.issuing import IssuedRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Contents:
         return sum(found) >= self.substance
 
 
-class KnownRecords(Issues):
+class KnownRecords(IssuedRecords):
     """Records that exist and are alike; ``on``, in order, says when each was issued.
 
     ``embargo`` is, of the header and of each section, the first day on which it may be given.

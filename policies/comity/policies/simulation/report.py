@@ -23,7 +23,7 @@ STARVED_SHARE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class InstituteResult:
     """What one institute has in the end, in records unless it says otherwise.
 
     ``given`` and ``received`` count a record once for each pair of institutes; ``relayed`` is how
@@ -49,7 +49,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationOutcome:
     """All that is told of a scenario.
 
     ``history`` is each day's coverage by institute, in the order of ``results``; ``mean`` that of
@@ -62,7 +62,7 @@ class Outcome:
     title: str
     days: int
     seed: int
-    results: tuple[Result, ...]
+    results: tuple[InstituteResult, ...]
     history: tuple[tuple[float | None, ...], ...]
     mean: tuple[float | None, ...]
     matrix: tuple[tuple[int, ...], ...]
@@ -79,7 +79,7 @@ class Outcome:
         return value
 
 
-def report(network: Network, incomplete: Collection[str] = ()) -> Outcome:
+def report(network: Network, incomplete: Collection[str] = ()) -> SimulationOutcome:
     """Sum up a network as it is after its last day.
 
     ``incomplete`` are institutes of which it is not known what others have for them.
@@ -92,7 +92,7 @@ def report(network: Network, incomplete: Collection[str] = ()) -> Outcome:
         {name: (0, 0) if name in incomplete else share for name, share in day.items()}
         for day in network.history
     ]
-    return Outcome(
+    return SimulationOutcome(
         title=network.scenario.title,
         days=network.day,
         seed=network.scenario.seed,
@@ -112,7 +112,7 @@ def _result(
     withheld: dict[tuple[str, str], Withheld],
     matrix: list[list[int]],
     known: bool,
-) -> Result:
+) -> InstituteResult:
     place = list(network.institutes).index(name)
     given, direct = sum(matrix[place]), sum(row[place] for row in matrix)
     issued = sum(line.issued for line in network.lines[name])
@@ -120,7 +120,7 @@ def _result(
     missing = sum(w.records for (_, receiver), w in withheld.items() if receiver == name)
     held_back = sum(w.records for (giver, _), w in withheld.items() if giver == name)
     takes = received + missing
-    return Result(
+    return InstituteResult(
         institute=name,
         policy=network.institutes[name].policy,
         issued=issued,

@@ -10,13 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from comity.policies.simulation.issuing import Table
-from comity.policies.simulation.members import Agreement, Crowd, Day, Institute, Relation, Terms
+from comity.policies.simulation.issuing import ScenarioTable
+from comity.policies.simulation.members import Agreement, Crowd, Day, Institute, PeerTerms, Relation
 from comity.record.content import Kind
 from comity.record.models import Integer
 
 
-class Scenario(Table):
+class Scenario(ScenarioTable):
     """A whole scenario; its fields are the tables and keys of a scenario file.
 
     ``window_days`` is how long a record counts towards standing. ``weights`` says what one record
@@ -39,7 +39,7 @@ class Scenario(Table):
         """Return all institutes: first those with a table of their own, then those of crowds."""
         return [*self.institute, *(one for crowd in self.crowd for one in crowd.members())]
 
-    def terms(self, by: str, of: Institute) -> Terms:
+    def terms(self, by: str, of: Institute) -> PeerTerms:
         """Return the terms that one institute has set for another."""
         for relation in self.relation:
             if (relation.by, relation.of) == (by, of.id):

@@ -36,7 +36,7 @@ _LARGEST: Final = 2**63 - 1
 """The evaluator's numbers; beyond it a rule fails."""
 
 
-class Reading:
+class StandingReads:
     """What one policy can tell of a standing."""
 
     def __init__(self, policy: Policy) -> None:
@@ -61,10 +61,10 @@ class Reading:
                 return tuple(test(value) for test in self._tests)
             except OverflowError:
                 pass
-        return whole(standing.after_giving(kind, more))
+        return whole_standing(standing.after_giving(kind, more))
 
 
-def whole(standing: Standing) -> Hashable:
+def whole_standing(standing: Standing) -> Hashable:
     """Return all that a policy may read of a standing."""
     return tuple(
         tuple(sorted((kind, count) for kind, count in counts.items() if count))

@@ -20,7 +20,7 @@ from typing import Any
 from comity.policies.cedar.rules import pairs
 from comity.policies.evaluator import Policy, Verdict
 from comity.policies.facts import PartFacts, PeerFacts, Standing
-from comity.policies.simulation.standing_reads import Reading, whole
+from comity.policies.simulation.standing_reads import StandingReads, whole_standing
 from comity.policies.ways.change import Situation, What
 from comity.policies.ways.nearest import nearest
 from comity.record.content import Kind
@@ -31,7 +31,7 @@ class Verdicts:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._reading = Reading(policy)
+        self._reads = StandingReads(policy)
         read = [pair for rule in policy.rules for pair in pairs(rule.parsed)]
         self._named = frozenset(
             (value for _, value in read if isinstance(value, str)),
@@ -80,7 +80,7 @@ class Verdicts:
         Empty where it takes more than records of one kind.
         """
         peer, part = self._samples[case]
-        key = (case, whole(standing))
+        key = (case, whole_standing(standing))
         if key not in self._ways:
             asked = Situation(self.policy, replace(peer, standing=standing), (part,))
             alone = [way.changes[0] for way in nearest(asked) if len(way.changes) == 1]
@@ -114,7 +114,7 @@ class Verdicts:
     def _view(self, standing: Standing, kind: Kind, more: int) -> Hashable:
         if not self.policy.depends_on_standing:
             return None
-        return self._reading.view(standing, kind, more)
+        return self._reads.view(standing, kind, more)
 
 
 def _pattern(like: Any) -> re.Pattern[str]:

@@ -25,7 +25,7 @@ Waiting = dict[Line, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Gift:
     """Once ``giver`` gives ``records`` more of ``kind``, ``receiver`` releases ``releases``.
 
     ``available`` is how many of the kind the giver withholds from the receiver, None where that is
@@ -56,8 +56,8 @@ class Withheld:
     records: int
     since: int
     rules: tuple[str, ...]
-    way_out: Way | None
-    out_of_reach: Way | None
+    way_out: Gift | None
+    out_of_reach: Gift | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Deadlock:
     sides: tuple[Withheld, Withheld]
 
     @property
-    def way_out(self) -> Way | None:
+    def way_out(self) -> Gift | None:
         """The smallest gift after which either of them gives."""
         return _smallest(side.way_out for side in self.sides if side.way_out)
 
@@ -137,12 +137,12 @@ class Withholding:
             out_of_reach=None if within else _smallest(ways),
         )
 
-    def _ways(self, tie: Tie, lines: Waiting) -> Iterator[Way]:
+    def _ways(self, tie: Tie, lines: Waiting) -> Iterator[Gift]:
         found = (tie.verdicts.ways_out(tie.cases(line)[0], tie.standing) for line in lines)
         for records, kind in {way for ways in found for way in ways}:
             releases = _released_after(tie, lines, kind, records)
             available = self._available((tie.receiver, tie.giver), kind)
-            yield Way(tie.receiver, tie.giver, kind, records, releases, available)
+            yield Gift(tie.receiver, tie.giver, kind, records, releases, available)
 
     def _available(self, pair: Pair, kind: Kind) -> int | None:
         """Return how many records of a kind that would count are withheld."""
@@ -157,7 +157,7 @@ def _count(lines: Waiting) -> int:
     return sum(line.ready[0] - there for line, there in lines.items())
 
 
-def _smallest(ways: Iterable[Way]) -> Way | None:
+def _smallest(ways: Iterable[Gift]) -> Gift | None:
     return min(ways, key=lambda way: (way.records, -way.releases, way.kind), default=None)
 
 

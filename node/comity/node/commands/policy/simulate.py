@@ -29,7 +29,7 @@ from comity.policies.simulation.library import (
 )
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
-from comity.policies.simulation.report import Outcome, report
+from comity.policies.simulation.report import SimulationOutcome, report
 from comity.policies.simulation.scenario import Scenario
 from comity.policies.simulation.scenario_file import MAX_SCENARIO_BYTES, parse_scenario
 from comity.record.errors import BadConfig, InvalidInput
@@ -197,7 +197,7 @@ def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play
     return _Play(shape, policies, note, incomplete=frozenset({shape.institute[0].id}))
 
 
-def _played(play: _Play) -> Outcome:
+def _played(play: _Play) -> SimulationOutcome:
     network = Network(play.scenario, play.policies)
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("Playing days", total=play.scenario.days)

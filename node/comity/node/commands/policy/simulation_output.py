@@ -8,8 +8,8 @@ from typing import Final
 
 from comity.client.terminal import print_table, print_text, table, text
 from comity.policies.simulation.institute_groups import id_stem
-from comity.policies.simulation.report import Outcome, Result
-from comity.policies.simulation.withholding import Deadlock, Way, Withheld
+from comity.policies.simulation.report import InstituteResult, SimulationOutcome
+from comity.policies.simulation.withholding import Deadlock, Gift, Withheld
 
 MAX_ROWS: Final = 30
 """Institutes in the table, those of least coverage; JSON has them all."""
@@ -21,7 +21,7 @@ MAX_GIVERS: Final = 3
 """Who withholds most from one institute; JSON has them all."""
 
 
-def print_outcome(outcome: Outcome, note: str) -> None:
+def print_outcome(outcome: SimulationOutcome, note: str) -> None:
     """Print an outcome as a table and sentences; ``note`` says what it was made from."""
     title = f"{outcome.title}: " if outcome.title else ""
     issued = sum(result.issued for result in outcome.results)
@@ -54,7 +54,7 @@ _LEGEND: Final = (
 )
 
 
-def _row(result: Result) -> tuple[str, ...]:
+def _row(result: InstituteResult) -> tuple[str, ...]:
     remarks = [word for word in ("free rider", "starved") if _applies(result, word)]
     return (
         result.institute,
@@ -69,15 +69,15 @@ def _row(result: Result) -> tuple[str, ...]:
     )
 
 
-def _applies(result: Result, word: str) -> bool:
+def _applies(result: InstituteResult, word: str) -> bool:
     return result.free_rider if word == "free rider" else result.starved
 
 
-def _coverage(result: Result) -> float:
+def _coverage(result: InstituteResult) -> float:
     return 1.0 if result.coverage is None else result.coverage
 
 
-def _print_lacking(outcome: Outcome) -> None:
+def _print_lacking(outcome: SimulationOutcome) -> None:
     """Say of those that lack most who withholds it, those that are alike together."""
     lacking = {r.institute: r.missing for r in outcome.results if r.missing}
     for institute in sorted(lacking, key=lambda name: -lacking[name])[:MAX_LACKING]:
@@ -133,5 +133,5 @@ def _way(side: Withheld) -> str:
     return f"{side.giver} asks for {_gift(way)}, which has {has} to give"
 
 
-def _gift(way: Way) -> str:
+def _gift(way: Gift) -> str:
     return f"{way.records} more of kind {way.kind} from {way.giver}"

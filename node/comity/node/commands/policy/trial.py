@@ -17,8 +17,8 @@ from comity.node.node import Node
 from comity.node.policy.versions import policy_at, with_treaties
 from comity.node.release.preview import Difference, Effect, preview_peer
 from comity.node.trust.peers import pinned_peers
-from comity.policies.analysis.findings import Finding, analyse
-from comity.policies.cases import Outcome, read_cases, read_policy
+from comity.policies.analysis.findings import RuleFinding, analyse
+from comity.policies.cases import CaseOutcome, read_cases, read_policy
 from comity.policies.evaluator import Policy
 
 FAILED: Final = 1
@@ -169,7 +169,7 @@ def _difference_value(one: Difference) -> dict[str, Any]:
     }
 
 
-def _case_value(outcome: Outcome) -> dict[str, Any]:
+def _case_value(outcome: CaseOutcome) -> dict[str, Any]:
     case, verdict = outcome.case, outcome.verdict
     return {
         "name": case.name,
@@ -183,7 +183,7 @@ def _case_value(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _finding_value(finding: Finding) -> dict[str, Any]:
+def _finding_value(finding: RuleFinding) -> dict[str, Any]:
     return {
         "rule": finding.rule_id,
         "line": finding.line,
