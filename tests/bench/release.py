@@ -27,6 +27,7 @@ from statistics import median
 from sqlalchemy import text
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
 from comity.node.policy.decisions import judge
@@ -172,16 +173,16 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _put_in_force(session: Session, node: Node) -> None:
+def _put_in_force(session: WriteSession, node: Node) -> None:
     set_policy(session, EVEN, node.clock())
 
 
-def _gain(session: Session, peer: str) -> None:
+def _gain(session: WriteSession, peer: str) -> None:
     session.add(StandingRow(peer=peer, kind="evaluation", received=1))
     session.flush()
 
 
-def _applying(node: Node, change: Callable[[Session], object]) -> tuple[float, float]:
+def _applying(node: Node, change: Callable[[WriteSession], object]) -> tuple[float, float]:
     """Make a change, release and count as a node does; return the seconds of either.
 
     What a transaction releases is in the queues, and on disk, when it ends.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlmodel import Session
 
 from comity.client.files import write_file
 from comity.client.terminal import (
@@ -21,6 +20,7 @@ from comity.client.terminal import (
 )
 from comity.node.commands.options import Json, open_node
 from comity.node.database.clock import to_datetime
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.halting import resume as resume_log
 from comity.node.witness.halting import resume_own
@@ -117,7 +117,7 @@ def export(
     err.print(text(f"Check it with: comity verify {file}"), soft_wrap=True)
 
 
-def _resume(session: Session, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
+def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
     if institute != own:
         return {"institute": institute, "size": resume_log(session, institute, anew=anew).size}
     if anew:

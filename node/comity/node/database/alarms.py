@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import AlarmRow
 
 _MAX_MESSAGE_CHARS: Final = 1000
@@ -19,8 +20,8 @@ _MAX_MESSAGE_CHARS: Final = 1000
 log = structlog.get_logger()
 
 
-def raise_alarm(session: Session, institute: str, reason: str, message: str, now: int) -> None:
-    """Raise an alarm about ``institute``, in ``Store.write``; raised again, it is counted.
+def raise_alarm(session: WriteSession, institute: str, reason: str, message: str, now: int) -> None:
+    """Raise an alarm about ``institute``; raised again, it is counted.
 
     ``reason`` is UPPER_SNAKE, at most 64 characters; ``now`` is Unix milliseconds.
     """
@@ -37,8 +38,8 @@ def raise_alarm(session: Session, institute: str, reason: str, message: str, now
     session.flush()
 
 
-def clear_alarm(session: Session, institute: str, reason: str) -> bool:
-    """Drop an alarm, in ``Store.write``; return whether there was one."""
+def clear_alarm(session: WriteSession, institute: str, reason: str) -> bool:
+    """Drop an alarm; return whether there was one."""
     alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
         return False

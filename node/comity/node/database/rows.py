@@ -8,9 +8,15 @@ from typing import Any
 from sqlalchemy import func, inspect
 from sqlmodel import Session, SQLModel, select
 
+from comity.node.database.store import WriteSession
+
 
 def insert_rows(
-    session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]], *, replacing: str = ""
+    session: WriteSession,
+    table: type[SQLModel],
+    rows: Sequence[dict[str, Any]],
+    *,
+    replacing: str = "",
 ) -> None:
     """Insert rows that hold every column in the driver's own types.
 

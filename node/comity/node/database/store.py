@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -29,6 +29,18 @@ BUSY_TIMEOUT_SECONDS = 30
 
 _SETUP_LOCK: Final = 0x636F6D697479
 """Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
+
+
+class WriteSession(Session):
+    """A session that holds the write lock; only a ``Store`` makes one.
+
+    Every function that changes rows takes a ``WriteSession``, so that a type checker refuses a
+    change in a session that only reads. What it changes is committed when the session closes
+    without an exception.
+    """
+
+
+_AnySession = TypeVar("_AnySession", bound=Session)
 
 
 class Store:
@@ -82,7 +94,7 @@ class Store:
         Raises:
             BadConfig: it is another institute's.
         """
-        with self._writing, self._session(immediate=True) as session:
+        with self._writing, self._session(WriteSession, immediate=True) as session:
             self._lock_setup(session.connection())
             state = session.get(NodeRow, 1)
             if state is None:
@@ -95,13 +107,13 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one consistent state and writes nothing."""
-        with self._session(**self._reading) as session:
+        with self._session(Session, **self._reading) as session:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> Iterator[WriteSession]:
         """Open a session that holds the write lock; commits unless an exception leaves it."""
-        with self._writing, self._session(immediate=True) as session:
+        with self._writing, self._session(WriteSession, immediate=True) as session:
             # the one row that every writer changes is the lock where several processes write
             session.connection().exec_driver_sql(_COUNT)
             yield session
@@ -117,10 +129,10 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def _session(self, **options: Any) -> Iterator[Session]:
+    def _session(self, kind: type[_AnySession], **options: Any) -> Iterator[_AnySession]:
         with (
             self._connect(**options) as connection,
-            Session(bind=connection, autoflush=False, expire_on_commit=False) as session,
+            kind(bind=connection, autoflush=False, expire_on_commit=False) as session,
         ):
             yield session
 

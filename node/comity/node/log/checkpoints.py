@@ -21,7 +21,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
-from comity.node.database.store import Store
+from comity.node.database.store import Store, WriteSession
 from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow, NodeRow
 from comity.node.log import tree
 from comity.record import checkpoint as notes
@@ -66,7 +66,7 @@ class Signer:
             self._keep(session, head.size, note)
         return True
 
-    def _advance(self, session: Session) -> LogHeadRow:
+    def _advance(self, session: WriteSession) -> LogHeadRow:
         head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
         size = tree.tree_size(session)
         if not head.halted:
@@ -79,7 +79,7 @@ class Signer:
         session.flush()
         return head
 
-    def _keep(self, session: Session, size: int, note: bytes) -> None:
+    def _keep(self, session: WriteSession, size: int, note: bytes) -> None:
         held = session.get(CheckpointRow, size)
         if held is None:
             session.add(CheckpointRow(size=size, note=note, signed_time=self._clock()))
@@ -91,7 +91,7 @@ class Signer:
         _drop_old(session)
 
 
-def halt(session: Session, head: LogHeadRow, reason: str, fault: str, now: int) -> None:
+def halt(session: WriteSession, head: LogHeadRow, reason: str, fault: str, now: int) -> None:
     """Sign nothing more, and raise the alarm about this institute's own log."""
     head.halted = fault
     session.add(head)
@@ -113,7 +113,7 @@ def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
     return ""
 
 
-def _drop_old(session: Session) -> None:
+def _drop_old(session: WriteSession) -> None:
     cosigned = select(CosignatureRow.size).distinct().order_by(CosignatureRow.size.desc())
     newest = select(CheckpointRow.size).order_by(CheckpointRow.size.desc())
     lists = (cosigned.limit(KEPT), newest.limit(KEPT))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlmodel import Session
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import InclusionRow
 from comity.node.log.proofs import prove_inclusion
 from comity.record.bundle import TrustBundle
@@ -19,8 +20,8 @@ from comity.record.note import Note, Verifier
 from comity.record.tlog_proof import TlogProof
 
 
-def keep(session: Session, record_id: str, proof: TlogProof) -> None:
-    """Keep a proof that was checked, in ``Store.write``, but for what nobody has signed."""
+def keep(session: WriteSession, record_id: str, proof: TlogProof) -> None:
+    """Keep a proof that was checked, without its extra data, which nobody has signed."""
     proof = replace(proof, extra=None)
     row = InclusionRow(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())
     session.merge(row)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, func, select
 
 from comity.node.database.rows import insert_rows
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import LogEntryRow, LogTileRow
 from comity.record import merkle
 from comity.record.merkle import HASH_BYTES, ReadHashes
@@ -44,8 +45,8 @@ def tree_size(session: Session) -> int:
     return 0 if last is None else last + 1
 
 
-def append(session: Session, entries: Sequence[Entry]) -> int:
-    """Append leaves; return the index of the first. Must be called in ``Store.write``."""
+def append(session: WriteSession, entries: Sequence[Entry]) -> int:
+    """Append leaves; return the index of the first."""
     first = tree_size(session)
     rows = [
         {"log_index": first + number, "record_id": entry.record_id, "leaf": entry.leaf}

@@ -24,6 +24,7 @@ from sqlalchemy import delete, exists, func, insert
 from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
     DecisionRow,
     HandlingClassRow,
@@ -71,8 +72,8 @@ class Judgement:
         return replace(self.header, message=f"its record is withheld: {self.header.message}")
 
 
-def decide_classes(session: Session, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
-    """Bring a peer's decisions up to date with policy and facts, in ``Store.write``."""
+def decide_classes(session: WriteSession, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
+    """Bring a peer's decisions up to date with policy and facts."""
     now_known = stamp(policy, peer)
     before: dict[int, DecisionRow] = {}
     query = select(HandlingClassRow)
@@ -122,7 +123,7 @@ def _headers(session: Session, classes: list[HandlingClassRow]) -> list[Handling
 
 
 def _keep(
-    session: Session,
+    session: WriteSession,
     peer: str,
     policy: Policy,
     judged: dict[int, Judgement],
@@ -148,7 +149,7 @@ def _keep(
 
 
 def _rulings(
-    session: Session, policy: Policy, rule_sets: set[tuple[str, ...]]
+    session: WriteSession, policy: Policy, rule_sets: set[tuple[str, ...]]
 ) -> dict[tuple[str, ...], int]:
     version = _version(session, policy)
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import event, func, insert
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
 from comity.record.limits import MAX_CLASSES
@@ -31,7 +32,7 @@ class ClassIndex:
     def __init__(self) -> None:
         self._known: dict[ClassKey, int] = {}
 
-    def resolve(self, session: Session, keys: Iterable[ClassKey]) -> dict[ClassKey, int]:
+    def resolve(self, session: WriteSession, keys: Iterable[ClassKey]) -> dict[ClassKey, int]:
         """Return the class ids of ``keys``, making the classes that are not there yet.
 
         Headers must stand among ``keys``, or in the database, wherever their sections do.
@@ -87,7 +88,7 @@ class ClassIndex:
         return {by_digest[digest]: class_id for digest, class_id in session.exec(query)}
 
     def _make(
-        self, session: Session, keys: list[ClassKey], found: dict[ClassKey, int]
+        self, session: WriteSession, keys: list[ClassKey], found: dict[ClassKey, int]
     ) -> dict[ClassKey, int]:
         made: dict[ClassKey, int] = {}
         known = dict(found)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime, to_milliseconds
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import TreatyRow
 from comity.node.trust.peers import get_peer
 from comity.policies.facts import PeerStatus
@@ -26,8 +27,8 @@ from comity.record.times import format_time
 _HINT: Final = "comity-node treaty list shows the treaties"
 
 
-def add_treaty(session: Session, treaty: Treaty, now: int) -> TreatyRow:
-    """Keep a treaty, in ``Store.write``.
+def add_treaty(session: WriteSession, treaty: Treaty, now: int) -> TreatyRow:
+    """Keep a treaty.
 
     Raises:
         NotFound: its party is not a peer.
@@ -60,8 +61,8 @@ def add_treaty(session: Session, treaty: Treaty, now: int) -> TreatyRow:
     return row
 
 
-def end_treaty(session: Session, treaty_id: str, now: int) -> TreatyRow:
-    """End a treaty before its time, in ``Store.write``, or one that has not begun.
+def end_treaty(session: WriteSession, treaty_id: str, now: int) -> TreatyRow:
+    """End a treaty before its time, or before it has begun.
 
     Raises:
         NotFound: there is none of that id.

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.treaties import treaties_in_force
 from comity.policies.cedar.rules import parse_rules
@@ -54,8 +55,8 @@ def with_treaties(session: Session, policy: Policy, now: int) -> Policy:
     return _linked(policy, tuple(treaties_in_force(session, now)))
 
 
-def set_policy(session: Session, text: str, now: int) -> PolicyInForce:
-    """Put a policy in force, in ``Store.write``; the same text again changes nothing.
+def set_policy(session: WriteSession, text: str, now: int) -> PolicyInForce:
+    """Put a policy in force; the same text again changes nothing.
 
     Raises:
         BadPolicy, LimitExceeded: it does not parse or validate; the old one stays in force.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from comity.node.database.clock import Clock, to_datetime
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import HEADER, PartRow, RecordRow
 from comity.node.policy.facts import header_facts, section_facts
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
@@ -88,10 +89,8 @@ class Intake:
         full = self._index.crowded(session, keys)
         return [arrival for arrival, is_full in zip(arrivals, full, strict=True) if is_full]
 
-    def admit(self, session: Session, arrivals: Sequence[Arrival]) -> int:
+    def admit(self, session: WriteSession, arrivals: Sequence[Arrival]) -> int:
         """Store what is new among ``arrivals``; return how many records were not held before.
-
-        Must run in ``Store.write``.
 
         Raises:
             LimitExceeded: one of them is ``crowded``; nothing is stored.

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import QuarantineRow
 from comity.node.policy.standing.counted_subjects import rejected_seq
 from comity.node.policy.standing.counters import reckon
@@ -42,8 +43,8 @@ class Refusal:
     error: InvalidInput
 
 
-def quarantine(session: Session, peer: str, refusals: list[Refusal], now: int) -> None:
-    """Note refusals of a peer's records, in ``Store.write``."""
+def quarantine(session: WriteSession, peer: str, refusals: list[Refusal], now: int) -> None:
+    """Note refusals of a peer's records."""
     for refusal in refusals:
         record_id = refusal.record.record_id
         row = session.get(QuarantineRow, (peer, record_id))
@@ -95,7 +96,7 @@ def claimed_kind(payload: bytes) -> str:
     return kind if kind in set(Kind) else ""
 
 
-def _make_room(session: Session, peer: str) -> set[str]:
+def _make_room(session: WriteSession, peer: str) -> set[str]:
     """Drop the oldest of too many.
 
     What only waits for a key, which costs its sender nothing, pushes out nothing that counts.

@@ -15,15 +15,16 @@ from dataclasses import replace
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, select
+from sqlmodel import select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow, WithdrawnRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.policies.facts import PartFacts
 
 
-def mark_withdrawn(session: Session, record_ids: Collection[str]) -> set[tuple[str, int]]:
-    """Mark those records that a notice withdraws, and move their parts, in ``Store.write``.
+def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tuple[str, int]]:
+    """Mark the records that a notice withdraws, and move their parts to the withdrawn class.
 
     Returns issuer and ``subject_seq`` of those that were not marked before.
     """
@@ -46,7 +47,7 @@ def mark_withdrawn(session: Session, record_ids: Collection[str]) -> set[tuple[s
     return fresh
 
 
-def _move_parts(session: Session, records: Collection[int]) -> None:
+def _move_parts(session: WriteSession, records: Collection[int]) -> None:
     header = aliased(HandlingClassRow)
     query = (
         select(PartRow.part_id, HandlingClassRow.facts, header.facts)

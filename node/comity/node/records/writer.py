@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import SQLModel, select
 
 from comity.node.database.clock import to_milliseconds
 from comity.node.database.rows import insert_rows, last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
     HEADER,
     PartDomainRow,
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
 
 class Shelf:
-    """One batch on its way into the tables. Must live and be written in ``Store.write``."""
+    """One batch of records on its way into the tables, within one transaction."""
 
-    def __init__(self, session: Session, class_ids: dict[ClassKey, int], now: int) -> None:
+    def __init__(self, session: WriteSession, class_ids: dict[ClassKey, int], now: int) -> None:
         self._session = session
         self._class_ids = class_ids
         self._now = now

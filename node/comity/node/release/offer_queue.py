@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, ColumnElement, exists, func, insert, literal, or_
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from comity.node.database.rows import last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import Backlog
 from comity.node.release.parts import is_due, is_given
@@ -22,9 +23,9 @@ from comity.node.release.scratch_tables import GATHERED, WANTED, prepare
 
 
 class Queue:
-    """One peer's queue in one run of release, in ``Store.write``."""
+    """One peer's queue in one run of release."""
 
-    def __init__(self, session: Session, row: PeerRow, now: int) -> None:
+    def __init__(self, session: WriteSession, row: PeerRow, now: int) -> None:
         self._session, self._row, self._now = session, row, now
         self._first = row.offered
         prepare(session)

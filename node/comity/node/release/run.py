@@ -24,6 +24,7 @@ from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.rows import last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, NodeRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_classes, stamp
 from comity.node.policy.facts import facts_of
@@ -41,8 +42,8 @@ MAX_AT_ONCE: Final = 65_536
 What one peer may newly have is released whole, in as many seconds as it takes."""
 
 
-def release_to(session: Session, row: PeerRow, policy: Policy, now: int) -> int:
-    """Append to a peer's queue what it may have now, in ``Store.write``; return how many parts."""
+def release_to(session: WriteSession, row: PeerRow, policy: Policy, now: int) -> int:
+    """Append to a peer's queue what it may have now; return the number of parts."""
     if row.status == PeerStatus.REMOVED:
         return 0
     if policy.depends_on_giving:
@@ -67,8 +68,8 @@ class Todo:
     def __bool__(self) -> bool:
         return bool(self._uncounted)
 
-    def do_some(self, session: Session, now: int) -> int:
-        """Do the next of it, in ``Store.write``; return how many parts that released."""
+    def do_some(self, session: WriteSession, now: int) -> int:
+        """Release to the next peers; return the number of parts released."""
         policy = policy_at(session, now)
         released = counted = 0
         while self._waiting and released < MAX_AT_ONCE:
@@ -97,7 +98,7 @@ def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
 class _Run:
     """One run of release for one peer."""
 
-    def __init__(self, session: Session, row: PeerRow, now: int) -> None:
+    def __init__(self, session: WriteSession, row: PeerRow, now: int) -> None:
         self._session, self._row = session, row
         self._queue = Queue(session, row, now)
 

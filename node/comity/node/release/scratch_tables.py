@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
 from sqlalchemy.schema import CreateTable
-from sqlmodel import Session
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables.columns import RowNumber
 
 _SCRATCH: Final = MetaData()
@@ -43,7 +43,7 @@ GATHERED: Final = Table(
 """Parts on their way into the queue; ``number`` counts the offers of the run, from 1."""
 
 
-def prepare(session: Session) -> None:
-    """Make the tables where this connection has none yet, in ``Store.write``."""
+def prepare(session: WriteSession) -> None:
+    """Make the tables if this connection has none yet."""
     for table in _SCRATCH.sorted_tables:
         session.connection().execute(CreateTable(table, if_not_exists=True))

@@ -18,6 +18,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.database.rows import last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
     HEADER,
     NodeRow,
@@ -171,8 +172,8 @@ def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
     return proofs
 
 
-def keep_receipt(session: Session, peer: str, envelope: Envelope, now: int) -> int:
-    """Check and keep a peer's receipt, in ``Store.write``; return the last offer it covers.
+def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int) -> int:
+    """Check and keep a peer's receipt; return the last offer it covers.
 
     Raises:
         InvalidInput: bad signature, a revoked key, or a receipt that does not fit what was sent.

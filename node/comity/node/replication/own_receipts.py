@@ -16,6 +16,7 @@ from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, select
 
 from comity.node.database.rows import insert_rows, last_number
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, SecondedRow
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
@@ -46,9 +47,9 @@ def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> l
 
 
 def keep_own_receipt(
-    session: Session, peer: str, cursor: str, receipt: Envelope, now: int, *, idle: bool
+    session: WriteSession, peer: str, cursor: str, receipt: Envelope, now: int, *, idle: bool
 ) -> None:
-    """Keep a receipt that we signed, in ``Store.write``."""
+    """Keep a receipt that this node signed."""
     row = {
         "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
         "peer": peer,
@@ -66,8 +67,8 @@ def keep_own_receipt(
         _make_room(session, peer)
 
 
-def sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -> None:
-    """Replace the signature under a receipt of ours, in ``Store.write``."""
+def sign_anew(session: WriteSession, peer: str, receipt: Envelope, key: SigningKey) -> None:
+    """Replace the signature under a receipt that this node signed."""
     signed = Envelope.sign(RECEIPT_TYPE, receipt.payload, key)
     query = select(ReceiptRow).where(ReceiptRow.peer == peer, ReceiptRow.ours)
     for row in session.exec(query.where(ReceiptRow.payload == receipt.payload)):
@@ -76,11 +77,8 @@ def sign_anew(session: Session, peer: str, receipt: Envelope, key: SigningKey) -
     session.flush()
 
 
-def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> bool:
-    """Note those of the records that another peer gave first; tell whether one is new in that.
-
-    Must run in ``Store.write``.
-    """
+def note_seconded(session: WriteSession, peer: str, record_ids: Collection[str]) -> bool:
+    """Note those of the records that another peer gave first; tell whether one is new in that."""
     noted = exists().where(SecondedRow.peer == peer, SecondedRow.record_seq == RecordRow.record_seq)
     query = select(RecordRow.record_seq).where(
         RecordRow.record_id.in_(record_ids), RecordRow.origin != peer, ~noted
@@ -91,7 +89,7 @@ def note_seconded(session: Session, peer: str, record_ids: Collection[str]) -> b
     return bool(rows)
 
 
-def _make_room(session: Session, peer: str) -> None:
+def _make_room(session: WriteSession, peer: str) -> None:
     idle = (ReceiptRow.peer == peer, ReceiptRow.idle)
     newest_first = select(ReceiptRow.receipt_id).where(*idle)
     newest_first = newest_first.order_by(ReceiptRow.receipt_id.desc())

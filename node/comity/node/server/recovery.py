@@ -21,7 +21,7 @@ from sqlmodel import Session, func, select
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.cursors import new_epoch
 from comity.node.database.progress_mark import Mark, Progress
-from comity.node.database.store import Store
+from comity.node.database.store import Store, WriteSession
 from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
 from comity.node.log.checkpoints import halt
 from comity.node.log.tree import tree_size
@@ -83,7 +83,7 @@ def _lost_leaves(session: Session, marked: Progress | None) -> str:
     return ""
 
 
-def _halt_witnessing(session: Session, institute: str, now: int) -> int:
+def _halt_witnessing(session: WriteSession, institute: str, now: int) -> int:
     query = select(func.count()).where(WitnessedLogRow.halted == "")
     count = session.exec(query).one()
     if count:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from cryptography.x509 import Certificate
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import PeerRow
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
@@ -80,7 +81,7 @@ def bundle_of(row: PeerRow) -> TrustBundle:
 
 
 def add_peer(
-    session: Session,
+    session: WriteSession,
     bundle: TrustBundle,
     now: int,
     *,
@@ -88,7 +89,7 @@ def add_peer(
     status: PeerStatus = PeerStatus.MEMBER,
     terms: Terms = Terms(),
 ) -> PeerRow:
-    """Pin a peer's bundle in ``Store.write``, or replace the pinned one.
+    """Pin a peer's bundle, or replace the pinned one.
 
     The caller has compared the fingerprint out of band.
 
@@ -116,9 +117,9 @@ def add_peer(
 
 
 def change_peer(
-    session: Session, institute: str, status: PeerStatus | None, terms: Terms
+    session: WriteSession, institute: str, status: PeerStatus | None, terms: Terms
 ) -> PeerRow:
-    """Change a peer's status or terms in ``Store.write``; REMOVED drops it.
+    """Change a peer's status or terms; REMOVED drops it.
 
     Raises:
         NotFound: no such peer, or a removed one (add it again).

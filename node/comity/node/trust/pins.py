@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.clock import to_datetime
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import PeerRow
 from comity.node.trust.peers import Terms, add_peer, bundle_of, check_authorities, get_peer
 from comity.node.trust.root_chains import follow_chain, forget_chain, keep_chain, newest_root
@@ -92,9 +93,15 @@ def why_compare(session: Session, pin: Pin) -> str:
 
 
 def pin_peer(
-    session: Session, pin: Pin, now: int, *, own_institute: str, status: PeerStatus, terms: Terms
+    session: WriteSession,
+    pin: Pin,
+    now: int,
+    *,
+    own_institute: str,
+    status: PeerStatus,
+    terms: Terms,
 ) -> PeerRow:
-    """Pin a peer in ``Store.write``; where ``why_compare`` says so, the caller has compared.
+    """Pin a peer; where ``why_compare`` says so, the caller has compared the fingerprint.
 
     Raises:
         BadRoot, ExpiredRoot: a root that is not signed by enough of its own keys, or is over.
@@ -117,9 +124,13 @@ def pin_peer(
 
 
 def follow_peer(
-    session: Session, peer: str, documents: Sequence[bytes], others: Iterable[TrustBundle], now: int
+    session: WriteSession,
+    peer: str,
+    documents: Sequence[bytes],
+    others: Iterable[TrustBundle],
+    now: int,
 ) -> Root | None:
-    """Follow a peer's root in ``Store.write``; return the newest version that is held now.
+    """Follow a peer's root; return the newest version that is held now.
 
     None where the peer is removed or was pinned without a root.
 
@@ -142,7 +153,7 @@ def follow_peer(
     return newest
 
 
-def watch_expiry(session: Session, root: Root, now: int) -> None:
+def watch_expiry(session: WriteSession, root: Root, now: int) -> None:
     """Raise an alarm if a peer's root is over, and clear it once it no longer is."""
     try:
         root.check_fresh(to_datetime(now))

@@ -15,6 +15,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import RootVersionRow
 from comity.node.log import tree
 from comity.record.errors import BadRoot, Conflict
@@ -62,8 +63,8 @@ def page_after(session: Session, institute: str, version: int) -> list[bytes]:
     return page
 
 
-def keep_chain(session: Session, chain: Sequence[Root], now: int) -> None:
-    """Add versions that were checked to an institute's chain, in ``Store.write``."""
+def keep_chain(session: WriteSession, chain: Sequence[Root], now: int) -> None:
+    """Add versions that were checked to an institute's chain."""
     for root in chain:
         session.add(
             RootVersionRow(
@@ -76,14 +77,14 @@ def keep_chain(session: Session, chain: Sequence[Root], now: int) -> None:
     session.flush()
 
 
-def forget_chain(session: Session, institute: str) -> None:
-    """Drop an institute's chain, in ``Store.write``: it is pinned anew, or without a root."""
+def forget_chain(session: WriteSession, institute: str) -> None:
+    """Drop an institute's chain: it is pinned anew, or without a root."""
     which = RootVersionRow.institute == institute
     session.connection().execute(delete(RootVersionRow).where(which))
 
 
-def publish_root(session: Session, root: Root, institute: str, now: int) -> bool:
-    """Publish a version of this institute's own root, in ``Store.write``; False if it was before.
+def publish_root(session: WriteSession, root: Root, institute: str, now: int) -> bool:
+    """Publish a version of this institute's own root; False if it was published before.
 
     Raises:
         BadRoot: it does not follow the last version, is not the first, or is not signed by enough.

@@ -26,9 +26,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Session
-
 from comity.node.database.clock import to_datetime
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.trust.site import Site
 from comity.node.witness.halting import (
@@ -146,13 +145,13 @@ def carries_ours(note: Note, signers: Iterable[NoteSigner]) -> bool:
 
 
 def find_restored(
-    session: Session, site: Site, row: WitnessedLogRow, seen: Seen
+    session: WriteSession, site: Site, row: WitnessedLogRow, seen: Seen
 ) -> ComityError | None:
     """Look for our own cosignature on a checkpoint that this database knows nothing of.
 
-    In ``Store.write``, whose transaction must be committed: cosigning is halted, and the refusal is
-    returned. Our cosignature is as good as our memory: the checkpoint was found consistent when it
-    was made, so it takes the place of what is held. None where there is none such.
+    Returns the refusal; the caller must commit all the same, since cosigning is halted. None means
+    that there is no such cosignature. This node cosigns only what it found consistent, so the
+    checkpoint takes the place of the one that is held.
     """
     time = seen.cosigned_time
     if time is None or seen.checkpoint.size <= max(row.size, row.passed_over):
@@ -170,7 +169,7 @@ def find_restored(
 
 
 def find_contradiction(
-    session: Session, site: Site, row: WitnessedLogRow, seen: Seen
+    session: WriteSession, site: Site, row: WitnessedLogRow, seen: Seen
 ) -> ComityError | None:
     """Look for another root of the held size: (5); otherwise as ``find_restored``."""
     size = seen.checkpoint.size
@@ -204,7 +203,7 @@ def _need_not_write(site: Site, seen: Seen, old_size: int) -> bool:
 
 
 def _take(
-    session: Session, site: Site, seen: Seen, old_size: int, proof: Sequence[bytes]
+    session: WriteSession, site: Site, seen: Seen, old_size: int, proof: Sequence[bytes]
 ) -> ComityError | None:
     """Do (3) to (8). A refusal is returned where it leaves something to be committed."""
     row = witnessed_log(session, seen.institute)
@@ -223,7 +222,7 @@ def _take(
     return None
 
 
-def _hold(session: Session, row: WitnessedLogRow, seen: Seen, now: int) -> None:
+def _hold(session: WriteSession, row: WitnessedLogRow, seen: Seen, now: int) -> None:
     row.size, row.root = seen.checkpoint.size, seen.root
     row.note, row.witnessed_time = seen.note.to_bytes(), now
     session.add(row)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, select
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import CheckpointRow, LogHeadRow, SightingRow, WitnessedLogRow
 from comity.node.log import tree
 from comity.node.log.checkpoints import LOG_INCONSISTENT, halt
@@ -81,8 +82,8 @@ def open_sightings(session: Session, institute: str, limit: int) -> list[Sightin
     return list(found.values())
 
 
-def settle(session: Session, sighting: SightingRow) -> None:
-    """Note, in ``Store.write``, that a log has shown how a checkpoint fits, whoever told it."""
+def settle(session: WriteSession, sighting: SightingRow) -> None:
+    """Note that a log has shown how a checkpoint fits, whoever told it."""
     same = select(SightingRow).where(
         SightingRow.institute == sighting.institute, SightingRow.note == sighting.note
     )
@@ -130,7 +131,7 @@ def _known_texts(session: Session, teller: str) -> set[str]:
     return {Note.parse(data).text for rows in (held, told, own) for data in rows}
 
 
-def _hear(session: Session, site: Site, teller: str, seen: Seen) -> None:
+def _hear(session: WriteSession, site: Site, teller: str, seen: Seen) -> None:
     row, size = witnessed_log(session, seen.institute), seen.checkpoint.size
     if find_restored(session, site, row, seen) is not None or row.halted:
         return
@@ -151,7 +152,7 @@ def _hear(session: Session, site: Site, teller: str, seen: Seen) -> None:
     session.flush()
 
 
-def _hear_own(session: Session, site: Site, teller: str, told: notes.Checkpoint) -> None:
+def _hear_own(session: WriteSession, site: Site, teller: str, told: notes.Checkpoint) -> None:
     """Compare a checkpoint that our log key signed with our log."""
     head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
     if told.size <= head.passed_over:

@@ -13,6 +13,7 @@ import structlog
 from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
     AlarmRow,
     LogHeadRow,
@@ -68,8 +69,8 @@ def check_witnessed(session: Session, row: WitnessedLogRow, own: str) -> None:
         raise Forbidden(f"the log of {row.institute} is not witnessed: {row.halted}", hint=hint)
 
 
-def halt(session: Session, row: WitnessedLogRow, reason: str, message: str, now: int) -> None:
-    """Cosign a log no more, in ``Store.write``, and raise the alarm about its institute."""
+def halt(session: WriteSession, row: WitnessedLogRow, reason: str, message: str, now: int) -> None:
+    """Cosign a log no more, and raise the alarm about its institute."""
     row.halted = f"{reason}: {message}"
     session.add(row)
     session.flush()
@@ -77,7 +78,11 @@ def halt(session: Session, row: WitnessedLogRow, reason: str, message: str, now:
 
 
 def halt_split(
-    session: Session, row: WitnessedLogRow, evidence: split_view.SplitView, message: str, now: int
+    session: WriteSession,
+    row: WitnessedLogRow,
+    evidence: split_view.SplitView,
+    message: str,
+    now: int,
 ) -> None:
     """Halt a log that contradicted itself, and keep ``evidence``, which was checked."""
     keep_evidence(session, row.institute, evidence, now)
@@ -86,9 +91,9 @@ def halt_split(
 
 
 def halt_restored(
-    session: Session, row: WitnessedLogRow, institute: str, message: str, now: int
+    session: WriteSession, row: WitnessedLogRow, institute: str, message: str, now: int
 ) -> None:
-    """Cosign nothing more, in ``Store.write``, since this ``institute`` cosigned what it forgot.
+    """Cosign nothing more, since this ``institute`` cosigned what it forgot.
 
     While the alarm about that stands, the other logs have been halted already, and an operator is
     resuming them: it halts the log of ``row`` alone.
@@ -102,8 +107,8 @@ def halt_restored(
     raise_alarm(session, institute, WITNESS_RESTORED, message, now)
 
 
-def halt_all(session: Session, institute: str, message: str, now: int) -> None:
-    """Cosign nothing more, in ``Store.write``, and raise the alarm about this ``institute``."""
+def halt_all(session: WriteSession, institute: str, message: str, now: int) -> None:
+    """Cosign nothing more, and raise the alarm about this ``institute``."""
     rows = session.exec(select(WitnessedLogRow).where(WitnessedLogRow.halted == "")).all()
     for row in rows:
         row.halted = f"{WITNESS_RESTORED}: {message}"
@@ -113,7 +118,7 @@ def halt_all(session: Session, institute: str, message: str, now: int) -> None:
 
 
 def keep_evidence(
-    session: Session, institute: str, evidence: split_view.SplitView, now: int
+    session: WriteSession, institute: str, evidence: split_view.SplitView, now: int
 ) -> None:
     """Keep evidence against a log, at most MAX_SPLIT_VIEWS pieces, each once."""
     data = evidence.to_json()
@@ -127,8 +132,8 @@ def keep_evidence(
     session.flush()
 
 
-def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLogRow:
-    """Witness a log again, in ``Store.write``, and clear the alarms that it raised.
+def resume(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLogRow:
+    """Witness a log again, and clear the alarms that it raised.
 
     What it shows next must continue what is held of it. With ``anew`` it need not: what is held is
     forgotten, and so are checkpoints of its former life that peers still tell of.
@@ -157,8 +162,8 @@ def resume(session: Session, institute: str, *, anew: bool) -> WitnessedLogRow:
     return row
 
 
-def resume_own(session: Session, institute: str) -> None:
-    """Sign checkpoints of this ``institute``'s own log again, in ``Store.write``.
+def resume_own(session: WriteSession, institute: str) -> None:
+    """Sign checkpoints of this ``institute``'s own log again.
 
     Raises:
         NotFound: its log was not halted.

@@ -3,8 +3,8 @@
 Each subject that counts has an entry. Whatever may change what counts (a record that arrives or
 stops being current, a release, a receipt, a refusal, the end of the window) names the subjects that
 it touches; their entries are compared with the ledger, and only the difference is written and
-counted. Invariants: all of it happens in the transaction of the change, in ``Store.write``, but for
-releases, which ``giving`` counts; the cost grows with what is touched, not with what is held;
+counted. Invariants: all of it happens in the transaction of the change, but for releases, which
+``giving`` counts; the cost grows with what is touched, not with what is held;
 ``recompute_standing``, which reads the whole ledger by the same queries, finds nothing to correct.
 """
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import NodeRow, PeerRow, RecordRow, StandingRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import COUNT, Counted, Key, Side, received_by
@@ -34,7 +35,7 @@ _CHUNK: Final = 500
 """Subjects in one statement: within what every database takes as parameters."""
 
 
-def reckon_added(session: Session, records: Iterable[int], now: int) -> None:
+def reckon_added(session: WriteSession, records: Iterable[int], now: int) -> None:
     """Count records, by ``record_seq``, that came or that gained sections.
 
     Of a subject that counts already they can only make it count from an earlier time, so that its
@@ -53,7 +54,7 @@ def reckon_added(session: Session, records: Iterable[int], now: int) -> None:
         _change(session, "received", peer, before, after)
 
 
-def reckon_ended(session: Session, subjects: Iterable[tuple[str, int]], now: int) -> None:
+def reckon_ended(session: WriteSession, subjects: Iterable[tuple[str, int]], now: int) -> None:
     """Count anew subjects, by issuer and number, of which a record stopped being current."""
     own = _own_institute(session)
     by_issuer: dict[str, set[int]] = {}
@@ -65,7 +66,7 @@ def reckon_ended(session: Session, subjects: Iterable[tuple[str, int]], now: int
         reckon(session, "received", issuer, received, now)
 
 
-def reckon(session: Session, side: Side, peer: str, subjects: Iterable[int], now: int) -> None:
+def reckon(session: WriteSession, side: Side, peer: str, subjects: Iterable[int], now: int) -> None:
     """Bring the entries of some subjects in step with the ledger."""
     ordered = sorted(set(subjects))
     for start in range(0, len(ordered), _CHUNK):
@@ -84,7 +85,7 @@ def window_has_moved(session: Session, peer: str, now: int) -> bool:
     return any(row is not None for row in found)
 
 
-def move_window(session: Session, peer: str, now: int) -> None:
+def move_window(session: WriteSession, peer: str, now: int) -> None:
     """Count what has left the window as no longer recent; what came back, as recent again."""
     waits = Entry.offer_number > _receipted(session, peer)
     columns = (Entry.side, Entry.kind, waits)
@@ -127,7 +128,7 @@ class Counters:
         if recent:
             self.counts[peer, kind, column] += count
 
-    def write(self, session: Session) -> None:
+    def write(self, session: WriteSession) -> None:
         """Add the changes to the counters."""
         rows: dict[tuple[str, str], dict[str, int]] = {}
         for (peer, kind, column), count in self.counts.items():
@@ -142,7 +143,9 @@ class Counters:
                 session.connection().execute(insert(StandingRow), [row])
 
 
-def _reckon_chunk(session: Session, side: Side, peer: str, subjects: list[int], now: int) -> None:
+def _reckon_chunk(
+    session: WriteSession, side: Side, peer: str, subjects: list[int], now: int
+) -> None:
     since = now - window_of(session)
     truth = COUNT[side](session, peer, subjects)
     after = {key: (counted, counted.time > since) for key, counted in truth.items()}
@@ -164,7 +167,7 @@ def _entries(
 
 
 def _change(
-    session: Session,
+    session: WriteSession,
     side: Side,
     peer: str,
     before: Mapping[Key, tuple[Counted, bool]],
@@ -183,7 +186,7 @@ def _change(
 
 
 def _replace(
-    session: Session,
+    session: WriteSession,
     side: Side,
     peer: str,
     stale: Iterable[Key],

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session
 
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import HEADER, NodeRow, PartRow, PeerRow, RecordRow, ReleaseRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import crossings, in_offers, offers
@@ -24,10 +25,10 @@ from comity.node.policy.standing.counters import (
 from comity.node.policy.standing.rule import window_of
 
 
-def count_given(session: Session, row: PeerRow, now: int, most: int | None = None) -> int:
+def count_given(session: WriteSession, row: PeerRow, now: int, most: int | None = None) -> int:
     """Count a peer's offers that are not counted yet, or the first ``most`` of them.
 
-    In ``Store.write``; returns how many offers that were.
+    Returns the number of offers counted.
     """
     first = row.counted
     last = row.offered if most is None else min(row.offered, first + most)
@@ -56,13 +57,13 @@ def is_unsettled(session: Session, row: PeerRow, now: int) -> bool:
     return row.counted < row.offered or window_has_moved(session, row.institute, now)
 
 
-def settle(session: Session, row: PeerRow, now: int) -> None:
-    """Move the window and count all that a peer was given, in ``Store.write``."""
+def settle(session: WriteSession, row: PeerRow, now: int) -> None:
+    """Move the window and count all that a peer was given."""
     move_window(session, row.institute, now)
     count_given(session, row, now)
 
 
-def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:
+def count_receipt(session: WriteSession, row: PeerRow, last: int, now: int) -> None:
     """Count offers up to ``last``, which a peer has signed for now, as given."""
     count_given(session, row, now, last - row.counted)
     columns = (Entry.kind, Entry.recent)
@@ -75,7 +76,7 @@ def count_receipt(session: Session, row: PeerRow, last: int, now: int) -> None:
     counters.write(session)
 
 
-def _enter(session: Session, row: PeerRow, first: int, now: int) -> None:
+def _enter(session: WriteSession, row: PeerRow, first: int, now: int) -> None:
     """Make an entry of each subject that has none and counts by offers after ``first`` alone."""
     peer = row.institute
     crossed = crossings(in_offers(peer, first, row.counted)).subquery()

@@ -45,6 +45,7 @@ from typing import Final, cast
 from sqlmodel import Session, select
 
 from comity.node.database import tables
+from comity.node.database.store import WriteSession
 from comity.policies.facts import Standing, earned
 from comity.record.content import Kind
 
@@ -87,8 +88,8 @@ def window_of(session: Session) -> int:
     return session.exec(select(tables.NodeRow.window)).one()
 
 
-def set_terms(session: Session, window_days: int, weights: Mapping[Kind, int]) -> None:
-    """Keep the settings of standing beside what they are applied to, in ``Store.write``.
+def set_terms(session: WriteSession, window_days: int, weights: Mapping[Kind, int]) -> None:
+    """Keep the settings of standing in the database, beside the counts that follow from them.
 
     So every process on the database, and everything that asks for a decision, counts alike.
     """

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlmodel import Session
-
+from comity.node.database.store import WriteSession
 from comity.node.database.tables import LeaseRow
 
 LEASE_MS: Final = 15_000
 """Time to live. Renewed every second or so; a crash delays the work by at most this."""
 
 
-def hold(session: Session, name: str, holder: str, now: int) -> bool:
-    """Take or renew a lease, in ``Store.write``; False if another holder has it."""
+def hold(session: WriteSession, name: str, holder: str, now: int) -> bool:
+    """Take or renew a lease; False if another holder has it."""
     lease = session.get(LeaseRow, name) or LeaseRow(name=name, holder=holder, expires_time=0)
     if lease.holder != holder and lease.expires_time > now:
         return False
@@ -27,8 +26,8 @@ def hold(session: Session, name: str, holder: str, now: int) -> bool:
     return True
 
 
-def give_up(session: Session, name: str, holder: str) -> None:
-    """Let go of a lease, in ``Store.write``, if this holder has it."""
+def give_up(session: WriteSession, name: str, holder: str) -> None:
+    """Let go of a lease if this holder has it."""
     lease = session.get(LeaseRow, name)
     if lease is not None and lease.holder == holder:
         session.delete(lease)
