@@ -17,56 +17,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field
 
 from comity.record import ijson, log
 from comity.record.checkpoint import Checkpoint, open_checkpoint
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadEvidence
 from comity.record.keys import RecordKey
-from comity.record.limits import MAX_SIGSTORE_BYTES, Limit
-from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE, leaf_hash, verify_inclusion
-from comity.record.models import Model, describe
-from comity.record.note import LOG_KEY, Note, Verifier, decode_base64
+from comity.record.limits import MAX_SIGSTORE_BYTES
+from comity.record.merkle import leaf_hash, verify_inclusion
+from comity.record.models import Model
+from comity.record.note import LOG_KEY, Note, Verifier
+from comity.record.sigstore_json import (
+    Base64Text,
+    DecimalText,
+    HashText,
+    LogId,
+    check_same,
+    encode_base64,
+    parse_file,
+)
 from comity.record.tlog_proof import TlogProof
 
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
-
-_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}")
-
-
-def _check_base64(text: str) -> str:
-    if not decode_base64(text):
-        raise ValueError(f"expected standard base64, got {text!r:.80}")
-    return text
-
-
-def _check_hash(text: str) -> str:
-    if len(base64.b64decode(text)) != HASH_BYTES:
-        raise ValueError(f"expected {HASH_BYTES} bytes in base64, got {text!r:.80}")
-    return text
-
-
-def _check_decimal(text: str) -> str:
-    if not _DECIMAL.fullmatch(text) or int(text) > MAX_TREE_SIZE:
-        raise ValueError(f"expected a decimal number of at most 2^53, got {text!r:.40}")
-    return text
-
-
-Base64Text = Annotated[str, AfterValidator(_check_base64)]
-HashText = Annotated[Base64Text, AfterValidator(_check_hash)]
-_Decimal = Annotated[str, AfterValidator(_check_decimal)]
-"""ProtoJSON writes 64-bit integers as text."""
-
-
-class LogId(Model):
-    """The id of a log."""
-
-    key_id: HashText
 
 
 class _KindVersion(Model):
@@ -79,15 +55,15 @@ class _Checkpoint(Model):
 
 
 class _InclusionProof(Model):
-    log_index: _Decimal
+    log_index: DecimalText
     root_hash: HashText
-    tree_size: _Decimal
+    tree_size: DecimalText
     hashes: tuple[HashText, ...]
     checkpoint: _Checkpoint
 
 
 class _Entry(Model):
-    log_index: _Decimal
+    log_index: DecimalText
     log_id: LogId
     kind_version: _KindVersion
     inclusion_proof: _InclusionProof
@@ -221,39 +197,6 @@ def log_id(log_key: Verifier) -> bytes:
     """Return a log's id (32 bytes), whose first four are the key id of its signed notes."""
     typed = bytes([LOG_KEY]) + log_key.public
     return hashlib.sha256(log_key.name.encode() + b"\n" + typed).digest()
-
-
-_Parsed = TypeVar("_Parsed", bound=Model)
-
-
-def parse_file(model: type[_Parsed], data: bytes, limit: Limit) -> _Parsed:
-    """Read a JSON file of at most ``limit`` bytes into a model.
-
-    Raises:
-        LimitExceeded, MalformedJson, BadEvidence: as ``SigstoreBundle.from_json``.
-    """
-    limit.check(len(data), "file")
-    value = ijson.loads(data, field="file")
-    try:
-        return model.parse(value)
-    except ValidationError as error:
-        path, message = describe(error)
-        raise BadEvidence(message, field=path.lstrip(".") or "file") from error
-
-
-def check_same(field: str, expected: str, got: str) -> None:
-    """Check a field whose value follows from others.
-
-    Raises:
-        BadEvidence: it differs.
-    """
-    if got != expected:
-        raise BadEvidence(f"expected {expected}, got {got!r:.200}", field=field)
-
-
-def encode_base64(data: bytes) -> str:
-    """Return standard base64."""
-    return base64.b64encode(data).decode()
 
 
 def _unverified(checkpoint: bytes) -> Checkpoint:

@@ -19,14 +19,8 @@ from comity.record.errors import BadEvidence, InvalidInput
 from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.models import Model
 from comity.record.note import LOG_KEY, Verifier
-from comity.record.sigstore import (
-    Base64Text,
-    LogId,
-    check_same,
-    encode_base64,
-    log_id,
-    parse_file,
-)
+from comity.record.sigstore import log_id
+from comity.record.sigstore_json import Base64Text, LogId, check_same, encode_base64, parse_file
 from comity.record.spiffe import check_institute
 
 TRUSTED_ROOT_TYPE: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
