@@ -10,7 +10,7 @@ import pytest
 
 from comity.client.drafts.draft import Draft
 from comity.client.importing import Imported, import_bytes, import_file
-from comity.client.importing.model_names import Names
+from comity.client.importing.model_names import ModelNames
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
 from comity.record.spiffe import SpiffeId
@@ -165,7 +165,7 @@ def test_scores_in_a_list_are_read_where_results_are_told() -> None:
     ],
 )
 def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) -> None:
-    assert Names([name]).match(label) == fit
+    assert ModelNames([name]).match(label) == fit
 
 
 def test_html_headings_lists_and_spanning_tables_are_read() -> None:

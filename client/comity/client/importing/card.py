@@ -13,11 +13,11 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from comity.client.importing.blocks import Block, BlockKind
-from comity.client.importing.facts import facts
+from comity.client.importing.facts import facts_in
 from comity.client.importing.frontmatter import read_card_file
 from comity.client.importing.markdown import plain, read_blocks
-from comity.client.importing.model_identity import Identity, identify, language_of
-from comity.client.importing.passages import Passage, passages
+from comity.client.importing.model_identity import ModelIdentity, identify, language_of
+from comity.client.importing.passages import Passage, passages_of
 from comity.record.limits import MAX_TEXT_CHARS, Limit
 from comity.record.model_card import Excerpt
 
@@ -49,7 +49,7 @@ class Card:
     blocks: list[Block]
     passages: list[Passage]
     facts: Mapping[str, str]
-    identity: Identity
+    identity: ModelIdentity
 
     @classmethod
     def read(cls, data: bytes, path: PurePath) -> Card:
@@ -65,8 +65,8 @@ class Card:
         MAX_BARS.check(file.body.count("|"))
 
         blocks = read_blocks("\n".join(lines), file.first_line)
-        found = passages(blocks, file.first_line + len(lines) - 1)
-        stated = facts(found)
+        found = passages_of(blocks, file.first_line + len(lines) - 1)
+        stated = facts_in(found)
         return cls(
             path=path,
             sha256=hashlib.sha256(data).hexdigest(),

@@ -1,6 +1,6 @@
 """The importer of model cards in Markdown: Hugging Face READMEs, and cards without front matter.
 
-    bytes ─ Card ─ passages ─┬─ Findings           uses, capabilities, limitations, risks
+    bytes ─ Card ─ passages ─┬─ SortedStatements           uses, capabilities, limitations, risks
                              ├─ scores             evaluations, with those of the front matter
                              ├─ facts              details
                              └─ excerpts           the raw text, line by line
@@ -22,7 +22,7 @@ from comity.client.importing.frontmatter import texts
 from comity.client.importing.frontmatter_facts import evaluations_of
 from comity.client.importing.importer import Imported
 from comity.client.importing.model_identity import UNVERSIONED
-from comity.client.importing.statements import Findings
+from comity.client.importing.statements import SortedStatements
 from comity.record import content
 from comity.record.handling import Handling, Tlp
 from comity.record.limits import MAX_NAME_CHARS, MAX_TAGS, MAX_TEXT_CHARS
@@ -51,7 +51,7 @@ class CardImporter:
 
         # the front matter's results stand before those of the text
         evaluations = evaluations_of(card.metadata, notes)
-        found, used = Findings(), []
+        found, used = SortedStatements(), []
         for passage in card.passages:
             scores = list(evaluations_in(passage, card, notes))
             if found.read(passage) or scores:

@@ -9,9 +9,10 @@ from typing import Final
 from comity.client.importing.blocks import BlockKind
 from comity.client.importing.card import LINE_CHARS, Card
 from comity.client.importing.heading_words import Topic
-from comity.client.importing.model_names import Names
+from comity.client.importing.model_names import ModelNames
 from comity.client.importing.passages import Passage
-from comity.client.importing.score_tables import Reading, listed, readings
+from comity.client.importing.score_tables import scores_in_table
+from comity.client.importing.score_values import BenchmarkScore, score_in_item
 from comity.record.model_card import Evaluation, Score
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
@@ -27,19 +28,19 @@ def evaluations_in(passage: Passage, card: Card, notes: list[str]) -> Iterator[E
     # a list holds scores only where the heading or the text says so
     if under_results or any(_RESULTS_FOLLOW.search(b.text) for b in passage.blocks):
         items = (b.text for b in passage.blocks if b.kind is BlockKind.ITEM)
-        found = [score for text in items if (score := listed(text, heading))]
+        found = [score for text in items if (score := score_in_item(text, heading))]
         yield from _by_benchmark(found, card.place(passage.line))
 
-    names = Names([card.identity.model], card.identity.provider)
+    names = ModelNames([card.identity.model], card.identity.provider)
     for block in (b for b in passage.blocks if b.kind is BlockKind.TABLE):
-        read = readings(block.rows, heading, names, under_results=under_results)
+        read = scores_in_table(block.rows, heading, names, under_results=under_results)
         if read is None:
             notes.append(f"line {block.line}: table names no row or column of this model")
         yield from _by_benchmark(read or [], card.place(block.line))
 
 
-def _by_benchmark(found: list[Reading], source: str) -> Iterator[Evaluation]:
-    by_name: dict[str, list[Reading]] = {}
+def _by_benchmark(found: list[BenchmarkScore], source: str) -> Iterator[Evaluation]:
+    by_name: dict[str, list[BenchmarkScore]] = {}
     for score in found:
         by_name.setdefault(score.benchmark, []).append(score)
 

@@ -15,7 +15,7 @@ from comity.client.importing.frontmatter import texts
 from comity.client.importing.frontmatter_facts import details_of
 from comity.client.importing.passages import Passage
 from comity.client.importing.statement_words import CAPABILITIES
-from comity.client.importing.statements import UNSPECIFIED, Findings
+from comity.client.importing.statements import UNSPECIFIED, SortedStatements
 from comity.record.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from comity.record.model_card import Capability, Evaluation, Limitation, Risk, Source
 from comity.record.models import Model
@@ -29,7 +29,7 @@ _M = TypeVar("_M", bound=Model)
 
 def sections_of(
     card: Card,
-    found: Findings,
+    found: SortedStatements,
     evaluations: list[Evaluation],
     quoted: list[Passage],
     notes: list[str],
@@ -55,7 +55,7 @@ def sections_of(
     return {name: value for name, value in sections.items() if value}
 
 
-def _uses(found: Findings, notes: list[str]) -> dict[str, Any]:
+def _uses(found: SortedStatements, notes: list[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, statements in (("intended", found.intended), ("outOfScope", found.out_of_scope)):
         # each half of the section may fill half of its budget
@@ -66,7 +66,7 @@ def _uses(found: Findings, notes: list[str]) -> dict[str, Any]:
     return kept
 
 
-def _capabilities(card: Card, found: Findings) -> Iterable[Capability]:
+def _capabilities(card: Card, found: SortedStatements) -> Iterable[Capability]:
     # the front matter declares the task; the text says what else the model can do
     for tag in texts(card.metadata.get("pipeline_tag")):
         statement = f"pipeline_tag: {tag}"[:LINE_CHARS]

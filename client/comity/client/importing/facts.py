@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from comity.client.importing.blocks import Block, BlockKind
-from comity.client.importing.heading_words import FACTS, LANGUAGES, MODALITIES
+from comity.client.importing.fact_words import FACT_NAMES, MODALITIES
+from comity.client.importing.language_words import LANGUAGE_TAGS
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import Passage, normal
 from comity.client.importing.statement_words import FILLER
@@ -26,44 +27,52 @@ _COUNT: Final = re.compile(
     re.IGNORECASE,
 )
 _SCALE: Final = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-_SCALE_WORDS: Final = {"million": 10**6, "billion": 10**9, "trillion": 10**12}
+"""By the first letter of a unit: "M" and "million" are one."""
+
 _BRACKETED_LINK: Final = re.compile(r"\s*\((?:website|link|site|homepage)\)", re.IGNORECASE)
 _TAG: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_BETWEEN_WORDS: Final = re.compile(r"[,;/、，]|\band\b|\bund\b|\bet\b")
 _LINE_CHARS: Final = 1024
-_DEVELOPER_CHARS: Final = 160
+_BRIEF_CHARS: Final = 160
 
 
-def facts(passages: list[Passage]) -> dict[str, str]:
-    """Return what a card says under the names of FACTS, as plain text of one line."""
+def facts_in(passages: list[Passage]) -> dict[str, str]:
+    """Return a card's facts by the keys of FACT_NAMES, as plain text of one line."""
     found: dict[str, str] = {}
     for passage in passages:
         for name, value in _pairs(passage):
-            key = next((key for key, words in FACTS.items() if words.search(normal(name))), None)
+            key = _key_of(name)
             text = plain(value)[:_LINE_CHARS].strip()
             if key and text.strip("-–— ") and not FILLER.fullmatch(text.strip("[]. ")):
                 found.setdefault(key, text)
-    found["developer"] = _BRACKETED_LINK.sub("", found.get("developer", "")).strip()
-    if len(found["developer"]) > _DEVELOPER_CHARS or found["developer"].endswith("."):
-        found["developer"] = ""
-    return {key: value for key, value in found.items() if value}
+
+    # a sentence about the developer is no name
+    developer = _BRACKETED_LINK.sub("", found.pop("developer", "")).strip()
+    if developer and len(developer) <= _BRIEF_CHARS and not developer.endswith("."):
+        found["developer"] = developer
+    return found
 
 
 def count_of(text: str) -> int | None:
-    """Return a number of parameters ("7B", "1.5 billion"); None where it is not exactly one."""
+    """Return a number of parameters ("7B", "1.5 billion"); None unless the text has exactly one."""
     numbers = _COUNT.findall(text)
     if len(numbers) != 1:
         return None
     number, unit = numbers[0]
-    return round(float(number) * (_SCALE_WORDS.get(unit.lower()) or _SCALE[unit[0].lower()]))
+    return round(float(number) * _SCALE[unit[0].lower()])
 
 
 def language_tags(names: list[str]) -> list[str]:
-    """Return the BCP 47 tags of languages given as tags, ISO 639 codes or names; others dropped."""
+    """Return the BCP 47 tags of languages given by tag, ISO 639 code or name; drop all others."""
     tags: dict[str, None] = {}
     for name in names:
-        # "the following languages: English" ends in one
+        known = LANGUAGE_TAGS.get(name.casefold())
+
+        # "the following languages: English" ends in the name of one
         last = name.rpartition(" ")[2].casefold()
-        known = LANGUAGES.get(name.casefold()) or (LANGUAGES.get(last) if len(last) > 3 else None)
+        if known is None and len(last) > 3:
+            known = LANGUAGE_TAGS.get(last)
+
         if known or _TAG.fullmatch(name):
             tags.setdefault(known or name)
     return list(tags)
@@ -71,15 +80,19 @@ def language_tags(names: list[str]) -> list[str]:
 
 def words_of(text: str) -> list[str]:
     """Split an enumeration ("English, German and Thai") into its words."""
-    return [
-        w.strip(" .") for w in re.split(r"[,;/、，]|\band\b|\bund\b|\bet\b", text) if w.strip(" .")
-    ]
+    words = (word.strip(" .") for word in _BETWEEN_WORDS.split(text))
+    return [word for word in words if word]
 
 
 def modalities_of(text: str) -> list[str]:
-    """Return the modalities that a text or a pipeline's name speaks of, in its order."""
+    """Return the modalities that a text or a pipeline's name mentions, in its order."""
     found = (MODALITIES.get(word) for word in re.findall(r"[a-z]+", text.lower()))
     return list(dict.fromkeys(modality for modality in found if modality))
+
+
+def _key_of(name: str) -> str | None:
+    wanted = normal(name)
+    return next((key for key, words in FACT_NAMES.items() if words.search(wanted)), None)
 
 
 def _pairs(passage: Passage) -> Iterator[tuple[str, str]]:
@@ -94,4 +107,4 @@ def _pairs(passage: Passage) -> Iterator[tuple[str, str]]:
 
 def _is_brief(passage: Passage, block: Block) -> bool:
     # under "Model Date" one short line is the date
-    return len(block.text) <= _DEVELOPER_CHARS and len(passage.blocks) <= 2
+    return len(block.text) <= _BRIEF_CHARS and len(passage.blocks) <= 2

@@ -17,7 +17,7 @@ from comity.client.importing.facts import (
     words_of,
 )
 from comity.client.importing.frontmatter import texts
-from comity.client.importing.score_tables import number_in, unit_of
+from comity.client.importing.score_values import CellNumber, ValueRange, number_in, unit_of
 from comity.record.model_card import Details, Evaluation, Score
 
 _LINE_CHARS: Final = 1024
@@ -79,19 +79,20 @@ def _results(index: Any) -> Iterator[Mapping[str, Any]]:
 
 def _scores(result: Mapping[str, Any], field: str, notes: list[str]) -> Iterator[Score]:
     metrics = result.get("metrics")
-    for number, metric in enumerate(metrics if isinstance(metrics, list) else []):
+    for index, metric in enumerate(metrics if isinstance(metrics, list) else []):
         name = _first(metric, "name", "type") if isinstance(metric, dict) else None
-        value = _number(metric.get("value")) if isinstance(metric, dict) else None
-        if name is None or value is None:
-            notes.append(f"{field}.metrics[{number}]: expected a name and a number, left out")
+        number = _number(metric.get("value")) if isinstance(metric, dict) else None
+        if name is None or number is None:
+            notes.append(f"{field}.metrics[{index}]: expected a name and a number, left out")
             continue
+
+        # the type often says what the name does not: "WER on calls" is of the type "wer"
         kind = f"{name} {_first(metric, 'type') or ''}"
-        yield Score(
-            metric=name, value=value[0], unit=unit_of("", kind, (value[0], value[0]), value[1])
-        )
+        alone = ValueRange(number.value, number.value)
+        yield Score(metric=name, value=number.value, unit=unit_of("", kind, alone, number.percent))
 
 
-def _number(value: Any) -> tuple[float, bool] | None:
+def _number(value: Any) -> CellNumber | None:
     if isinstance(value, str):
         return number_in(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -99,8 +100,9 @@ def _number(value: Any) -> tuple[float, bool] | None:
     try:
         number = float(value)
     except OverflowError:
+        # an integer of more than some 300 digits
         return None
-    return (number, False) if math.isfinite(number) else None
+    return CellNumber(number, percent=False) if math.isfinite(number) else None
 
 
 def _dataset(dataset: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,7 @@ from packageurl import PackageURL
 
 from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.frontmatter import texts
-from comity.client.importing.heading_words import LANGUAGE_WORDS
+from comity.client.importing.language_words import COMMON_WORDS
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import topics_of
 
@@ -58,7 +58,7 @@ _SCRIPTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ModelIdentity:
     """The model a card describes. ``repository`` is a Hugging Face id, ``org/name``, or empty."""
 
     title: str
@@ -88,7 +88,7 @@ def identify(
     metadata: Mapping[str, Any] | None,
     blocks: list[Block],
     facts: Mapping[str, str],
-) -> Identity:
+) -> ModelIdentity:
     """Find out what a card is about; ``path`` is where it lay and need not exist."""
     repository, revision = _from_place(path)
     title = _title(blocks)
@@ -96,7 +96,7 @@ def identify(
     repository = repository or _from_links(blocks, name or "", metadata is not None)
     model = name or _from_sentence(blocks) or _from_file(path)
     provider = facts.get("developer") or repository.rpartition("/")[0] or UNKNOWN
-    return Identity(
+    return ModelIdentity(
         title=title or model,
         provider=provider,
         model=model,
@@ -114,7 +114,7 @@ def language_of(text: str) -> str:
         if len(script.findall(sample)) > letters * 0.15:
             return tag
     words = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
-    hits = {tag: sum(words[w] for w in common) for tag, common in LANGUAGE_WORDS.items()}
+    hits = {tag: sum(words[w] for w in common) for tag, common in COMMON_WORDS.items()}
     best = max(hits, key=lambda tag: hits[tag])
     return best if hits[best] > hits["en"] * 1.2 else "en"
 

@@ -1,4 +1,4 @@
-"""The passages of a card: what stands under each heading, and which topics the heading names.
+"""The passages of a card: the blocks under each heading, and the topics that the heading names.
 
 A heading need not be one in Markdown: a line in bold, or a short line that is nothing but a known
 heading ("Limitations"), opens a passage too, and so does a bold lead-in ("**Out-of-scope** Use
@@ -52,7 +52,7 @@ class Passage:
     section: str = ""
 
 
-def passages(blocks: list[Block], last_line: int) -> list[Passage]:
+def passages_of(blocks: list[Block], last_line: int) -> list[Passage]:
     """Group blocks into passages; ``last_line`` is the number of the file's last line."""
     found = [Passage("", 1, 0, frozenset())]
     above: list[Passage] = []
@@ -61,34 +61,42 @@ def passages(blocks: list[Block], last_line: int) -> list[Passage]:
         if heading is None:
             found[-1].blocks.append(block)
             continue
+
+        # the headings that this one stands under
         level = block.level if block.kind is BlockKind.HEADING else _PSEUDO_LEVEL
         while above and above[-1].level >= level:
             above.pop()
-        section = heading if level < _PSEUDO_LEVEL else found[-1].section
         inherited = above[-1].topics & _INHERITED if above else frozenset()
-        found[-1].end = max(block.line - 1, found[-1].line)
+
         topics = topics_of(heading) or inherited
         if level == _PSEUDO_LEVEL and inherited == {Topic.OTHER} and not topics & _OUTSPOKEN:
             # "**Privacy**" in a taxonomy of hazards is a hazard's name, not a risk of this model
             topics = inherited
+
+        section = heading if level < _PSEUDO_LEVEL else found[-1].section
+        found[-1].end = max(block.line - 1, found[-1].line)
         found.append(Passage(heading, block.line, level, topics, section=section))
         above.append(found[-1])
         if rest := _rest_of(block):
             found[-1].blocks.append(rest)
+
     found[-1].end = last_line
     return found
 
 
 @lru_cache(maxsize=4096)
 def topics_of(heading: str) -> frozenset[Topic]:
-    """Return the topics that a heading names; empty where it names none."""
+    """Return the topics that a heading names; empty if it names none."""
     text = normal(heading)
     if not text or len(text) > _HEADING_CHARS:
         return frozenset()
+
     topics = frozenset(topic for topic, words in HEADINGS.items() if words.search(text))
     firm = topics & {Topic.LIMITATION, Topic.RISK, Topic.OUT_OF_SCOPE, Topic.INTENDED}
     if NOT_ABOUT_THE_MODEL.search(text) and not topics & {Topic.LIMITATION, Topic.OUT_OF_SCOPE}:
         return frozenset({Topic.OTHER})
+
+    # "out-of-scope use" is no intended use; what is named outright needs no caution
     if Topic.OUT_OF_SCOPE in topics:
         topics -= {Topic.INTENDED}
     return topics - {Topic.CAUTION} if firm else topics
@@ -105,11 +113,14 @@ def _heading_of(block: Block) -> str | None:
         return plain(block.text)[:1024]
     if block.kind is not BlockKind.PARAGRAPH:
         return None
+
+    # a line in bold or underlined, or a bold lead-in that names a topic
     if match := _UNDERLINED.fullmatch(block.text):
         return plain(match[1] + match[2])
     match = _LEAD_IN.fullmatch(block.text)
     if match and (_is_title(match["bold"]) if not match["rest"] else topics_of(match["bold"])):
         return plain(match["bold"])
+
     text = block.text.strip()
     if len(text) <= _LINE_CHARS and "\n" not in text and _is_known(text):
         return plain(text)
@@ -141,11 +152,13 @@ def _split(block: Block) -> Iterator[Block]:
     if block.kind is not BlockKind.PARAGRAPH or "\n" not in block.text:
         yield block
         return
+
     run: list[str] = []
     start = block.line
     for number, line in enumerate(block.text.split("\n"), block.line):
         item = _is_symbol_item(line)
         if item or (not run and _is_known(line)):
+            # what stood before the line is a paragraph of its own
             if run:
                 yield Block(BlockKind.PARAGRAPH, start, "\n".join(run))
             run, start = [], number + 1
@@ -153,6 +166,7 @@ def _split(block: Block) -> Iterator[Block]:
             yield Block(kind, number, line.lstrip()[1:].lstrip("\ufe0f ") if item else line, level)
         else:
             run.append(line)
+
     if run:
         yield Block(BlockKind.PARAGRAPH, start, "\n".join(run))
 

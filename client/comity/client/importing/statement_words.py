@@ -1,6 +1,6 @@
 """The words that make a statement one of a limitation, a risk or a capability. Data only.
 
-As in ``lexicon``, patterns mix languages on purpose, and nothing is decided here.
+As in ``heading_words``, patterns mix languages on purpose, and nothing is decided here.
 """
 
 from __future__ import annotations
