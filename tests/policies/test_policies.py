@@ -45,11 +45,11 @@ def test_baseline_holds_against_a_policy_that_permits_everything(
     peer = replace(PEER, status=status)
     part = replace(CARD, tlp=tlp, releasable_to=listed, own=own)
     for action in GIVING:
-        verdict = EVERYTHING.decide(peer, part, action)
-        assert verdict.allowed == handling_admits(peer, part)
-        if not verdict.allowed:
-            assert verdict.rules
-            assert all(rule.startswith("baseline-") for rule in verdict.rules)
+        decision = EVERYTHING.decide(peer, part, action)
+        assert decision.allowed == handling_admits(peer, part)
+        if not decision.allowed:
+            assert decision.rules
+            assert all(rule.startswith("baseline-") for rule in decision.rules)
 
 
 @given(peers, st.lists(parts, max_size=4), st.sampled_from(GIVING))
@@ -57,10 +57,10 @@ def test_what_any_preset_allows_handling_admits(
     peer: PeerFacts, several: list[PartFacts], action: Action
 ) -> None:
     for name in preset_names():
-        for part, verdict in zip(
+        for part, decision in zip(
             several, PRESETS[name].decide_many(peer, several, action), strict=True
         ):
-            assert not verdict.allowed or handling_admits(peer, part)
+            assert not decision.allowed or handling_admits(peer, part)
 
 
 @given(peers, st.lists(parts, max_size=4), st.sampled_from(Action))
@@ -97,10 +97,10 @@ def test_a_handling_class_with_an_unknown_field_is_refused() -> None:
 
 
 def test_an_empty_policy_gives_nothing_and_says_what_it_was_asked() -> None:
-    verdict = Policy.parse("").decide(PEER, replace(CARD, section="risks"))
-    assert (verdict.allowed, verdict.rules) == (False, ())
+    decision = Policy.parse("").decide(PEER, replace(CARD, section="risks"))
+    assert (decision.allowed, decision.rules) == (False, ())
     for word in ("replicate", "section risks", "model-card", "TLP:GREEN", UK, CA, "member"):
-        assert word in verdict.message
+        assert word in decision.message
 
 
 def test_a_rule_that_fails_denies_whatever_the_others_permit() -> None:
@@ -109,10 +109,10 @@ def test_a_rule_that_fails_denies_whatever_the_others_permit() -> None:
         @id("count") permit (principal, action, resource)
         when { context.given * 10000 > 0 };"""
     peer = replace(PEER, standing=Standing(given={Kind.MODEL_CARD: 2**53 - 1}))
-    verdict = Policy.parse(overflow).decide(peer, CARD)
-    assert (verdict.allowed, verdict.rules) == (False, ())
-    assert "count" in verdict.message
-    assert "overflow" in verdict.message
+    decision = Policy.parse(overflow).decide(peer, CARD)
+    assert (decision.allowed, decision.rules) == (False, ())
+    assert "count" in decision.message
+    assert "overflow" in decision.message
 
 
 def test_rules_of_a_long_policy_are_named_in_the_order_of_the_text() -> None:

@@ -40,21 +40,21 @@ several = st.lists(treaties, max_size=3, unique_by=lambda treaty: treaty.treaty_
 def test_a_treaty_gives_its_party_what_it_covers_and_handling_admits(
     agreed: list[Treaty], peer: PeerFacts, asked: list[PartFacts]
 ) -> None:
-    verdicts = PRESET.with_treaties(agreed).decide_many(peer, asked)
-    for part, verdict in zip(asked, verdicts, strict=True):
+    decisions = PRESET.with_treaties(agreed).decide_many(peer, asked)
+    for part, decision in zip(asked, decisions, strict=True):
         covering = [t for t in agreed if t.party == peer.institute and t.covers(part)]
         public = part.tlp is Tlp.CLEAR or part.kind is Kind.WITHDRAWAL
         due = public or (part.own and bool(covering))
-        assert verdict.allowed == (due and handling_admits(peer, part))
-        if verdict.allowed and part.own:
+        assert decision.allowed == (due and handling_admits(peer, part))
+        if decision.allowed and part.own:
             named = {f"treaty-exchange[{treaty.treaty_id}]" for treaty in covering}
-            assert {rule for rule in verdict.rules if "[" in rule} == named
+            assert {rule for rule in decision.rules if "[" in rule} == named
 
 
 def test_a_decision_and_its_message_name_the_treaty() -> None:
-    verdict = PRESET.with_treaties([TREATY]).decide(PEER, CARD)
-    assert verdict.rules == ("treaty-exchange[uk-ca-2026]",)
-    assert verdict.message == (
+    decision = PRESET.with_treaties([TREATY]).decide(PEER, CARD)
+    assert decision.rules == ("treaty-exchange[uk-ca-2026]",)
+    assert decision.message == (
         "permitted by treaty-exchange[uk-ca-2026]: "
         f"the treaty uk-ca-2026 with {CA} covers the header of kind model-card"
     )
@@ -76,9 +76,9 @@ def test_a_policy_without_a_template_ignores_treaties() -> None:
 def test_a_linked_rule_that_fails_denies_and_is_named_with_its_treaty() -> None:
     policy = Policy.parse(f"{TEMPLATE} when {{ context.given * 10000 > 0 }};")
     standing = PEER.standing.after_giving(Kind.MODEL_CARD, 2**53 - 1)
-    verdict = policy.with_treaties([TREATY]).decide(replace(PEER, standing=standing), CARD)
-    assert not verdict.allowed
-    assert "t[uk-ca-2026]: integer overflow" in verdict.message
+    decision = policy.with_treaties([TREATY]).decide(replace(PEER, standing=standing), CARD)
+    assert not decision.allowed
+    assert "t[uk-ca-2026]: integer overflow" in decision.message
 
 
 def test_treaties_change_the_terms_of_their_party_alone_and_only_what_bears_on_decisions() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import ValidationError, field_validator
 
 from comity.policies.cedar.source import decode
-from comity.policies.evaluator import Policy, Verdict
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts
 from comity.policies.treaty import Treaty
 from comity.record import ijson
@@ -78,23 +78,23 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseOutcome:
-    """A case and the verdict it got."""
+    """A case and the decision it got."""
 
     case: Case
-    verdict: Verdict
+    decision: Decision
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is the expected one, by the expected rules in any order."""
+        """Whether the decision is the expected one, by the expected rules in any order."""
         expected = (self.case.allowed, sorted(self.case.rules))
-        return expected == (self.verdict.allowed, sorted(self.verdict.rules))
+        return expected == (self.decision.allowed, sorted(self.decision.rules))
 
     @property
     def message(self) -> str:
         """What was expected and what came out, in one line."""
         effect = "allowed" if self.case.allowed else "denied"
         rules = ", ".join(self.case.rules) or "no rule"
-        return f"{self.case.name}: expected {effect} by {rules}, got {self.verdict.message}"
+        return f"{self.case.name}: expected {effect} by {rules}, got {self.decision.message}"
 
 
 def read_policy(folder: Traversable) -> Policy:

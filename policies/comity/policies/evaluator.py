@@ -1,9 +1,9 @@
-"""The one evaluator: facts about a peer and a part in, a verdict out.
+"""The one evaluator: facts about a peer and a part in, a decision out.
 
 Release, preview, explanation, query and simulation all ask ``Policy.decide_many``, so that they
 cannot disagree. Invariants: the baseline takes part in every decision and no policy can undo it;
 what no rule permits is denied; a rule that fails while it is evaluated denies, whatever the others
-say; recall is decided by the baseline alone; equal facts give equal verdicts; a treaty bears on
+say; recall is decided by the baseline alone; equal facts give equal decisions; a treaty bears on
 decisions about its own party alone.
 """
 
@@ -32,7 +32,7 @@ _ENGINE_ID: Final = re.compile(r"`policy(\d+)(?:/([A-Za-z0-9._-]+))?`")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """A decision and why.
 
     ``rules`` are the ids of the rules that decided, in the order of the text with the baseline
@@ -129,14 +129,14 @@ class Policy:
 
     def decide(
         self, peer: PeerFacts, part: PartFacts, action: Action = Action.REPLICATE
-    ) -> Verdict:
+    ) -> Decision:
         """Decide one part; see ``decide_many``."""
         return self.decide_many(peer, [part], action)[0]
 
     def decide_many(
         self, peer: PeerFacts, parts: Sequence[PartFacts], action: Action = Action.REPLICATE
-    ) -> list[Verdict]:
-        """Decide each part by itself, in one call of the engine; verdicts in the parts' order.
+    ) -> list[Decision]:
+        """Decide each part by itself, in one call of the engine; decisions in the parts' order.
 
         The standing is taken as it is before any of the parts is given. A section is decided
         without regard to its header: that it only goes where its header goes is the caller's part.
@@ -150,7 +150,7 @@ class Policy:
             engine.entities(peer, parts, self._treaties_with(peer.institute)),
         )
         return [
-            self._verdict(result, peer, part, action)
+            self._decision(result, peer, part, action)
             for result, part in zip(results, parts, strict=True)
         ]
 
@@ -176,15 +176,15 @@ class Policy:
         ]
         return self._handle.with_linked_batch(links)
 
-    def _verdict(
+    def _decision(
         self, result: cedarpy.AuthzResult, peer: PeerFacts, part: PartFacts, action: Action
-    ) -> Verdict:
+    ) -> Decision:
         if result.diagnostics.errors:
             errors = "; ".join(self._named(error) for error in result.diagnostics.errors)
-            return Verdict(False, (), f"denied, because a rule failed: {errors}")
+            return Decision(False, (), f"denied, because a rule failed: {errors}")
         deciding = sorted(_place(engine_id) for engine_id in result.diagnostics.reasons)
         if not deciding:
-            return Verdict(False, (), reasons.not_permitted(peer, part, action))
+            return Decision(False, (), reasons.not_permitted(peer, part, action))
         verb = "permitted" if result.allowed else "forbidden"
         names = tuple(self._name(*place) for place in deciding)
         given = (
@@ -194,7 +194,7 @@ class Policy:
         because = "; ".join(
             f"by {name}: {reason}".rstrip(": ") for name, reason in zip(names, given, strict=True)
         )
-        return Verdict(result.allowed, names, f"{verb} {because}")
+        return Decision(result.allowed, names, f"{verb} {because}")
 
     def _rule(self, number: int) -> Rule:
         baseline = _baseline().rules

@@ -32,7 +32,7 @@ from comity.node.database.tables import (
     PolicyVersionRow,
     RulingRow,
 )
-from comity.policies.evaluator import Policy, Verdict
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts, Standing
 
 
@@ -51,8 +51,8 @@ class Backlog(IntEnum):
 class Judgement:
     """What policy says of a part, and of its record's header where it is a section."""
 
-    own: Verdict
-    header: Verdict | None
+    own: Decision
+    header: Decision | None
 
     @property
     def allowed(self) -> bool:
@@ -65,7 +65,7 @@ class Judgement:
         return self.own.allowed and not self.allowed
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Decision:
         """The verdict as far as the peer has nothing of the record: a header bars its sections."""
         if self.header is None or not self.follows:
             return self.own

@@ -23,7 +23,7 @@ from comity.node.policy.standing.allowance import PLENTY, using_standing
 from comity.node.policy.versions import policy_at
 from comity.node.release.parts import Tally, is_due, is_given, tally_classes
 from comity.node.trust.peers import get_peer
-from comity.policies.evaluator import Policy, Verdict
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
 from comity.policies.ways.change import Situation
 from comity.policies.ways.nearest import MAX_AMOUNT, nearest
@@ -63,7 +63,7 @@ class ClassExplanation:
 
     facts: PartFacts
     tally: Tally
-    verdict: Verdict
+    verdict: Decision
     nearest: tuple[str, ...] | None
 
 

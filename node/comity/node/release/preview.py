@@ -25,7 +25,7 @@ from comity.node.policy.decisions import Judgement, judge
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import limits, using_standing
 from comity.node.release.parts import has_header, is_due, is_given, tally_classes
-from comity.policies.evaluator import Policy, Verdict
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
 
 
@@ -54,8 +54,8 @@ class Difference:
     parts: int
     records: int
     later: int
-    verdict: Verdict
-    before: Verdict
+    verdict: Decision
+    before: Decision
 
 
 def preview_peer(
@@ -166,8 +166,8 @@ class _Change:
     effect: Effect
     parts: int
     later: int
-    verdict: Verdict
-    before: Verdict
+    verdict: Decision
+    before: Decision
 
 
 def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:

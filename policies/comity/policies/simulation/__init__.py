@@ -1,6 +1,6 @@
 """Simulation: a made-up network of institutes, played day by day with the real evaluator.
 
-A scenario (``scenario``) is played on a virtual clock (``network``), by institutes whose policies
-decide as they would in a node (``verdicts``); what came of it is told as figures (``report``) and
-drawn (``picture``). Invariant: equal scenarios and policies give equal outcomes.
+``scenario_file`` reads a scenario, ``network`` plays it on a virtual clock, and
+``remembered_decisions`` decides as a node would. ``report`` sums up the outcome in figures, and
+``picture`` draws it. Invariant: equal scenarios and policies give equal outcomes.
 """

@@ -19,9 +19,9 @@ from comity.policies.facts import PeerFacts
 from comity.policies.simulation.members import Institute
 from comity.policies.simulation.pair import Line, Tie
 from comity.policies.simulation.real_records import KnownRecords
+from comity.policies.simulation.remembered_decisions import RememberedDecisions
 from comity.policies.simulation.scenario import Scenario
-from comity.policies.simulation.treaty_links import LinkedVerdicts
-from comity.policies.simulation.verdicts import Verdicts
+from comity.policies.simulation.treaty_links import LinkedDecisions
 from comity.record.content import Kind
 
 Share = tuple[int, int]
@@ -45,7 +45,7 @@ class Network:
         for one in self.institutes.values():
             self._add_lines(one)
         self._by_number = list(self.all_lines())
-        self._verdicts = LinkedVerdicts(policies, scenario.treaty)
+        self._decisions = LinkedDecisions(policies, scenario.treaty)
         self.ties = dict(self._tied())
         self.held: dict[str, dict[int, list[int]]] = {name: {} for name in self.institutes}
         self.history: list[dict[str, Share]] = []
@@ -70,7 +70,7 @@ class Network:
         """Play the next day."""
         self.day += 1
         self._up = {n for n, one in self.institutes.items() if not one.is_down(self.day)}
-        if self.day in self._verdicts.days:
+        if self.day in self._decisions.days:
             self._link()
         for tie, column, kind, n in self._leaving.pop(self.day, ()):
             tie.expire(column, kind, n)
@@ -84,22 +84,22 @@ class Network:
         self.history.append(dict(self._shares))
 
     def _tied(self) -> Iterator[tuple[tuple[str, str], Tie]]:
-        handling = Verdicts(_handling_alone())
+        handling = RememberedDecisions(_handling_alone())
         weights = dict(self.scenario.weights)
         for by in self.institutes.values():
             for of in self.institutes.values():
                 if _linked(by, of):
                     facts = _facts(self.scenario, by, of)
-                    verdicts = self._verdicts.between(by.policy, by.id, of.id, 1)
-                    yield (by.id, of.id), Tie(by.id, facts, verdicts, handling, weights)
+                    decisions = self._decisions.between(by.policy, by.id, of.id, 1)
+                    yield (by.id, of.id), Tie(by.id, facts, decisions, handling, weights)
 
     def _link(self) -> None:
         """Link policies for the treaties that are in force from this day on."""
         for (giver, receiver), tie in self.ties.items():
             policy = self.institutes[giver].policy
-            verdicts = self._verdicts.between(policy, giver, receiver, self.day)
-            if verdicts is not tie.verdicts:
-                tie.follow(verdicts)
+            decisions = self._decisions.between(policy, giver, receiver, self.day)
+            if decisions is not tie.decisions:
+                tie.follow(decisions)
                 self._touch(tie)
 
     # --- issuing ---------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Network:
         new = source.receive(line, before, held)
         if new:
             self._leave_later(source, "received", line.kind, new)
-            if source.waits and source.verdicts.policy.depends_on_standing:
+            if source.waits and source.decisions.policy.depends_on_standing:
                 self._touch(source)
 
     def _relay(self) -> bool:

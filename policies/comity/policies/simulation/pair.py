@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from comity.policies.facts import PartFacts, PeerFacts, Standing, earned
 from comity.policies.simulation.real_records import Contents
-from comity.policies.simulation.verdicts import Verdicts
+from comity.policies.simulation.remembered_decisions import RememberedDecisions
 from comity.record.content import Kind
 
 
@@ -64,13 +64,13 @@ class Tie:
         self,
         giver: str,
         receiver: PeerFacts,
-        verdicts: Verdicts,
-        handling: Verdicts,
+        decisions: RememberedDecisions,
+        handling: RememberedDecisions,
         weights: dict[Kind, int],
     ) -> None:
         self.giver, self.facts = giver, receiver
         self.receiver = receiver.institute
-        self.verdicts, self.handling = verdicts, handling
+        self.decisions, self.handling = decisions, handling
         self.released: dict[int, list[int]] = {}
         self.delivered: dict[int, list[int]] = {}
         self.last_release: dict[Kind, int] = {}
@@ -85,9 +85,9 @@ class Tie:
         self._relayed_cases: dict[int, list[int]] = {}
         self._entitled: dict[int, list[bool]] = {}
 
-    def follow(self, verdicts: Verdicts) -> None:
-        """Go by other verdicts from now on."""
-        self.verdicts = verdicts
+    def follow(self, decisions: RememberedDecisions) -> None:
+        """Go by other decisions from now on."""
+        self.decisions = decisions
         self._cases.clear()
         self._relayed_cases.clear()
 
@@ -119,7 +119,7 @@ class Tie:
         cases = known.get(line.number)
         if cases is None:
             parts = line.parts if own else line.relayed
-            cases = known[line.number] = [self.verdicts.case(self.facts, p) for p in parts]
+            cases = known[line.number] = [self.decisions.case(self.facts, p) for p in parts]
         return cases
 
     def entitled(self, line: Line) -> list[bool]:
@@ -127,7 +127,7 @@ class Tie:
         entitled = self._entitled.get(line.number)
         if entitled is None:
             cases = (self.handling.case(self.facts, part) for part in line.parts)
-            allowed = [self.handling.verdict(case, Standing()).allowed for case in cases]
+            allowed = [self.handling.decision(case, Standing()).allowed for case in cases]
             entitled = self._entitled[line.number] = [one and allowed[0] for one in allowed]
         return entitled
 
@@ -163,13 +163,13 @@ class Tie:
         """
         waiting, case = line.ready[0] - first, self.cases(line)[0]
         if line.contents is None:
-            granted = self.verdicts.allowance(case, standing, waiting)
+            granted = self.decisions.allowance(case, standing, waiting)
             return granted, granted
-        if not waiting or not self.verdicts.verdict(case, standing).allowed:
+        if not waiting or not self.decisions.decision(case, standing).allowed:
             return 0, 0
         using = line.contents.using(first, line.ready[0], self._subjects["given"])
-        granted = self.verdicts.allowance(case, standing, len(using))
-        if granted == len(using) and self.verdicts.verdict(case, standing, granted).allowed:
+        granted = self.decisions.allowance(case, standing, len(using))
+        if granted == len(using) and self.decisions.decision(case, standing, granted).allowed:
             return waiting, granted
         return using[granted - 1] + 1 - first, granted
 
@@ -202,7 +202,7 @@ class Tie:
         if done == held:
             return False
         before, cases = list(done), self.cases(line, own=False)
-        if self.verdicts.verdict(cases[0], self.standing).allowed:
+        if self.decisions.decision(cases[0], self.standing).allowed:
             done[0] = held[0]
         self._release_sections(done, cases, self.standing, held)
         return done != before
@@ -212,7 +212,7 @@ class Tie:
     ) -> None:
         for part in range(1, len(done)):
             there = min(done[0], held[part])
-            if done[part] < there and self.verdicts.verdict(cases[part], standing).allowed:
+            if done[part] < there and self.decisions.decision(cases[part], standing).allowed:
                 done[part] = there
 
 

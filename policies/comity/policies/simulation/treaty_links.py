@@ -1,4 +1,4 @@
-"""The verdicts of a scenario's policies, each linked for the treaties that are in force on a day.
+"""The decisions of a scenario's policies, each linked for the treaties that are in force on a day.
 
 Invariant: two that follow one policy, and have no treaty or the same, share what is remembered.
 """
@@ -9,29 +9,29 @@ from collections.abc import Mapping, Sequence
 
 from comity.policies.evaluator import Policy
 from comity.policies.simulation.members import Agreement
-from comity.policies.simulation.verdicts import Verdicts
+from comity.policies.simulation.remembered_decisions import RememberedDecisions
 from comity.policies.treaty import Treaty
 
 
-class LinkedVerdicts:
-    """Verdicts of policies, by name, between institutes that have treaties."""
+class LinkedDecisions:
+    """Decisions of policies, by name, between institutes that have treaties."""
 
     def __init__(self, policies: Mapping[str, Policy], treaties: Sequence[Agreement]) -> None:
         self._policies = policies
         self._treaties = [(number, one) for number, one in enumerate(treaties, start=1)]
-        self._known: dict[tuple[str, tuple[Treaty, ...]], Verdicts] = {}
+        self._known: dict[tuple[str, tuple[Treaty, ...]], RememberedDecisions] = {}
         self.days = {day for one in treaties for day in (one.first, (one.last or 0) + 1)}
         """Days on which treaties come into force or are over."""
 
-    def between(self, policy: str, giver: str, receiver: str, day: int) -> Verdicts:
-        """Return the verdicts of a giver's policy about a receiver on a day."""
+    def between(self, policy: str, giver: str, receiver: str, day: int) -> RememberedDecisions:
+        """Return the decisions of a giver's policy about a receiver on a day."""
         treaties = self._in_force(giver, receiver, day)
         if not self._policies[policy].has_templates:
             treaties = ()
         known = self._known.get((policy, treaties))
         if known is None:
             linked = self._policies[policy].with_treaties(treaties)
-            known = self._known[policy, treaties] = Verdicts(linked)
+            known = self._known[policy, treaties] = RememberedDecisions(linked)
         return known
 
     def _in_force(self, giver: str, receiver: str, day: int) -> tuple[Treaty, ...]:

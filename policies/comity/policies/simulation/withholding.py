@@ -138,7 +138,7 @@ class Withholding:
         )
 
     def _ways(self, tie: Tie, lines: Waiting) -> Iterator[Gift]:
-        found = (tie.verdicts.ways_out(tie.cases(line)[0], tie.standing) for line in lines)
+        found = (tie.decisions.ways_out(tie.cases(line)[0], tie.standing) for line in lines)
         for records, kind in {way for ways in found for way in ways}:
             releases = _released_after(tie, lines, kind, records)
             available = self._available((tie.receiver, tie.giver), kind)
@@ -162,7 +162,7 @@ def _smallest(ways: Iterable[Gift]) -> Gift | None:
 
 
 def _waiting(network: Network, tie: Tie) -> Waiting:
-    if not tie.verdicts.policy.depends_on_standing:
+    if not tie.decisions.policy.depends_on_standing:
         return {}
     held = network.held[tie.receiver]
     there = {
@@ -176,9 +176,9 @@ def _waits(tie: Tie, line: Line) -> bool:
     if not tie.entitled(line)[0]:
         return False
     case = tie.cases(line)[0]
-    if tie.verdicts.verdict(case, tie.standing).allowed:
+    if tie.decisions.decision(case, tie.standing).allowed:
         return False
-    return tie.verdicts.verdict(case, _good(tie.standing)).allowed
+    return tie.decisions.decision(case, _good(tie.standing)).allowed
 
 
 def _good(standing: Standing) -> Standing:
@@ -189,8 +189,8 @@ def _good(standing: Standing) -> Standing:
 
 def _deciding_rules(tie: Tie, line: Line) -> tuple[str, ...]:
     case = tie.cases(line)[0]
-    now = tie.verdicts.verdict(case, tie.standing)
-    return now.rules or tie.verdicts.verdict(case, _good(tie.standing)).rules
+    now = tie.decisions.decision(case, tie.standing)
+    return now.rules or tie.decisions.decision(case, _good(tie.standing)).rules
 
 
 def _released_after(tie: Tie, lines: Waiting, kind: Kind, records: int) -> int:

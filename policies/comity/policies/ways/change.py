@@ -32,8 +32,8 @@ class Situation:
 
     def is_released(self) -> bool:
         """Whether every part is allowed."""
-        verdicts = self.policy.decide_many(self.peer, self.parts, self.action)
-        return all(verdict.allowed for verdict in verdicts)
+        decisions = self.policy.decide_many(self.peer, self.parts, self.action)
+        return all(decision.allowed for decision in decisions)
 
 
 class What(StrEnum):
@@ -64,16 +64,13 @@ BY_ISSUER: Final = frozenset({What.LISTED, What.LABEL, What.ONWARD, What.ANY_PUR
 _PROPOSED: Final = "proposed"
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNT_NOUNS: Final = {
-    Kind.MODEL_CARD: ("model card", "model cards"),
-    Kind.EVALUATION: ("evaluation", "evaluations"),
     Kind.INCIDENT: ("incident report", "incident reports"),
     Kind.DATASET: ("data set", "data sets"),
     Kind.CRITERIA: ("set of criteria", "sets of criteria"),
-    Kind.RESOURCE: ("resource", "resources"),
     Kind.GUIDANCE: ("piece of guidance", "pieces of guidance"),
-    Kind.ENDORSEMENT: ("endorsement", "endorsements"),
     Kind.WITHDRAWAL: ("notice of withdrawal", "notices of withdrawal"),
 }
+"""One record and several, of kinds whose own name is no noun that can be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ class Change:
     def _counted(self) -> str:
         if self.what not in COUNTED:
             return ""
-        one, many = _COUNT_NOUNS[Kind(self.name)]
+        one, many = _nouns(Kind(self.name))
         return f"{self.amount} more {one if self.amount == 1 else many}"
 
     def _peer(self, peer: PeerFacts) -> PeerFacts:
@@ -179,10 +176,16 @@ def _with_treaty(situation: Situation, section: str) -> Policy:
     return policy.with_treaties([*policy.treaties, treaty])
 
 
+def _nouns(kind: Kind) -> tuple[str, str]:
+    """Return what one record and several records of a kind are called."""
+    plain = kind.value.replace("-", " ")
+    return _COUNT_NOUNS.get(kind, (plain, f"{plain}s"))
+
+
 def _strictness(tlp: Tlp) -> int:
     return tlp.strictness
 
 
 def _scope(kind: Kind, section: str) -> str:
-    many = _COUNT_NOUNS[kind][1]
+    many = _nouns(kind)[1]
     return f"the section {section} of {many}" if section else many

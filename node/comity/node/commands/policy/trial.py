@@ -170,15 +170,15 @@ def _difference_value(one: Difference) -> dict[str, Any]:
 
 
 def _case_value(outcome: CaseOutcome) -> dict[str, Any]:
-    case, verdict = outcome.case, outcome.verdict
+    case, decision = outcome.case, outcome.decision
     return {
         "name": case.name,
         "passed": outcome.passed,
         "expected": {"allowed": case.allowed, "rules": list(case.rules)},
         "got": {
-            "allowed": verdict.allowed,
-            "rules": list(verdict.rules),
-            "message": verdict.message,
+            "allowed": decision.allowed,
+            "rules": list(decision.rules),
+            "message": decision.message,
         },
     }
 

@@ -1,4 +1,4 @@
-"""Remembered verdicts: shared where a policy cannot tell two questions apart, and only there."""
+"""Remembered decisions: shared where a policy cannot tell two questions apart, and only there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
+from comity.policies.simulation.remembered_decisions import RememberedDecisions
 from comity.policies.simulation.standing_reads import StandingReads
-from comity.policies.simulation.verdicts import Verdicts
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 
@@ -63,18 +63,18 @@ def test_whom_a_list_names_matters_also_where_that_is_nobody_of_the_network() ->
     parts = [part(CA, FR), part(CA, DE), part(CA), part(), part(issuer=JP), part(CA, issuer=FR)]
     questions = list(product(peers, parts))
     for order in (questions, questions[::-1]):
-        verdicts = Verdicts(policy)
+        decisions = RememberedDecisions(policy)
         for who, what in order:
-            remembered = verdicts.verdict(verdicts.case(who, what), NOTHING)
+            remembered = decisions.decision(decisions.case(who, what), NOTHING)
             expected = policy.decide(who, what)
             assert (remembered.allowed, remembered.rules) == (expected.allowed, expected.rules)
 
 
 def test_a_rule_that_names_one_institute_leaves_all_others_alike() -> None:
-    verdicts = Verdicts(Policy.parse(NAMES))
-    assert verdicts.case(peer(CA), part()) == verdicts.case(peer(DE), part())
-    assert verdicts.case(peer(CA), part(CA, DE)) == verdicts.case(peer(DE), part(CA, DE))
-    alike = {verdicts.case(peer(name), part()) for name in (CA, DE, JP, FR, "x1.example")}
+    decisions = RememberedDecisions(Policy.parse(NAMES))
+    assert decisions.case(peer(CA), part()) == decisions.case(peer(DE), part())
+    assert decisions.case(peer(CA), part(CA, DE)) == decisions.case(peer(DE), part(CA, DE))
+    alike = {decisions.case(peer(name), part()) for name in (CA, DE, JP, FR, "x1.example")}
     assert len(alike) == 4
 
 
@@ -107,8 +107,8 @@ def test_standings_that_read_alike_are_judged_alike(
     judged: dict[Hashable, tuple[str, ...]] = {}
     for standing in standings:
         view = reads.view(standing, Kind.EVALUATION)
-        verdict = policy.decide(peer(CA, standing=standing), part())
-        assert judged.setdefault(view, verdict.rules) == verdict.rules
+        decision = policy.decide(peer(CA, standing=standing), part())
+        assert judged.setdefault(view, decision.rules) == decision.rules
 
 
 def test_counts_that_make_no_difference_to_any_comparison_are_not_told_apart() -> None:

@@ -1,10 +1,10 @@
-"""One policy's verdicts, remembered, so that a hundred institutes can be played in seconds.
+"""One policy's decisions, remembered, so that a hundred institutes can be played in seconds.
 
 The evaluator is asked once for what a policy cannot tell apart, and never for less. Two questions
 are the same to it when status, groups, clearances and purposes, the part, and what the policy reads
 of the standing are equal, and the institutes in them stand in the same places: which institute one
 is, a policy can know only of those that it, or a word that it sees, names. Invariant: a remembered
-verdict is the one that the evaluator gives; how many records may be given is found as a node finds
+decision is the one that the evaluator gives; how many records may be given is found as a node finds
 it.
 """
 
@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 from comity.policies.cedar.rules import pairs
-from comity.policies.evaluator import Policy, Verdict
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts, Standing
 from comity.policies.simulation.standing_reads import StandingReads, whole_standing
 from comity.policies.ways.change import Situation, What
@@ -26,7 +26,7 @@ from comity.policies.ways.nearest import nearest
 from comity.record.content import Kind
 
 
-class Verdicts:
+class RememberedDecisions:
     """What a policy says. Message texts are those of a like case."""
 
     def __init__(self, policy: Policy) -> None:
@@ -40,7 +40,7 @@ class Verdicts:
         self._likeness = cache(self._matched)
         self._cases: dict[Hashable, int] = {}
         self._samples: list[tuple[PeerFacts, PartFacts]] = []
-        self._known: dict[tuple[int, Hashable], Verdict] = {}
+        self._known: dict[tuple[int, Hashable], Decision] = {}
         self._ways: dict[tuple[int, Hashable], tuple[tuple[int, Kind], ...]] = {}
 
     def case(self, peer: PeerFacts, part: PartFacts) -> int:
@@ -51,26 +51,26 @@ class Verdicts:
             self._samples.append((peer, part))
         return number
 
-    def verdict(self, case: int, standing: Standing, more: int = 0) -> Verdict:
+    def decision(self, case: int, standing: Standing, more: int = 0) -> Decision:
         """Decide a case, once ``more`` records of its kind have been given."""
         peer, part = self._samples[case]
         key = (case, self._view(standing, part.kind, more))
-        verdict = self._known.get(key)
-        if verdict is None:
+        decision = self._known.get(key)
+        if decision is None:
             after = standing.after_giving(part.kind, more)
-            verdict = self.policy.decide(replace(peer, standing=after), part)
-            self._known[key] = verdict
-        return verdict
+            decision = self.policy.decide(replace(peer, standing=after), part)
+            self._known[key] = decision
+        return decision
 
     def allowance(self, case: int, standing: Standing, wanted: int) -> int:
         """Return how many of ``wanted`` own records may be given one after the other."""
-        if not wanted or not self.verdict(case, standing).allowed:
+        if not wanted or not self.decision(case, standing).allowed:
             return 0
-        if wanted == 1 or self.verdict(case, standing, wanted - 1).allowed:
+        if wanted == 1 or self.decision(case, standing, wanted - 1).allowed:
             return wanted
 
         def is_refused_after(given: int) -> bool:
-            return not self.verdict(case, standing, given).allowed
+            return not self.decision(case, standing, given).allowed
 
         return bisect_left(range(wanted - 1), True, lo=1, key=is_refused_after)
 
