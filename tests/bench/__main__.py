@@ -110,7 +110,7 @@ def _intake(root: Path, sender: Node, records: Sequence[Record]) -> float:
     def take() -> None:
         for start in range(0, len(some), MAX_BATCH_RECORDS):
             batch = some[start : start + MAX_BATCH_RECORDS]
-            arrivals = [node.intake.examine(r, sender.institute, keyring) for r in batch]
+            arrivals = [node.examiner.examine(r, sender.institute, keyring) for r in batch]
             with node.store.write() as session:
                 node.intake.admit(session, arrivals)
 

@@ -22,6 +22,7 @@ from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, wind
 from comity.node.policy.treaties import add_treaty, end_treaty
 from comity.node.policy.versions import PolicyInForce, policy_at, set_policy
 from comity.node.records.admission import Intake
+from comity.node.records.examination import Examiner
 from comity.node.release.run import Todo, is_due
 from comity.node.replication.inbox import Inbox
 from comity.node.trust.peers import (
@@ -67,8 +68,9 @@ class Node(Site):
             self.store.close()
             raise
 
+        self.examiner = Examiner(self.institute, clock)
         self.intake = Intake(self.institute, clock)
-        self.inbox = Inbox(self.store, self.intake, self.own, self.keyring, clock)
+        self.inbox = Inbox(self, self.examiner, self.intake)
 
     def _keep_terms(self) -> None:
         standing = self.home.settings.standing
@@ -89,14 +91,18 @@ class Node(Site):
     def publish_all(self, records: Sequence[Record]) -> list[Published]:
         """Take in several own records in one transaction, all or none."""
         keyring = Keyring([self.bundle])
-        arrivals = [self.intake.examine(r, self.institute, keyring) for r in records]
+        arrivals = [self.examiner.examine(r, self.institute, keyring) for r in records]
         ids = [arrival.opened.record_id for arrival in arrivals]
+        query = select(LogEntryRow.record_id, LogEntryRow.log_index)
+        query = query.where(LogEntryRow.record_id.in_(ids))
+
         with self.store.write() as session:
-            query = select(LogEntryRow.record_id, LogEntryRow.log_index)
-            query = query.where(LogEntryRow.record_id.in_(ids))
             before = dict(session.exec(query).all())
-            self.intake.admit(session, arrivals)
+            refusals = self.intake.admit(session, arrivals).refusals
+            if refusals:
+                raise refusals[0].error  # takes back what was stored of the other records
             after = dict(session.exec(query).all())
+
         self.release()
         return [Published(i, after[i], i in before) for i in ids]
 

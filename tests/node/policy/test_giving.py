@@ -77,7 +77,7 @@ def test_a_policy_that_asks_for_what_was_given_waits_for_the_count(
     uk, ca = pair
     uk.node.publish_all([uk.sign(card(f"model-{number}")) for number in range(19)])
     stop_after_release(uk, monkeypatch)
-    late = uk.node.intake.examine(uk.sign(card("one too many")), UK, uk.node.keyring())
+    late = uk.node.examiner.examine(uk.sign(card("one too many")), UK, uk.node.keyring())
     with uk.node.store.write() as session:
         set_policy(session, BALANCED, uk.node.clock())
         uk.node.intake.admit(session, [late])

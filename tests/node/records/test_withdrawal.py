@@ -82,7 +82,7 @@ def test_a_notice_may_come_before_what_it_withdraws(trio: list[Institute]) -> No
     ring = ca.node.keyring()
     for each in (first, record):
         with ca.node.store.write() as session:
-            ca.node.intake.admit(session, [ca.node.intake.examine(each, UK, ring)])
+            ca.node.intake.admit(session, [ca.node.examiner.examine(each, UK, ring)])
     assert withdrawn(ca) == [record.record_id]
     assert seen(ca, uk).received.get(CARD, 0) == 0
 
@@ -99,7 +99,7 @@ def test_sections_that_arrive_after_the_withdrawal_are_withdrawn_too(
     late = uk.offer(ca)
     assert late is not None
     with ca.node.store.write() as session:
-        given = [ca.node.intake.examine(uk.sign(notice(record)), UK, ca.node.keyring())]
+        given = [ca.node.examiner.examine(uk.sign(notice(record)), UK, ca.node.keyring())]
         ca.node.intake.admit(session, given)
     ca.node.inbox.take(UK, late)
     ca.node.set_peer_status(JP, PeerStatus.MEMBER)

@@ -59,7 +59,7 @@ def test_a_proof_of_another_record_or_log_shows_nothing(
     try:
         # eve has stolen the record key, and keeps a log of her own
         with eve.store.write() as session:
-            eve.intake.admit(session, [eve.intake.examine(other, UK, keyring)])
+            eve.intake.admit(session, [eve.examiner.examine(other, UK, keyring)])
         forged = with_proof(eve, other).inclusion
     finally:
         eve.close()

@@ -60,7 +60,7 @@ def _read(node: Node, file: Path) -> Record:
         record = load_record(file)
     with naming(file):
         # publishing looks again; here it is known which of the files is to blame
-        node.intake.examine(record, node.institute, Keyring([node.bundle]))
+        node.examiner.examine(record, node.institute, Keyring([node.bundle]))
     return record
 
 

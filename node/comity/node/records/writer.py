@@ -7,7 +7,7 @@ header's part comes before its sections' parts; standing and the log change with
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
@@ -28,16 +28,14 @@ from comity.node.database.tables import (
 from comity.node.log import tree
 from comity.node.policy.handling_classes import ClassKey
 from comity.node.policy.standing.counters import reckon_added, reckon_ended
+from comity.node.records.examination import Arrival
 from comity.node.records.search_words import header_words, model_words, section_words
 from comity.node.records.withdrawal import mark_withdrawn
 from comity.record.log import leaf
 from comity.record.record import OpenedRecord
 
-if TYPE_CHECKING:
-    from comity.node.records.admission import Arrival
 
-
-class Shelf:
+class RecordWriter:
     """One batch of records on its way into the tables, within one transaction."""
 
     def __init__(self, session: WriteSession, class_ids: dict[ClassKey, int], now: int) -> None:

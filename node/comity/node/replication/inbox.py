@@ -7,15 +7,14 @@ told in the receipt, and never stalls the stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from comity.node.database.clock import Clock, to_datetime
+from comity.node.database.clock import to_datetime
 from comity.node.database.rows import last_number
-from comity.node.database.store import Store
 from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
 from comity.node.log.travelling_proofs import keep
-from comity.node.records.admission import Arrival, Intake, too_many_classes
+from comity.node.records.admission import Intake
+from comity.node.records.examination import Arrival, Examiner
 from comity.node.records.quarantine import Refusal, quarantine, waiting_records
 from comity.node.replication.own_receipts import (
     keep_own_receipt,
@@ -23,8 +22,7 @@ from comity.node.replication.own_receipts import (
     sign_anew,
     unsent_receipts,
 )
-from comity.node.trust.own_keys import OwnKeys
-from comity.record.bundle import Keyring
+from comity.node.trust.site import Site
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, InvalidInput, UnknownKey
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
@@ -50,18 +48,12 @@ class Taken:
 
 
 class Inbox:
-    """Takes batches for one institute. ``keyring`` returns the keys trusted at the moment."""
+    """Takes batches for one institute."""
 
-    def __init__(
-        self,
-        store: Store,
-        intake: Intake,
-        own: OwnKeys,
-        keyring: Callable[[], Keyring],
-        clock: Clock,
-    ) -> None:
-        self._store, self._intake, self._own = store, intake, own
-        self._keyring, self._clock = keyring, clock
+    def __init__(self, site: Site, examiner: Examiner, intake: Intake) -> None:
+        self._site = site
+        self._examiner = examiner
+        self._intake = intake
 
     def take(self, peer: str, batch: pb.Batch) -> Taken:
         """Store what is good in a batch, quarantine the rest, and sign for both.
@@ -73,42 +65,50 @@ class Inbox:
         """
         _check_form(batch)
         arrivals, refusals = self._examine(peer, batch)
-        with self._store.write() as session:
+
+        with self._site.store.write() as session:
             row = session.get_one(PeerRow, peer)
             _check_follows(batch, row)
-            for arrival in self._intake.crowded(session, arrivals):
-                arrivals.remove(arrival)
-                refusals.append(Refusal(arrival.opened.record, too_many_classes()))
-            stored = {arrival.opened.record_id for arrival in arrivals}
-            receipt = self._sign(peer, batch, stored, refusals)
+
+            # what is good is stored, together with the proofs of what a revoked key signed
             parts = last_number(session, PartRow.part_id)
-            new = self._intake.admit(session, arrivals)
-            is_seconded = note_seconded(session, peer, stored) if new < len(stored) else False
+            admitted = self._intake.admit(session, arrivals)
+            refusals += admitted.refusals
+            stored = {arrival.opened.record_id for arrival in admitted.arrivals}
+            is_seconded = (
+                note_seconded(session, peer, stored) if admitted.new < len(stored) else False
+            )
             idle = parts == last_number(session, PartRow.part_id) and not is_seconded
-            for arrival in arrivals:
+            for arrival in admitted.arrivals:
                 if arrival.proof is not None:
                     keep(session, arrival.opened.record_id, arrival.proof)
-            now = self._clock()
+
+            # the rest is quarantined, and both are signed for
+            now = self._site.clock()
             quarantine(session, peer, refusals, now)
+            receipt = self._sign(peer, batch, stored, refusals)
             keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
+
+            # the cursor is committed with what it stands for
             row.cursor, row.contact_time, row.last_error = batch.cursor, now, ""
             session.add(row)
             session.flush()
-        return Taken(receipt, new, len(refusals), idle)
+
+        return Taken(receipt, admitted.new, len(refusals), idle)
 
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.
 
         What a key that was revoked since has signed is signed anew, since no peer takes it.
         """
-        with self._store.read() as session:
+        with self._site.store.read() as session:
             row = session.get_one(PeerRow, peer)
             receipts = unsent_receipts(session, row, receipted_cursor)
-        bundle, key = self._own.bundle, self._own.record_key
+        bundle, key = self._site.own.bundle, self._site.own.record_key
         revoked = [r for r in receipts if revoked_from(bundle, r.keyid) is not None]
         if not revoked:
             return receipts
-        with self._store.write() as session:
+        with self._site.store.write() as session:
             for receipt in revoked:
                 sign_anew(session, peer, receipt, key)
             return unsent_receipts(session, row, receipted_cursor)
@@ -118,18 +118,18 @@ class Inbox:
 
         To be called when a bundle is pinned: the peers that offered them will not offer them again.
         """
-        keyring = self._keyring()
+        keyring = self._site.keyring()
         taken = 0
-        with self._store.read() as session:
+        with self._site.store.read() as session:
             waiting = waiting_records(session)
         for peer, record_id in waiting:
-            with self._store.read() as session:
+            with self._site.store.read() as session:
                 row = session.get(QuarantineRow, (peer, record_id))
             if row is None or row.record is None:
                 continue
             record = record_from_proto(record_pb2.Record.FromString(row.record))
             try:
-                arrival = self._intake.examine(record, peer, keyring)
+                arrival = self._examiner.examine(record, peer, keyring)
             except UnknownKey:
                 continue  # the usual case, for which no other writer has to wait
             except InvalidInput as error:
@@ -139,32 +139,31 @@ class Inbox:
         return taken
 
     def _take_waiting(self, peer: str, arrival: Arrival) -> bool:
-        with self._store.write() as session:
+        with self._site.store.write() as session:
             row = session.get(QuarantineRow, (peer, arrival.opened.record_id))
             if row is None:
                 return False  # another process took it
-            try:
-                self._intake.admit(session, [arrival])
-            except InvalidInput as error:
-                quarantine(session, peer, [Refusal(arrival.opened.record, error)], self._clock())
+            refusals = self._intake.admit(session, [arrival]).refusals
+            if refusals:
+                quarantine(session, peer, refusals, self._site.clock())
                 return False
             session.delete(row)
             session.flush()
         return True
 
     def _refuse(self, peer: str, refusal: Refusal) -> None:
-        with self._store.write() as session:
-            quarantine(session, peer, [refusal], self._clock())
+        with self._site.store.write() as session:
+            quarantine(session, peer, [refusal], self._site.clock())
 
     def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
-        keyring = self._keyring()
+        keyring = self._site.keyring()
         arrivals: list[Arrival] = []
         refusals: list[Refusal] = []
         for offer in batch.offers:
             record = _claimed(offer.record)
             try:
                 record = record_from_proto(offer.record)
-                arrivals.append(self._intake.examine(record, peer, keyring))
+                arrivals.append(self._examiner.examine(record, peer, keyring))
             except InvalidInput as error:
                 refusals.append(Refusal(record, error))
         return arrivals, refusals
@@ -174,9 +173,9 @@ class Inbox:
     ) -> Envelope:
         reasons = {r.record.record_id: r.error.reason for r in refusals}
         receipt = Receipt(
-            receiver=self._intake.institute,
+            receiver=self._site.institute,
             sender=peer,
-            time=to_datetime(self._clock()),
+            time=to_datetime(self._site.clock()),
             previous_cursor=batch.previous_cursor,
             cursor=batch.cursor,
             stored=tuple(sorted(stored)),
@@ -186,7 +185,7 @@ class Inbox:
                 if record_id not in stored
             ),
         )
-        return receipt.sign(self._own.record_key)
+        return receipt.sign(self._site.own.record_key)
 
 
 def _check_form(batch: pb.Batch) -> None:
