@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from sqlalchemy.exc import OperationalError
 
+from comity.node.database.failures import advice
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.record.errors import BadConfig
-
-_ROOM: Final = "make room for the database, and in TMPDIR for its temporary files"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -42,15 +41,15 @@ def open_node(context: typer.Context) -> Iterator[Node]:
 
     Raises:
         BadConfig: there is no home, the database cannot be opened or is another institute's, or it
-            fails while the command works, as for want of room.
+            fails while the command works: full, locked, or out of reach.
     """
-    node = Node(open_home(context))
+    home = open_home(context)
     try:
-        yield node
+        # closing writes the mark, and fails as well where the database is gone
+        with closing(Node(home)) as node:
+            yield node
     except OperationalError as error:
-        said = str(error.orig)
-        advice = "run the command again" if "locked" in said else _ROOM
-        hint = f"{advice}; what was committed before stays, and a running node goes on from there"
+        said = " ".join(str(error.orig).split())
+        stays = "what was committed before stays, and a running node goes on from there"
+        hint = f"{advice(error)}; {stays}"
         raise BadConfig(said, field="database", hint=hint) from error
-    finally:
-        node.close()
