@@ -67,6 +67,10 @@ MAX_MESSAGE_BYTES: Final = Limit("MAX_MESSAGE_BYTES", 8 << 20, "bytes")
 MAX_BATCH_RECORDS: Final = Limit("MAX_BATCH_RECORDS", 256, "records")
 """Records in one replication batch: throughput is flat beyond it, a lost batch costs more."""
 
+MAX_HEARTBEAT_SECONDS: Final = Limit("MAX_HEARTBEAT_SECONDS", 300, "seconds")
+"""Between heartbeats of a stream. The sender's settings and the receiver's patience both end here:
+a longer one would keep a dead stream alive, and the receiver would cut it off."""
+
 MAX_FILTER_BYTES: Final = Limit("MAX_FILTER_BYTES", 4 << 10, "bytes")
 """A serialised search filter: bounds the SQL that it becomes."""
 

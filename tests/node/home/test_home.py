@@ -106,6 +106,7 @@ def test_missing_home_says_how_to_make_one(tmp_path: Path) -> None:
         ("heartbeat_seconds =", "heartbeat =", "heartbeat: unknown key; expected one of heartbeat"),
         ("heartbeat_seconds = 10", 'heartbeat_seconds = "10"', "heartbeat_seconds: .*integer"),
         ("heartbeat_seconds = 10", "heartbeat_seconds = 0", "heartbeat_seconds: .*1, got 0"),
+        ("heartbeat_seconds = 10", "heartbeat_seconds = 301", "heartbeat_seconds: .*300, got 301"),
         ("retry_max_seconds = 60", "retry_max_seconds = 0", "retry_max_seconds"),
         ("retry_min_seconds = 1", "retry_min_seconds = 99", "retry_max_seconds of at least 99"),
         ("address =", "address", "expected TOML: .*line 8"),

@@ -42,6 +42,7 @@ from sqlalchemy.exc import ArgumentError
 from comity.record.content import Kind
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
+from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.record.models import Integer, describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
@@ -73,7 +74,7 @@ database = {database}
 {names}
 
 [replication]
-# Seconds between heartbeats on a stream with nothing to send.
+# Seconds between heartbeats on a stream with nothing to send, 1 to 300.
 heartbeat_seconds = 10
 # Seconds before a lost peer is called again: doubles from the least to the most.
 retry_min_seconds = 1
@@ -148,9 +149,9 @@ class _Table(BaseModel):
 
 
 class Replication(_Table):
-    """The pace of replication, in seconds, each 1 to 3600."""
+    """The pace of replication, in seconds, each 1 to 3600, a heartbeat to MAX_HEARTBEAT_SECONDS."""
 
-    heartbeat_seconds: _Seconds = 10
+    heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
     retry_min_seconds: _Seconds = 1
     retry_max_seconds: _Seconds = 60
 

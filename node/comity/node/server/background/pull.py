@@ -39,6 +39,7 @@ from comity.record.errors import (
     InvalidInput,
     Unavailable,
 )
+from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.record.wire import envelope_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
@@ -55,9 +56,6 @@ many, a quarter of a million records, it goes on where it was."""
 
 MAX_EARLY_BEATS: Final = 64
 """Heartbeats of one stream that may come before their time, as those with news do."""
-
-MAX_HEARTBEAT_SECONDS: Final = 300
-"""A peer that claims a longer heartbeat would keep a dead stream alive."""
 
 CONNECT_SECONDS: Final = 20
 """How long the first answer of a peer may take."""
