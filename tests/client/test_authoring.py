@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comity.client.drafts.draft import dump_yaml
+from comity.client.drafts.yaml_text import dump_yaml
 from comity.record.keys import SigningKey
 from tests.support.command_line import Run
 from tests.support.drafts import card

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from comity.client.drafts.draft import Draft, dump_yaml, load_yaml
+from comity.client.drafts.draft import Draft
 from comity.client.drafts.schemas import draft_schema, schema_files
 from comity.client.drafts.template import card_template
+from comity.client.drafts.yaml_text import dump_yaml, load_yaml
 from comity.record.bundle import Keyring
 from comity.record.content import SECTION_MODELS, Kind
 from comity.record.errors import ComityError, MalformedStatement

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comity.client.drafts.draft import Draft, dump_yaml, load_yaml
+from comity.client.drafts.draft import Draft
+from comity.client.drafts.yaml_text import dump_yaml, load_yaml
 from comity.client.importing import Imported, import_bytes
 from comity.client.importing.card import MAX_BARS, MAX_LINES
 from comity.client.importing.card_sections import MAX_SECTION_BYTES

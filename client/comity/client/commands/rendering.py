@@ -16,7 +16,7 @@ from rich.text import Text
 
 from comity.client.commands.language import choose_text
 from comity.client.connection.results import Result
-from comity.client.drafts.draft import dump_yaml
+from comity.client.drafts.yaml_text import dump_yaml
 from comity.client.terminal import table, text, visible
 from comity.client.verify.record_view import RecordView, SectionStatus, SectionView
 from comity.client.verify.split_view_steps import SplitVerification

@@ -13,28 +13,23 @@
     sectionHandling:
       risks: {tlp: AMBER, releasableTo: [ca.aisi.example]}
 
-Invariants: a draft that parses can be signed; what an author leaves out of a section's handling is
-taken from the record's; where a kind has content models, a draft has no other sections, so that a
+Invariants: a draft that parses can be signed; a section's handling takes from the record's whatever
+its author leaves out; where a kind has content models, a draft has no other sections, so that a
 typing error in a section's name does not become a new section.
 """
 
 from __future__ import annotations
 
-import io
-import re
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.emitter import RoundTripEmitter
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.representer import RoundTripRepresenter
 
+from comity.client.drafts.yaml_text import dump_yaml, load_yaml
 from comity.record.content import Kind, check_content, section_models
 from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.errors import BadContent, InvalidInput, MalformedStatement
+from comity.record.errors import BadContent, MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_TAGS
@@ -54,14 +49,9 @@ from comity.record.statement import (
     Subject,
 )
 
-_MUST_ESCAPE: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\A\s|\s\Z|^(---|\.\.\.)",
-    re.MULTILINE,
-)
-
 
 class DraftSubject(Model):
-    """What the record is about: a name, and either the weights' digest or a descriptor."""
+    """The subject of the record: a name, and either the weights' digest or a descriptor."""
 
     name: Line = Field(description="A package URL where one fits, such as pkg:huggingface/….")
     digest: Sha256 | None = Field(None, description="SHA-256 of the weights' manifest, hex.")
@@ -115,6 +105,7 @@ class Draft(Model):
         """
         if section not in self.section_handling:
             return None
+
         field = f"sectionHandling.{section}"
         merged = self.handling.to_value() | self.section_handling[section]
         try:
@@ -122,6 +113,7 @@ class Draft(Model):
         except ValidationError as error:
             path, message = describe(error)
             raise MalformedStatement(message, field=field + path) from error
+
         handling.check_within(self.handling, field)
         return handling
 
@@ -129,11 +121,18 @@ class Draft(Model):
         """Make the record: salt the sections, build the statement, sign it.
 
         ``now`` is the issue time, by default this clock's.
+
+        Raises:
+            LimitExceeded, MalformedStatement, BadHandling: a reader would refuse the statement.
         """
+        # the order of the digests must not tell which sections there are
         disclosures = [Disclosure.make(name, value) for name, value in self.sections.items()]
         secrets.SystemRandom().shuffle(disclosures)
+
+        # what a reader would refuse is not signed
         payload = self._statement(issuer, disclosures, now or datetime.now(UTC)).to_payload()
         Statement.from_payload(payload)
+
         envelope = Envelope.sign(STATEMENT_TYPE, payload, key)
         return Record(envelope, tuple(d.encoded for d in disclosures))
 
@@ -141,12 +140,14 @@ class Draft(Model):
         if (self.subject.digest is None) == (self.subject.model is None):
             message = "expected either digest or model, and not both"
             raise MalformedStatement(message, field="subject")
+
         models = section_models(self.kind)
         for name, value in self.sections.items():
             if models and name not in models:
                 known = ", ".join(models)
                 raise BadContent(f"expected one of {known}, got {name!r}", field="sections")
             check_content(self.kind, name, value)
+
         for name in self.section_handling:
             if name not in self.sections:
                 message = f"expected a name among sections, got {name!r}"
@@ -158,6 +159,8 @@ class Draft(Model):
     ) -> Statement:
         model = self.subject.model
         digest = self.subject.digest or (model.digest if model else "")
+
+        # in-toto Statement v1 wants a digest: that of the weights, or else of the descriptor
         return Statement(
             subject=(Subject(name=self.subject.name, digest=Digest(sha256=digest)),),
             predicate_type=f"urn:comity:{self.kind}:v1",
@@ -183,52 +186,6 @@ class Draft(Model):
             digest=Digest(sha256=disclosure.digest),
             annotations=Annotations(handling=handling) if handling else None,
         )
-
-
-def load_yaml(data: bytes) -> Any:
-    """Read one YAML 1.2 document.
-
-    Raises:
-        InvalidInput: not YAML, or not UTF-8; says the line and column.
-    """
-    try:
-        return YAML(typ="safe", pure=True).load(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"expected UTF-8, got 0x{data[error.start]:02x}") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InvalidInput(f"expected YAML: {where}{error.problem}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
-
-
-class _Emitter(RoundTripEmitter):
-    def write_double_quoted(self, text: Any, split: Any = True) -> None:
-        # ruamel.yaml loses or adds spaces where it folds a text with backslashes in it
-        super().write_double_quoted(text, split=False)
-
-
-class _Representer(RoundTripRepresenter):
-    def represent_text(self, text: str) -> Any:
-        # several lines stay lines, unless YAML would read them otherwise than they were
-        style = '"' if _MUST_ESCAPE.search(text) else "|" if "\n" in text else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Representer.add_representer(str, _Representer.represent_text)
-
-
-def dump_yaml(value: Any) -> bytes:
-    """Write block-style YAML in the order given, with long text folded and its lines kept."""
-    yaml = YAML()
-    yaml.Emitter, yaml.Representer = _Emitter, _Representer
-    yaml.default_flow_style = False
-    yaml.width = 96
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    buffer = io.BytesIO()
-    yaml.dump(value, buffer)
-    return buffer.getvalue()
 
 
 def _plain(value: Any) -> Any:

@@ -92,13 +92,12 @@ def schema_files() -> dict[str, bytes]:
     }
 
 
-def main() -> None:
-    """Write every schema into the folder that is named on the command line."""
-    folder = Path(sys.argv[1])
+def write_schemas(folder: Path) -> None:
+    """Write every schema into a folder, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in schema_files().items():
         (folder / name).write_bytes(data)
 
 
 if __name__ == "__main__":
-    main()
+    write_schemas(Path(sys.argv[1]))

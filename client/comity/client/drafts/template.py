@@ -78,7 +78,7 @@ _TAIL: Final = """
 
 
 def card_template() -> str:
-    """Return the draft as YAML; its fields are empty, so it cannot be signed as it is."""
+    """Return the draft as YAML 1.2; its fields are empty, so it cannot be signed as it is."""
     models = SECTION_MODELS[Kind.MODEL_CARD].items()
     lines = (line for name, model in models for line in _section(name, model))
     return _HEAD + "".join(f"  # {line}\n" for line in lines) + _TAIL

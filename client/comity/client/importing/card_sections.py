@@ -43,6 +43,7 @@ def sections_of(
         Risk(domain=domain or UNSPECIFIED, scenario=_text(text))
         for text, domain in found.risks.items()
     )
+
     sections = {
         "details": _plain(details_of(card.metadata, card.facts, notes)),
         "uses": _uses(found, notes),

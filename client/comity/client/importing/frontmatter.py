@@ -1,8 +1,8 @@
 """The front matter of a Hugging Face card: a YAML mapping between two lines of three hyphens.
 
-Invariants: lines are counted in the file as it was handed in, so that a refusal names the line that
-an editor shows; no string that leaves this module holds U+0000 or a lone surrogate, which neither
-a record nor a database can keep. A file without front matter is a card in plain Markdown.
+A file without front matter is a card in plain Markdown. Invariants: lines are counted in the file
+as it was handed in, so that a refusal names the line that an editor shows; no string that leaves
+this module holds U+0000 or a lone surrogate, which neither a record nor a database can keep.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from comity.client.drafts.draft import load_yaml
+from comity.client.drafts.yaml_text import load_yaml
 from comity.record.errors import InvalidInput
 from comity.record.limits import Limit
 
@@ -30,10 +30,10 @@ _DATASET_KEYS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CardFile:
-    """A card's text, taken apart.
+    """The text of a card in two parts.
 
-    ``metadata`` is the front matter, or None where the file has none; ``body`` the Markdown below
-    it, with line feeds only; ``first_line`` the number of the body's first line, from 1.
+    ``metadata`` is the front matter, or None if the file has none; ``body`` is the Markdown below
+    it, with line feeds only; ``first_line`` is the number of the body's first line, from 1.
     """
 
     metadata: Mapping[str, Any] | None
@@ -54,10 +54,13 @@ def read_card_file(data: bytes) -> CardFile:
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     if start == len(lines):
         raise InvalidInput("expected a model card, got an empty file", field="line 1")
+
+    # without front matter the whole file is the body
     end = _closing_fence(lines, start)
     if end is None:
         _refuse_template(lines, start, start + 1)
         return CardFile(None, text, 1)
+
     _refuse_template(lines, start, end + 1)
     metadata = _mapping("\n".join(lines[start + 1 : end]), start + 1)
     _refuse_data_set(metadata)
@@ -70,7 +73,7 @@ def storable(text: str) -> str:
 
 
 def texts(value: Any) -> list[str]:
-    """Return a field that may be a string, a number or a list of them as a list of strings."""
+    """Return the strings and numbers of a field, one or a list of them, as a list of strings."""
     items = value if isinstance(value, list) else [value]
     found = [str(i) for i in items if isinstance(i, str | int | float) and not isinstance(i, bool)]
     return [storable(text.strip()) for text in found if text.strip()]
@@ -105,12 +108,14 @@ def _refuse_template(lines: list[str], start: int, end: int) -> None:
 
 def _mapping(yaml: str, lines_before: int) -> Mapping[str, Any]:
     MAX_FRONT_MATTER_BYTES.check(len(yaml.encode()), f"line {lines_before}")
+
     # blank lines in front keep YAML's line numbers those of the file
     padded = "\n" * lines_before + _YAML_UNPRINTABLE.sub(" ", yaml)
     try:
         value = load_yaml(padded.encode())
     except InvalidInput as error:
         raise InvalidInput(error.message, field="front matter", hint=error.hint) from error
+
     if value is None:
         return {}
     if not isinstance(value, dict):

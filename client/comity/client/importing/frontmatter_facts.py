@@ -1,7 +1,7 @@
 """What a card's front matter states: facts, the task, and results in ``model-index``.
 
-Fields come as a string or as a list, with values of every type; what does not fit is left out and
-noted, never guessed. Invariant: reading never raises, whatever the front matter holds.
+Fields come as a string or as a list, with values of every type; a value that does not fit is left
+out and noted, never guessed. Invariant: reading never raises, whatever the front matter holds.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ _MAX_VALUES: Final = 256
 
 
 def details_of(metadata: Mapping[str, Any], facts: Mapping[str, str], notes: list[str]) -> Details:
-    """Return the facts of the front matter, filled up with those of the body."""
+    """Return the facts of the front matter, completed by ``facts``, those of the body.
+
+    Languages that are none are left out and noted.
+    """
     declared = _lines(metadata, "language")
     languages = language_tags(declared or words_of(facts.get("languages", "")))
     unknown = [name for name in declared if not language_tags([name])]
     if unknown:
         notes.append(f"language: not a BCP 47 tag, left out: {', '.join(unknown)[:200]}")
+
     tag = " ".join(_lines(metadata, "pipeline_tag"))
     return Details(
         developer=facts.get("developer"),
@@ -47,7 +51,7 @@ def details_of(metadata: Mapping[str, Any], facts: Mapping[str, str], notes: lis
 
 
 def evaluations_of(metadata: Mapping[str, Any], notes: list[str]) -> list[Evaluation]:
-    """Return the results of ``model-index``; those without a number are noted."""
+    """Return the results of ``model-index``; note the metrics without a number."""
     index = metadata.get("model-index")
     found = []
     for number, result in enumerate(_results(index)):
@@ -56,6 +60,8 @@ def evaluations_of(metadata: Mapping[str, Any], notes: list[str]) -> list[Evalua
         named = _first(dataset, "name", "type") or _first(task, "name", "type")
         if not dataset:
             notes.append(f"model-index.results[{number}].dataset: missing")
+
+        # a result of which no number could be read is left out
         if scores:
             found.append(
                 Evaluation(

@@ -124,6 +124,7 @@ class HtmlReader(HTMLParser):
         elif tag == "summary":
             self.handle_data("**")
             self._end_block()
+        # text behind the end of a heading or an item is a paragraph again
         elif tag in _BREAKS or tag in _HEADINGS or tag == "li":
             self._list_depth -= tag in _LISTS
             self._begin_block(BlockKind.PARAGRAPH)

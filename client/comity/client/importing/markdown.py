@@ -1,8 +1,9 @@
 """Markdown read into blocks, with the line on which each stands.
 
-Blocks are found with CommonMark and tables; inline markup is left in the text and taken out by
-``plain`` only where a text is used, so that a large file costs little. Invariant: a block's line is
-its line in the file; text beyond MAX_TEXT_CHARS, which no record could hold, is cut off.
+Blocks are found as CommonMark defines them, with the tables of GitHub; inline markup is left in the
+text and taken out by ``plain`` only where a text is used, so that a large file costs little.
+Invariant: a block's line is its line in the file; text beyond MAX_TEXT_CHARS, which no record could
+hold, is cut off.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ def read_blocks(text: str, first_line: int) -> list[Block]:
 
 
 def plain(text: str) -> str:
-    """Return inline Markdown as plain text on one line, without markup and images."""
+    """Return inline Markdown as plain text on one line, without markup and images.
+
+    Of text beyond MAX_INLINE_CHARS only the HTML tags are taken out.
+    """
     if len(text) > MAX_INLINE_CHARS:
         return " ".join(_TAG.sub("", text).split())
     if _TRIVIAL.fullmatch(text):
         return " ".join(text.split())
+
     (inline,) = _INLINE.parseInline(text)
     parts: list[str] = []
     for token in inline.children or ():
@@ -52,6 +57,8 @@ def plain(text: str) -> str:
             parts.append(token.content)
         elif token.type in ("softbreak", "hardbreak") or token.content.startswith(_SPACED):
             parts.append(" ")
+
+    # a card's formulas are mostly single symbols ("$\alpha$"), which read well without the signs
     return " ".join(html.unescape(_MATH.sub(r"\1", "".join(parts))).split())
 
 
@@ -68,12 +75,16 @@ class _Reader:
 
     def take(self, token: Token) -> None:
         line = self._first + (token.map[0] if token.map else 0)
+
+        # (1) what holds text
         if token.type == "inline":
             self._inline(token.content, line)
         elif token.type == "html_block":
             self.html.read(token.content, line)
         elif token.type == "fence":
             self._report(token.content, line)
+
+        # (2) what tells where the next text stands
         elif token.type == "heading_open":
             self._inside, self._level = "heading", int(token.tag[1])
         elif token.type == "heading_close":
@@ -98,6 +109,7 @@ class _Reader:
             self._rows[-1].append(content)
         elif self._inside == "heading":
             self._block(Block(BlockKind.HEADING, line, content.strip(), self._level))
+        # CommonMark ends an HTML block at an empty line; a table that is open goes on
         elif self.html.in_table:
             self.html.read(content, line)
         elif self._lists:

@@ -1,9 +1,9 @@
-"""What a card is about: the model's name, its maker, its package URL, and the card's language.
+"""The model that a card describes: its name, maker and package URL; and the card's language.
 
 A card seldom says outright which model it describes. In order of trust: the place of the file (a
 download cache, or ``org__name.md``), the title, a name in the front matter, links, the first
-sentence, and at last the file's name. Invariant: nothing is made up; what is not known is
-"unknown" or "unversioned" in the package URL.
+sentence, and at last the file's name. Invariant: nothing is made up; an unknown part of the package
+URL is "unknown" or "unversioned".
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ from comity.client.importing.passages import topics_of
 
 UNKNOWN: Final = "unknown"
 UNVERSIONED: Final = "unversioned"
+
+# places: a folder of Hugging Face's download cache, a commit in it, and "org__name.md"
 _CACHE: Final = re.compile(r"models--([\w.-]+?)--([\w.-]+)")
 _REVISION: Final = re.compile(r"[0-9a-f]{40}")
 _REPO: Final = re.compile(r"([A-Za-z0-9][\w.-]{0,95})__([A-Za-z0-9][\w.-]{0,95})")
+
 _LINK: Final = re.compile(r"huggingface\.co/([\w.-]{1,96})/([\w.-]{1,96})")
 _NOT_OWNERS: Final = frozenset(
     {"datasets", "spaces", "docs", "blog", "papers", "models", "collections"}
 )
+
+# titles: what stands around a name, what is no name, and a name as the subject of a sentence
 _AROUND: Final = re.compile(
     r"^(hugging ?face )?(model )?card\s*(for|of|:|-|–|—)?\s*|\s*[-–—:|]?\s*model ?card$",
     re.IGNORECASE,
@@ -45,6 +50,7 @@ _SUBJECT: Final = re.compile(
     r"(?:^|\bthe |\bThe )((?:[A-Z][\w.-]*|\d[\w.]*)(?: (?:[A-Z][\w.-]*|\d[\w.]*)){0,4})"
     r" (?:is an?|are an?|family|collection|models? (?:is|are)|multilingual|\(?[A-Z]{2,}\)? is)"
 )
+
 _TITLE_CHARS: Final = 200
 _PURL_CHARS: Final = 1024
 _SCRIPTS: Final = (
@@ -89,12 +95,17 @@ def identify(
     blocks: list[Block],
     facts: Mapping[str, str],
 ) -> ModelIdentity:
-    """Find out what a card is about; ``path`` is where it lay and need not exist."""
+    """Find out which model a card describes; ``path`` is where it lay and need not exist.
+
+    ``metadata`` is None for a card without front matter.
+    """
+    # a name that is sure helps to find the repository, and the repository the provider
     repository, revision = _from_place(path)
     title = _title(blocks)
     name = repository.rpartition("/")[2] or _named(metadata) or title.partition(": ")[0]
     repository = repository or _from_links(blocks, name or "", metadata is not None)
     model = name or _from_sentence(blocks) or _from_file(path)
+
     provider = facts.get("developer") or repository.rpartition("/")[0] or UNKNOWN
     return ModelIdentity(
         title=title or model,
@@ -109,10 +120,14 @@ def identify(
 def language_of(text: str) -> str:
     """Return the BCP 47 tag of the language that a text is most likely written in."""
     sample = text[:20_000]
+
+    # (1) by its script: names and terms in Latin letters may be most of a text in another one
     letters = sum(map(str.isalpha, sample)) or 1
     for tag, script in _SCRIPTS:
         if len(script.findall(sample)) > letters * 0.15:
             return tag
+
+    # (2) by its most frequent words, in doubt English
     words = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
     hits = {tag: sum(words[w] for w in common) for tag, common in COMMON_WORDS.items()}
     best = max(hits, key=lambda tag: hits[tag])
@@ -124,6 +139,7 @@ def _from_place(path: PurePath) -> tuple[str, str]:
         if match := _CACHE.fullmatch(part):
             revisions = (p for p in path.parts[position:] if _REVISION.fullmatch(p))
             return f"{match[1]}/{match[2]}", next(revisions, "")
+
     # Hugging Face allows neither "--" nor a second "__" in a repository's name
     match = _REPO.fullmatch(path.stem)
     if match and "--" not in path.stem and "__" not in match[2]:
@@ -136,6 +152,8 @@ def _title(blocks: list[Block]) -> str:
         if block.kind is not BlockKind.HEADING or block.level > 2:
             continue
         text = _AROUND.sub("", plain(block.text)).strip(" :-–—#*_")
+
+        # "Model Card" stands above the title; "Overview" or "Limitations" where there is none
         if _GENERIC.fullmatch(text) and _AROUND.search(plain(block.text)):
             continue
         if _GENERIC.fullmatch(text) or topics_of(text):

@@ -1,0 +1,68 @@
+"""YAML 1.2 as drafts are written in it: read with line and column, written for people.
+
+Invariant: whatever text is written is read as the same text, on one line or on several.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.emitter import RoundTripEmitter
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from comity.record.errors import InvalidInput
+
+_MUST_ESCAPE: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\A\s|\s\Z|^(---|\.\.\.)",
+    re.MULTILINE,
+)
+
+
+def load_yaml(data: bytes) -> Any:
+    """Read one YAML 1.2 document.
+
+    Raises:
+        InvalidInput: not YAML, or not UTF-8; says the line and column.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"expected UTF-8, got 0x{data[error.start]:02x}") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise InvalidInput(f"expected YAML: {where}{error.problem}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
+
+
+class _Emitter(RoundTripEmitter):
+    def write_double_quoted(self, text: Any, split: Any = True) -> None:
+        # ruamel.yaml loses or adds spaces where it folds a text with backslashes in it
+        super().write_double_quoted(text, split=False)
+
+
+class _Representer(RoundTripRepresenter):
+    def represent_text(self, text: str) -> Any:
+        # several lines stay lines, unless YAML would read them otherwise than they were
+        style = '"' if _MUST_ESCAPE.search(text) else "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_text)
+
+
+def dump_yaml(value: Any) -> bytes:
+    """Write block-style YAML in the order given, with long text folded and its lines kept."""
+    yaml = YAML()
+    yaml.Emitter, yaml.Representer = _Emitter, _Representer
+    yaml.default_flow_style = False
+    yaml.width = 96
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    buffer = io.BytesIO()
+    yaml.dump(value, buffer)
+    return buffer.getvalue()
