@@ -1,11 +1,10 @@
-"""Cases: what a policy must allow and must deny, kept beside it and run as tests.
+"""Cases: decisions that a policy must make, kept beside the policy and run as tests.
 
-A policy's folder holds ``policy.cedar``, ``allow/*.json`` and ``deny/*.json``; a case's file name
-is a sentence, words joined by hyphens. A case names the peer, the part, the action (replicate
-unless it says otherwise), the treaties in force (none unless it says so) and the ids of the rules
-that must decide. Invariants: a case that cannot be read is an error, never skipped, and so is one
-that lies anywhere else; a case passes only if the decision and the deciding rules are those that it
-names.
+A policy's folder holds ``policy.cedar``, ``allow/*.json`` and ``deny/*.json``. The file name of a
+case is a sentence, its words joined by hyphens. A case states the peer, the part, the action
+(replicate if left out), the treaties in force (none if left out) and the ids of the rules that must
+decide. Invariants: a case that cannot be read, or that lies in another place, is an error and is
+never skipped; a case passes only if both the decision and the deciding rules are as stated.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _UNSAID: Final[dict[str, Any]] = {
     "severity": 0,
     "own": True,
 }
-"""What a case's part is where the case does not say: a header of our own, without conditions."""
+"""Defaults of a case's part: the header of a record of this institute, without conditions."""
 
 
 class _CaseFile(Model):
@@ -60,7 +59,7 @@ class _CaseFile(Model):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: ``name`` is its sentence, ``allowed`` and ``rules`` are what must come out."""
+    """One case: ``name`` is its sentence, ``allowed`` and ``rules`` are the decision expected."""
 
     name: str
     allowed: bool
@@ -71,27 +70,27 @@ class Case:
     rules: tuple[str, ...]
 
     def run(self, policy: Policy) -> CaseOutcome:
-        """Put the case to a policy, linked for the case's treaties and no others."""
+        """Let a policy decide the case, linked for the case's treaties and no others."""
         linked = policy.with_treaties(self.treaties)
         return CaseOutcome(self, linked.decide(self.peer, self.part, self.action))
 
 
 @dataclass(frozen=True, slots=True)
 class CaseOutcome:
-    """A case and the decision it got."""
+    """A case and the decision that the policy made."""
 
     case: Case
     decision: Decision
 
     @property
     def passed(self) -> bool:
-        """Whether the decision is the expected one, by the expected rules in any order."""
+        """True if the decision is the expected one, by the expected rules in any order."""
         expected = (self.case.allowed, sorted(self.case.rules))
         return expected == (self.decision.allowed, sorted(self.decision.rules))
 
     @property
     def message(self) -> str:
-        """What was expected and what came out, in one line."""
+        """The expected and the actual decision, in one line."""
         effect = "allowed" if self.case.allowed else "denied"
         rules = ", ".join(self.case.rules) or "no rule"
         return f"{self.case.name}: expected {effect} by {rules}, got {self.decision.message}"
@@ -101,9 +100,9 @@ def read_policy(folder: Traversable) -> Policy:
     """Read and check the policy of a folder.
 
     Raises:
-        NotFound: there is no ``policy.cedar`` in it.
+        NotFound: the folder holds no ``policy.cedar``.
         BadPolicy, LimitExceeded: see ``Policy.parse``.
-        BadConfig: it cannot be read.
+        BadConfig: the file cannot be read.
 
     """
     file = folder.joinpath(POLICY_FILE)
@@ -118,23 +117,26 @@ def read_cases(folder: Traversable) -> list[Case]:
     """Read all cases of a folder: allow before deny, each in alphabetical order.
 
     Raises:
-        NotFound: there is none.
-        InvalidInput: a file is not a case, or something lies in the folder that would be passed
-            over: another folder, or a case in none; names the file and the field.
-        BadConfig: a file or folder cannot be read; names it.
+        NotFound: the folder holds no case.
+        InvalidInput: a file is not a case, or the folder holds something that would be skipped:
+            another folder, or a case outside allow and deny; names the file and the field.
+        BadConfig: a file or folder cannot be read; names the file or folder.
 
     """
+    # a misspelt folder, such as allows, must not pass unnoticed with all of its cases
     found = {item.name: item for item in _listed(folder, folder.name)}
     with _reading(folder.name):
         folders = {name for name, item in found.items() if item.is_dir()}
     for name in found:
         _check_place(name, is_dir=name in folders)
+
     cases = [
         _read_case(file, f"{effect}/{file.name}", effect == _ALLOW)
         for effect in _EFFECTS
         if effect in found
         for file in _listed(found[effect], effect)
     ]
+
     if not cases:
         raise NotFound(f"expected allow/*.json or deny/*.json in {folder.name}, got neither")
     return cases
@@ -148,7 +150,7 @@ def _listed(folder: Traversable, path: str) -> list[Traversable]:
 def _check_place(name: str, *, is_dir: bool) -> None:
     if name in _EFFECTS and not is_dir:
         raise InvalidInput("expected a folder of cases, got a file", field=name)
-    # what begins with a dot belongs to other tools, such as a version control
+    # a name that begins with a dot belongs to another tool, such as version control
     if is_dir and name not in _EFFECTS and not name.startswith("."):
         raise InvalidInput("expected no folders but allow and deny, got another", field=name)
     if not is_dir and name.endswith(_SUFFIX):
@@ -168,6 +170,7 @@ def _read_case(file: Traversable, path: str, allowed: bool) -> Case:
         raise InvalidInput("expected a file whose name ends in .json", field=path)
     with _reading(path):
         data = file.read_bytes()
+
     value = ijson.loads(data, field=path)
     try:
         found = _CaseFile.parse(value)
@@ -176,5 +179,6 @@ def _read_case(file: Traversable, path: str, allowed: bool) -> Case:
         raise InvalidInput(message, field=path + where) from error
     except InvalidInput as error:
         raise InvalidInput(error.message, field=f"{path}.{error.field}") from error
+
     name = file.name.removesuffix(_SUFFIX).replace("-", " ")
     return Case(name, allowed, found.peer, found.part, found.action, found.treaties, found.rules)

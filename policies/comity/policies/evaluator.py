@@ -1,10 +1,10 @@
 """The one evaluator: facts about a peer and a part in, a decision out.
 
-Release, preview, explanation, query and simulation all ask ``Policy.decide_many``, so that they
-cannot disagree. Invariants: the baseline takes part in every decision and no policy can undo it;
-what no rule permits is denied; a rule that fails while it is evaluated denies, whatever the others
-say; recall is decided by the baseline alone; equal facts give equal decisions; a treaty bears on
-decisions about its own party alone.
+Release, preview, explanation, query and simulation all ask ``Policy.decide_many``, so they cannot
+disagree. Invariants: the baseline takes part in every decision and no policy can override it; a
+part that no rule permits is denied; a rule that fails while it is evaluated denies the part,
+whatever the other rules say; the baseline alone decides a recall; equal facts give equal decisions;
+a treaty affects only decisions about its own party.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from comity.policies.treaty import Treaty, check_treaties
 from comity.record import ijson
 from comity.record.limits import MAX_POLICY_BYTES
 
-# The engine's name of a rule: its number in the text and, linked, the treaty's id after a slash.
+# the engine's name of a rule: its number in the text, then a slash and the treaty's id if linked
 _ENGINE_ID: Final = re.compile(r"`policy(\d+)(?:/([A-Za-z0-9._-]+))?`")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision and why.
+    """A decision, and the rules that made it.
 
-    ``rules`` are the ids of the rules that decided, in the order of the text with the baseline
-    first: the permits when allowed, the forbids when one of them decided, none when no rule permits
-    or a rule failed. A rule that was linked for a treaty is named with it, as
-    ``treaty-exchange[uk-ca-2026]``. ``message`` is a sentence for the operator; it names lists and
-    standing and is not for the peer.
+    ``rules`` are the ids of the deciding rules, the baseline's first, in the order of the text: the
+    permits if the part is allowed, the forbids if a forbid matched, and none if no rule permits the
+    part or a rule failed. A rule that was linked for a treaty is named with the treaty, as
+    ``treaty-exchange[uk-ca-2026]``. ``message`` is a sentence for the operator; it tells lists and
+    standing and must not be shown to the peer.
     """
 
     allowed: bool
@@ -51,11 +51,11 @@ class Decision:
 class Policy:
     """An institute's policy together with the baseline, parsed once and reused.
 
-    ``digest`` is the SHA-256 of ``text`` in UTF-8, lower-case hex. ``depends_on_standing`` says
-    whether any rule reads a peer's standing, so that decisions must be made again when it changes,
-    and ``depends_on_giving`` whether giving itself may change them.
-    ``treaties`` are those that are linked, by id. ``rules`` are the institute's own, in the order
-    of the text.
+    ``digest`` is the SHA-256 of ``text`` in UTF-8, lower-case hex. ``depends_on_standing`` is True
+    if any rule reads a peer's standing, so that a change of standing needs new decisions, and
+    ``depends_on_giving`` is True if giving a record may itself change decisions. ``treaties`` are
+    the linked treaties, ordered by id. ``rules`` are the institute's own rules, in the order of the
+    text.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str) -> Policy:
-        """Read and check a policy. An empty one is a policy too: it gives nothing to anyone.
+        """Read and check a policy. An empty text is a policy too: it gives nothing to anyone.
 
         Raises:
             LimitExceeded: over MAX_POLICY_BYTES.
@@ -83,7 +83,7 @@ class Policy:
         data = text.encode()
         MAX_POLICY_BYTES.check(len(data), "policy")
         rules = check_rules(text)
-        # Concatenated, so that the engine numbers the rules in the order of the text.
+        # concatenated, so that the engine numbers the rules in the order of the text
         handle = cedarpy.PolicySet.from_str(f"{_baseline().text}\n{text}")
         standing = any(rule.reads_standing for rule in rules)
         giving = standing and any(rule.reads_giving for rule in rules)
@@ -92,34 +92,34 @@ class Policy:
 
     @property
     def has_templates(self) -> bool:
-        """Whether treaties make a difference to it."""
+        """True if treaties can change decisions: the policy has a template to link for them."""
         return any(rule.is_template for rule in self.rules)
 
     @property
     def gives_nothing(self) -> bool:
-        """Whether it has no permit, so that nothing is given to anyone."""
+        """True if the policy has no permit, so that it gives nothing to anyone."""
         return not any(rule.is_permit for rule in self.rules)
 
     def with_treaties(self, treaties: Sequence[Treaty]) -> Policy:
         """Return this policy with its templates linked for these treaties and for no others.
 
-        All of them count, whatever their time: the caller hands in those that are active.
+        Their start and end are not looked at: the caller passes only treaties that are in force.
 
         Raises:
             LimitExceeded: more than MAX_TREATIES.
-            Conflict: two of one id.
+            Conflict: two treaties have one id.
 
         """
         ordered = check_treaties(treaties)
         by_party = groupby(sorted(ordered, key=_party), key=_party)
-        # A handle for each party: the cost of a decision grows with the treaties of one peer only.
+        # one handle for each party, so that a decision costs only as much as its peer's treaties
         linked = {party: self._link(tuple(some)) for party, some in by_party}
         return replace(self, treaties=ordered, _linked=MappingProxyType(linked))
 
     def terms_digest(self, peer: str) -> str:
-        """Return the SHA-256, in hex, of all of this policy that bears on one institute.
+        """Return a SHA-256 in hex, which changes if the policy changes for one institute.
 
-        It is ``digest`` without treaties, or where there is no template to link them to.
+        It equals ``digest`` if the institute has no treaty or the policy has no template.
         """
         terms = [treaty.terms() for treaty in self._treaties_with(peer)]
         if not terms:
@@ -138,17 +138,21 @@ class Policy:
     ) -> list[Decision]:
         """Decide each part by itself, in one call of the engine; decisions in the parts' order.
 
-        The standing is taken as it is before any of the parts is given. A section is decided
-        without regard to its header: that it only goes where its header goes is the caller's part.
+        Every decision is made with the standing as it is before any of the parts is given. A
+        section is decided without its header: the caller must see to it that a section only goes
+        to a peer that has the header or gets it as well.
         """
         handle = self._linked.get(peer.institute, self._handle)
+        # no policy may hold back a recall
         if action is Action.RECALL:
             handle = _baseline().handle
+
         results = cedarpy.is_authorized_batch(
             engine.requests(peer, parts, action),
             handle,
             engine.entities(peer, parts, self._treaties_with(peer.institute)),
         )
+
         return [
             self._decision(result, peer, part, action)
             for result, part in zip(results, parts, strict=True)
@@ -160,7 +164,9 @@ class Policy:
         return tuple(treaty for treaty in self.treaties if treaty.party == peer)
 
     def _link(self, treaties: tuple[Treaty, ...]) -> cedarpy.PolicySet:
+        # the engine numbers the rules of the whole text, and the baseline stands first in it
         first = len(_baseline().rules)
+
         links = [
             {
                 "template_id": f"policy{number}",
@@ -179,12 +185,17 @@ class Policy:
     def _decision(
         self, result: cedarpy.AuthzResult, peer: PeerFacts, part: PartFacts, action: Action
     ) -> Decision:
+        # (1) a rule that failed denies, whatever the others say
         if result.diagnostics.errors:
             errors = "; ".join(self._named(error) for error in result.diagnostics.errors)
             return Decision(False, (), f"denied, because a rule failed: {errors}")
+
+        # (2) without a rule that matched nothing is permitted
         deciding = sorted(_place(engine_id) for engine_id in result.diagnostics.reasons)
         if not deciding:
             return Decision(False, (), reasons.not_permitted(peer, part, action))
+
+        # (3) the rules that decided, each with its reason
         verb = "permitted" if result.allowed else "forbidden"
         names = tuple(self._name(*place) for place in deciding)
         given = (
@@ -232,5 +243,5 @@ def _baseline() -> _Baseline:
 
 
 def baseline_rules() -> tuple[Rule, ...]:
-    """Return the baseline's rules, in the order of its text."""
+    """Return the rules of the baseline, in the order of its text."""
     return _baseline().rules

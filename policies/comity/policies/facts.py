@@ -1,9 +1,9 @@
-"""What a decision is made from: facts about a peer and about a part of a record.
+"""Facts about a peer and about a part of a record: all that a decision is made from.
 
-Invariants: facts are pure data and compare by value; a part's facts hold everything that a policy
-can see of it and nothing that is its own alone (no title, no id, no time), so that parts with equal
-facts, one handling class, share one decision. Embargo is a time and therefore not here: a part
-under embargo is not put to the policy at all.
+Invariants: facts are pure data and compare by value. A part's facts hold everything that a policy
+can see of the part and nothing that identifies it (no title, no id, no time), so parts with equal
+facts form one handling class and share one decision. An embargo is a time and therefore no fact:
+the node asks the policy about a part only once its embargo has ended.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from comity.record.models import Flag, Integer, describe
 JSON_CONFIG: Final = ConfigDict(
     alias_generator=to_camel, extra="forbid", validate_by_name=False, validate_by_alias=True
 )
-"""How facts and treaties are spelt in JSON: as camelCase and not otherwise."""
+"""Facts and treaties are written in JSON with camelCase keys, and no other spelling is read."""
 
 
 class PeerStatus(StrEnum):
-    """Where an institute stands with this one."""
+    """Status of a peer, as the operator sets it."""
 
     PROBATION = "probation"
     MEMBER = "member"
@@ -38,10 +38,10 @@ class PeerStatus(StrEnum):
 
 
 class Action(StrEnum):
-    """What would be done with the part.
+    """An action on a part.
 
-    REPLICATE appends it to the peer's queue, QUERY answers a peer's search with it, RECALL tells
-    the peer that it has been withdrawn.
+    REPLICATE appends the part to the peer's queue. QUERY answers a peer's search with it. RECALL
+    tells the peer that the part has been withdrawn.
     """
 
     REPLICATE = "replicate"
@@ -50,19 +50,20 @@ class Action(StrEnum):
 
 
 Counts = Mapping[Kind, Annotated[Integer, Field(ge=0, le=2**53 - 1)]]
-"""Records by kind; a kind that is missing counts 0."""
+"""Number of records by kind; a kind that is missing counts 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What this node knows of a peer's reciprocity, in records (not sections) by kind.
+    """A peer's reciprocity as this node knows it, in records (not sections) by kind.
 
-    ``received`` counts what the peer issued itself and gave us, ``given`` what we issued ourselves
-    and gave the peer: a record that is relayed counts for who issued it alone. ``credit`` is
-    what the peer's records of other kinds are worth towards a kind, see ``earned``; ``rejected`` is
-    what the peer sent and intake refused. All four count within the operator's window;
-    ``received_ever`` and ``given_ever`` count since the beginning, and a kind that counts more in
-    the window counts that much here too. ``weights`` is what ``credit`` was weighted with.
+    ``received`` counts the records that the peer issued and this node holds, ``given`` the records
+    that this institute issued and gave the peer; a relayed record counts for its issuer alone.
+    ``credit`` is what the peer's records of other kinds are worth towards a kind, see ``earned``.
+    ``rejected`` counts the records that the peer sent and this node refused. These four count
+    within the operator's window. ``received_ever`` and ``given_ever`` count since the beginning;
+    where a kind counts more within the window, that higher count is used for both. ``weights`` are
+    the weights from which ``credit`` was computed.
     """
 
     __pydantic_config__ = JSON_CONFIG
@@ -76,12 +77,12 @@ class Standing:
     weights: Counts = field(default_factory=dict)
 
     def after_giving(self, kind: Kind, n: int = 1) -> Standing:
-        """Return the standing as it will be once ``n`` more records of that kind are given."""
+        """Return the standing as it will be once ``n`` more records of a kind are given."""
         ever = self.ever(self.given, self.given_ever)
         return replace(self, given=_added(self.given, kind, n), given_ever=_added(ever, kind, n))
 
     def after_receiving(self, kind: Kind, n: int = 1) -> Standing:
-        """Return the standing as it will be once ``n`` more of that kind are received."""
+        """Return the standing as it will be once ``n`` more records of a kind are received."""
         ever = self.ever(self.received, self.received_ever)
         worth = earned({kind: n}, self.weights)
         return replace(
@@ -98,12 +99,13 @@ class Standing:
 
 
 def earned(received: Counts, weights: Counts) -> Counts:
-    """Return the credit for each kind: the weighted sum of what was received of all others.
+    """Return the credit towards each kind: the weighted sum of the records of all other kinds.
 
-    A weight is what one record of its kind is worth towards every other kind; none is worth 0.
+    The weight of a kind is what one record of it is worth towards every other kind, 0 if missing.
     """
     worth = {kind: weights.get(kind, 0) * count for kind, count in received.items()}
     total = sum(worth.values())
+    # the records of a kind itself count as received and must not count again as credit
     return {kind: total - worth.get(kind, 0) for kind in Kind}
 
 
@@ -115,8 +117,8 @@ def _added(counts: Counts, kind: Kind, n: int) -> Counts:
 class PeerFacts:
     """A peer as a policy sees it.
 
-    ``groups`` and ``clearances`` are the operator's own words; ``purposes`` are the uses that the
-    peer is bound to.
+    The operator chooses the words in ``groups`` and ``clearances``. ``purposes`` are the uses to
+    which the peer has bound itself.
     """
 
     __pydantic_config__ = JSON_CONFIG
@@ -134,9 +136,9 @@ class PartFacts:
     """A record's header, or one of its sections, as a policy sees it.
 
     ``section`` is empty for the header and ``?`` for a section that the header does not name.
-    ``releasable_to`` is None when the issuer gave no list, which differs from an empty one.
-    ``severity`` is the rank of the gravest severity, 0 (none stated) to 4 (critical). ``own`` says
-    that this institute is the issuer; otherwise the record would be relayed.
+    ``releasable_to`` is None if the issuer gave no list; an empty list means nobody.
+    ``severity`` is the rank of the gravest severity, 0 (none stated) to 4 (critical). ``own`` is
+    True if this institute issued the record; a record of another issuer would be relayed.
     """
 
     __pydantic_config__ = JSON_CONFIG
@@ -155,8 +157,10 @@ class PartFacts:
     withdrawn: Flag = False
 
     def to_json(self) -> bytes:
-        """Return the JCS form, sets in order: the identity of a handling class."""
+        """Return the JCS form (RFC 8785), which is the identity of a handling class."""
         listed = self.releasable_to
+
+        # sets are sorted, so that equal facts have equal bytes
         return ijson.canonical(
             {
                 "kind": self.kind.value,
@@ -176,11 +180,11 @@ class PartFacts:
 
     @classmethod
     def from_json(cls, data: bytes) -> PartFacts:
-        """Read what ``to_json`` wrote.
+        """Return the facts that ``to_json`` wrote.
 
         Raises:
-            MalformedJson: not I-JSON.
-            InvalidInput: a field is missing, unknown or malformed; names it.
+            MalformedJson: not I-JSON (RFC 7493).
+            InvalidInput: a field is missing, unknown or malformed; names the field.
 
         """
         try:

@@ -1,6 +1,7 @@
-"""Policies to begin with, each a folder: the policy, a page about it, and cases that hold it.
+"""Presets: policies to begin with, each with a page about it and cases that are run as tests.
 
-``presets/<name>/`` holds ``policy.cedar``, ``README.md``, ``allow/*.json`` and ``deny/*.json``.
+The folder ``presets/<name>/`` holds ``policy.cedar``, ``README.md``, ``allow/*.json`` and
+``deny/*.json``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from comity.record.errors import NotFound
 
 
 def preset_names() -> list[str]:
-    """Return the presets' names, in alphabetical order."""
+    """Return the names of all presets, in alphabetical order."""
     return sorted(item.name for item in _presets().iterdir() if item.is_dir())
 
 
@@ -21,7 +22,7 @@ def preset_folder(name: str) -> Traversable:
     """Return a preset's folder, for ``read_policy`` and ``read_cases``.
 
     Raises:
-        NotFound: no preset of that name; names those that exist.
+        NotFound: no preset has that name; lists the names that exist.
 
     """
     if name not in preset_names():
@@ -33,7 +34,7 @@ def load_preset(name: str) -> str:
     """Return the text of a preset's policy.
 
     Raises:
-        NotFound: no preset of that name; names those that exist.
+        NotFound: no preset has that name; lists the names that exist.
 
     """
     return preset_folder(name).joinpath(POLICY_FILE).read_text(encoding="utf-8")

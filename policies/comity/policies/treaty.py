@@ -1,8 +1,8 @@
-"""Treaties: bilateral agreements, each of which links a policy's template once.
+"""Treaties: bilateral agreements, each of which links a policy's templates once.
 
-A treaty says with whom, of which kinds, which sections, from when until when. What it is worth is
-the policy's to say: a policy without a template ignores treaties, and the baseline stands before
-every one. Invariant: a ``Treaty`` that exists is well formed.
+A treaty names the other party, the kinds and sections that it covers, its start and its end. The
+policy decides what a treaty permits: a policy without a template ignores treaties, and no treaty
+overrides the baseline. Invariant: a ``Treaty`` that exists is well formed.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Treaty:
     """One agreement with one institute.
 
     ``treaty_id`` is 1 to 128 letters, digits, "-", "_" and ".". ``party`` is the other institute.
-    ``kinds`` and ``sections`` (by name; "?" for those without one) say what it covers, empty for
-    all; a covered kind's header always comes with its sections. It is in force from ``start``
-    until just before ``end``, or without end.
+    The treaty covers the ``kinds`` and the ``sections`` that it names ("?" for a section without a
+    name); if it names none, it covers all. It always covers the header of a kind that it covers.
+    It is in force from ``start`` until just before ``end``; without an end it stays in force.
 
     Raises:
-        InvalidInput: any of these is not so; names the field.
+        InvalidInput: a field is malformed; names the field.
         LimitExceeded: more than MAX_SECTIONS sections, or one longer than MAX_NAME_CHARS.
 
     """
@@ -57,26 +57,29 @@ class Treaty:
                 f'expected 1 to 128 letters, digits, "-", "_" and ".", got {self.treaty_id!r:.160}'
             )
             raise InvalidInput(message, field="treaty.treatyId")
+
         try:
             check_institute(self.party)
         except InvalidInput as error:
             raise InvalidInput(error.message, field="treaty.party") from error
+
         _check_kinds(self.kinds)
         _check_sections(self.sections)
         _check_term(self.start, self.end)
 
     def active(self, now: datetime) -> bool:
-        """Whether it is in force at ``now``, an aware time."""
+        """True if the treaty is in force at ``now``, a time with its zone."""
         return self.start <= now and (self.end is None or now < self.end)
 
     def covers(self, part: PartFacts) -> bool:
-        """Whether the part is of a kind and section that it speaks of; not whether it is given."""
+        """True if the treaty covers the part's kind and section; the policy may still deny it."""
         if self.kinds and part.kind not in self.kinds:
             return False
+        # a section without its header proves nothing, so the header (section "") is always covered
         return not part.section or not self.sections or part.section in self.sections
 
     def terms(self) -> dict[str, Any]:
-        """Return what decisions depend on, as a JSON value: all but its time."""
+        """Return the terms on which decisions depend, as a JSON value: all but start and end."""
         return {
             "treatyId": self.treaty_id,
             "party": self.party,
@@ -85,16 +88,16 @@ class Treaty:
         }
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON value that ``parse`` reads."""
+        """Return the JSON value that ``parse`` reads; times are RFC 3339 in UTC."""
         end = None if self.end is None else format_time(self.end)
         return self.terms() | {"start": format_time(self.start), "end": end}
 
     @classmethod
     def parse(cls, value: object) -> Treaty:
-        """Read a treaty from its JSON value, times in RFC 3339, UTC.
+        """Read a treaty from its JSON value; times are RFC 3339 in UTC.
 
         Raises:
-            InvalidInput, LimitExceeded: a field is missing, unknown or malformed; names it.
+            InvalidInput, LimitExceeded: a field is missing, unknown or malformed; names the field.
 
         """
         try:
@@ -108,11 +111,11 @@ _TREATY: Final = TypeAdapter(Treaty)
 
 
 def check_treaties(treaties: Sequence[Treaty]) -> tuple[Treaty, ...]:
-    """Return treaties that may be linked together, by id.
+    """Return the treaties ordered by id, once it is certain that they can be linked together.
 
     Raises:
         LimitExceeded: more than MAX_TREATIES.
-        Conflict: two of one id.
+        Conflict: two treaties have one id.
 
     """
     MAX_TREATIES.check(len(treaties), "treaties")

@@ -1,1 +1,1 @@
-"""The Cedar engine: parsed policies, their rules, faults against the schema, reasons in words."""
+"""Cedar: policy texts and their rules, facts as the engine reads them, errors, and reasons."""

@@ -1,8 +1,8 @@
-"""What a rule reads of the facts, and which values it names: read off Cedar's JSON form.
+"""Attribute paths: the facts that a rule reads, and the values that it names.
 
-A path is an attribute as the schema spells it, from its variable on: ``("resource", "tlp")``,
-``("context", "given")``, ``("principal", "standing", "received", "evaluation")``; a variable that
-stands alone is a path of one.
+Both are taken from the rule's form in Cedar's JSON. A path names an attribute as the schema spells
+it, beginning with its variable: ``("resource", "tlp")``, ``("context", "given")``,
+``("principal", "standing", "received", "evaluation")``. A variable alone is a path of length 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ Path = tuple[str, ...]
 
 
 def path_of(expression: Any) -> Path | None:
-    """Return the path that an expression is, or None if it is something else."""
+    """Return the path of an attribute, or None if the expression is no attribute."""
+    # a.b.c is nested as ((a).b).c, so the last step comes first
     steps: list[str] = []
     while isinstance(expression, dict):
         if "Var" in expression:
@@ -29,7 +30,7 @@ def path_of(expression: Any) -> Path | None:
 
 
 def paths_in(expression: Any) -> Iterator[Path]:
-    """Return every path that an expression reads, each as far as it goes."""
+    """Yield every path in an expression, each in its full length."""
     waiting = [expression]
     while waiting:
         item = waiting.pop()
@@ -43,18 +44,18 @@ def paths_in(expression: Any) -> Iterator[Path]:
 
 
 def paths_read(rules: Iterable[Rule]) -> set[Path]:
-    """Return every path that the conditions of these rules read."""
+    """Return every path in the conditions of these rules."""
     return {path for rule in rules for path in paths_in(rule.parsed["conditions"])}
 
 
 def words_named(rules: Iterable[Rule]) -> set[str]:
-    """Return every string that the conditions of these rules name."""
+    """Return every string in the conditions of these rules."""
     found = (value for rule in rules for value in literals_in(rule.parsed["conditions"]))
     return {value for value in found if isinstance(value, str)}
 
 
 def literals_in(expression: Any) -> Iterator[str | int | bool]:
-    """Return every string, number and truth value that an expression names; no entities."""
+    """Yield every string, number and truth value in an expression, but no entity."""
     for key, value in pairs(expression):
         if key == "Value" and isinstance(value, str | int):
             yield value

@@ -1,7 +1,8 @@
 """Facts as the Cedar engine reads them: entities and requests, typed by ``comity.cedarschema``.
 
-Invariant: every attribute of the schema is written, always, so that no rule fails for the lack of
-one; a test holds this module and the schema together.
+Invariant: every attribute of the schema is always written, so no rule fails because one is missing;
+a test validates what this module writes against the schema. Kinds follow ``comity.record.content``,
+so a new kind is added to the schema and not here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from comity.policies.treaty import Treaty
 from comity.record.content import Kind
 
 CACHED_SETS: Final = 8
-"""Sets of parts whose parsed form is kept: peers are asked about the same classes in turn, and
-parsing them anew for each peer would cost as much again as deciding."""
+"""Sets of parts whose parsed form is kept: the same classes are decided for one peer after the
+other, and parsing them again for each peer would cost as much again as deciding."""
 
 
 @cache
@@ -30,26 +31,29 @@ def cedar_schema() -> cedarpy.Schema:
 
 
 def read_resource(path: str) -> str:
-    """Return a text file of this package; ``path`` is relative to it, with slashes."""
+    """Return a text file of ``comity.policies``; ``path`` is relative to it, with slashes."""
     return resources.files("comity.policies").joinpath(path).read_text(encoding="utf-8")
 
 
 def entities(
     peer: PeerFacts, parts: Sequence[PartFacts], treaties: tuple[Treaty, ...] = ()
 ) -> cedarpy.Entities:
-    """Return the peer and the parts; a part's id is its position.
+    """Return the peer and the parts as entities; a part's id is its position.
 
-    Each part is in those of ``treaties``, the ones with this peer, that cover it.
+    ``treaties`` are the peer's. Each part has those that cover it as its parents, which is what
+    ``resource in ?resource`` of a linked template asks.
     """
     principal = _entity("Peer", peer.institute, _peer(peer))
     return _parts(tuple(parts), treaties).with_added_json_str(f"[{principal}]")
 
 
 def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> list[dict[str, Any]]:
-    """Return one request for each part, in order, with the standing for the part's kind."""
+    """Return one request for each part, in order; its context is the standing for the kind."""
     principal = {"type": "Peer", "id": peer.institute}
     verb = {"type": "Action", "id": action.value}
+    # parts of one kind share their context
     context = {kind: reciprocity(peer, kind) for kind in {part.kind for part in parts}}
+
     return [
         {
             "principal": principal,
@@ -62,7 +66,7 @@ def requests(peer: PeerFacts, parts: Sequence[PartFacts], action: Action) -> lis
 
 
 def reciprocity(peer: PeerFacts, kind: Kind) -> dict[str, int]:
-    """Return the peer's standing for one kind."""
+    """Return the peer's standing for one kind, by the names of the schema's ``Reciprocity``."""
     return {column: counts.get(kind, 0) for column, counts in _columns(peer).items()}
 
 
@@ -115,6 +119,7 @@ def _part(part: PartFacts) -> str:
             "issuer": part.issuer,
             "section": part.section,
             "tlp": _choice("Tlp", part.tlp.value),
+            # Cedar has no null: a list that was not given and an empty one differ in "listed"
             "listed": part.releasable_to is not None,
             "releasableTo": _set(part.releasable_to or ()),
             "onward": part.onward,
@@ -129,6 +134,7 @@ def _part(part: PartFacts) -> str:
 
 
 def _choice(entity_type: str, value: str) -> dict[str, dict[str, str]]:
+    """Return a value of one of the schema's enumerations, which Cedar writes as an entity."""
     return {"__entity": {"type": entity_type, "id": value}}
 
 
@@ -137,4 +143,5 @@ def _set(values: Iterable[str]) -> list[str]:
 
 
 def _counts(counts: Counts) -> dict[str, int]:
+    # all kinds, so that a rule that reads the count of a kind never fails
     return {kind.value: counts.get(kind, 0) for kind in Kind}

@@ -1,8 +1,8 @@
-"""What a decision says to people: the rules' own reasons, filled in with the facts.
+"""Reasons: sentences that explain a decision, filled in with the facts.
 
-A rule may carry ``@reason("{peer} is {status}")``. Invariant: only the names in ``PLACEHOLDERS``
-are filled in, once; a reason is never evaluated, and what is filled in is never read as a reason.
-Messages name lists and standing, so they are for the operator, not for the peer.
+A rule may carry ``@reason("{peer} is {status}")``. Invariants: only the names in ``PLACEHOLDERS``
+are filled in, and only once; a reason is never evaluated, and a value that is filled in is never
+read as a reason. Messages tell lists and standing: they are for the operator and not for the peer.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ PLACEHOLDERS: Final = (
     *("kind", "issuer", "part", "tlp", "releasableTo", "onward", "purposes"),
     *("tags", "domains", "severity", "treaty"),
 )
-"""Names that a reason may hold in braces; those of attributes are spelt as in the schema. The
-treaty is "none" except in the rule that is linked for one."""
+"""Names that a reason may hold in braces; names of attributes are spelt as in the schema. The
+treaty is "none" unless the rule is linked for a treaty."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _SHOWN: Final = 5
 
 
 def unknown_placeholders(reason: str) -> list[str]:
-    """Return the names in braces that nothing would be filled in for."""
+    """Return the names in braces that are no placeholders."""
     return [name for name in _PLACEHOLDER.findall(reason) if name not in PLACEHOLDERS]
 
 
 def fill(reason: str, peer: PeerFacts, part: PartFacts, action: Action, treaty: str = "") -> str:
     """Return the reason with every placeholder replaced, on one line; ``treaty`` is an id."""
     words = _words(peer, part, action) | {"treaty": treaty or "none"}
+    # splitting and joining also removes line breaks, which a rule's text may hold
     return " ".join(_PLACEHOLDER.sub(lambda match: words[match[1]], reason).split())
 
 
 def not_permitted(peer: PeerFacts, part: PartFacts, action: Action) -> str:
-    """Say what no rule permits, in all the facts that rules commonly look at."""
+    """Return the message for a part that no rule permits, with the facts that rules often read."""
     reason = (
         "no rule permits to {action} {part} of this {kind} (TLP:{tlp}, issued by {issuer}) to "
         "{peer} ({status}; of kind {kind}: received {received}, given {given}, credit {credit}, "
@@ -50,6 +51,7 @@ def not_permitted(peer: PeerFacts, part: PartFacts, action: Action) -> str:
 
 def _words(peer: PeerFacts, part: PartFacts, action: Action) -> dict[str, str]:
     counts = {name: str(count) for name, count in reciprocity(peer, part.kind).items()}
+
     return counts | {
         "action": action.value,
         "peer": peer.institute,

@@ -1,7 +1,8 @@
-"""The rules of a policy: parsed, and checked one by one for what this system asks of them.
+"""The rules of a policy: parsed, and checked one by one against what Comity requires of them.
 
-Invariants: a rule that exists has an id of its own, fits the schema, says nothing of recalls and
-names no part or treaty by id; a template has the one form that a treaty can be linked to.
+Invariants of a checked rule: its id is unique in the policy; it fits the schema; it does not name
+the action recall, nor a part or treaty by id; if it is a template, it has the one form that can be
+linked for a treaty.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ _SLOTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: ``source`` is its text and place, ``parsed`` is Cedar's JSON form of it.
+    """One rule: ``source`` is its text and place, ``parsed`` is its form in Cedar's JSON.
 
-    ``rule_id`` and ``reason`` are its annotations, the reason empty where it has none.
-    ``is_template`` says that it decides nothing until it is linked for a treaty.
+    ``rule_id`` and ``reason`` are its annotations ``@id`` and ``@reason``, empty if missing. A rule
+    that ``is_template`` decides nothing until it is linked for a treaty.
     """
 
     rule_id: str
@@ -50,37 +51,40 @@ class Rule:
 
     @property
     def is_permit(self) -> bool:
-        """Whether it permits; otherwise it forbids."""
+        """True if the rule permits, False if it forbids."""
         return bool(self.parsed["effect"] == "permit")
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it is one of the baseline's."""
+        """True if the rule is one of the baseline's."""
         return self.rule_id.startswith(BASELINE_PREFIX)
 
     @property
     def line(self) -> int:
-        """Line on which it begins, annotations included, from 1."""
+        """Line on which the rule begins, annotations included, counted from 1."""
         return self.source.text.count("\n", 0, self.source.start) + 1
 
     @property
     def reads_standing(self) -> bool:
-        """Whether it reads a peer's standing; the request's context holds nothing else."""
+        """True if the rule reads a peer's standing; the request's context holds nothing else."""
         return any(pair in _STANDING for pair in pairs(self.parsed))
 
     @property
     def reads_giving(self) -> bool:
-        """Whether it may read how much a peer was given: it names that count, or a word like it."""
+        """True if the rule may read how much a peer was given.
+
+        It may if it names that count; any string that is spelt like it counts as well.
+        """
         return any(word in _GIVING for pair in pairs(self.parsed) for word in pair)
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
-    """Parse a text without asking anything of it but Cedar's grammar; see ``read_rules``."""
+    """Parse the rules of a text without checking more than Cedar's grammar; see ``read_rules``."""
     return tuple(_parsed(source) for source in read_rules(text))
 
 
 def check_rules(text: str) -> tuple[Rule, ...]:
-    """Parse an institute's policy and check every rule of it.
+    """Parse an institute's policy and check each of its rules.
 
     Raises:
         BadPolicy: see ``Policy.parse``.
@@ -88,6 +92,8 @@ def check_rules(text: str) -> tuple[Rule, ...]:
     """
     rules = parse_rules(text)
     _check_schema(text, rules)
+
+    # each rule by itself
     seen: set[str] = set()
     for rule in rules:
         _check_id(rule)
@@ -98,6 +104,8 @@ def check_rules(text: str) -> tuple[Rule, ...]:
         if rule.rule_id in seen:
             raise _refuse(rule, f"expected each @id once, got {rule.rule_id!r} again")
         seen.add(rule.rule_id)
+
+    # each template is linked once for each treaty, so their number bounds the work
     templates = [rule for rule in rules if rule.is_template]
     if len(templates) > MAX_TEMPLATES:
         message = f"expected at most {MAX_TEMPLATES} rules with ?principal (MAX_TEMPLATES)"
@@ -106,7 +114,8 @@ def check_rules(text: str) -> tuple[Rule, ...]:
 
 
 def pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    """Return every key and value of a JSON value, however deep."""
+    """Yield every key and value in a JSON value, at any depth."""
+    # a list instead of recursion: rules are as deep as their chains of operators are long
     waiting = [value]
     while waiting:
         item = waiting.pop()

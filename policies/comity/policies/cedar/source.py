@@ -1,9 +1,10 @@
-"""Policy text: where its rules are, and where it goes wrong.
+"""Policy text: the places of its rules and of its syntax errors.
 
-The engine says what is wrong but not where, and its parser recurses: text that is nested a few
-hundred deep would overflow the stack and end the process. So the text is cut into tokens first.
-Invariants: no text reaches the engine that exceeds MAX_NESTING or MAX_RULE_TOKENS; every
-``BadPolicy`` raised here names a line and a column, both counted from 1.
+The engine reports an error without its place. Its parser recurses, so text with several hundred
+nested brackets would overflow the stack and end the process. This module therefore cuts the text
+into tokens before the engine sees it. Invariants: no text beyond MAX_NESTING or MAX_RULE_TOKENS
+reaches the engine; every ``BadPolicy`` raised here for a place in the text names its line and
+column, both counted from 1.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _GOES_ON: Final = {
     (",", ", resource)"): ")",
     ("then", _CHOICE): " else true",
 }
-"""What is left to close, by a word and what was to be closed before it."""
+"""What remains to be closed, by a word and by what had to be closed before it."""
 
 _UNFINISHED: Final = "unexpected end of input"
 _BLAMED_ON_END: Final = (None, _UNFINISHED, "unexpected token `;`")
@@ -58,7 +59,7 @@ class RuleText:
         return self.tokens[0][0]
 
     def prefix(self, count: int) -> str:
-        """Return the text of the first ``count`` tokens, with what stands between them."""
+        """Return the text of the first ``count`` tokens, with the gaps between them."""
         return self.text[self.start : self.tokens[count - 1][1]]
 
     def words(self) -> list[str]:
@@ -66,21 +67,21 @@ class RuleText:
         return [self.text[start:end] for start, end in self.tokens]
 
     def closed(self, count: int) -> str:
-        """Return a rule, but for its ";", of the first ``count`` tokens: what is open is closed."""
+        """Return the first ``count`` tokens, completed to a rule without its semicolon."""
         return self.prefix(count) + _closing(self.words()[:count])
 
     def find(self, *words: str) -> int:
-        """Return the offset at which some tokens first follow one another, else of the rule."""
+        """Return the offset at which the words first stand side by side, else the rule's start."""
         own, wanted = self.words(), list(words)
         found = (i for i in range(len(own)) if own[i : i + len(wanted)] == wanted)
         return self.tokens[next(found, 0)][0]
 
 
 def decode(data: bytes) -> str:
-    """Return the text of a policy's file, without the byte-order mark that some editors write.
+    """Return the text of a policy file, without the byte-order mark that some editors write.
 
     Raises:
-        BadPolicy: not UTF-8.
+        BadPolicy: the file is not UTF-8.
 
     """
     try:
@@ -91,12 +92,13 @@ def decode(data: bytes) -> str:
 
 
 def read_rules(text: str) -> list[RuleText]:
-    """Cut a policy into its rules, in order; comments and white space belong to none.
+    """Return the rules of a policy, in order; comments and white space belong to no rule.
 
     Raises:
-        BadPolicy: not Cedar, nested too deeply, or a rule too long; says where.
+        BadPolicy: not Cedar, nested too deeply, or a rule too long; names the place.
 
     """
+    # a semicolon ends a rule: within strings and comments it is no token of its own
     rules: list[RuleText] = []
     tokens: list[tuple[int, int]] = []
     for match in _TOKEN.finditer(text):
@@ -108,6 +110,7 @@ def read_rules(text: str) -> list[RuleText]:
             tokens = []
     if tokens:
         rules.append(RuleText(text, tuple(tokens)))
+
     for rule in rules:
         _check_size(rule)
         _check_syntax(rule)
@@ -115,18 +118,20 @@ def read_rules(text: str) -> list[RuleText]:
 
 
 def refuse(text: str, offset: int, message: str, hint: str = "") -> BadPolicy:
-    """Return the error for what stands at ``offset``."""
+    """Return an error that names the line and column of ``offset``."""
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return BadPolicy(f"line {line}, column {column}: {message}", field="policy", hint=hint)
 
 
 def _closing(words: Sequence[str]) -> str:
-    """Return what closes all that the first words of a rule leave open."""
+    """Return the text that completes the first words of a rule to a whole one."""
+    # the stack of texts that close what is open, the innermost last
     still: list[str] = []
     for before, word in pairwise(["", *words]):
         if word == "(" and before in _EFFECTS:
-            still = [_SCOPE]  # before it are annotations, which may have any word for a name
+            # only annotations stand before it, and these may have any word for a name
+            still = [_SCOPE]
         elif word in _CLOSING:
             still.append(_CLOSING[word])
         elif not still:
@@ -143,6 +148,7 @@ def _check_size(rule: RuleText) -> None:
         count = len(rule.tokens)
         message = f"expected a rule of at most {MAX_RULE_TOKENS} words and signs, got {count}"
         raise refuse(rule.text, rule.start, message, "split the rule")
+
     depth = 0
     for start, end in rule.tokens:
         sign = rule.text[start:end]
@@ -160,13 +166,13 @@ def _check_syntax(rule: RuleText) -> None:
         end = rule.tokens[-1][1]
         raise refuse(rule.text, end, "expected the rule to go on and end in ';', got its end")
 
-    # Cut short and closed, a rule is blamed for its end, up to the token that cannot stand there.
+    # a rule that is cut short before the fault is blamed only for its end
     def is_past_fault(count: int) -> bool:
         return _syntax_error(rule.prefix(count) + ";") not in _BLAMED_ON_END
 
     fault = bisect_left(range(len(rule.tokens)), True, lo=1, key=is_past_fault)
 
-    # Where the grammar is kept, the rule as such is at fault (an annotation given twice).
+    # an error that names no token is about the whole rule, such as an annotation given twice
     start = rule.tokens[fault - 1][0] if "token" in reason else rule.start
     raise refuse(rule.text, start, f"expected a Cedar rule, got: {reason}")
 

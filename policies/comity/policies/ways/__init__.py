@@ -1,1 +1,1 @@
-"""What would have to change for a part to be released."""
+"""Ways to a release: the changes after which a withheld part would be released."""

@@ -1,7 +1,7 @@
-"""Changes that would make a difference to a decision, and what each is called.
+"""Changes that may turn a decision, and the words for each.
 
-A change is data: applied to a situation it gives the situation as it would be, with which the real
-evaluator is asked again. Invariant: a change never touches what it does not name.
+A change is data. Applied to a situation it returns a new situation, which the real evaluator then
+decides. Invariant: a change alters only the fact that it names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from comity.record.handling import Tlp
 class Situation:
     """A question to a policy: may this peer have all of these parts?
 
-    ``parts`` is one header, or a section and then its header, without which it does not go.
+    ``parts`` is one header, or a section followed by its header, without which it is not released.
     """
 
     policy: Policy
@@ -31,7 +31,7 @@ class Situation:
     action: Action = Action.REPLICATE
 
     def is_released(self) -> bool:
-        """Whether every part is allowed."""
+        """True if the policy allows every part."""
         decisions = self.policy.decide_many(self.peer, self.parts, self.action)
         return all(decision.allowed for decision in decisions)
 
@@ -77,9 +77,10 @@ _COUNT_NOUNS: Final = {
 class Change:
     """One change.
 
-    ``name`` says of what: a kind of record, a status, group, clearance or purpose, a TLP label, the
-    institute that would be listed, or the section of a treaty (empty for all); it is empty where
-    the parts say it all. ``amount`` is in records where ``what`` is counted, and otherwise 1.
+    ``name`` is a kind of record, a status, group, clearance or purpose, a TLP label, the institute
+    to be listed, or the section of a treaty (empty for all sections), depending on ``what``. It is
+    empty if the parts determine the change. ``amount`` is a number of records if ``what`` is one of
+    COUNTED, and otherwise 1.
     """
 
     what: What
@@ -87,26 +88,29 @@ class Change:
     amount: int = 1
 
     def apply(self, situation: Situation) -> Situation:
-        """Return the situation as it would be."""
+        """Return the situation as it would be after the change."""
         if self.what is What.TREATY:
             return replace(situation, policy=_with_treaty(situation, self.name))
         if self.what in BY_ISSUER:
             parts = tuple(self._part(part) for part in situation.parts)
             return replace(situation, parts=parts)
+
+        # all other changes are made to the peer
         if self.what is What.DOMAINS:
             clearances = situation.peer.clearances | domains(situation)
             return replace(situation, peer=replace(situation.peer, clearances=clearances))
         return replace(situation, peer=self._peer(situation.peer))
 
     def phrase(self, situation: Situation) -> str:
-        """Return the change as the end of "would be released …".
+        """Return the change as the end of a sentence that begins with "would be released".
 
-        A "more" is one more as standing counts: a record about a subject, such as a model, that
+        "1 more" means one more as standing counts: a record about a subject, such as a model, that
         does not count yet, with enough disclosed text to count.
         """
         peer, issuer = situation.peer.institute, situation.parts[0].issuer
         count, kind = self._counted(), situation.parts[0].kind
         every = ", ".join(f'"{domain}"' for domain in sorted(domains(situation)))
+
         return {
             What.RECEIVED: f"after {count} from {peer}",
             What.GIVEN: f"after {count} given to {peer}",
@@ -139,6 +143,8 @@ class Change:
                 return replace(peer, clearances=peer.clearances | added)
             case What.PURPOSE:
                 return replace(peer, purposes=peer.purposes | added)
+
+        # what remains is counted: it changes the standing
         kind, standing = Kind(self.name), peer.standing
         match self.what:
             case What.RECEIVED:
@@ -154,6 +160,7 @@ class Change:
                     part, releasable_to=(part.releasable_to or frozenset()) | {self.name}
                 )
             case What.LABEL:
+                # a part that is looser already stays as it is
                 return replace(part, tlp=min(part.tlp, Tlp(self.name), key=_strictness))
             case What.ONWARD:
                 return replace(part, onward=True)
@@ -170,6 +177,7 @@ def _with_treaty(situation: Situation, section: str) -> Policy:
     policy, party = situation.policy, situation.peer.institute
     sections = frozenset({section} if section else ())
     kinds = frozenset({situation.parts[0].kind})
+    # an id that no treaty has: two of one id could not be linked together
     taken = {treaty.treaty_id for treaty in policy.treaties}
     treaty_id = next(i for n in range(len(taken) + 1) if (i := f"{_PROPOSED}-{n}") not in taken)
     treaty = Treaty(treaty_id, party, kinds, sections, _EVER)

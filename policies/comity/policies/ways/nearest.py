@@ -1,10 +1,10 @@
-"""The nearest change that would release what is withheld, found by asking the evaluator.
+"""The nearest ways to a release: the fewest changes after which a withheld part would be released.
 
-Candidates are read off the policy (the counts that it looks at, the groups and clearances that it
-names) and off the parts (their purposes, their kind); each is tried on the facts. Invariants: what
-is proposed has been decided by the evaluator and allowed; of every count proposed, one less has
-been decided and denied, and so has one clearance less of several; no way is proposed while one of
-fewer changes is known.
+Candidates come from the policy (the counts that it reads, the groups and clearances that it names)
+and from the parts (their purposes and their kind). Each candidate is applied to the facts and the
+evaluator is asked again. Invariants: the evaluator has allowed the part after every way that is
+proposed; it has denied the part with one record less of each proposed count, and with one clearance
+less where several are proposed; no way is proposed if there is one of fewer changes.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES
 
 MAX_AMOUNT: Final = 10_000
-"""Records of a kind that anyone would be asked for: beyond it, a count is no way to a release."""
+"""Most records of one kind that are proposed: nobody would be asked for more."""
 
 MAX_CANDIDATES: Final = 40
-"""Changes tried, and in twos: some 800 decisions, a fraction of a second."""
+"""Most candidates: all pairs of them are some 800 decisions, a fraction of a second."""
 
 MAX_TOGETHER: Final = 3
-"""Changes proposed together to the peer and the operator."""
+"""Most changes that are proposed together, without the issuer."""
 
 MAX_IN_THREES: Final = 12
-"""Changes tried in threes, where there are no more of them: 220 decisions."""
+"""Up to so many candidates are tried three at a time too: 220 decisions."""
 
 MAX_ISSUER_TOGETHER: Final = 3
-"""Changes proposed together where the issuer's handling is in the way: handling has four bars."""
+"""Most changes that are proposed together where the issuer's handling bars the release."""
 
 _COLUMNS: Final = {
     "received": What.RECEIVED,
@@ -47,32 +47,36 @@ _COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to a release: all of ``changes`` together, and a sentence that says so."""
+    """One way to a release: all of ``changes`` together, and a sentence about them."""
 
     changes: tuple[Change, ...]
     sentence: str
 
     @property
     def needs_issuer(self) -> bool:
-        """Whether the issuer would have to change the record's handling."""
+        """True if the issuer would have to change the record's handling."""
         return any(change.what in BY_ISSUER for change in self.changes)
 
 
 def nearest(situation: Situation) -> list[Way]:
     """Return the ways of fewest changes to a release, the most obvious first.
 
-    Ways that need the issuer are looked for only if there is no other. The list is empty if all is
-    released already, and if nothing that anyone could change would release it: the record is
-    withdrawn, the peer issued it, or the policy forbids it whatever is done.
+    Ways that need the issuer are tried only if there is no other way. The list is empty if all
+    parts are released already, and if no change would release them: the record is withdrawn, the
+    peer issued it, or the policy forbids it in any case.
     """
     if situation.is_released():
         return []
+
+    # (1) changes that the peer and the operator can make, the fewest first
     own = _candidates(situation)
     most = MAX_TOGETHER if len(own) <= MAX_IN_THREES else MAX_TOGETHER - 1
     for size in range(1, most + 1):
         ways = _ways(situation, combinations(own, size))
         if ways:
             return ways
+
+    # (2) changes that need the issuer, alone or with one of the others
     issuer = _issuer_candidates(situation)
     for size in range(1, MAX_ISSUER_TOGETHER + 1):
         ways = _ways(situation, _mixed(issuer, own, size))
@@ -102,7 +106,8 @@ def _sentence(situation: Situation, changes: Sequence[Change]) -> str:
 
 def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change, ...] | None:
     """Return the changes with the least amounts that release, or None if none do."""
-    # two together are tried at the most that each may be; a count alone also at what lies between
+    # trying the largest amounts first rules out most combinations; a single count is searched in
+    # any case, since it may release only somewhere in between
     if len(changes) > 1 and not _applied(situation, changes).is_released():
         return None
     for i, change in enumerate(changes):
@@ -111,9 +116,10 @@ def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change,
             if least is None:
                 return None
             changes = (*changes[:i], replace(change, amount=least), *changes[i + 1 :])
+
     if not _applied(situation, changes).is_released():
         return None
-    # where more of one count makes up for less of another, lowering the later may undo the earlier
+    # counts may make up for each other, so that lowering a later one left an earlier one too high
     counted = [i for i, change in enumerate(changes) if change.what in COUNTED]
     if any(_with_amount(situation, changes, i)(changes[i].amount - 1) for i in counted):
         return None
@@ -121,7 +127,7 @@ def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change,
 
 
 def _clears_too_much(situation: Situation, changes: tuple[Change, ...]) -> bool:
-    """Whether some of the part's domains for which the peer would be cleared are not needed."""
+    """True if the part is released even without one of the clearances that are proposed."""
     if all(change.what is not What.DOMAINS for change in changes):
         return False
     after = _applied(situation, changes)
@@ -149,7 +155,8 @@ def _applied(situation: Situation, changes: Sequence[Change]) -> Situation:
 
 
 def _least(released: Callable[[int], bool]) -> int | None:
-    """Return an amount from 1 to MAX_AMOUNT that releases while one less does not, if any."""
+    """Return an amount, 1 to MAX_AMOUNT, that releases though one less does not; None if none."""
+    # double until it releases, then search between the last two amounts
     low, high = 0, 1
     while not released(high):
         if high == MAX_AMOUNT:
@@ -159,14 +166,17 @@ def _least(released: Callable[[int], bool]) -> int | None:
 
 
 def _candidates(situation: Situation) -> list[Change]:
-    """Return what the peer and the operator could change, counts at the most."""
+    """Return the changes that the peer or the operator could make, each count at MAX_AMOUNT."""
     peer, parts, policy = situation.peer, situation.parts, situation.policy
     found = _counts(situation)
+
     if peer.status is not PeerStatus.MEMBER:
         found.append(Change(What.STATUS, PeerStatus.MEMBER.value))
     paths = paths_read(policy.rules)
     if ("principal", "clearances") in paths and len(domains(situation) - peer.clearances) > 1:
         found.append(Change(What.DOMAINS, ""))
+
+    # words that the policy names, or that a policy may compare with a part's own
     words = words_named(policy.rules).union(*(_words_of(part) for part in parts))
     for what, attribute, held in (
         (What.GROUP, "groups", peer.groups),
@@ -174,10 +184,13 @@ def _candidates(situation: Situation) -> list[Change]:
     ):
         if ("principal", attribute) in paths:
             found += [Change(what, word) for word in sorted(words - held)]
+
+    # the baseline reads purposes, so the part's own are candidates under every policy
     allowed = frozenset[str]().union(*(part.purposes for part in parts))
     if ("principal", "purposes") in paths:
         allowed |= words
     found += [Change(What.PURPOSE, word) for word in sorted(allowed - peer.purposes)]
+
     if policy.has_templates and len(policy.treaties) < MAX_TREATIES:
         found.append(Change(What.TREATY, parts[0].section))
     return found[:MAX_CANDIDATES]
@@ -204,14 +217,14 @@ def _counts_read(path: Path, situation: Situation) -> list[tuple[What, Kind]]:
         case _:
             return []
     if column == "credit":
-        # nobody grants it: it comes from records of the other kinds that have a weight
+        # credit comes from records of other kinds that have a weight; nobody can simply grant it
         weights = situation.peer.standing.weights
         return [(What.RECEIVED, other) for other in weights if other is not kind and weights[other]]
     return [(_COLUMNS[column], kind)] if column in _COLUMNS else []
 
 
 def _issuer_candidates(situation: Situation) -> list[Change]:
-    """Return what the issuer could change in the record's handling."""
+    """Return the changes that the issuer could make to the record's handling."""
     parts = situation.parts
     found = [Change(What.LISTED, situation.peer.institute)]
     strictest = max(part.tlp.strictness for part in parts)
