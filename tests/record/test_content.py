@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.records.search import NEWEST, search
+from comity.node.records.search import NEWEST, RecordFilter, search_records
 from comity.node.trust.peers import Terms
 from comity.policies.preset import load_preset
 from comity.record import content
@@ -17,7 +17,6 @@ from comity.record.errors import BadContent, LimitExceeded
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
 from comity.record.models import Model
 from comity.record.severity import Severity
-from comity.v1 import records_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, institutes
@@ -57,9 +56,11 @@ def test_a_search_finds_what_a_record_of_any_kind_states(
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK) as [uk]:
         told = uk.publish(record(Kind.INCIDENT, {"report": {"risks": [GRAVE]}})).record_id
-        wanted = pb.RecordFilter(domains=[CBRN], min_severity="critical")
+        wanted = RecordFilter(domains=(CBRN,), min_severity="critical")
         with uk.node.store.read() as session:
-            assert [row.record_id for row in search(session, wanted, 9, NEWEST)[0]] == [told]
+            assert [row.record_id for row in search_records(session, wanted, 9, NEWEST)[0]] == [
+                told
+            ]
 
 
 def test_what_plain_content_states_is_read_at_any_depth_and_the_gravest_counts() -> None:

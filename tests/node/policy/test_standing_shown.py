@@ -10,7 +10,7 @@ import pytest
 from comity.client.terminal import run as run_command
 from comity.node.commands.app import app
 from comity.node.database.tables import PeerRow
-from comity.node.release.standing_report import standing_with
+from comity.node.release.standing_report import report_standing
 from comity.node.trust.peers import get_peer
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute
@@ -29,14 +29,14 @@ def test_a_peer_learns_how_much_it_misses_by_kind_and_nothing_more(pair: list[In
     uk.publish(card("secret-name", kind="evaluation"))
     uk.publish(card("red", tlp="RED", releasable_to=[]))
     with uk.node.store.read() as session:
-        told = standing_with(session, get_peer(session, CA), uk.node.clock())
+        told = report_standing(session, get_peer(session, CA), uk.node.clock())
     assert {kind.kind: kind.withheld for kind in told.kinds} == {"model-card": 1, "evaluation": 1}
     assert "secret" not in str(told)
     ca.publish(card("one"))
     uk.pull(ca)
     uk.node.release()
     with uk.node.store.read() as session:
-        told = standing_with(session, get_peer(session, CA), uk.node.clock())
+        told = report_standing(session, get_peer(session, CA), uk.node.clock())
     counts = {kind.kind: (kind.received, kind.pending, kind.withheld) for kind in told.kinds}
     assert counts == {"model-card": (1, 1, 0), "evaluation": (0, 0, 1)}
 

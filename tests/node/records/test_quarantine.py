@@ -14,7 +14,7 @@ from comity.node.node import Node
 from comity.node.records import quarantine
 from comity.node.replication.outbox import next_batch
 from comity.node.server.services.audit_pages import list_quarantine
-from comity.node.server.status import node_status
+from comity.node.server.status import summarise_node
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 from comity.record.wire import record_to_proto
@@ -56,7 +56,7 @@ def held(node: Node) -> list[str]:
 def counted(node: Node) -> tuple[int, int]:
     """Return how many records an operator is told were refused, and how many wait."""
     with node.store.read() as session:
-        peers = node_status(session, node.institute).peers
+        peers = summarise_node(session, node.institute).peers
     return sum(peer.quarantined for peer in peers), sum(peer.waiting for peer in peers)
 
 

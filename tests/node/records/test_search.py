@@ -11,7 +11,14 @@ import pytest
 from comity.client.connection.node import connect
 from comity.client.drafts.draft import Draft
 from comity.node.database.cursors import read_page_token
-from comity.node.records.search import NEWEST, arrived, find_record, search
+from comity.node.records.search import (
+    NEWEST,
+    RecordFilter,
+    arrived,
+    find_record,
+    search_records,
+)
+from comity.node.server.services.records_messages import filter_from_proto
 from comity.record.errors import InvalidInput, LimitExceeded, NotFound
 from comity.record.spiffe import Role
 from comity.v1 import records_service_pb2 as pb
@@ -38,7 +45,9 @@ def page(one: Institute, size: int, token: str = "", **wanted: Any) -> tuple[lis
     """Return the ids on one page, and the token of the next."""
     (before,) = read_page_token(token, NEWEST)
     with one.node.store.read() as session:
-        rows, after = search(session, pb.RecordFilter(**wanted), size, before)
+        rows, after = search_records(
+            session, filter_from_proto(pb.RecordFilter(**wanted)), size, before
+        )
     return [row.record_id for row in rows], after
 
 
@@ -189,8 +198,8 @@ def test_a_page_of_exactly_all_has_no_next(uk: Institute) -> None:
 def test_what_arrives_is_read_oldest_first_from_where_one_stopped(uk: Institute) -> None:
     ids = [uk.publish(card()).record_id for _ in range(4)]
     with uk.node.store.read() as session:
-        first = arrived(session, pb.RecordFilter(), 0, 3)
-        rest = arrived(session, pb.RecordFilter(), first[-1].record_seq, 3)
+        first = arrived(session, RecordFilter(), 0, 3)
+        rest = arrived(session, RecordFilter(), first[-1].record_seq, 3)
     assert [row.record_id for row in [*first, *rest]] == ids
 
 

@@ -16,7 +16,6 @@ from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.errors import BadCursor, LimitExceeded
-from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute, institutes
@@ -201,23 +200,22 @@ def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute])
     uk.pull(ca)
     uk.publish(card("model-4"))
     lose(uk, 3)
-    entries: list[pb.LedgerEntry] = []
+    entries: list[Given | Taken] = []
     token = ""
     with uk.node.store.read() as session:
         while True:
-            request = pb.ListLedgerRequest(page_size=1, page_token=token)
-            page = list_ledger(session, CA, request)
-            entries += page.entries
-            if not (token := page.next_page_token):
+            page, token = list_ledger(session, CA, 1, token)
+            entries += page
+            if not token:
                 break
-        assert list_ledger(session, "fr.aisi.example", pb.ListLedgerRequest()).entries == []
+        assert list_ledger(session, "fr.aisi.example", 0, "") == ([], "")
         with pytest.raises(LimitExceeded):
-            list_ledger(session, CA, pb.ListLedgerRequest(page_size=51))
+            list_ledger(session, CA, 51, "")
         with pytest.raises(BadCursor):
-            list_ledger(session, CA, pb.ListLedgerRequest(page_token="rubbish"))
+            list_ledger(session, CA, 0, "rubbish")
     shown = [
-        (entry.given.first_offer, entry.given.last_offer, entry.given.HasField("receipt"))
-        if entry.HasField("given")
+        (entry.first_offer, entry.last_offer, entry.receipt is not None)
+        if isinstance(entry, Given)
         else "taken"
         for entry in entries
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +20,10 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.options import Json, open_node
+from comity.node.database.clock import to_datetime
 from comity.node.database.tables import PeerRow
 from comity.node.node import Node
-from comity.node.server.status import peer_status
+from comity.node.server.status import PeerSummary, summarise_peer
 from comity.node.trust.peers import Terms, get_peer, pinned_peers
 from comity.node.trust.pins import (
     Pin,
@@ -39,7 +39,6 @@ from comity.record.errors import BadBundle, InvalidInput, NotFound
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root
 from comity.record.times import format_time
-from comity.v1 import admin_service_pb2 as pb
 
 app = command_group(
     "Pin peers' roots or bundles, and see how things stand.",
@@ -126,7 +125,7 @@ def add(
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the pinned peers and how replication with each stands."""
     with open_node(context) as node, node.store.read() as session:
-        peers = [peer_value(peer_status(session, row)) for row in pinned_peers(session)]
+        peers = [peer_value(summarise_peer(session, row)) for row in pinned_peers(session)]
     if as_json:
         print_json(peers)
         return
@@ -295,7 +294,7 @@ def _set_status(
 
 def _print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
     with node.store.read() as session:
-        value = peer_value(peer_status(session, row))
+        value = peer_value(summarise_peer(session, row))
     if as_json:
         print_json(value)
         return
@@ -314,9 +313,9 @@ def in_words(value: Mapping[str, Any], rootless: str) -> dict[str, Any]:
     return {name: "-" if item in (None, "") else item for name, item in (shown | told).items()}
 
 
-def peer_value(peer: pb.Peer) -> dict[str, Any]:
+def peer_value(peer: PeerSummary) -> dict[str, Any]:
     """Return the JSON form of what is known of a peer."""
-    contact = peer.contact_time.ToDatetime(UTC) if peer.HasField("contact_time") else None
+    contact = peer.contact_time
     return {
         "institute": peer.institute,
         "names": dict(sorted(peer.names.items())),
@@ -333,6 +332,6 @@ def peer_value(peer: pb.Peer) -> dict[str, Any]:
         "waiting": peer.waiting,
         "rootVersion": peer.root_version,
         "alarms": list(peer.alarms),
-        "contactTime": None if contact is None else format_time(contact),
+        "contactTime": None if contact is None else format_time(to_datetime(contact)),
         "lastError": peer.last_error,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import typer
@@ -13,14 +13,14 @@ from comity.client.terminal import err, examples, print_fields, print_json, text
 from comity.node.commands.options import Json, open_home, open_node
 from comity.node.commands.peers import in_words, peer_value
 from comity.node.database.clock import to_datetime
+from comity.node.database.tables import AlarmRow
 from comity.node.home.node_certificate import Life, obstacle
 from comity.node.node import Node
 from comity.node.server.log_output import configure_logs
 from comity.node.server.process import serve
-from comity.node.server.status import node_status
+from comity.node.server.status import summarise_node
 from comity.node.trust.pins import fingerprint_of
 from comity.record.times import format_time
-from comity.v1 import admin_service_pb2 as pb
 
 ROOT_WARNING: Final = timedelta(days=30)
 """How long before its end a root is spoken of: its holders have to meet."""
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
 def _value(node: Node, session: Session) -> dict[str, Any]:
     life = Life.of(node.home)
     root = node.own.root
-    settings, counted = node.home.settings, node_status(session, node.institute)
+    settings, counted = node.home.settings, summarise_node(session, node.institute)
     return {
         "institute": node.institute,
         "softwareVersion": counted.software_version,
@@ -96,12 +96,12 @@ def _value(node: Node, session: Session) -> dict[str, Any]:
     }
 
 
-def _alarm_value(alarm: pb.Alarm) -> dict[str, Any]:
+def _alarm_value(alarm: AlarmRow) -> dict[str, Any]:
     return {
         "institute": alarm.institute,
         "reason": alarm.reason,
         "message": alarm.message,
-        "firstTime": format_time(alarm.first_time.ToDatetime(UTC)),
-        "lastTime": format_time(alarm.last_time.ToDatetime(UTC)),
+        "firstTime": format_time(to_datetime(alarm.first_time)),
+        "lastTime": format_time(to_datetime(alarm.last_time)),
         "count": alarm.count,
     }

@@ -24,7 +24,7 @@ from comity.client.terminal import (
 from comity.node.commands.options import Json, open_node
 from comity.node.database.clock import to_datetime
 from comity.node.node import Node
-from comity.node.release.standing_report import standing_with
+from comity.node.release.standing_report import KindReport, StandingReport, report_standing
 from comity.node.replication.ledger import given_to, taken_from
 from comity.node.replication.peer_queries import PeerClient
 from comity.node.replication.reconciliation import Account
@@ -34,7 +34,6 @@ from comity.record import ijson
 from comity.record.bundle import Keyring
 from comity.record.errors import InvalidInput, Unavailable
 from comity.record.times import format_time
-from comity.v1 import exchange_service_pb2 as pb
 
 DIFFERENT: Final = 1
 UNREACHABLE: Final = 2
@@ -133,26 +132,39 @@ def _reaching(*, as_json: bool) -> Iterator[None]:
         raise typer.Exit(UNREACHABLE) from error
 
 
-def _own_view(node: Node, peer: str | None) -> dict[str, pb.GetStandingResponse]:
+def _own_view(node: Node, peer: str | None) -> dict[str, StandingReport]:
     node.settle_standing()
     with node.store.read() as session:
         rows = pinned_peers(session) if peer is None else [get_peer(session, peer)]
         now = node.clock()
-        return {row.institute: standing_with(session, row, now) for row in rows}
+        return {row.institute: report_standing(session, row, now) for row in rows}
 
 
-def _value(institute: str, view: pb.GetStandingResponse) -> dict[str, Any]:
+def _value(institute: str, report: StandingReport) -> dict[str, Any]:
     return {
         "peer": institute,
-        "windowDays": view.window_days,
-        "kinds": [
-            {field.json_name: getattr(kind, field.name) for field in kind.DESCRIPTOR.fields}
-            for kind in view.kinds
-        ],
+        "windowDays": report.window_days,
+        "kinds": [_kind_value(kind) for kind in report.kinds],
     }
 
 
-def _print_standing(found: dict[str, pb.GetStandingResponse]) -> None:
+def _kind_value(kind: KindReport) -> dict[str, Any]:
+    return {
+        "kind": kind.kind,
+        "received": kind.received,
+        "receivedEver": kind.received_ever,
+        "given": kind.given,
+        "givenEver": kind.given_ever,
+        "pending": kind.pending,
+        "pendingEver": kind.pending_ever,
+        "credit": kind.credit,
+        "rejected": kind.rejected,
+        "rejectedEver": kind.rejected_ever,
+        "withheld": kind.withheld,
+    }
+
+
+def _print_standing(found: dict[str, StandingReport]) -> None:
     columns = ("received", "given", "pending", "rejected")
     grid = table("peer", "kind", *columns, "credit", "withheld")
     for institute, view in found.items():
@@ -168,7 +180,7 @@ def _print_standing(found: dict[str, pb.GetStandingResponse]) -> None:
         err.print("Nothing has been received, given or withheld for want of standing.")
 
 
-def _count(kind: pb.KindStanding, column: str) -> str:
+def _count(kind: KindReport, column: str) -> str:
     recent, ever = getattr(kind, column), getattr(kind, f"{column}_ever")
     return str(recent) if recent == ever else f"{recent} ({ever})"
 

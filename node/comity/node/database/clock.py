@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 Clock = Callable[[], int]
 """Returns Unix milliseconds."""
 
@@ -28,8 +26,3 @@ def to_datetime(milliseconds: int) -> datetime:
 def to_milliseconds(when: datetime) -> int:
     """Return Unix milliseconds of an aware datetime."""
     return int(when.timestamp() * 1000)
-
-
-def to_timestamp(milliseconds: int) -> Timestamp:
-    """Return the protobuf form."""
-    return Timestamp(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)

@@ -1,13 +1,14 @@
 """Finding records: a filter becomes one SQL query over indexed columns and words.
 
-Invariants: a filter is bounded before it becomes SQL (MAX_FILTER_BYTES); values are always bound,
-never pasted; results come newest arrival first and pages do not overlap while records arrive.
+Invariants: values are always bound, never pasted into SQL; results come newest arrival first, and
+pages do not overlap while records arrive. The caller bounds a filter by MAX_FILTER_BYTES.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 from sqlalchemy import ColumnElement, exists
@@ -18,9 +19,8 @@ from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
-from comity.record.limits import MAX_FILTER_BYTES, Limit
+from comity.record.limits import Limit
 from comity.record.severity import Severity
-from comity.v1 import records_service_pb2 as pb
 
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = Limit("MAX_PAGE", 256, "records")
@@ -28,7 +28,7 @@ PAGE_BYTES: Final = 6 << 20
 """Records of one page together, leaving room for one more within a message."""
 
 MAX_FILTER_WORDS: Final = Limit("MAX_FILTER_WORDS", 32, "words")
-"""Words of a filter's text: each is a look through the words of all parts."""
+"""Words of a filter's text: each one is looked for in the words of all parts."""
 
 NEWEST: Final = 2**62
 """A row number after every record: where the first page begins."""
@@ -37,63 +37,61 @@ MIN_PREFIX_CHARS: Final = 8
 _RECORD_ID: Final = re.compile(rf"[0-9a-f]{{{MIN_PREFIX_CHARS},64}}")
 
 
-def conditions(wanted: pb.RecordFilter) -> list[ColumnElement[bool]]:
-    """Return what a filter asks of ``RecordRow``.
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Which records are meant: "and" between fields, "or" between the values of one field.
 
-    Raises:
-        LimitExceeded: the filter is over MAX_FILTER_BYTES, its text over MAX_FILTER_WORDS.
-        InvalidInput: an unknown kind or severity, or U+0000; names the field.
+    An empty field does not restrict. ``model`` and ``text`` ignore case, ``tags`` and ``domains``
+    do not. ``min_severity`` is low, moderate, high or critical; ``text`` is words that must all
+    occur.
     """
-    MAX_FILTER_BYTES.check(wanted.ByteSize(), "filter")
-    _check_storable(wanted)
-    _check_known("filter.kinds", wanted.kinds, Kind)
-    found: list[ColumnElement[bool]] = []
-    if wanted.kinds:
-        found.append(RecordRow.kind.in_(wanted.kinds))
-    if wanted.issuers:
-        found.append(RecordRow.issuer.in_(wanted.issuers))
-    if wanted.model:
-        found.append(_contains(RecordRow.model, wanted.model))
-    if wanted.tags:
-        tagged = select(RecordTagRow.record_seq).where(RecordTagRow.tag.in_(wanted.tags))
-        found.append(RecordRow.record_seq.in_(tagged))
-    if wanted.domains:
-        found.append(_has_part(_in_domain(wanted.domains)))
-    if wanted.min_severity:
-        _check_known("filter.min_severity", [wanted.min_severity], Severity)
-        found.append(_has_part(PartRow.severity >= Severity(wanted.min_severity).rank))
-    found += [_has_part(_contains(PartRow.words, word)) for word in _words(wanted.text)]
-    if not wanted.include_superseded:
-        found.append(~RecordRow.superseded)
-    return found
+
+    kinds: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    model: str = ""
+    tags: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    min_severity: str = ""
+    text: str = ""
+    include_superseded: bool = False
 
 
-def search(
-    session: Session, wanted: pb.RecordFilter, page_size: int, before: int
+def search_records(
+    session: Session, wanted: RecordFilter, page_size: int, before: int
 ) -> tuple[list[RecordRow], str]:
     """Return a page of records before a row number, and the token of the next page.
 
+    ``page_size`` is 1 to MAX_PAGE; 0 means DEFAULT_PAGE. A page may hold fewer records, to fit into
+    a message. The token is empty on the last page.
+
     Raises:
-        LimitExceeded, InvalidInput: as ``conditions``; or page_size is over MAX_PAGE.
+        LimitExceeded: page_size is over MAX_PAGE, the filter's text over MAX_FILTER_WORDS.
+        InvalidInput: an unknown kind or severity, or U+0000; names the field.
     """
     MAX_PAGE.check(page_size, "page_size")
     size = page_size or DEFAULT_PAGE
-    query = select(RecordRow).where(*conditions(wanted), RecordRow.record_seq < before)
+
+    # one row more than asked for says whether there is a next page
+    query = select(RecordRow).where(*_conditions(wanted), RecordRow.record_seq < before)
     query = query.order_by(RecordRow.record_seq.desc()).limit(size + 1)
     rows = list(session.exec(query))
+
     page = _fit(session, rows[:size])
     more = len(rows) > len(page)
     return page, make_page_token(page[-1].record_seq) if more else ""
 
 
-def arrived(session: Session, wanted: pb.RecordFilter, after: int, limit: int) -> list[RecordRow]:
-    """Return the first ``limit`` matching records after a row number, oldest first."""
-    query = select(RecordRow).where(*conditions(wanted), RecordRow.record_seq > after)
+def arrived(session: Session, wanted: RecordFilter, after: int, limit: int) -> list[RecordRow]:
+    """Return the first ``limit`` matching records after a row number, oldest first.
+
+    Raises: as ``search_records``.
+    """
+    query = select(RecordRow).where(*_conditions(wanted), RecordRow.record_seq > after)
     return list(session.exec(query.order_by(RecordRow.record_seq).limit(limit)))
 
 
 def find_record(session: Session, record_id: str) -> RecordRow:
-    """Return a record by its id or a unique prefix of it.
+    """Return the record with an id, or with the only id that begins so.
 
     Raises:
         InvalidInput: not 8 to 64 lower-case hex digits, or a prefix of several records.
@@ -111,25 +109,43 @@ def find_record(session: Session, record_id: str) -> RecordRow:
     return rows[0]
 
 
-def disclosures_of(session: Session, record_seqs: Sequence[int]) -> dict[int, list[bytes]]:
-    """Return the disclosures held of some records, by row number, in section order."""
-    query = (
-        select(PartRow.record_seq, PartRow.disclosure)
-        .where(PartRow.record_seq.in_(record_seqs), PartRow.disclosure.is_not(None))
-        .order_by(PartRow.record_seq, PartRow.section)
-    )
-    found: dict[int, list[bytes]] = {seq: [] for seq in record_seqs}
-    for seq, disclosure in session.exec(query):
-        found[seq].append(disclosure or b"")
+def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
+    """Return what a filter asks of ``RecordRow``."""
+    _check_storable(wanted)
+    _check_known("filter.kinds", wanted.kinds, Kind)
+    found: list[ColumnElement[bool]] = []
+
+    # what the record's own row says
+    if wanted.kinds:
+        found.append(RecordRow.kind.in_(wanted.kinds))
+    if wanted.issuers:
+        found.append(RecordRow.issuer.in_(wanted.issuers))
+    if wanted.model:
+        found.append(_contains(RecordRow.model, wanted.model))
+    if not wanted.include_superseded:
+        found.append(~RecordRow.superseded)
+
+    # what its tags and its disclosed sections say
+    if wanted.tags:
+        tagged = select(RecordTagRow.record_seq).where(RecordTagRow.tag.in_(wanted.tags))
+        found.append(RecordRow.record_seq.in_(tagged))
+    if wanted.domains:
+        found.append(_has_part(_in_domain(wanted.domains)))
+    if wanted.min_severity:
+        _check_known("filter.min_severity", [wanted.min_severity], Severity)
+        found.append(_has_part(PartRow.severity >= Severity(wanted.min_severity).rank))
+    found += [_has_part(_contains(PartRow.words, word)) for word in _words(wanted.text)]
     return found
 
 
 def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
+    """Return the first of the rows, as many as fit into PAGE_BYTES, but at least one."""
     seqs = [row.record_seq for row in rows]
     sizes = dict.fromkeys(seqs, 0)
     query = select(PartRow.record_seq, PartRow.size).where(PartRow.record_seq.in_(seqs))
     for seq, size in session.exec(query):
         sizes[seq] += size
+
     total = 0
     for count, row in enumerate(rows):
         total += sizes[row.record_seq]
@@ -138,10 +154,11 @@ def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
     return rows
 
 
-def _check_storable(wanted: pb.RecordFilter) -> None:
+def _check_storable(wanted: RecordFilter) -> None:
     # no text of a record holds U+0000, and PostgreSQL refuses to look for it
-    for field, value in wanted.ListFields():
-        texts = (value,) if isinstance(value, str | bool) else value
+    for field in fields(wanted):
+        value = getattr(wanted, field.name)
+        texts = value if isinstance(value, tuple) else (value,)
         if any("\x00" in str(text) for text in texts):
             raise InvalidInput("expected text without U+0000", field=f"filter.{field.name}")
 

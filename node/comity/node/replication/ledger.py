@@ -20,8 +20,6 @@ from comity.node.database.tables import PartRow, ReceiptRow, RecordRow, ReleaseR
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.limits import MAX_BATCH_RECORDS, Limit
-from comity.record.wire import envelope_from_proto, envelope_to_proto
-from comity.v1 import exchange_service_pb2 as pb
 
 MAX_PAGE: Final = Limit("MAX_PAGE", 50, "entries")
 """Entries of a page: a receipt may take 100 KiB, and a page has to fit in one message."""
@@ -41,25 +39,6 @@ class Given:
     record_ids: tuple[str, ...]
     receipt: Envelope | None = None
 
-    def to_proto(self) -> pb.Given:
-        """Return the wire form."""
-        receipt = None if self.receipt is None else envelope_to_proto(self.receipt)
-        first, last = self.first_offer, self.last_offer
-        ids = self.record_ids
-        return pb.Given(first_offer=first, last_offer=last, record_ids=ids, receipt=receipt)
-
-    @classmethod
-    def from_proto(cls, message: pb.Given) -> Given:
-        """Read the wire form; nothing is verified.
-
-        Raises:
-            MalformedEnvelope: a receipt without exactly one signature.
-        """
-        signed = message.HasField("receipt")
-        receipt = envelope_from_proto(message.receipt) if signed else None
-        ids = tuple(message.record_ids)
-        return cls(message.first_offer, message.last_offer, ids, receipt)
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -67,19 +46,6 @@ class Taken:
 
     receipt: Envelope
     missing: tuple[str, ...] = ()
-
-    def to_proto(self) -> pb.Taken:
-        """Return the wire form."""
-        return pb.Taken(receipt=envelope_to_proto(self.receipt), missing_record_ids=self.missing)
-
-    @classmethod
-    def from_proto(cls, message: pb.Taken) -> Taken:
-        """Read the wire form; nothing is verified.
-
-        Raises:
-            MalformedEnvelope: a receipt without exactly one signature.
-        """
-        return cls(envelope_from_proto(message.receipt), tuple(message.missing_record_ids))
 
 
 def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
@@ -115,32 +81,38 @@ def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[in
 
 
 def list_ledger(
-    session: Session, peer: str, request: pb.ListLedgerRequest
-) -> pb.ListLedgerResponse:
-    """Return a page of the ledger with a peer.
+    session: Session, peer: str, page_size: int, page_token: str
+) -> tuple[list[Given | Taken], str]:
+    """Return a page of the ledger with a peer, and the token of the next page.
+
+    What was given comes first. ``page_size`` is 1 to MAX_PAGE; 0 means MAX_PAGE. The token is empty
+    on the last page.
 
     Raises:
         LimitExceeded: page_size is over MAX_PAGE.
         BadCursor: not a page token of this list.
     """
-    MAX_PAGE.check(request.page_size, "page_size")
-    size = request.page_size or MAX_PAGE
-    part, after = read_page_token(request.page_token, _GIVEN, 0)
-    found = list(islice(_entries(session, peer, part, after), size + 1))
+    MAX_PAGE.check(page_size, "page_size")
+    size = page_size or MAX_PAGE
+    side, after = read_page_token(page_token, _GIVEN, 0)
+
+    # one entry more than asked for says whether there is a next page
+    found = list(islice(_entries(session, peer, side, after), size + 1))
     page = found[:size]
     token = make_page_token(*page[-1][0]) if len(found) > size else ""
-    return pb.ListLedgerResponse(entries=[entry for _, entry in page], next_page_token=token)
+    return [entry for _, entry in page], token
 
 
 def _entries(
-    session: Session, peer: str, part: int, after: int
-) -> Iterator[tuple[tuple[int, int], pb.LedgerEntry]]:
-    if part == _GIVEN:
+    session: Session, peer: str, side: int, after: int
+) -> Iterator[tuple[tuple[int, int], Given | Taken]]:
+    """Yield entries after a position, each with its own position: side, and number within it."""
+    if side == _GIVEN:
         for given in given_to(session, peer, after):
-            yield (_GIVEN, given.last_offer), pb.LedgerEntry(given=given.to_proto())
+            yield (_GIVEN, given.last_offer), given
         after = 0
     for receipt_id, taken in taken_from(session, peer, after):
-        yield (_TAKEN, receipt_id), pb.LedgerEntry(taken=taken.to_proto())
+        yield (_TAKEN, receipt_id), taken
 
 
 def _unsigned(session: Session, peer: str, after: int, until: int | None = None) -> Given | None:

@@ -13,6 +13,7 @@ import grpc
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
+from comity.node.release.standing_report import KindReport, StandingReport
 from comity.node.replication.ledger import Given, Taken
 from comity.node.trust.peers import bundle_of, get_peer
 from comity.node.trust.site import Site
@@ -21,6 +22,7 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, NotFound, Unavailable
 from comity.record.limits import Limit
 from comity.record.tlog_proof import TlogProof
+from comity.record.wire import envelope_from_proto
 from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
@@ -51,7 +53,7 @@ class PeerClient:
         self._bundle = bundle_of(row)
         self._identity = site.home.node_identity()
 
-    async def standing(self) -> pb.GetStandingResponse:
+    async def standing(self) -> StandingReport:
         """Return how the peer sees this institute.
 
         Raises:
@@ -60,7 +62,8 @@ class PeerClient:
         """
         async with self._channel() as channel:
             stub = rpc.ExchangeServiceStub(channel)
-            return await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
+            answer = await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
+        return _read_standing(answer)
 
     async def ledger(self) -> tuple[list[Given], list[Taken]]:
         """Return the peer's ledger with this institute: what it gave us, and what it took.
@@ -84,8 +87,8 @@ class PeerClient:
                 if not token or not page.entries:
                     break
 
-        given = [Given.from_proto(e.given) for e in entries if e.HasField("given")]
-        return given, [Taken.from_proto(e.taken) for e in entries if e.HasField("taken")]
+        given = [_read_given(entry.given) for entry in entries if entry.HasField("given")]
+        return given, [_read_taken(entry.taken) for entry in entries if entry.HasField("taken")]
 
     async def inclusion_proof(self, record_id: str) -> TlogProof:
         """Return the proof that the peer shows for a record in its log, unverified.
@@ -119,3 +122,32 @@ def _told(error: grpc.RpcError, bundle: TrustBundle) -> ComityError:
     asked = "is its node up, and are its address and authority still those that are pinned?"
     hint = f"{asked} comity-node peers show {bundle.institute} tells of the last contact"
     return Unavailable(message, field="peer", hint=hint)
+
+
+def _read_standing(message: pb.GetStandingResponse) -> StandingReport:
+    kinds = tuple(
+        KindReport(
+            kind=kind.kind,
+            received=kind.received,
+            received_ever=kind.received_ever,
+            given=kind.given,
+            given_ever=kind.given_ever,
+            pending=kind.pending,
+            pending_ever=kind.pending_ever,
+            credit=kind.credit,
+            rejected=kind.rejected,
+            rejected_ever=kind.rejected_ever,
+            withheld=kind.withheld,
+        )
+        for kind in message.kinds
+    )
+    return StandingReport(kinds, message.window_days)
+
+
+def _read_given(message: pb.Given) -> Given:
+    receipt = envelope_from_proto(message.receipt) if message.HasField("receipt") else None
+    return Given(message.first_offer, message.last_offer, tuple(message.record_ids), receipt)
+
+
+def _read_taken(message: pb.Taken) -> Taken:
+    return Taken(envelope_from_proto(message.receipt), tuple(message.missing_record_ids))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from comity.node.database.clock import to_timestamp
-from comity.node.database.tables import HEADER
 from comity.node.node import Node
 from comity.node.records.search import find_record
 from comity.node.release.explanation import PartExplanation, explain
-from comity.node.server.status import node_status
+from comity.node.server.services.admin_messages import (
+    explanation_to_proto,
+    node_summary_to_proto,
+)
+from comity.node.server.status import summarise_node
 from comity.node.server.threads import in_thread
 from comity.v1 import admin_service_pb2 as pb
 from comity.v1 import admin_service_pb2_grpc as rpc
@@ -36,22 +38,9 @@ class AdminServicer(rpc.AdminServiceServicer):
 
     def _status(self) -> pb.GetStatusResponse:
         with self._node.store.read() as session:
-            return node_status(session, self._node.institute)
+            return node_summary_to_proto(summarise_node(session, self._node.institute))
 
     def _explain(self, peer: str, record_id: str) -> list[PartExplanation]:
         with self._node.store.read() as session:
             record = find_record(session, record_id)
             return explain(session, peer, record, self._node.clock())
-
-
-def explanation_to_proto(part: PartExplanation) -> pb.PartExplanation:
-    """Return the wire form of an explanation."""
-    return pb.PartExplanation(
-        section=part.name,
-        is_header=part.section == HEADER,
-        allowed=part.allowed,
-        rules=part.rules,
-        message=part.message,
-        release_time=to_timestamp(part.release_time) if part.release_time else None,
-        nearest=part.nearest,
-    )

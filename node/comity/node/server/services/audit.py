@@ -12,9 +12,13 @@ from comity.node.node import Node
 from comity.node.replication.peer_queries import PeerClient
 from comity.node.replication.record_proofs import find_proof, keep_shown, prove_own_record
 from comity.node.server.guard import CALLER
+from comity.node.server.services.audit_messages import (
+    split_view_to_proto,
+    witnessed_log_to_proto,
+)
 from comity.node.server.services.audit_pages import list_quarantine, list_receipts, list_releases
 from comity.node.server.threads import in_thread
-from comity.node.witness.seen_logs import list_split_views, list_witnessed_logs
+from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.tlog_proof import TlogProof
 from comity.v1 import audit_service_pb2 as pb
 from comity.v1 import audit_service_pb2_grpc as rpc
@@ -73,13 +77,13 @@ class AuditServicer(rpc.AuditServiceServicer):
         self, request: pb.ListWitnessedLogsRequest, context: Any
     ) -> pb.ListWitnessedLogsResponse:
         """Return the newest checkpoints of other institutes' logs."""
-        return await in_thread(self._read, list_witnessed_logs, request)
+        return await in_thread(self._read, _list_witnessed_logs, request)
 
     async def ListSplitViews(  # noqa: N802
         self, request: pb.ListSplitViewsRequest, context: Any
     ) -> pb.ListSplitViewsResponse:
         """Return the evidence of logs that contradicted themselves."""
-        return await in_thread(self._read, list_split_views, request)
+        return await in_thread(self._read, _list_split_views, request)
 
     async def _prove(self, record_id: str) -> TlogProof:
         """Return the proof for a record; its issuer is asked if none is at hand."""
@@ -107,3 +111,17 @@ def _show_checkpoint(
 
 def _show_tiles(session: Session, request: pb.GetTilesRequest, now: int) -> pb.GetTilesResponse:
     return pb.GetTilesResponse(tiles=read_tiles(session, request.paths))
+
+
+def _list_witnessed_logs(
+    session: Session, request: pb.ListWitnessedLogsRequest, now: int
+) -> pb.ListWitnessedLogsResponse:
+    logs = [witnessed_log_to_proto(row) for row in witnessed_logs(session)]
+    return pb.ListWitnessedLogsResponse(logs=logs)
+
+
+def _list_split_views(
+    session: Session, request: pb.ListSplitViewsRequest, now: int
+) -> pb.ListSplitViewsResponse:
+    found = [split_view_to_proto(row) for row in split_views(session, request.institute)]
+    return pb.ListSplitViewsResponse(split_views=found)

@@ -6,16 +6,13 @@ that pages do not shift while the ledger grows.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, select
 
-from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_page_token, read_page_token
 from comity.node.database.tables import (
-    HEADER,
     PartRow,
     PeerRow,
     QuarantineRow,
@@ -25,9 +22,12 @@ from comity.node.database.tables import (
     RulingRow,
 )
 from comity.node.records.search import find_record
-from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.node.server.services.audit_messages import (
+    quarantined_to_proto,
+    receipt_to_proto,
+    release_to_proto,
+)
 from comity.record.limits import Limit
-from comity.record.wire import envelope_to_proto
 from comity.v1 import audit_service_pb2 as pb
 
 MAX_PAGE: Final = Limit("MAX_PAGE", 1000, "entries")
@@ -67,7 +67,12 @@ def list_releases(
     )
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
     receipts = _Receipts(session)
-    releases = [_release(r, part, i, ruling, receipts) for r, part, i, ruling in rows[:size]]
+    releases = [
+        release_to_proto(
+            release, part, record_id, ruling, receipts.time_of(release.peer, release.offer_number)
+        )
+        for release, part, record_id, ruling in rows[:size]
+    ]
     token = make_page_token(until, skip + size) if len(rows) > size else ""
     return pb.ListReleasesResponse(releases=releases, next_page_token=token)
 
@@ -107,16 +112,7 @@ def list_receipts(
     query = select(ReceiptRow).where(~ReceiptRow.ours, ReceiptRow.receipt_time <= until)
     newest = query.order_by(ReceiptRow.receipt_id.desc())
     rows = _page(session, newest, ReceiptRow, request.peer, skip, size)
-    receipts = [
-        pb.StoredReceipt(
-            peer=row.peer,
-            envelope=envelope_to_proto(
-                Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature)
-            ),
-            receipt_time=to_timestamp(row.receipt_time),
-        )
-        for row in rows[:size]
-    ]
+    receipts = [receipt_to_proto(row) for row in rows[:size]]
     token = make_page_token(until, skip + size) if len(rows) > size else ""
     return pb.ListReceiptsResponse(receipts=receipts, next_page_token=token)
 
@@ -135,18 +131,7 @@ def list_quarantine(
     query = select(QuarantineRow).where(QuarantineRow.quarantine_time <= until)
     newest = query.order_by(QuarantineRow.quarantine_time.desc(), QuarantineRow.record_id)
     rows = _page(session, newest, QuarantineRow, request.peer, skip, size)
-    records = [
-        pb.QuarantinedRecord(
-            peer=row.peer,
-            record_id=row.record_id,
-            reason=row.reason,
-            message=row.message,
-            quarantine_time=to_timestamp(row.quarantine_time),
-            count=row.count,
-            waiting=row.record is not None,
-        )
-        for row in rows[:size]
-    ]
+    records = [quarantined_to_proto(row) for row in rows[:size]]
     token = make_page_token(until, skip + size) if len(rows) > size else ""
     return pb.ListQuarantineResponse(records=records, next_page_token=token)
 
@@ -171,24 +156,6 @@ class _Receipts:
             )
             self._known[peer] = list(self._session.exec(query))
         return next((time for last, time in self._known[peer] if last >= offer_number), None)
-
-
-def _release(
-    release: ReleaseRow, part: PartRow, record_id: str, ruling: RulingRow, receipts: _Receipts
-) -> pb.Release:
-    receipt_time = receipts.time_of(release.peer, release.offer_number)
-    return pb.Release(
-        peer=release.peer,
-        record_id=record_id,
-        section=part.name,
-        is_header=part.section == HEADER,
-        offer_number=release.offer_number,
-        release_time=to_timestamp(release.release_time),
-        policy_digest=ruling.policy_digest,
-        policy_version=ruling.policy_version,
-        rules=json.loads(ruling.rules),
-        receipt_time=to_timestamp(receipt_time) if receipt_time else None,
-    )
 
 
 def _page(

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.node import Node
-from comity.node.release.standing_report import standing_with
+from comity.node.release.standing_report import report_standing
 from comity.node.replication.ledger import list_ledger
 from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.server.guard import CALLER
+from comity.node.server.services.exchange_messages import ledger_to_proto, standing_to_proto
+from comity.node.server.services.timestamps import to_timestamp
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import get_peer
@@ -91,11 +92,13 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
 
     def _standing(self, peer: str) -> pb.GetStandingResponse:
         with self._node.store.read() as session:
-            return standing_with(session, get_peer(session, peer), self._node.clock())
+            report = report_standing(session, get_peer(session, peer), self._node.clock())
+        return standing_to_proto(report)
 
     def _ledger(self, peer: str, request: pb.ListLedgerRequest) -> pb.ListLedgerResponse:
         with self._node.store.read() as session:
-            return list_ledger(session, peer, request)
+            page, token = list_ledger(session, peer, request.page_size, request.page_token)
+        return ledger_to_proto(page, token)
 
     def _roots(self, after: int) -> pb.ListRootsResponse:
         with self._node.store.read() as session:

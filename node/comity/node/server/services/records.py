@@ -6,21 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from sqlmodel import Session, select
-
-from comity.node.database.clock import to_timestamp
 from comity.node.database.cursors import make_page_token, read_page_token
 from comity.node.database.rows import last_number
 from comity.node.database.tables import RecordRow
 from comity.node.node import Node
-from comity.node.records.search import NEWEST, arrived, disclosures_of, find_record, search
+from comity.node.records.held_records import held_records
+from comity.node.records.search import (
+    NEWEST,
+    RecordFilter,
+    arrived,
+    find_record,
+    search_records,
+)
+from comity.node.server.services.records_messages import filter_from_proto, held_record_to_proto
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.root_chains import newest_root, page_after
 from comity.record.bundle import TrustBundle
-from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.record import Record
-from comity.record.wire import record_from_proto, record_to_proto
+from comity.record.wire import record_from_proto
 from comity.v1 import record_pb2
 from comity.v1 import records_service_pb2 as pb
 from comity.v1 import records_service_pb2_grpc as rpc
@@ -52,40 +55,31 @@ class RecordsServicer(rpc.RecordsServiceServicer):
         self, request: pb.GetRecordRequest, context: Any
     ) -> pb.GetRecordResponse:
         """Return one record."""
-
-        def get() -> record_pb2.StoredRecord:
-            with self._node.store.read() as session:
-                return _stored(session, [find_record(session, request.record_id)])[0]
-
-        return pb.GetRecordResponse(record=await in_thread(get))
+        record = await in_thread(self._get, request.record_id)
+        return pb.GetRecordResponse(record=record)
 
     async def SearchRecords(  # noqa: N802
         self, request: pb.SearchRecordsRequest, context: Any
     ) -> pb.SearchRecordsResponse:
         """Return a page."""
-
-        def run() -> pb.SearchRecordsResponse:
-            (before,) = read_page_token(request.page_token, NEWEST)
-            with self._node.store.read() as session:
-                rows, token = search(session, request.filter, request.page_size, before)
-                records = _stored(session, rows)
-            return pb.SearchRecordsResponse(records=records, next_page_token=token)
-
-        return await in_thread(run)
+        return await in_thread(self._search, request)
 
     async def WatchRecords(  # noqa: N802
         self, request: pb.WatchRecordsRequest, context: Any
     ) -> AsyncIterator[pb.WatchRecordsResponse]:
         """Stream what arrives, until the caller or the node ends it."""
+        wanted = filter_from_proto(request.filter)
         (after,) = read_page_token(request.page_token, await in_thread(self._newest))
+        # tells the caller that whatever arrives from now on will be shown
         await context.send_initial_metadata(())
+
         while not self._stopping.is_set():
+            # counted before looking, so that a record that arrives meanwhile is not slept through
             heard = self._bell.rings
-            found = await in_thread(self._arrived, request.filter, after)
-            for after, record in found:
-                token = make_page_token(after)
-                yield pb.WatchRecordsResponse(record=record, page_token=token)
-            if not found:
+            after, responses = await in_thread(self._arrived, wanted, after)
+            for response in responses:
+                yield response
+            if not responses:
                 await self._bell.wait(heard)
 
     async def ListBundles(  # noqa: N802
@@ -99,6 +93,21 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             former_bundles=[b.to_json().rstrip(b"\n") for b in former],
             roots=await in_thread(self._roots, bundles),
             own_roots=await in_thread(self._own_roots, request.root_version),
+        )
+
+    def _get(self, record_id: str) -> record_pb2.StoredRecord:
+        with self._node.store.read() as session:
+            [held] = held_records(session, [find_record(session, record_id)])
+        return held_record_to_proto(held)
+
+    def _search(self, request: pb.SearchRecordsRequest) -> pb.SearchRecordsResponse:
+        wanted = filter_from_proto(request.filter)
+        (before,) = read_page_token(request.page_token, NEWEST)
+        with self._node.store.read() as session:
+            rows, token = search_records(session, wanted, request.page_size, before)
+            records = held_records(session, rows)
+        return pb.SearchRecordsResponse(
+            records=[held_record_to_proto(held) for held in records], next_page_token=token
         )
 
     def _roots(self, bundles: Sequence[TrustBundle]) -> list[bytes]:
@@ -118,32 +127,15 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             return last_number(session, RecordRow.record_seq)
 
     def _arrived(
-        self, wanted: pb.RecordFilter, after: int
-    ) -> list[tuple[int, record_pb2.StoredRecord]]:
+        self, wanted: RecordFilter, after: int
+    ) -> tuple[int, list[pb.WatchRecordsResponse]]:
+        """Return what arrived after a row number, and the row number of the last of it."""
         with self._node.store.read() as session:
-            rows = arrived(session, wanted, after, WATCH_PAGE)
-            return list(zip((r.record_seq for r in rows), _stored(session, rows), strict=True))
-
-
-def _stored(session: Session, rows: Sequence[RecordRow]) -> list[record_pb2.StoredRecord]:
-    disclosures = disclosures_of(session, [row.record_seq for row in rows])
-    later = select(RecordRow.supersedes, RecordRow.issuer, RecordRow.record_id)
-    ids = [row.record_id for row in rows if row.superseded]
-    later = later.where(RecordRow.supersedes.in_(ids)).order_by(RecordRow.record_seq)
-    superseded_by: dict[tuple[str | None, str], list[str]] = {}
-    for superseded, issuer, record_id in session.exec(later):
-        superseded_by.setdefault((superseded, issuer), []).append(record_id)
-    return [
-        record_pb2.StoredRecord(
-            record=record_to_proto(
-                Record(
-                    Envelope(STATEMENT_TYPE, row.payload, row.keyid, row.signature),
-                    tuple(disclosures[row.record_seq]),
-                )
-            ),
-            origin=row.origin,
-            received_time=to_timestamp(row.received_time),
-            superseded_by=superseded_by.get((row.record_id, row.issuer), []),
-        )
-        for row in rows
-    ]
+            records = held_records(session, arrived(session, wanted, after, WATCH_PAGE))
+        responses = [
+            pb.WatchRecordsResponse(
+                record=held_record_to_proto(held), page_token=make_page_token(held.record_seq)
+            )
+            for held in records
+        ]
+        return (records[-1].record_seq if records else after), responses

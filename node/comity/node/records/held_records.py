@@ -1,0 +1,81 @@
+"""Records as this node holds them: the bytes that were signed, and where they came from.
+
+Invariant: envelope and disclosures are handed out as they were stored (invariant 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from comity.node.database.tables import PartRow, RecordRow
+from comity.record.envelope import STATEMENT_TYPE, Envelope
+from comity.record.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """A record, and what this node knows of it beside its content.
+
+    ``received_time`` is when it was stored, in Unix milliseconds. ``superseded_by`` are the ids of
+    the issuer's records that supersede it, oldest first.
+    """
+
+    record_seq: int
+    record: Record
+    origin: str
+    received_time: int
+    superseded_by: tuple[str, ...]
+
+
+def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord]:
+    """Return the records of some rows, in their order, with two queries for all of them."""
+    disclosures = _disclosures(session, [row.record_seq for row in rows])
+    later = _later_versions(session, [row.record_id for row in rows if row.superseded])
+
+    return [
+        HeldRecord(
+            record_seq=row.record_seq,
+            record=Record(
+                Envelope(STATEMENT_TYPE, row.payload, row.keyid, row.signature),
+                tuple(disclosures[row.record_seq]),
+            ),
+            origin=row.origin,
+            received_time=row.received_time,
+            superseded_by=tuple(later.get((row.record_id, row.issuer), ())),
+        )
+        for row in rows
+    ]
+
+
+def _disclosures(session: Session, record_seqs: Sequence[int]) -> dict[int, list[bytes]]:
+    """Return the disclosures held, by row number, in section order."""
+    query = (
+        select(PartRow.record_seq, PartRow.disclosure)
+        .where(PartRow.record_seq.in_(record_seqs), PartRow.disclosure.is_not(None))
+        .order_by(PartRow.record_seq, PartRow.section)
+    )
+    found: dict[int, list[bytes]] = {seq: [] for seq in record_seqs}
+    for seq, disclosure in session.exec(query):
+        found[seq].append(disclosure or b"")
+    return found
+
+
+def _later_versions(
+    session: Session, record_ids: Sequence[str]
+) -> dict[tuple[str | None, str], list[str]]:
+    """Return the ids of later versions, by the id that they supersede and by issuer.
+
+    Only the issuer of a record can supersede it, hence the second half of the key.
+    """
+    query = (
+        select(RecordRow.supersedes, RecordRow.issuer, RecordRow.record_id)
+        .where(RecordRow.supersedes.in_(record_ids))
+        .order_by(RecordRow.record_seq)
+    )
+    found: dict[tuple[str | None, str], list[str]] = {}
+    for superseded, issuer, record_id in session.exec(query):
+        found.setdefault((superseded, issuer), []).append(record_id)
+    return found
