@@ -4,70 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlmodel import select
 
 from comity.node.database.tables import (
-    CheckpointRow,
     CosignatureRow,
-    LogEntryRow,
-    LogHeadRow,
-    LogTileRow,
-    RecordRow,
     WitnessedLogRow,
 )
-from comity.node.log import tree
-from comity.node.log.tree import Entry
 from comity.node.trust.root_ceremony import prepare_first, publish
 from comity.policies.preset import load_preset
 from comity.record.keys import SigningKey
-from comity.record.record import Record
 from comity.record.spiffe import Role
 from comity.record.times import format_time
 from tests.support.command_line import Ended, Run
-from tests.support.drafts import card
 from tests.support.http_site import home_with_port
-from tests.support.network import Running, befriend, make_home, network, run, serving, until
+from tests.support.monitored_pair import MonitoredPair, forge_log, trusted
+from tests.support.network import befriend, make_home, network, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
-
-
-@dataclass
-class Pair:
-    """The United Kingdom's node and Canada's, and an auditor at the latter."""
-
-    uk: Running
-    ca: Running
-    typed: Callable[..., Awaitable[Ended]]
-
-    async def publish(self, *names: str, **more: Any) -> list[Record]:
-        """Publish cards at uk, and wait until they are at ca and in a signed checkpoint."""
-        records = [self.uk.sign(card(name, **more)) for name in names]
-        self.uk.node.publish_all(records)
-        await self.signed(self.uk)
-        return records
-
-    async def received(self, *records: Record) -> None:
-        """Wait until records are at ca."""
-        for record in records:
-            await until(lambda r=record: self.ca.rows(RecordRow, record_id=r.record_id), "it at ca")  # type: ignore[misc]
-
-    async def signed(self, one: Running) -> None:
-        """Wait until a node's checkpoint covers its log."""
-        await until(
-            lambda: (
-                max((row.size for row in one.rows(CheckpointRow)), default=0)
-                == len(one.rows(LogEntryRow))
-            ),
-            "the checkpoint",
-        )
 
 
 @pytest.fixture
@@ -75,7 +33,7 @@ def pair(tmp_path: Path, comity: Run) -> Callable[[], Any]:
     """Return what opens a pair of nodes; uk's log is also served over HTTP."""
 
     @asynccontextmanager
-    async def open_pair() -> AsyncIterator[Pair]:
+    async def open_pair() -> AsyncIterator[MonitoredPair]:
         homes = home_with_port(tmp_path / "homes"), make_home(tmp_path / "homes", CA)
         async with serving(homes[0]) as uk, serving(homes[1]) as ca:
             befriend(uk, ca)
@@ -88,32 +46,9 @@ def pair(tmp_path: Path, comity: Run) -> Callable[[], Any]:
                 words = (*arguments, "--profile", str(eve))
                 return await asyncio.to_thread(comity, *words)
 
-            yield Pair(uk, ca, typed)
+            yield MonitoredPair(uk, ca, typed)
 
     return open_pair
-
-
-def forge_log(one: Running, records: list[str]) -> None:
-    """Put another log in place of a node's own, with what was signed of ``records`` and junk."""
-    with one.node.store.write() as session:
-        kept = [Entry(row.record_id, row.leaf) for row in session.exec(select(LogEntryRow))]
-        for table in (LogEntryRow, LogTileRow, CheckpointRow, CosignatureRow, LogHeadRow):
-            session.connection().execute(sa.delete(table))
-        entries = [
-            entry if entry.record_id in records else Entry(entry.record_id, b"junk")
-            for entry in kept
-        ]
-        tree.append(session, entries)
-    one.node.signer.sign()
-
-
-def trusted(pair: Pair, folder: Path) -> str:
-    """Write both bundles into a folder; return its name."""
-    folder.mkdir()
-    for one in (pair.uk, pair.ca):
-        path = folder / f"{one.node.institute}.bundle.json"
-        path.write_bytes(one.node.bundle.to_json())
-    return str(folder)
 
 
 def test_evidence_of_a_peers_record_comes_through_ones_own_node(

@@ -22,12 +22,7 @@ from tests.support.changed_copies import flip_bit
 from tests.support.drafts import card
 from tests.support.memory_log import MemoryLog
 
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
-
-
-@pytest.fixture
-def memory_log(signing_key: SigningKey) -> MemoryLog:
-    return MemoryLog(UK, signing_key, CA, JP)
+UK, CA = "uk.aisi.example", "ca.aisi.example"
 
 
 def exported(memory_log: MemoryLog, output: Path) -> Path:

@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path, PurePath
-from typing import Any
 
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.client.importing import Imported, import_bytes, import_file
+from comity.client.importing import import_bytes, import_file
 from comity.client.importing.model_names import ModelNames
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import SigningKey
 from comity.record.spiffe import SpiffeId
+from tests.support.imported_cards import import_text, sample_sections, scores, statements
 from tests.support.paths import SAMPLES
 
 AUTHOR = SpiffeId.parse("spiffe://uk.aisi.example/operator/bo")
 PLACE = PurePath("/cards/example__fjord-7b-chat.md")
-
-
-def sections(name: str) -> dict[str, Any]:
-    return import_file(SAMPLES / name).draft.sections
-
-
-def read(text: str, place: str = "/cards/pebble.md") -> Imported:
-    return import_bytes(text.encode(), PurePath(place))
-
-
-def statements(card: Imported, section: str) -> list[str]:
-    key = "scenario" if section == "risks" else "statement"
-    return [entry[key] for entry in card.draft.sections.get(section, [])]
-
-
-def scores(card: Imported) -> dict[str, list[tuple[str, float, str]]]:
-    return {
-        e["name"]: [(s["metric"], s["value"], s["unit"]) for s in e["scores"]]
-        for e in card.draft.sections.get("evaluations", [])
-    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +54,7 @@ def test_facts_of_the_front_matter_and_of_the_text_are_kept() -> None:
 
 
 def test_statements_are_the_sources_own_words_sorted_by_what_they_say() -> None:
-    found = sections("hub_card.md")
+    found = sample_sections("hub_card.md")
     assert found["uses"] == {
         "intended": ["Answering questions in English and Norwegian."],
         "outOfScope": ["Medical, legal or financial advice."],
@@ -110,45 +90,6 @@ def test_a_source_is_quoted_with_its_digest_and_lines() -> None:
     assert risks["text"] == "\n".join(lines[risks["line"] : risks["line"] + 10]).strip("\n")
 
 
-def test_results_of_the_front_matter_keep_value_and_unit() -> None:
-    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
-    quiz, unnamed, *_ = card.draft.sections["evaluations"]
-    assert quiz["dataset"] == "Example Quiz (split test)"
-    assert [(s["value"], s["unit"]) for s in quiz["scores"]] == [
-        (0.713, "fraction"),
-        (71.3, "percent"),
-    ]
-    assert unnamed["scores"] == [{"metric": "wer", "value": 33.36, "unit": "percent"}]
-    assert "model-index.results[1].dataset: missing" in card.notes
-    assert any("metrics[2]: expected a name and a number" in note for note in card.notes)
-
-
-def test_only_this_models_column_of_a_comparison_is_taken() -> None:
-    card = import_bytes((SAMPLES / "hub_card.md").read_bytes(), PLACE)
-    found = scores(card)
-    assert found["MMLU"] == [("acc", 61.2, "percent")]
-    assert found["Toy Elo"] == [("score", 1021.0, "unspecified")]
-
-
-def test_a_comparison_of_other_models_yields_no_score_and_a_note() -> None:
-    card = read("# Pebble\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| GPT-4 | 86.4 |\n")
-    assert "evaluations" not in card.draft.sections
-    assert "line 5: table names no row or column of this model" in card.notes
-
-
-def test_scores_of_another_size_are_kept_with_its_name() -> None:
-    card = read("# Fjord\n\n## Results\n\n| Model | MMLU |\n|-|-|\n| Fjord 70B | 70.4 |\n")
-    assert scores(card) == {"MMLU": [("score [Fjord 70B]", 70.4, "percent")]}
-
-
-def test_scores_in_a_list_are_read_where_results_are_told() -> None:
-    told = "It achieves the following results on the evaluation set:\n\n- Loss: 1.25\n- F1: 66.5%\n"
-    assert scores(read(f"# Pebble\n\n{told}")) == {
-        "Pebble": [("Loss", 1.25, "unspecified"), ("F1", 66.5, "percent")]
-    }
-    assert not scores(read("# Pebble\n\n## Training hyperparameters\n\n- loss weight: 0.5\n"))
-
-
 @pytest.mark.parametrize(
     ("name", "label", "fit"),
     [
@@ -171,7 +112,7 @@ def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) ->
 def test_html_headings_lists_and_spanning_tables_are_read() -> None:
     card = import_file(SAMPLES / "html.md")
     assert statements(card, "limitations") == [
-        "Names are often misspelt.",
+        "ModelNames are often misspelt.",
         "Overlapping speech is not separated.",
     ]
     (risk,) = card.draft.sections["risks"]
@@ -184,13 +125,15 @@ def test_html_headings_lists_and_spanning_tables_are_read() -> None:
 
 def test_an_attribute_may_hold_a_greater_than_sign() -> None:
     rows = '<tr><th>Benchmark<th>Score<tr><td title="5 > 3 shots">MMLU<td abbr=">1">61.2'
-    card = read(f"# Pebble\n\n## Results\n\n<table>{rows}</table>\n")
+    card = import_text(f"# Pebble\n\n## Results\n\n<table>{rows}</table>\n")
     assert scores(card) == {"MMLU": [("score", 61.2, "percent")]}
 
 
 def test_less_than_signs_and_tags_left_open_are_text() -> None:
     said = "It is not for those < 18, nor for <b who"
-    assert statements(read(f"# Pebble\n\n## Limitations\n\n<p>{said}\n"), "limitations") == [said]
+    assert statements(import_text(f"# Pebble\n\n## Limitations\n\n<p>{said}\n"), "limitations") == [
+        said
+    ]
 
 
 def test_bold_lines_and_lead_ins_are_headings_too() -> None:
@@ -243,8 +186,10 @@ def test_what_is_not_a_model_card_is_refused_with_its_place(
 
 def test_an_unrendered_template_without_front_matter_is_refused_too() -> None:
     with pytest.raises(InvalidInput, match="line 1: expected a rendered card"):
-        read("# Model Card for {{ model_id }}\n\n{{ model_description }}\n")
-    assert read("# Pebble\n\n    {{ bos_token }}{{ messages }}\n").draft.title == {"en": "Pebble"}
+        import_text("# Model Card for {{ model_id }}\n\n{{ model_description }}\n")
+    assert import_text("# Pebble\n\n    {{ bos_token }}{{ messages }}\n").draft.title == {
+        "en": "Pebble"
+    }
 
 
 def test_line_endings_and_a_byte_order_mark_make_no_difference() -> None:
@@ -259,7 +204,7 @@ def test_characters_that_no_record_may_hold_are_replaced() -> None:
     text = (
         '---\nlicense: "a\\0b\\ud800"\ntags: ["x\v"]\n---\n# P\0\n\n## Limitations\n\nNot\0 all.\n'
     )
-    card = read(text)
+    card = import_text(text)
     assert card.draft.sections["details"]["licence"] == "a\ufffdb\ufffd"
     assert statements(card, "limitations") == ["Not\ufffd all."]
     assert Draft.from_yaml(card.draft.to_yaml()) == card.draft
@@ -277,10 +222,10 @@ def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
 
 def test_a_file_of_a_download_cache_names_repository_and_revision() -> None:
     place = f"/hub/models--example--fjord/snapshots/{'a1' * 20}/README.md"
-    card = read("---\nlicense: mit\n---\n# Fjord\n", place)
+    card = import_text("---\nlicense: mit\n---\n# Fjord\n", place)
     assert card.draft.subject.name == f"pkg:huggingface/example/fjord@{'a1' * 20}"
 
 
 def test_a_title_of_any_length_and_script_gives_a_name_that_fits() -> None:
-    card = read(f"# {'魚' * 190}\n\n- **Developer:** {'鳥' * 150}\n")
+    card = import_text(f"# {'魚' * 190}\n\n- **Developer:** {'鳥' * 150}\n")
     assert len(card.draft.subject.name) <= 1024

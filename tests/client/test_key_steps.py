@@ -17,22 +17,9 @@ from tests.support.command_line import Run
 from tests.support.memory_log import NOW, MemoryLog
 from tests.support.verification import (
     detail,
-    evidence_in,
     reasons,
     verify,
 )
-
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
-
-
-@pytest.fixture
-def memory_log(signing_key: SigningKey) -> MemoryLog:
-    return MemoryLog(UK, signing_key, CA, JP)
-
-
-@pytest.fixture
-def evidence(memory_log: MemoryLog, tmp_path: Path) -> Path:
-    return evidence_in(tmp_path / "evidence", memory_log)
 
 
 def revoked_from(bundle: TrustBundle, index: int) -> TrustBundle:

@@ -7,14 +7,11 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from comity.client.exports.writing import export_record
 from comity.client.verify.evidence import Evidence
 from comity.client.verify.steps import Outcome, Verdict
 from comity.client.verify.trust import Trust
 from comity.record.checkpoint import Checkpoint, sign_checkpoint
-from comity.record.keys import SigningKey
 from comity.record.note import LOG_KEY, WITNESS_KEY
 from comity.record.split_view import SplitView
 from comity.record.trusted_root import trusted_root
@@ -24,24 +21,13 @@ from tests.support.memory_log import NOW, MemoryLog, note_signer
 from tests.support.records import bundle_of
 from tests.support.verification import (
     detail,
-    evidence_in,
     outcomes,
     policy_of,
     reasons,
     verify,
 )
 
-UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
-
-
-@pytest.fixture
-def memory_log(signing_key: SigningKey) -> MemoryLog:
-    return MemoryLog(UK, signing_key, CA, JP)
-
-
-@pytest.fixture
-def evidence(memory_log: MemoryLog, tmp_path: Path) -> Path:
-    return evidence_in(tmp_path / "evidence", memory_log)
+UK, CA = "uk.aisi.example", "ca.aisi.example"
 
 
 def test_good_evidence_passes_every_step_with_its_specification(

@@ -6,10 +6,9 @@ The puller is a gRPC client with the real certificate of a pinned institute.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,113 +17,25 @@ import pytest
 
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.cursors import make_cursor, read_cursor
-from comity.node.database.tables import PeerRow, ReceiptRow
+from comity.node.database.tables import ReceiptRow
 from comity.node.home.certificate_authority import Svid
-from comity.node.home.folder import Home
 from comity.node.replication import outbox
 from comity.node.replication.outbox import epoch_of
 from comity.node.server import guard
 from comity.node.server.services.exchange import WINDOW
 from comity.policies.facts import PeerStatus
-from comity.policies.preset import load_preset
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import Unavailable
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_CURSOR_CHARS, Limit
 from comity.record.receipt import Receipt, Rejected
-from comity.record.wire import envelope_to_proto, record_from_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc
-from tests.support.drafts import card
-from tests.support.hostile_calls import CA, UK, calling, info_of, refusal
-from tests.support.network import PATIENCE_SECONDS, Running, make_home, run, serving, until
+from tests.support.hostile_calls import CA, calling, info_of, refusal
+from tests.support.network import PATIENCE_SECONDS, make_home, run, until
+from tests.support.pulling_peer import Puller, ended, pulling, receipt_for, sent, start
 
 OTHER_LIFE = "f" * 32
-
-
-@dataclass
-class Puller:
-    """A connection to uk's node as ca's."""
-
-    uk: Running
-    home: Home
-    line: grpc.aio.Channel
-
-    @property
-    def stub(self) -> Any:
-        return exchange_service_pb2_grpc.ExchangeServiceStub(self.line)
-
-    async def start(self, cursor: str = "") -> Any:
-        """Open a stream that is accepted."""
-        call = self.stub.Replicate()
-        await call.write(start(cursor))
-        assert (await call.read()).WhichOneof("message") == "accepted"
-        return call
-
-    async def batch(self, call: Any) -> pb.Batch:
-        """Read the next batch, past heartbeats."""
-        while True:
-            message = await call.read()
-            if message.WhichOneof("message") == "batch":
-                batch: pb.Batch = message.batch
-                return batch
-
-    async def refused(self, *requests: pb.ReplicateRequest) -> Any:
-        """Return the ErrorInfo that ends a stream after some requests."""
-        call = self.stub.Replicate()
-        for request in requests:
-            await call.write(request)
-        await call.done_writing()
-        return await ended(call)
-
-    @property
-    def receipted(self) -> int:
-        row: PeerRow = self.uk.rows(PeerRow, institute=CA)[0]
-        return row.receipted
-
-
-@asynccontextmanager
-async def pulling(root: Path, cards: int = 0) -> AsyncIterator[Puller]:
-    """Serve uk with some cards for everyone, and connect to it as ca's node."""
-    uk_home, ca_home = make_home(root, UK), make_home(root, CA)
-    async with serving(uk_home) as uk:
-        uk.node.add_peer(ca_home.bundle())
-        uk.node.set_policy(load_preset("open"))
-        uk.node.publish_all([uk.sign(card(f"model-{n}")) for n in range(cards)])
-        async with calling(uk.node.bundle, Svid(*ca_home.node_identity())) as line:
-            yield Puller(uk, ca_home, line)
-
-
-async def ended(call: Any) -> Any:
-    """Return the ErrorInfo with which a stream ends."""
-    try:
-        while await call.read() is not grpc.aio.EOF:
-            pass
-    except grpc.aio.AioRpcError as error:
-        return info_of(error)
-    raise AssertionError("expected a refusal, got an orderly end")
-
-
-def start(cursor: str) -> pb.ReplicateRequest:
-    return pb.ReplicateRequest(start=pb.Start(cursor=cursor))
-
-
-def receipt_for(batch: pb.Batch) -> Receipt:
-    """Return an honest receipt."""
-    ids = sorted(record_from_proto(offer.record).record_id for offer in batch.offers)
-    return Receipt(
-        receiver=CA,
-        sender=UK,
-        time=datetime.now(UTC),
-        previous_cursor=batch.previous_cursor,
-        cursor=batch.cursor,
-        stored=tuple(ids),
-        rejected=(),
-    )
-
-
-def sent(envelope: Envelope) -> pb.ReplicateRequest:
-    return pb.ReplicateRequest(receipt=pb.Receipt(envelope=envelope_to_proto(envelope)))
 
 
 def test_a_cursor_that_cannot_be_served_is_refused_with_its_reason(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ What was taken stays, what is missing comes later, and whoever breaks the protoc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import grpc
@@ -17,7 +16,6 @@ from google.rpc import error_details_pb2, status_pb2
 from comity.client.connection.grpc_errors import DOMAIN
 from comity.node.database.tables import PartRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.certificate_authority import Authority
-from comity.node.records import quarantine
 from comity.node.server.background import pull
 from comity.record.errors import BadCursor, EpochChanged
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS, MAX_MESSAGE_BYTES
@@ -25,7 +23,7 @@ from comity.record.spiffe import Role, SpiffeId
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
 from tests.support.drafts import card
-from tests.support.hostile_calls import CA, EVE, UK
+from tests.support.hostile_calls import CA, EVE, UK, contents
 from tests.support.lying_peer import (
     ACCEPTED,
     CUT,
@@ -34,11 +32,11 @@ from tests.support.lying_peer import (
     Said,
     Status,
     batch,
-    contents,
+    called_again,
     deceived,
+    fault_noted,
     haste,
     in_a_row,
-    lying,
     saying,
     serving_liar,
 )
@@ -46,21 +44,6 @@ from tests.support.network import make_home, run, serving, until
 
 LONGEST = 1
 """Seconds of the longest pause, as tests' homes set it."""
-
-
-async def named(liar: Liar, fault: str) -> None:
-    """Wait until the victim has noted what is wrong."""
-    await until(lambda: liar.row.last_error.startswith(fault), fault)
-
-
-async def called_again(liar: Liar, times: int) -> None:
-    """Wait until the victim has called some more times."""
-    before = len(liar.streams)
-    await until(lambda: len(liar.streams) >= before + times, "more calls")
-
-
-def garbage(number: int) -> record_pb2.Record:
-    return record_pb2.Record(envelope=record_pb2.Envelope(payload=b"%d" % number))
 
 
 def test_a_stream_cut_between_and_within_batches_loses_and_doubles_nothing(
@@ -161,7 +144,7 @@ def test_whoever_breaks_the_protocol_is_named_and_waits_longest(tmp_path: Path) 
             before = contents(uk)
             for told, said in WORDS.items():
                 ca.script = saying(*said)
-                await named(ca, told)
+                await fault_noted(ca, told)
                 ca.pauses.clear()
                 await called_again(ca, 2)
                 assert set(ca.pauses) == {LONGEST}, told
@@ -177,7 +160,7 @@ def test_a_message_over_the_limit_ends_the_stream_by_name(tmp_path: Path) -> Non
             huge = record_pb2.Record(disclosures=[b"x" * MAX_MESSAGE_BYTES])
             ca.script = saying(ACCEPTED, batch(huge))
             told = "LIMIT_EXCEEDED: message: expected at most 8388608 bytes (MAX_MESSAGE_BYTES)"
-            await named(ca, told)
+            await fault_noted(ca, told)
             assert uk.rows(QuarantineRow) == uk.rows(RecordRow) == []
 
     run(scenario())
@@ -213,72 +196,6 @@ def test_a_malicious_refusal_is_an_error_like_any_other(tmp_path: Path) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_garbage_for_ever_is_cut_off_and_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool
-) -> None:
-    """Also where each batch holds a good record that is here already."""
-    monkeypatch.setattr(pull, "MAX_BAD_IN_A_ROW", 50)
-    monkeypatch.setattr(quarantine, "MAX_ENTRIES", 20)
-    sent = count()
-
-    async def scenario() -> None:
-        async with deceived(tmp_path) as (uk, ca):
-            known = ca.sign(card())
-            ca.script = saying(ACCEPTED, batch(known, cursor="start"), CUT)
-            await until(lambda: ca.row.cursor == "start", "one good record")
-
-            def for_ever(cursor: str) -> Iterator[Said]:
-                yield ACCEPTED
-                for number in sent:
-                    records = [known] if old else []
-                    bad = [garbage(10 * number + i) for i in range(10)]
-                    yield batch(*records, *bad, after=cursor, cursor=f"c{number}")
-                    cursor = f"c{number}"
-
-            ca.script = for_ever
-            await named(ca, "FLOODED")
-            ca.pauses.clear()
-            await called_again(ca, 3)
-            assert set(ca.pauses) == {LONGEST}
-            assert len(uk.rows(QuarantineRow)) <= 20
-            assert [r.record_id for r in uk.rows(RecordRow)] == [known.record_id]
-
-    run(scenario())
-
-
-def test_a_stream_that_falls_silent_is_called_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pull, "SILENCE", 0.2)
-
-    async def scenario() -> None:
-        async with deceived(tmp_path) as (uk, ca):
-            record = ca.sign(card())
-
-            def then_silent(cursor: str) -> list[Said]:
-                more = [batch(record)] if len(ca.streams) > 3 and not cursor else []
-                return [ACCEPTED, HEARTBEAT, HEARTBEAT, *more]
-
-            ca.script = then_silent
-            await named(ca, "UNAVAILABLE: silent")
-            await until(lambda: uk.rows(RecordRow, record_id=record.record_id), "what came later")
-
-    run(scenario())
-
-
-def test_a_peer_that_never_behaves_delays_nobody_else(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with deceived(tmp_path) as (uk, ca), lying(tmp_path, EVE, uk, saying()) as eve:
-            eve.script = saying(ACCEPTED, b"\xff")
-            ca.script = saying(ACCEPTED, *in_a_row(*([ca.sign(card())] for _ in range(5))))
-            await until(lambda: len(ca.receipts) == 5, "all of ca's records")
-            await named(eve, "INVALID_INPUT")
-            assert {row.origin for row in uk.rows(RecordRow)} == {CA}
-
-    run(scenario())
-
-
 def test_a_server_whose_certificate_is_by_another_authority_is_told_nothing(
     tmp_path: Path,
 ) -> None:
@@ -294,7 +211,7 @@ def test_a_server_whose_certificate_is_by_another_authority_is_told_nothing(
                 liar = Liar(homes[CA], uk, saying(ACCEPTED))
                 async with serving_liar(liar, (forged.certificate, forged.private_key)):
                     uk.node.add_peer(liar.bundle)
-                    await named(liar, "UNAVAILABLE")
+                    await fault_noted(liar, "UNAVAILABLE")
                     assert liar.row.last_error.count("UNAVAILABLE") == 1
                     assert liar.streams == []
 

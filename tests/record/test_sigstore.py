@@ -31,10 +31,10 @@ from comity.record.errors import (
 from comity.record.keys import RecordKey, SigningKey
 from comity.record.limits import MAX_BUNDLE_BYTES, MAX_SIGSTORE_BYTES
 from comity.record.merkle import leaf_hash
-from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner, Verifier
+from comity.record.note import LOG_KEY, NoteSigner, Verifier
 from comity.record.sigstore import SigstoreBundle, log_id
 from comity.record.tlog_proof import TlogProof
-from comity.record.trusted_root import read_trusted_root, trusted_root
+from comity.record.trusted_root import read_trusted_root
 from tests.support.changed_copies import JsonPath, changed_json, flipped_base64, to
 from tests.support.drafts import card
 from tests.support.paths import VECTORS
@@ -42,7 +42,6 @@ from tests.support.records import NOW, UK
 
 SIGSTORE = VECTORS / "sigstore"
 BUNDLE = (SIGSTORE / "record.sigstore.json").read_bytes()
-ROOT = (SIGSTORE / "trusted_root.json").read_bytes()
 LOG = Verifier.parse((SIGSTORE / "log.vkey").read_text().strip())
 KEY = RecordKey.from_pem((SIGSTORE / "public-key.pem").read_text())
 
@@ -66,11 +65,6 @@ def test_the_bundle_that_stock_tools_accept_is_read_verified_and_written_again()
     assert (checkpoint.origin, checkpoint.size, bundle.proof.index) == (LOG.name, 11, 6)
     assert bundle.envelope.keyid == KEY.keyid
     assert bundle.to_json() == BUNDLE
-
-
-def test_the_trusted_root_that_stock_tools_accept_is_read_and_written_again() -> None:
-    assert read_trusted_root(ROOT) == (LOG,)
-    assert trusted_root([LOG]) == ROOT
 
 
 def test_a_log_id_begins_with_the_key_id_of_its_notes() -> None:
@@ -237,36 +231,3 @@ def test_oversize_files_are_refused_before_they_are_parsed() -> None:
         SigstoreBundle.from_json(b"{" * (MAX_SIGSTORE_BYTES + 1))
     with pytest.raises(LimitExceeded, match="MAX_BUNDLE_BYTES"):
         read_trusted_root(b"{" * (MAX_BUNDLE_BYTES + 1))
-
-
-TLOG = ("tlogs", 0)
-MALFORMED_ROOT: list[tuple[JsonPath, Any, str]] = [
-    (("mediaType",), "application/vnd.dev.sigstore.trustedroot.v0.2+json", "mediaType"),
-    (("certificateAuthorities",), [], "certificateAuthorities: unknown field"),
-    (("tlogs",), [], "tlogs"),
-    ((*TLOG, "hashAlgorithm"), "SHA2_512", "hashAlgorithm"),
-    ((*TLOG, "baseUrl"), "http://log.uk.aisi.example", "baseUrl: expected a lower-case DNS name"),
-    ((*TLOG, "baseUrl"), "https://log.uk.aisi.example/", "baseUrl: expected a lower-case DNS name"),
-    ((*TLOG, "baseUrl"), "log.uk.aisi.example", "baseUrl: expected https://log.uk.aisi.example"),
-    ((*TLOG, "baseUrl"), "https://log.fr.aisi.example", r"tlogs\[0\]\.logId\.keyId"),
-    ((*TLOG, "logId", "keyId"), base64.b64encode(bytes(32)).decode(), "logId.keyId"),
-    ((*TLOG, "publicKey", "keyDetails"), "PKIX_ECDSA_P256_SHA_256", "keyDetails"),
-    ((*TLOG, "publicKey", "rawBytes"), base64.b64encode(bytes(44)).decode(), "rawBytes"),
-    ((*TLOG, "publicKey", "rawBytes"), base64.b64encode(LOG.public).decode(), "rawBytes"),
-    ((*TLOG, "publicKey", "validFor"), {"start": "2026-01-01T00:00:00Z"}, "validFor.start"),
-]
-
-
-@pytest.mark.parametrize(("path", "value", "message"), MALFORMED_ROOT)
-def test_a_malformed_trusted_root_is_refused_with_the_field(
-    path: JsonPath, value: Any, message: str
-) -> None:
-    with pytest.raises(BadEvidence, match=message):
-        read_trusted_root(changed_json(ROOT, path, to(value)))
-
-
-def test_only_logs_named_by_a_bare_host_name_are_put_into_a_trusted_root() -> None:
-    witness = NoteSigner("witness.uk.aisi.example", WITNESS_KEY, Ed25519PrivateKey.generate())
-    for verifier in (witness.verifier, log_signer("uk.aisi.example/log").verifier):
-        with pytest.raises(BadEvidence):
-            trusted_root([verifier])

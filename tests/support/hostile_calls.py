@@ -10,9 +10,18 @@ from typing import Any, Final
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from sqlmodel import SQLModel
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import DOMAIN
+from comity.node.database.tables import (
+    HandlingClassRow,
+    PartDomainRow,
+    PartRow,
+    RecordRow,
+    RecordTagRow,
+    StandingRow,
+)
 from comity.node.home.certificate_authority import Svid
 from comity.record.bundle import TrustBundle
 from comity.record.spiffe import Role, SpiffeId
@@ -56,3 +65,22 @@ def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
     assert detail.Unpack(info)
     assert info.domain == DOMAIN
     return info
+
+
+STORED: Final[tuple[type[SQLModel], ...]] = (
+    RecordRow,
+    RecordTagRow,
+    PartRow,
+    PartDomainRow,
+    HandlingClassRow,
+    StandingRow,
+)
+"""The tables that bad input must leave as they are."""
+
+
+def contents(running: Running) -> dict[str, list[dict[str, Any]]]:
+    """Return all that a node holds, by table."""
+    return {
+        str(table.__tablename__): [row.model_dump() for row in running.rows(table)]
+        for table in STORED
+    }

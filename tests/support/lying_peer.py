@@ -18,19 +18,12 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_status import rpc_status
-from sqlmodel import SQLModel
 
 from comity.client.connection.channel import SERVER_OPTIONS
 from comity.client.connection.grpc_errors import to_status
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import (
-    HandlingClassRow,
-    PartDomainRow,
-    PartRow,
     PeerRow,
-    RecordRow,
-    RecordTagRow,
-    StandingRow,
 )
 from comity.node.home.folder import Home
 from comity.node.server.background import workers
@@ -43,7 +36,7 @@ from comity.record.wire import envelope_from_proto, record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import record_pb2
 from tests.support.hostile_calls import CA, UK
-from tests.support.network import Running, make_home, serving
+from tests.support.network import Running, make_home, serving, until
 
 
 @dataclass(frozen=True)
@@ -72,17 +65,6 @@ CUT: Final = Status()
 
 ACCEPTED: Final = pb.ReplicateResponse(accepted=pb.Accepted(heartbeat_seconds=1))
 HEARTBEAT: Final = pb.ReplicateResponse(heartbeat=pb.Heartbeat())
-
-
-STORED: Final[tuple[type[SQLModel], ...]] = (
-    RecordRow,
-    RecordTagRow,
-    PartRow,
-    PartDomainRow,
-    HandlingClassRow,
-    StandingRow,
-)
-"""The tables that bad input must leave as they are."""
 
 
 @dataclass(frozen=True)
@@ -234,9 +216,16 @@ def haste() -> Iterator[list[float]]:
         yield pauses
 
 
-def contents(running: Running) -> dict[str, list[dict[str, Any]]]:
-    """Return all that a node holds, by table."""
-    return {
-        str(table.__tablename__): [row.model_dump() for row in running.rows(table)]
-        for table in STORED
-    }
+async def fault_noted(liar: Liar, fault: str) -> None:
+    """Wait until the victim has noted what is wrong."""
+    await until(lambda: liar.row.last_error.startswith(fault), fault)
+
+
+async def called_again(liar: Liar, times: int) -> None:
+    """Wait until the victim has called some more times."""
+    before = len(liar.streams)
+    await until(lambda: len(liar.streams) >= before + times, "more calls")
+
+
+def garbage(number: int) -> record_pb2.Record:
+    return record_pb2.Record(envelope=record_pb2.Envelope(payload=b"%d" % number))

@@ -26,7 +26,7 @@ from comity.node.server.process import Server
 from comity.policies.preset import load_preset
 from comity.record.record import Record
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 """How long a test waits before it counts as hanging. No test relies on less time."""
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from sqlmodel import select
+
+from comity.node.database.tables import LogEntryRow
+from comity.node.home.folder import Home
 from comity.node.home.keychain import Sort
 from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
@@ -50,3 +55,26 @@ def step(run: Run, *words: str) -> Ended:
     done = run(*words)
     assert done.code == 0, done.err
     return done
+
+
+def make_offline_key(run: Run, name: str) -> str:
+    made = run("root", "key", f"{name}.key", "--no-passphrase", "--json")
+    assert made.code == 0, made.err
+    keyid: str = made.json["keyid"]
+    return keyid
+
+
+def sign_root(run: Run, file: str, *names: str) -> None:
+    for name in names:
+        done = run("root", "sign", file, "--key", f"{name}.key", "--yes")
+        assert done.code == 0, done.err
+
+
+def log_leaves(home: str = "uk") -> dict[str, bytes]:
+    """Return the log's leaves by what they are of."""
+    node = Node(Home(Path(home)))
+    try:
+        with node.store.read() as session:
+            return dict(session.exec(select(LogEntryRow.record_id, LogEntryRow.leaf)).all())
+    finally:
+        node.close()

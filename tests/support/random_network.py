@@ -5,63 +5,24 @@ Only the wire and the clock are not real; ``watching`` checks what the nodes do.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import permutations
-from pathlib import Path
 from typing import Final
 
 from comity.node.database.tables import PeerRow
-from comity.node.home.folder import Home
-from comity.node.node import Node
 from comity.node.policy.versions import policy_at, set_policy
 from comity.node.release.run import release_to
 from comity.node.trust.peers import Terms, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from tests.support.institutes import HandClock, Institute
-from tests.support.network import make_home
 from tests.support.network_checks import CheckedNetwork
 from tests.support.record_plans import RecordPlan, subject
-from tests.support.reference_rules import NAMES, POLICIES, PURPOSES, Agreement
+from tests.support.reference_rules import NAMES, POLICIES, Agreement
 
 MAX_BACK_SECONDS: Final = 60
 """How far the clock may be behind the latest time that it has shown."""
-
-
-class Homes:
-    """Homes and befriended, empty databases, made once and copied for each world."""
-
-    def __init__(self, root: Path) -> None:
-        self._homes = [make_home(root, name) for name in NAMES]
-        nodes = [Node(home) for home in self._homes]
-        for one, other in permutations(nodes, 2):
-            one.add_peer(other.bundle, PeerStatus.MEMBER, PURPOSES[other.institute])
-        for node in nodes:
-            node.close()
-
-    @contextmanager
-    def network(self, stock: Sequence[RecordPlan]) -> Iterator[RandomNetwork]:
-        """Yield a world in which nothing has happened; ``stock`` is what will be published."""
-        clock = HandClock()
-        # embargoes and treaties are dated in whole seconds
-        clock.now -= clock.now % 1000
-        made = [Institute(Node(self._fresh(home), clock)) for home in self._homes]
-        try:
-            yield RandomNetwork(made, clock, stock)
-        finally:
-            for one in made:
-                one.node.close()
-
-    def _fresh(self, home: Home) -> Home:
-        origin, copy = home.path, home.path.with_suffix(".copy")
-        if copy.exists():
-            shutil.rmtree(copy)
-        shutil.copytree(origin, copy)
-        return Home(copy)
 
 
 class RandomNetwork(CheckedNetwork):

@@ -9,8 +9,10 @@ from comity.client.exports.checking import verify_path
 from comity.client.exports.writing import export_record
 from comity.client.verify.steps import Outcome, Verification
 from comity.client.verify.trust import Trust
+from comity.record.note import Note, SignatureLine
 from comity.record.tlog_policy import LogPolicy
 from comity.record.tlog_proof import TlogProof
+from tests.support.changed_copies import flip_bit
 from tests.support.drafts import card
 from tests.support.memory_log import NOW, MemoryLog
 
@@ -62,3 +64,10 @@ def replace_proof(folder: Path, proof: TlogProof) -> None:
 def proof_in(folder: Path) -> TlogProof:
     """Return the proof in an evidence folder."""
     return TlogProof.parse((folder / "inclusion.tlog-proof").read_bytes())
+
+
+def flip_cosignature(_: MemoryLog, note: Note) -> Note:
+    """Return a checkpoint with one bit of its first cosignature changed, and without the others."""
+    signed, line = note.signatures[:2]
+    bad = SignatureLine(line.name, line.keyid, flip_bit(line.signature, 30))
+    return Note(note.text, (signed, bad))

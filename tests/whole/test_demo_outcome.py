@@ -161,10 +161,8 @@ def test_part_that_nobody_signed_for_and_record_that_was_refused_are_found() -> 
 
 
 def test_amber_record_is_relayed_within_its_list_and_not_beyond() -> None:
-    root_signers = {
-        i for i in terms.IDS if ("it/llama-2-7b-chat", HEADER) in expectation().holdings[i]
-    }
-    assert root_signers == {IT, EU, FR, "de.aisi.example"}
+    holders = {i for i in terms.IDS if ("it/llama-2-7b-chat", HEADER) in expectation().holdings[i]}
+    assert holders == {IT, EU, FR, "de.aisi.example"}
 
 
 def test_institutes_that_suspended_each_other_get_only_what_others_may_pass_on() -> None:

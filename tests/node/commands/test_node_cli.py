@@ -20,29 +20,9 @@ from tests.support.drafts import card
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
 
-@pytest.fixture
-def run(comity_node: Run) -> Run:
-    """Return a function that runs a command line in an empty folder, with answers to prompts."""
-    return comity_node
-
-
-@pytest.fixture
-def uk(run: Run) -> Run:
-    """Run commands on the home of uk.aisi.example; ca.json is the bundle of a peer-to-be."""
-    assert init(run).code == 0
-    assert init(run, CA, "ca", 7001).code == 0
-    Path("ca.json").write_text(run("--home", "ca", "bundle").out)
-    return run
-
-
-@pytest.fixture
-def fingerprint(uk: Run) -> str:
-    return TrustBundle.from_json(Path("ca.json").read_bytes()).fingerprint
-
-
-def test_init_tells_the_fingerprint_and_what_to_do_next(run: Run) -> None:
-    ended = init(run)
-    bundle = TrustBundle.from_json(run("bundle").out.encode())
+def test_init_tells_the_fingerprint_and_what_to_do_next(comity_node: Run) -> None:
+    ended = init(comity_node)
+    bundle = TrustBundle.from_json(comity_node("bundle").out.encode())
     assert spoken(bundle.fingerprint) in ended.out
     for step in ("policy set", "grant operator/", "bundle", "peers add", "run"):
         assert step in ended.err
@@ -65,10 +45,10 @@ def test_home_comes_from_option_or_environment_or_is_missed_in_words(uk: Run) ->
     assert "comity-node init" in ended.err
 
 
-def test_missing_option_and_malformed_name_are_told(run: Run) -> None:
-    ended = run("init", "--institute", UK)
+def test_missing_option_and_malformed_name_are_told(comity_node: Run) -> None:
+    ended = comity_node("init", "--institute", UK)
     assert ended.code == terminal.USAGE
-    ended = run("init", "--institute", UK, "--address", "a:1", "--name", "No tag")
+    ended = comity_node("init", "--institute", UK, "--address", "a:1", "--name", "No tag")
     assert ended.code == 1
     assert "expected TAG=NAME" in ended.err
 
@@ -99,79 +79,6 @@ def test_grant_is_for_known_roles_and_sound_names(uk: Run, who: str) -> None:
     assert ended.code == 1
     assert "expected" in ended.err
     assert not list(Path().glob("*.profile.json"))
-
-
-def test_peer_is_pinned_only_after_its_fingerprint_was_confirmed(uk: Run, fingerprint: str) -> None:
-    for answer in ("n\n", ""):
-        ended = uk("peers", "add", "ca.json", answer=answer)
-        assert ended.code == 1
-        assert "nothing was changed" in ended.err
-    assert uk("peers", "list", "--json").json == []
-    ended = uk("peers", "add", "ca.json", answer="y\n")
-    assert ended.code == 0
-    for shown in (spoken(fingerprint), f"Institute {CA}", "127.0.0.1:7001"):
-        assert shown in ended.err
-    assert uk("peers", "list", "--json").json[0]["institute"] == CA
-
-
-def test_peer_is_pinned_by_the_fingerprint_as_it_was_read_aloud(uk: Run, fingerprint: str) -> None:
-    ended = uk("peers", "add", "ca.json", "--fingerprint", "0" * 64)
-    assert ended.code == 1
-    assert "expected fingerprint 0000 0000" in ended.err
-    told = spoken(fingerprint).upper()
-    peer = uk("peers", "add", "ca.json", "--fingerprint", told, "--json").json
-    assert (peer["fingerprint"], peer["status"]) == (fingerprint, "member")
-
-
-def test_replaced_bundle_shows_the_old_fingerprint_and_keeps_the_terms(
-    uk: Run, fingerprint: str
-) -> None:
-    uk("peers", "add", "ca.json", "--yes", "--status", "probation", "--purpose", "research")
-    settings = Path("ca/comity.toml")
-    settings.write_text(settings.read_text().replace("7001", "7002"))
-    Path("new.json").write_text(uk("--home", "ca", "bundle").out)
-    ended = uk("peers", "add", "new.json", "--json", answer="y\n")
-    assert f"replaces     {spoken(fingerprint)}" in ended.err
-    peer = ended.json
-    assert peer["address"] == "127.0.0.1:7002"
-    assert (peer["status"], peer["purposes"]) == ("probation", ["research"])
-
-
-def test_institute_cannot_be_its_own_peer(uk: Run) -> None:
-    Path("uk.json").write_text(uk("bundle").out)
-    ended = uk("peers", "add", "uk.json", "--yes")
-    assert ended.code == 1
-    assert "this institute itself" in ended.err
-
-
-def test_file_that_is_no_bundle_is_named(uk: Run) -> None:
-    Path("bad.json").write_text("{}")
-    ended = uk("peers", "add", "bad.json", "--yes")
-    assert ended.code == 1
-    assert "bad.json: institute" in ended.err
-
-
-def test_peer_is_suspended_resumed_and_removed(uk: Run) -> None:
-    uk("peers", "add", "ca.json", "--yes")
-    assert uk("peers", "suspend", CA, "--json").json["status"] == "suspended"
-    assert (
-        uk("peers", "resume", CA, "--status", "probation", "--json").json["status"] == "probation"
-    )
-    assert uk("peers", "resume", CA, "--json").json["status"] == "member"
-    assert uk("peers", "resume", CA, "--status", "removed").code == 1
-    assert uk("peers", "remove", CA).code == 0
-    assert uk("peers", "list", "--json").json == []
-    ended = uk("peers", "resume", CA)
-    assert ended.code == 1
-    assert "peers add" in ended.err
-    assert uk("peers", "show", CA, "--json").json["status"] == "removed"
-    assert "comity-node peers list" in uk("peers", "show", "fr.aisi.example").err
-
-
-def test_peer_list_stays_whole_in_a_pipe(uk: Run) -> None:
-    uk("peers", "add", "ca.json", "--yes")
-    row = uk("peers", "list").out.splitlines()[1]
-    assert row.split() == [CA, "member", "127.0.0.1:7001", "0/0", "0", "0", "0", "never"]
 
 
 def draft(name: str) -> str:
@@ -259,24 +166,24 @@ def commands(command: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("command", [(), *commands(app)], ids=" ".join)
-def test_every_help_shows_examples(run: Run, command: tuple[str, ...]) -> None:
-    ended = run(*command, "--help")
+def test_every_help_shows_examples(comity_node: Run, command: tuple[str, ...]) -> None:
+    ended = comity_node(*command, "--help")
     assert ended.code == 0
     assert "comity-node" in ended.out.partition("Examples:")[2]
 
 
 def test_examples_can_be_copied_from_a_narrow_terminal(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    comity_node: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    ended = run("peers", "add", "-h")
+    ended = comity_node("peers", "add", "-h")
     line = (
         "    comity-node peers add ca.bundle.json --status probation --purpose research --group g7"
     )
     assert line in ended.out.splitlines()
 
 
-def test_a_group_without_a_command_says_what_is_missing(run: Run) -> None:
-    ended = run("peers")
+def test_a_group_without_a_command_says_what_is_missing(comity_node: Run) -> None:
+    ended = comity_node("peers")
     assert (ended.code, ended.out) == (terminal.USAGE, "")
     assert "error: Missing command" in ended.err

@@ -13,19 +13,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from comity.node.database.alarms import raise_alarm
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from tests.support.command_line import Run, init
 from tests.support.network import PATIENCE_SECONDS, free_port
-
-
-@pytest.fixture
-def run(comity_node: Run) -> Run:
-    """Return a function that runs a command line in an empty folder, with answers to prompts."""
-    return comity_node
 
 
 def knock(port: int) -> None:
@@ -63,9 +55,11 @@ def served(home: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: Run) -> None:
+def test_run_serves_until_it_is_told_to_stop_and_logs_json(
+    tmp_path: Path, comity_node: Run
+) -> None:
     port = free_port()
-    init(run, port=port)
+    init(comity_node, port=port)
     command = [sys.executable, "-m", "comity.node", "--home", str(tmp_path / "uk"), "run"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -80,9 +74,9 @@ def test_run_serves_until_it_is_told_to_stop_and_logs_json(tmp_path: Path, run: 
 
 
 def test_a_home_is_served_by_one_process_until_that_ends_however_it_ends(
-    tmp_path: Path, run: Run
+    tmp_path: Path, comity_node: Run
 ) -> None:
-    init(run, port=free_port())
+    init(comity_node, port=free_port())
     with served(tmp_path / "uk") as first:
         settings = tmp_path / "uk" / "comity.toml"
         listen = f'listen = "127.0.0.1:{free_port()}"'
@@ -91,15 +85,15 @@ def test_a_home_is_served_by_one_process_until_that_ends_however_it_ends(
             refused = typed(tmp_path / "uk", *words)
             assert refused.returncode == 1
             assert "another process serves this home\nhint: stop it first" in refused.stderr
-        assert run("status").code == 0
+        assert comity_node("status").code == 0
         first.kill()
         first.wait()
     with served(tmp_path / "uk"):
         assert listen in settings.read_text()
 
 
-def test_what_commands_log_stays_out_of_their_json(tmp_path: Path, run: Run) -> None:
-    init(run)
+def test_what_commands_log_stays_out_of_their_json(tmp_path: Path, comity_node: Run) -> None:
+    init(comity_node)
     node = Node(Home(tmp_path / "uk"))
     with node.store.write() as session:
         raise_alarm(session, "ca.aisi.example", "ROOT_REFUSED", "it skips a version", node.clock())
@@ -109,9 +103,9 @@ def test_what_commands_log_stays_out_of_their_json(tmp_path: Path, run: Run) -> 
     assert done.stderr == ""
 
 
-def test_run_on_a_taken_address_says_so(tmp_path: Path, run: Run) -> None:
+def test_run_on_a_taken_address_says_so(tmp_path: Path, comity_node: Run) -> None:
     port = free_port()
-    init(run, port=port)
+    init(comity_node, port=port)
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", port))
         taken.listen()

@@ -21,8 +21,7 @@ from comity.record.wire import record_to_proto
 from comity.v1 import record_pb2, records_service_pb2_grpc
 from comity.v1 import records_service_pb2 as records
 from tests.support.drafts import card
-from tests.support.hostile_calls import UK, operating, refusal
-from tests.support.lying_peer import contents
+from tests.support.hostile_calls import UK, contents, operating, refusal
 from tests.support.network import run
 from tests.support.paths import VECTORS
 from tests.vectors.forged import DEFECTS, Forger

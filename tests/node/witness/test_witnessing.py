@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -17,18 +16,21 @@ from comity.node.database.tables import (
     WitnessedLogRow,
 )
 from comity.node.log.proofs import newest_checkpoint
-from comity.node.server.background import log_witnessing
 from comity.node.witness.gossip import hear
-from comity.node.witness.halting import resume
 from comity.record import split_view
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures
-from comity.record.errors import BadTile, NotFound, Unavailable
-from comity.record.note import Verifier
+from comity.record.errors import NotFound
 from comity.v1 import audit_service_pb2 as audit
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
-from tests.support.log_histories import ForkingLog, History, forking
+from tests.support.forked_logs import (
+    forked_log,
+    holds_checkpoint,
+    is_split,
+    note_verifiers,
+)
+from tests.support.log_histories import History, forking
 from tests.support.network import Running, make_home, network, run, serving, until
 from tests.support.witnesses import reasons
 
@@ -36,16 +38,7 @@ UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
 TRUE, FALSE = "abcdefghij", "abcdeXghij"
 
 
-@pytest.fixture(autouse=True)
-def _soon() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_witnessing, "INTERVAL_SECONDS", 0.1)
-        patch.setattr(log_witnessing, "GATHER_SECONDS", 0.02)
-        yield
-
-
-def verifiers(*keys: tuple[str, ...]) -> list[Verifier]:
-    return [Verifier.parse(key) for some in keys for key in some]
+pytestmark = pytest.mark.usefixtures("quick_witnessing")
 
 
 def witnesses_of(one: Running) -> set[str]:
@@ -56,34 +49,14 @@ def witnesses_of(one: Running) -> set[str]:
             data = newest_checkpoint(session).note
         except NotFound:
             return set()
-    _, note = open_checkpoint(data, verifiers(one.node.bundle.log_keys))
-    keys = verifiers(*(bundle.witness_keys for bundle in bundles))
+    _, note = open_checkpoint(data, note_verifiers(one.node.bundle.log_keys))
+    keys = note_verifiers(*(bundle.witness_keys for bundle in bundles))
     return {made.witness.name for made in cosignatures(note, keys)}
 
 
 def size_of(one: Running) -> int:
     with one.node.store.read() as session:
         return newest_checkpoint(session).size
-
-
-def is_split(one: Running) -> bool:
-    return reasons(one, CA) == ["SPLIT_VIEW"]
-
-
-def held(one: Running, institute: str = CA) -> WitnessedLogRow | None:
-    return next(iter(one.rows(WitnessedLogRow, institute=institute)), None)
-
-
-def holds(one: Running, size: int, institute: str = CA) -> bool:
-    row = held(one, institute)
-    return row is not None and row.size == size
-
-
-def forked(root: Path, **leaves: str) -> ForkingLog:
-    """Return ca, whose log has a history for each of uk and fr."""
-    home = make_home(root, CA)
-    [signer] = home.keychain().log
-    return ForkingLog(home, {f"{k}.aisi.example": History(signer, v) for k, v in leaves.items()})
 
 
 def test_cosignatures_of_all_peers_appear_on_the_published_checkpoint(
@@ -97,7 +70,7 @@ def test_cosignatures_of_all_peers_appear_on_the_published_checkpoint(
             ca.node.publish(ca.sign(card("another-model")))
             await until(lambda: size_of(ca) == 2 and witnesses_of(ca) == everyone, "them again")
             for one in (uk, fr):
-                assert holds(one, 2)
+                assert holds_checkpoint(one, 2)
                 assert one.rows(AlarmRow) == []
             await until(lambda: witnesses_of(uk) == {f"witness.{CA}", f"witness.{FR}"}, "on uk's")
 
@@ -106,13 +79,13 @@ def test_cosignatures_of_all_peers_appear_on_the_published_checkpoint(
 
 def test_a_log_that_shows_two_histories_is_found_by_gossip(tmp_path: Path) -> None:
     async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE, fr=FALSE)
+        log = forked_log(tmp_path, uk=TRUE, fr=FALSE)
         async with network(tmp_path, UK, FR) as (uk, fr), forking(log, uk, fr):
             for one in (uk, fr):
                 await until(partial(is_split, one), "the alarm")
                 [row] = one.rows(SplitViewRow)
                 evidence = split_view.SplitView.parse(row.evidence)
-                assert evidence.check(verifiers(log.home.bundle().log_keys))
+                assert evidence.check(note_verifiers(log.home.bundle().log_keys))
             log.histories = dict.fromkeys((UK, FR), History(log.histories[UK].signer, TRUE * 2))
             record = uk.sign(card())
             uk.node.publish(record)
@@ -127,101 +100,22 @@ def test_histories_of_different_lengths_are_found_by_the_logs_tiles(
     tmp_path: Path, uk_sees: str, fr_sees: str
 ) -> None:
     async def scenario() -> None:
-        log = forked(tmp_path, uk=uk_sees, fr=fr_sees)
+        log = forked_log(tmp_path, uk=uk_sees, fr=fr_sees)
         async with network(tmp_path, UK, FR) as (uk, fr), forking(log, uk, fr):
             longer = uk if len(uk_sees) > len(fr_sees) else fr
             await until(lambda: is_split(longer), "the split view")
             [row] = longer.rows(SplitViewRow)
             evidence = split_view.SplitView.parse(row.evidence)
-            assert evidence.check(verifiers(log.home.bundle().log_keys))
+            assert evidence.check(note_verifiers(log.home.bundle().log_keys))
             shorter = fr if longer is uk else uk
             await until(lambda: reasons(shorter, CA) == ["LOG_ROLLED_BACK"], "less is shown")
 
     run(scenario())
 
 
-def test_a_log_that_replaces_its_history_is_halted_with_evidence(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE[:7])
-        async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: (UK, 7) in log.cosigned, "a cosignature")
-            log.histories[UK] = History(log.histories[UK].signer, FALSE)
-            await until(lambda: is_split(uk), "the alarm")
-            [row] = uk.rows(SplitViewRow)
-            evidence = split_view.SplitView.parse(row.evidence)
-            assert evidence.check(verifiers(log.home.bundle().log_keys))
-            log.histories[UK] = History(log.histories[UK].signer, TRUE)
-            with uk.node.store.write() as session:
-                resume(session, CA, anew=False)
-            await until(lambda: log.cosigned[-1] == (UK, 10), "a cosignature of the true history")
-
-    run(scenario())
-
-
-def test_a_log_that_cannot_show_its_tiles_is_halted_without_evidence(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE[:7])
-        log.refuses_tiles = BadTile("no such tile")
-        async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: log.cosigned, "a cosignature")
-            log.histories[UK] = History(log.histories[UK].signer, FALSE)
-            await until(lambda: reasons(uk, CA) == ["LOG_INCONSISTENT"], "the alarm")
-            assert uk.rows(SplitViewRow) == []
-
-    run(scenario())
-
-
-def test_a_log_that_goes_back_is_halted_until_it_is_resumed(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE)
-        async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: (UK, 10) in log.cosigned, "a cosignature")
-            log.histories[UK] = History(log.histories[UK].signer, TRUE[:4])
-            await until(lambda: reasons(uk, CA) == ["LOG_ROLLED_BACK"], "the alarm")
-            assert set(log.cosigned) == {(UK, 10)}
-            with uk.node.store.write() as session:
-                resume(session, CA, anew=True)
-            await until(lambda: log.cosigned[-1] == (UK, 4), "a new beginning")
-            assert reasons(uk, CA) == []
-
-    run(scenario())
-
-
-def test_a_log_that_refuses_a_proof_for_what_it_signed_is_halted(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE)
-        log.refuses_tiles = NotFound("no such tile")
-        async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: log.cosigned, "a cosignature")
-            hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
-            await until(lambda: reasons(uk, CA) == ["LOG_INCONSISTENT"], "the alarm")
-
-    run(scenario())
-
-
-def test_a_log_that_has_no_time_for_a_proof_is_given_some(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE)
-        log.refuses_tiles = Unavailable("busy")
-        async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
-            await until(lambda: log.cosigned, "a cosignature")
-            hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
-            log.histories[UK] = History(log.histories[UK].signer, TRUE * 2)
-            await until(lambda: holds(uk, 20), "the next checkpoint")
-            assert reasons(uk, CA) == []
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(log_witnessing, "PATIENCE_MS", 0)
-                await until(lambda: reasons(uk, CA) == ["LOG_UNPROVEN"], "the end of patience")
-            log.refuses_tiles = None
-            await until(lambda: not reasons(uk, CA), "the proof")
-            assert held(uk).halted == ""  # type: ignore[union-attr]
-
-    run(scenario())
-
-
 def test_a_sighting_of_a_log_that_cannot_be_reached_waits_for_it(tmp_path: Path) -> None:
     async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE)
+        log = forked_log(tmp_path, uk=TRUE)
         async with serving(make_home(tmp_path, UK)) as uk:
             uk.node.add_peer(log.home.bundle())
             hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
@@ -246,7 +140,7 @@ def test_a_log_that_talks_nonsense_gets_no_cosignature_and_stalls_nothing(
     tmp_path: Path, answer: audit.GetCheckpointResponse
 ) -> None:
     async def scenario() -> None:
-        log = forked(tmp_path, uk=TRUE)
+        log = forked_log(tmp_path, uk=TRUE)
         asked: list[int] = []
 
         def show(_: str, request: audit.GetCheckpointRequest) -> audit.GetCheckpointResponse:
@@ -268,7 +162,7 @@ def test_a_log_restored_from_an_older_backup_is_told_by_its_peers(tmp_path: Path
     async def scenario() -> None:
         async with network(tmp_path, UK, CA) as (uk, ca):
             ca.node.publish(ca.sign(card()))
-            await until(lambda: holds(uk, 1), "the checkpoint at uk")
+            await until(lambda: holds_checkpoint(uk, 1), "the checkpoint at uk")
             longer = History(ca.node.own.log_signers()[0], TRUE)
             with uk.node.store.write() as session:
                 row = session.get_one(WitnessedLogRow, CA)
