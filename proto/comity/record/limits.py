@@ -87,6 +87,9 @@ every change of policy; an institute uses dozens, unless every record carries ta
 MAX_NAME_CHARS: Final = Limit("MAX_NAME_CHARS", 256, "characters")
 """Section names, tags, domains, language tags and the like: they are indexed."""
 
+MAX_LINE_CHARS: Final = Limit("MAX_LINE_CHARS", 1024, "characters")
+"""Single lines of a content model: names, headings, sources, URLs."""
+
 MAX_TEXT_CHARS: Final = Limit("MAX_TEXT_CHARS", 65_536, "characters")
 """Free text in a content model (a statement, a scenario, an excerpt)."""
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
-from comity.record.limits import MAX_TEXT_CHARS
+from comity.record.limits import MAX_LINE_CHARS, MAX_TEXT_CHARS
 
 Number = Annotated[float, Strict()]
 """A JSON number; text that looks like one is refused."""
@@ -21,7 +21,7 @@ Integer = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LINE_CHARS)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A digest, 64 lower-case hex digits."""
 

@@ -18,7 +18,7 @@ from comity.client.importing.frontmatter import read_card_file
 from comity.client.importing.markdown import plain, read_blocks
 from comity.client.importing.model_identity import ModelIdentity, identify, language_of
 from comity.client.importing.passages import Passage, passages_of
-from comity.record.limits import MAX_TEXT_CHARS, Limit
+from comity.record.limits import MAX_LINE_CHARS, MAX_TEXT_CHARS, Limit
 from comity.record.model_card import Excerpt
 
 MAX_LINES: Final = Limit("MAX_LINES", 20_000, "lines")
@@ -27,13 +27,8 @@ MAX_LINES: Final = Limit("MAX_LINES", 20_000, "lines")
 MAX_BARS: Final = Limit("MAX_BARS", 50_000, "bars")
 """Bars ("|") in a card: ninety times the most seen; each may make a cell of a table."""
 
-LINE_CHARS: Final = 1024
-"""Characters of a heading, a file's name and other single lines of a draft."""
-
 _SUMMARY_CHARS: Final = 1000
 _LANGUAGE_BLOCKS: Final = 400
-_UNMARKED_LEVELS: Final = (0, 7)
-"""Ranks of the text before the first heading, and of headings that are no Markdown headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +97,14 @@ class Card:
 
     def place(self, line: int) -> str:
         """Return the file's name and a line in it, as the source of a score."""
-        return f"{self.path.name[-LINE_CHARS // 2 :]}, line {line}"
+        return f"{self.path.name[-MAX_LINE_CHARS // 2 :]}, line {line}"
 
     def excerpt(self, passage: Passage) -> Excerpt | None:
         """Return a passage's raw text under its heading, or None if it is blank."""
-        # a lead-in shares its line with the text; a heading stands above it
-        first = passage.line if passage.level in _UNMARKED_LEVELS else passage.line + 1
-        start, end = first - self.first_line, passage.end - self.first_line + 1
+        start = passage.text_line - self.first_line
+        end = passage.end - self.first_line + 1
         raw = "\n".join(self.lines[max(start, 0) : end]).strip("\n")
         if not raw.strip():
             return None
-        heading = (passage.heading or self.identity.title)[:LINE_CHARS]
+        heading = (passage.heading or self.identity.title)[:MAX_LINE_CHARS]
         return Excerpt(heading=heading, line=passage.line, text=raw[:MAX_TEXT_CHARS])

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from comity.client.importing.blocks import BlockKind
-from comity.client.importing.card import LINE_CHARS, Card
+from comity.client.importing.card import Card
 from comity.client.importing.heading_words import Topic
 from comity.client.importing.model_names import ModelNames
 from comity.client.importing.passages import Passage
 from comity.client.importing.score_tables import scores_in_table
 from comity.client.importing.score_values import BenchmarkScore, score_in_item
+from comity.record.limits import MAX_LINE_CHARS
 from comity.record.model_card import Evaluation, Score
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
@@ -46,4 +47,4 @@ def _by_benchmark(found: list[BenchmarkScore], source: str) -> Iterator[Evaluati
 
     for name, group in by_name.items():
         scores = tuple(Score(metric=s.metric, value=s.value, unit=s.unit) for s in group)
-        yield Evaluation(name=name, scores=scores, source=source[:LINE_CHARS])
+        yield Evaluation(name=name, scores=scores, source=source[:MAX_LINE_CHARS])

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
-from comity.client.importing.card import LINE_CHARS, Card
+from comity.client.importing.card import Card
 from comity.client.importing.frontmatter import texts
 from comity.client.importing.frontmatter_facts import details_of
 from comity.client.importing.passages import Passage
 from comity.client.importing.statement_words import CAPABILITIES
 from comity.client.importing.statements import UNSPECIFIED, SortedStatements
-from comity.record.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
+from comity.record.limits import MAX_LINE_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS
 from comity.record.model_card import Capability, Evaluation, Limitation, Risk, Source
 from comity.record.models import Model
 
@@ -70,7 +70,7 @@ def _uses(found: SortedStatements, notes: list[str]) -> dict[str, Any]:
 def _capabilities(card: Card, found: SortedStatements) -> Iterable[Capability]:
     # the front matter declares the task; the text says what else the model can do
     for tag in texts(card.metadata.get("pipeline_tag")):
-        statement = f"pipeline_tag: {tag}"[:LINE_CHARS]
+        statement = f"pipeline_tag: {tag}"[:MAX_LINE_CHARS]
         yield Capability(domain=tag[:MAX_NAME_CHARS], statement=statement)
     for text in found.capabilities:
         domain = next((d for words, d in _CAPABILITIES if words.search(text)), UNSPECIFIED)
@@ -80,7 +80,7 @@ def _capabilities(card: Card, found: SortedStatements) -> Iterable[Capability]:
 def _source(card: Card, quoted: list[Passage], notes: list[str]) -> dict[str, Any]:
     repository = card.identity.repository
     source = Source(
-        name=card.path.name[:LINE_CHARS],
+        name=card.path.name[:MAX_LINE_CHARS],
         url=f"https://huggingface.co/{repository}" if repository else None,
         sha256=card.sha256,
         format="huggingface-model-card" if card.has_front_matter else "markdown",

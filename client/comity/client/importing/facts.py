@@ -16,6 +16,7 @@ from comity.client.importing.language_words import LANGUAGE_TAGS
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import Passage, normal
 from comity.client.importing.statement_words import FILLER
+from comity.record.limits import MAX_LINE_CHARS
 
 _PAIR: Final = re.compile(
     r"\s*(?:\*\*|__)(?P<bold>[^*_\n]{2,48}?):?\s*(?:\*\*|__)\s*[:：]?\s*(?P<first>[^\n]+)(?:\n.*)?"
@@ -32,7 +33,6 @@ _SCALE: Final = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _BRACKETED_LINK: Final = re.compile(r"\s*\((?:website|link|site|homepage)\)", re.IGNORECASE)
 _TAG: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _BETWEEN_WORDS: Final = re.compile(r"[,;/、，]|\band\b|\bund\b|\bet\b")
-_LINE_CHARS: Final = 1024
 _BRIEF_CHARS: Final = 160
 
 
@@ -42,7 +42,7 @@ def facts_in(passages: list[Passage]) -> dict[str, str]:
     for passage in passages:
         for name, value in _pairs(passage):
             key = _key_of(name)
-            text = plain(value)[:_LINE_CHARS].strip()
+            text = plain(value)[:MAX_LINE_CHARS].strip()
             if key and text.strip("-–— ") and not FILLER.fullmatch(text.strip("[]. ")):
                 found.setdefault(key, text)
 

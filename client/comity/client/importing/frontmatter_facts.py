@@ -18,9 +18,9 @@ from comity.client.importing.facts import (
 )
 from comity.client.importing.frontmatter import texts
 from comity.client.importing.score_values import CellNumber, ValueRange, number_in, unit_of
+from comity.record.limits import MAX_LINE_CHARS
 from comity.record.model_card import Details, Evaluation, Score
 
-_LINE_CHARS: Final = 1024
 _MAX_VALUES: Final = 256
 """Values kept of one list: the longest seen names a hundred languages."""
 
@@ -116,7 +116,7 @@ def _dataset(dataset: Mapping[str, Any]) -> str | None:
     parts = [
         f"{key} {text}" for key in ("config", "split", "revision") if (text := _first(dataset, key))
     ]
-    return f"{name} ({', '.join(parts)})"[:_LINE_CHARS] if name and parts else name
+    return f"{name} ({', '.join(parts)})"[:MAX_LINE_CHARS] if name and parts else name
 
 
 def _licence(metadata: Mapping[str, Any]) -> str | None:
@@ -124,11 +124,13 @@ def _licence(metadata: Mapping[str, Any]) -> str | None:
     named = _lines(metadata, "license_name")
     # "other" says only that the name stands in another field
     chosen = named if named and stated in ([], ["other"]) else stated
-    return ", ".join(chosen)[:_LINE_CHARS] or None
+    return ", ".join(chosen)[:MAX_LINE_CHARS] or None
 
 
 def _lines(metadata: Mapping[str, Any], key: str) -> list[str]:
-    return [" ".join(text.split())[:_LINE_CHARS] for text in texts(metadata.get(key))][:_MAX_VALUES]
+    return [" ".join(text.split())[:MAX_LINE_CHARS] for text in texts(metadata.get(key))][
+        :_MAX_VALUES
+    ]
 
 
 def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

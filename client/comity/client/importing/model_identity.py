@@ -22,6 +22,7 @@ from comity.client.importing.frontmatter import texts
 from comity.client.importing.language_words import COMMON_WORDS
 from comity.client.importing.markdown import plain
 from comity.client.importing.passages import topics_of
+from comity.record.limits import MAX_LINE_CHARS
 
 UNKNOWN: Final = "unknown"
 UNVERSIONED: Final = "unversioned"
@@ -52,7 +53,6 @@ _SUBJECT: Final = re.compile(
 )
 
 _TITLE_CHARS: Final = 200
-_PURL_CHARS: Final = 1024
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("ko", re.compile(r"[\uac00-\ud7af]")),
@@ -82,7 +82,7 @@ class ModelIdentity:
             return PackageURL("huggingface", owner, name, self.revision or None).to_string()
         whole = self._generic_purl(_TITLE_CHARS)
         # percent-encoding makes up to twelve characters of one
-        return whole if len(whole) <= _PURL_CHARS else self._generic_purl(_PURL_CHARS // 40)
+        return whole if len(whole) <= MAX_LINE_CHARS else self._generic_purl(MAX_LINE_CHARS // 40)
 
     def _generic_purl(self, chars: int) -> str:
         provider, model, version = (t[:chars] for t in (self.provider, self.model, self.version))

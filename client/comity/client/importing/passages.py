@@ -18,9 +18,10 @@ from typing import Final
 from comity.client.importing.blocks import Block, BlockKind
 from comity.client.importing.heading_words import HEADINGS, NOT_ABOUT_THE_MODEL, Topic
 from comity.client.importing.markdown import plain
+from comity.record.limits import MAX_LINE_CHARS
 
 _HEADING_CHARS: Final = 120
-_LINE_CHARS: Final = 48
+_PSEUDO_CHARS: Final = 48
 _PSEUDO_LEVEL: Final = 7
 _NUMBERING: Final = re.compile(r"^[\W\d_]*(?:[ivx]+\.)?[\W\d_]*")
 _LEAD_IN: Final = re.compile(
@@ -50,6 +51,11 @@ class Passage:
     blocks: list[Block] = field(default_factory=list)
     end: int = 0
     section: str = ""
+
+    @property
+    def text_line(self) -> int:
+        """The first line of its text: below a heading, but on the line of a lead-in."""
+        return self.line if self.level in (0, _PSEUDO_LEVEL) else self.line + 1
 
 
 def passages_of(blocks: list[Block], last_line: int) -> list[Passage]:
@@ -110,7 +116,7 @@ def normal(heading: str) -> str:
 
 def _heading_of(block: Block) -> str | None:
     if block.kind is BlockKind.HEADING:
-        return plain(block.text)[:1024]
+        return plain(block.text)[:MAX_LINE_CHARS]
     if block.kind is not BlockKind.PARAGRAPH:
         return None
 
@@ -122,7 +128,7 @@ def _heading_of(block: Block) -> str | None:
         return plain(match["bold"])
 
     text = block.text.strip()
-    if len(text) <= _LINE_CHARS and "\n" not in text and _is_known(text):
+    if len(text) <= _PSEUDO_CHARS and "\n" not in text and _is_known(text):
         return plain(text)
     return None
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from comity.client.importing.markdown import plain
 from comity.client.importing.score_words import METRICS, PROPORTIONS
+from comity.record.limits import MAX_LINE_CHARS
 
 _NUMBER: Final = re.compile(
     r"[~≈]?(?P<n>-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d{0,9}\.?\d{1,9}(?:[eE][+-]?\d\d?)?"
@@ -20,7 +21,6 @@ _NUMBER: Final = re.compile(
 )
 _DECIMAL_COMMA: Final = re.compile(r"-?\d{1,3},\d{1,2}")
 _FOOTNOTE_MARKS: Final = re.compile(r"[*†‡↑↓¹²³ⁱ\\]+")
-_LINE_CHARS: Final = 1024
 _NAME_CHARS: Final = 60
 _K = TypeVar("_K", bound=Hashable)
 
@@ -84,7 +84,7 @@ def score_of(
     unit = unit_of(benchmark, stated, among, number.percent)
     full = f"{stated} [{model}]" if model else stated
     return BenchmarkScore(
-        benchmark[:_LINE_CHARS] or "unnamed", full[:_LINE_CHARS], number.value, unit
+        benchmark[:MAX_LINE_CHARS] or "unnamed", full[:MAX_LINE_CHARS], number.value, unit
     )
 
 
