@@ -1,10 +1,10 @@
-"""Trust bundles: all that one institute must know to believe another.
+"""Trust bundles: everything that one institute must know to verify another.
 
-A bundle is exchanged out of band and pinned; its fingerprint, the SHA-256 of its JCS form, is
-read aloud or compared. It holds the institute's SPIFFE bundle (JWKS, spiffe/spiffe
-SPIFFE_Trust_Domain_and_Bundle.md), its record keys, the verifier keys of its log and witness, and
-its address. Invariants: bundles of two institutes are never merged; every key in a bundle speaks
-for its own institute and for nobody else.
+Two institutes exchange their bundles out of band, compare the fingerprints (SHA-256 of the JCS
+form) by voice, and pin the bundles. A bundle holds the institute's SPIFFE bundle (JWKS,
+spiffe/spiffe SPIFFE_Trust_Domain_and_Bundle.md), its record keys, the verifier keys of its log and
+witness, and its address. Invariants: bundles of two institutes are never merged; every key in a
+bundle speaks for its own institute and for no other.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class JsonWebKey(Model):
         """Return the authority's certificate.
 
         Raises:
-            BadBundle: not base64 of a DER certificate.
+            BadBundle: ``x5c`` is not base64 of a DER certificate.
         """
         try:
             return x509.load_der_x509_certificate(base64.b64decode(self.x5c[0], validate=True))
@@ -66,7 +66,7 @@ class JsonWebKey(Model):
 
 
 class SpiffeBundle(Model):
-    """A SPIFFE bundle. No keys means that every certificate is revoked."""
+    """A SPIFFE bundle. Empty ``keys`` mean that every certificate is revoked."""
 
     keys: tuple[JsonWebKey, ...]
     spiffe_sequence: Annotated[int, Field(ge=0)] = Field(1, alias="spiffe_sequence")
@@ -78,8 +78,8 @@ class SpiffeBundle(Model):
 class PublicRecordKey(Model):
     """A record key: ``keyid`` is its OpenSSH fingerprint, ``publicKey`` SPKI in PEM.
 
-    ``revokedFrom`` is an index of the institute's log: what the key signed and stands in the log
-    before it is good, anything else is not. None where the key is not revoked.
+    ``revokedFrom`` is an index of the institute's log: signatures of the key that stand in the log
+    before this index are valid, all others are not. None means that the key is not revoked.
     """
 
     keyid: Line
@@ -88,7 +88,11 @@ class PublicRecordKey(Model):
 
 
 class TrustBundle(Model):
-    """What is pinned of an institute. ``address`` is ``host:port``; ``names`` by BCP 47 tag."""
+    """The pinned data of an institute.
+
+    ``names`` are the institute's names by BCP 47 tag; ``address`` is its node's, ``host:port``;
+    ``log_keys`` and ``witness_keys`` are verifier keys (C2SP signed-note).
+    """
 
     institute: str
     names: LanguageMap
@@ -103,11 +107,14 @@ class TrustBundle(Model):
         check_institute(self.institute)
         if not _ADDRESS.fullmatch(self.address):
             raise BadBundle(f"expected host:port, got {self.address!r:.100}", field="address")
+
+        # a keyid is computed, never believed
         for position, key in enumerate(self.record_keys):
             computed = RecordKey.from_pem(key.public_key).keyid
             if computed != key.keyid:
                 field = f"recordKeys[{position}].keyid"
                 raise BadBundle(f"expected the key's fingerprint {computed}", field=field)
+
         for authority in self.spiffe.keys:
             authority.certificate()
         return self
@@ -164,14 +171,15 @@ class TrustBundle(Model):
 class Keyring:
     """The record keys of several institutes.
 
-    Nothing keeps an institute from listing another's key in its own bundle, so a key may belong to
-    more than one; it speaks for an issuer only if that issuer's own bundle lists it.
+    An institute may list another's key in its own bundle, so a key can belong to more than one
+    institute. It speaks for an issuer only if that issuer's own bundle lists it.
     """
 
     def __init__(self, bundles: Iterable[TrustBundle]) -> None:
         self._bundles: dict[str, TrustBundle] = {}
         self._keys: dict[str, RecordKey] = {}
         self._owners: dict[str, frozenset[str]] = {}
+
         for bundle in bundles:
             self._bundles[bundle.institute] = bundle
             for keyid, key in bundle.keys_by_id.items():
@@ -180,7 +188,7 @@ class Keyring:
                 self._owners[keyid] = owners | {bundle.institute}
 
     def find(self, keyid: str) -> tuple[frozenset[str], RecordKey]:
-        """Return the institutes whose bundles list the key, and the key; fits ``open_record``.
+        """Return the institutes whose bundles list the key, and the key: a ``FindKey``.
 
         Raises:
             UnknownKey: no bundle lists it.
@@ -198,9 +206,10 @@ class Keyring:
 
 
 def spoken(fingerprint: str) -> str:
-    """Return a fingerprint in groups of four, as it is read aloud."""
+    """Return a fingerprint in groups of four characters, for reading it aloud."""
     return " ".join(fingerprint[i : i + 4] for i in range(0, len(fingerprint), 4))
 
 
 def _coordinate(number: int) -> str:
+    # RFC 7518, section 6.2.1.2: always the full 32 bytes of the curve, leading zeros included
     return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")

@@ -4,9 +4,9 @@
     <size, decimal>
     <base64 of the root>
 
-is the text of a signed note. Lines may follow in a checkpoint of others and are kept; in our own
-there are none, since nobody can audit them. Invariant: the key that speaks for a log has the log's
-origin for its name, so that no log can speak for another.
+is the text of a signed note. Extension lines may follow in checkpoints of other logs, and are kept;
+our own have none, since nobody can audit them. Invariant: a key that speaks for a log has the log's
+origin as its name, so that no log can speak for another.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Checkpoint:
 
     @property
     def body(self) -> str:
-        """The text that is signed; it ends in LF."""
+        """The signed text; it ends in LF."""
         root = base64.b64encode(self.root).decode()
         return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
 
@@ -52,6 +52,7 @@ class Checkpoint:
         if len(lines) < 4 or lines.pop() or not all(lines):
             message = "expected lines of origin, size and root, none empty, each ending in LF"
             raise BadCheckpoint(message, field="checkpoint")
+
         origin, size, encoded, *extensions = lines
         root = decode_base64(encoded)
         if root is None or len(root) != HASH_BYTES:
@@ -63,11 +64,12 @@ class Checkpoint:
 def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> Note:
     """Sign a checkpoint with its log's key.
 
-    Whoever calls this has stored the size and root, and that they extend the last ones signed.
+    The caller must have checked that size and root extend the last signed ones, and stored them.
 
     Raises:
         BadCheckpoint: not well formed, with extension lines, or of another log than the key's.
     """
+    # what we sign is read back the same, whatever a caller put into the fields
     if Checkpoint.parse(checkpoint.body) != checkpoint or checkpoint.extensions:
         raise BadCheckpoint("expected three lines and no more", field="checkpoint")
     if checkpoint.origin != signer.name:
@@ -80,13 +82,15 @@ def open_checkpoint(data: bytes, log_keys: Iterable[Verifier]) -> tuple[Checkpoi
     """Read a checkpoint that one of ``log_keys`` signed; the note keeps all its signatures.
 
     Raises:
-        LimitExceeded: note or size over their limits.
+        LimitExceeded: over MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES or MAX_TREE_SIZE.
         BadNote, BadCheckpoint: not well formed.
         BadSignature: a signature of a known key does not verify.
-        UnknownKey: no signature by a known key of the origin.
+        UnknownKey: no known key of the origin signed it.
     """
     note = Note.parse(data)
     checkpoint = Checkpoint.parse(note.text)
+
+    # C2SP tlog-checkpoint: the key's name is the origin, so another log's key does not count
     if checkpoint.origin not in {line.name for line in verify(note, log_keys)}:
         message = f"expected a signature by a known key of {checkpoint.origin!r:.100}, got none"
         raise UnknownKey(message, field="checkpoint")
@@ -98,7 +102,7 @@ def parse_size(text: str, field: str, error: type[InvalidInput] = BadCheckpoint)
 
     Raises:
         LimitExceeded: above MAX_TREE_SIZE.
-        InvalidInput: not a number so written; of class ``error``.
+        InvalidInput: not such a number; raised as ``error``, a subclass.
     """
     if not _NUMBER.fullmatch(text):
         raise error(f"expected a decimal number, got {text!r:.100}", field=field)

@@ -29,7 +29,7 @@ from comity.record.severity import rank_of
 
 
 class Kind(StrEnum):
-    """What a record is."""
+    """The kind of a record; its predicate type is ``urn:comity:<kind>:v1``."""
 
     MODEL_CARD = "model-card"
     EVALUATION = "evaluation"
@@ -62,16 +62,16 @@ def section_adapter(kind: Kind, name: str) -> TypeAdapter[Any]:
 def check_content(kind: Kind, name: str, value: Any) -> Any:
     """Return the content model of a section's value (I-JSON).
 
-    A section without a model, or of a kind without models, comes back as it was.
+    The value of a section without a content model is returned unchanged.
 
     Raises:
-        BadContent: names the field by its path and says what was expected.
-        LimitExceeded: it names more than MAX_DOMAINS domains. To leave some of them out would let
-            policy see less than the issuer states.
+        BadContent: the value does not follow its model; names the field by its path.
+        LimitExceeded: the section names more than MAX_DOMAINS domains.
     """
     field = f"sections.{name}"
     has_model = name in section_models(kind)
     content = _read_model(kind, name, value, field) if has_model else value
+    # with some domains left out, policy would see less than the issuer states
     MAX_DOMAINS.check(len(domains_and_severity(content)[0]), field)
     return content
 
@@ -103,6 +103,7 @@ def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:
 
 def _statements(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the domain and severity of each model, and of each object in plain JSON."""
+    # a stack instead of recursion: plain JSON may be MAX_JSON_DEPTH levels deep
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -1,4 +1,4 @@
-"""Cosignatures: a witness says that it saw a log grow consistently (C2SP tlog-cosignature).
+"""Cosignatures: a witness states that it saw a log grow consistently (C2SP tlog-cosignature).
 
 A line's signature is ``u64be time || signature`` over, with Ed25519 (type 0x04),
 
@@ -8,10 +8,10 @@ and with ML-DSA-44 (type 0x06)
 
     "subtree/v1" LF NUL, <witness>, u64be time, <origin>, u64be 0, u64be size, root
 
-where names carry their length in one byte. Invariants: a log's signature never counts as a
-witness's, nor a witness's as a log's; a cosignature is made over a well-formed checkpoint only.
-Whoever cosigns has checked consistency with the last checkpoint seen of the log, and stored this
-one, in one transaction before.
+where each name follows its length, one byte. Invariants: a log's signature never counts as a
+witness's, nor a witness's as a log's; only a well-formed checkpoint is cosigned. Before it cosigns,
+a caller must check consistency with the last checkpoint seen of the log and store the new one, in
+one transaction.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MAX_TIME: Final = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp(
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """A verified cosignature: whose, and when it was made."""
+    """A verified cosignature: its witness, and the time (UTC) at which it was made."""
 
     witness: Verifier
     time: datetime
@@ -59,9 +59,12 @@ def cosign(text: str, signer: NoteSigner, time: datetime) -> SignatureLine:
         BadCheckpoint: the text is no checkpoint.
         BadConfig: the key is not a witness's Ed25519 key.
     """
+    # a cosignature does not commit to its cosigner's name: a log's key must never make one
     if signer.kind != WITNESS_KEY:
         message = f"expected a witness's key (0x04), got 0x{signer.kind:02x}"
         raise BadConfig(message, field=signer.name)
+
+    # the line holds u64be time || signature (C2SP tlog-cosignature)
     seconds = int(time.timestamp())
     signature = signer.private.sign(_message(text, signer.verifier, seconds))
     stamped = seconds.to_bytes(_TIME_BYTES, "big") + signature
@@ -69,9 +72,9 @@ def cosign(text: str, signer: NoteSigner, time: datetime) -> SignatureLine:
 
 
 def verify_cosignature(text: str, line: SignatureLine, witness: Verifier) -> datetime:
-    """Check one cosignature on the text of a checkpoint's note; return when it was made (UTC).
+    """Check one cosignature on the text of a checkpoint's note; return its time (UTC).
 
-    Whether that is recent enough, or in the future, is for the caller to judge.
+    The caller decides whether the time is recent enough, or lies in the future.
 
     Raises:
         UnknownKey: the line is another key's.
@@ -84,16 +87,19 @@ def verify_cosignature(text: str, line: SignatureLine, witness: Verifier) -> dat
     if witness.kind == LOG_KEY:
         message = f"expected a witness's key (0x04 or 0x06), got {witness}"
         raise BadSignature(message, field="signature")
+
+    # the time is part of what is signed, so it is read before the signature is checked
     seconds = int.from_bytes(line.signature[:_TIME_BYTES], "big")
     if seconds > _MAX_TIME:
         message = f"expected a time before year 10000, got {seconds} seconds"
         raise BadSignature(message, field="signature.time")
+
     witness.verify(line.signature[_TIME_BYTES:], _message(text, witness, seconds))
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def cosignatures(note: Note, witnesses: Iterable[Verifier]) -> list[Cosignature]:
-    """Check the cosignatures of known witnesses; return the latest of each.
+    """Check the cosignatures of known witnesses; return the latest one of each witness.
 
     Raises:
         BadSignature, BadCheckpoint: as ``verify_cosignature``.
@@ -106,10 +112,12 @@ def cosignatures(note: Note, witnesses: Iterable[Verifier]) -> list[Cosignature]
 
 
 def _message(text: str, witness: Verifier, seconds: int) -> bytes:
-    """Return the bytes that are signed."""
+    """Return the signed bytes."""
     checkpoint = Checkpoint.parse(text)
     if witness.kind != MLDSA_WITNESS_KEY:
         return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+    # the whole tree as a subtree: it begins at leaf 0 and ends at the checkpoint's size
     return b"".join(
         [
             _SUBTREE_LABEL,

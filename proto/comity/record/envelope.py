@@ -1,13 +1,13 @@
 """DSSE envelopes (secure-systems-lab/dsse, protocol.md and envelope.md, v1.0.2).
 
-What is signed is the pre-authentication encoding
+The signature is over the pre-authentication encoding (PAE)
 
     "DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload
 
-with LEN the byte length in ASCII decimal. Invariants: the payload is kept as the exact bytes that
-were signed; there is exactly one signature (cosign accepts no other number); a keyid is present;
-of the two forms that an ECDSA signature has only the lower is taken, since whoever relays a record
-can make the other, which its issuer's log does not hold.
+where LEN is the length in bytes, in ASCII decimal. Invariants: the payload is kept as the exact
+bytes that were signed; there is exactly one signature (cosign accepts no other number); a keyid is
+present; only the lower of the two forms of an ECDSA signature is accepted. A relay could make the
+other form, which the log of the issuer does not hold.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ MAX_SIGNATURE_BYTES: Final = 80
 
 def pae(payload_type: str, payload: bytes) -> bytes:
     """Return the pre-authentication encoding: the bytes that are signed."""
+    # DSSE v1, protocol.md, "Signature Definition": the lengths count bytes
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -59,16 +60,19 @@ class Envelope:
         return hashlib.sha256(self.payload).hexdigest()
 
     def check_form(self, payload_type: str) -> None:
-        """Check what can be checked without a key.
+        """Check everything that needs no key.
 
         Raises:
-            LimitExceeded: payload over MAX_PAYLOAD_BYTES, signature or keyid over their lengths.
-            MalformedEnvelope: another payloadType, no keyid.
+            LimitExceeded: the payload is over MAX_PAYLOAD_BYTES.
+            MalformedEnvelope: the payloadType is not ``payload_type``, the keyid has not 1 to
+                MAX_NAME_CHARS characters, or the signature not 1 to MAX_SIGNATURE_BYTES bytes.
         """
         MAX_PAYLOAD_BYTES.check(len(self.payload), "payload")
         if self.payload_type != payload_type:
             message = f"expected {payload_type}, got {self.payload_type!r:.100}"
             raise MalformedEnvelope(message, field="payloadType")
+
+        # DSSE lets the keyid be absent; Comity finds the key by it
         if not 0 < len(self.keyid) <= MAX_NAME_CHARS:
             raise MalformedEnvelope("expected a keyid", field="signatures[0].keyid")
         if not 0 < len(self.signature) <= MAX_SIGNATURE_BYTES:
@@ -79,7 +83,7 @@ class Envelope:
         """Check the signature.
 
         Raises:
-            BadSignature: it does not verify under ``key``, or in its higher form only.
+            BadSignature: it does not verify under ``key``, or has the higher of its two forms.
         """
         key.verify(self.signature, pae(self.payload_type, self.payload))
         if not is_lower(self.signature):
@@ -87,7 +91,7 @@ class Envelope:
             raise BadSignature(message, field="signatures[0].sig")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the envelope in DSSE's JSON form, standard base64."""
+        """Return the envelope in the JSON form of DSSE v1, envelope.md, with standard base64."""
         return {
             "payload": base64.b64encode(self.payload).decode(),
             "payloadType": self.payload_type,
@@ -114,10 +118,13 @@ class Envelope:
         """
         if not isinstance(value, dict):
             raise MalformedEnvelope("expected a DSSE envelope (a JSON object)", field="envelope")
+
+        # DSSE allows several signatures; cosign and sigstore-go accept exactly one
         signatures = value.get("signatures")
         if not isinstance(signatures, list) or len(signatures) != 1:
             got = len(signatures) if isinstance(signatures, list) else "none"
             raise MalformedEnvelope(f"expected exactly 1 signature, got {got}", field="signatures")
+
         signature = signatures[0] if isinstance(signatures[0], dict) else {}
         return cls(
             payload_type=_text(value, "payloadType", "payloadType"),
@@ -135,6 +142,7 @@ def _text(value: dict[str, Any], key: str, field: str) -> str:
 
 
 def _base64(value: dict[str, Any], key: str, field: str) -> bytes:
+    # DSSE v1, envelope.md: a reader accepts standard and URL-safe base64
     text = _text(value, key, field).replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -44,6 +44,7 @@ class ComityError(Exception):
     reason: ClassVar[str] = "INTERNAL"
 
     def __init_subclass__(cls) -> None:
+        # an empty match before each capital but the first: BadNote becomes Bad_Note
         cls.reason = _WORD_START.sub("_", cls.__name__).upper()
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:

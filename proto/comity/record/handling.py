@@ -1,8 +1,8 @@
 """Handling: the issuer's signed release conditions, of a record or of one section.
 
-Invariants: a section's handling is never looser than its record's, in any dimension; what is
-marked RED or AMBER+STRICT may not be passed on (TLP 2.0, section 4), so ``onward`` is false there.
-How handling is enforced is policy's ``baseline.cedar``; this module says what it means.
+Invariants: a section's handling is never looser than its record's, in any dimension; content
+marked RED or AMBER+STRICT may not be passed on (TLP 2.0, section 4), so ``onward`` is false with
+these labels. This module defines what handling means; ``baseline.cedar`` in policies enforces it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Tlp(StrEnum):
 
     @property
     def strictness(self) -> int:
-        """4 for RED down to 0 for CLEAR."""
+        """The strictness, from 4 for RED down to 0 for CLEAR."""
         return len(_STRICTEST_FIRST) - 1 - _STRICTEST_FIRST.index(self)
 
 
@@ -44,11 +44,11 @@ _NEVER_ONWARD: Final = frozenset({Tlp.RED, Tlp.AMBER_STRICT})
 class Handling(Model):
     """Release conditions.
 
-    ``releasable_to`` lists institute ids. Absent, GREEN and CLEAR follow their label alone, while
-    RED, AMBER+STRICT and AMBER go to nobody; present and empty, nobody whatever the label.
-    ``onward`` lets a receiver pass the record on, under the same handling. ``embargo`` is the time
-    (UTC, RFC 3339) before which nobody is given it. ``purposes``, where not empty, are the only
-    uses allowed: a peer must be bound to one of them.
+    ``releasable_to`` lists institute ids. If it is None, the label alone decides: GREEN and CLEAR
+    may go to every institute, RED, AMBER+STRICT and AMBER to none. An empty list means none at all,
+    whatever the label. ``onward`` allows a receiver to pass the record on, under the same handling.
+    Before ``embargo`` (UTC, RFC 3339) no peer is given the record. If ``purposes`` is not empty, it
+    lists the only allowed uses, and a peer must be bound to one of them.
     """
 
     tlp: Tlp
@@ -61,22 +61,23 @@ class Handling(Model):
     def _consistent(self) -> Handling:
         for institute in self.releasable_to or ():
             check_institute(institute)
+        # TLP 2.0, section 4: RED and AMBER+STRICT do not leave the receiving organisation
         if self.onward and self.tlp in _NEVER_ONWARD:
             message = f"expected false with TLP:{self.tlp}, got true"
             raise BadHandling(message, field="handling.onward")
         return self
 
     def names(self, institute: str) -> bool:
-        """Whether the issuer lets an institute have it, as far as the list and label alone say."""
+        """True if the list, or without a list the label, lets the institute have the record."""
         if self.releasable_to is None:
             return self.tlp in (Tlp.GREEN, Tlp.CLEAR)
         return institute in self.releasable_to
 
     def check_within(self, record: Handling, field: str) -> None:
-        """Check that this section handling is nowhere looser than its record's.
+        """Check that this handling of a section is in no dimension looser than its record's.
 
         Raises:
-            BadHandling: names the first dimension in which it is looser.
+            BadHandling: it is looser; names the first such dimension.
         """
         looser = self._looser_than(record)
         if looser:
@@ -85,8 +86,11 @@ class Handling(Model):
             raise BadHandling(message, field=f"{field}.{looser[0]}")
 
     def _looser_than(self, record: Handling) -> tuple[str, object, object] | None:
+        """Return the first dimension that is looser, with the record's and the section's value."""
+        # no list, no embargo and no purposes are the loosest of their dimension
         if self.tlp.strictness < record.tlp.strictness:
             return "tlp", f"TLP:{record.tlp}", f"TLP:{self.tlp}"
+
         if record.releasable_to is not None and (
             self.releasable_to is None or not set(self.releasable_to) <= set(record.releasable_to)
         ):

@@ -1,8 +1,9 @@
 """I-JSON in (RFC 7493) and canonical JSON out (JCS, RFC 8785).
 
-Invariants: whatever ``loads`` returns can be stored as UTF-8 text in any database and written
-again by ``canonical`` without loss of meaning: no duplicate keys, no NaN or infinity, no integer
-beyond 2^53 - 1, no lone surrogate, no U+0000, no more than MAX_JSON_DEPTH levels.
+Invariants: every value that ``loads`` returns can be stored as UTF-8 text in any database, and
+written again by ``canonical`` without loss of meaning. It has no duplicate keys, no NaN or
+infinity, no integer beyond 2^53 - 1, no lone surrogate, no U+0000, and at most MAX_JSON_DEPTH
+levels.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ def loads(data: bytes, *, field: str = "") -> Any:
     """Parse ``data`` (UTF-8) as I-JSON.
 
     Raises:
-        MalformedJson: not JSON, or JSON that RFC 7493 excludes; names the line and column or key.
+        MalformedJson: not JSON, or JSON that RFC 7493 excludes; names the line and column, or key.
         LimitExceeded: nested deeper than MAX_JSON_DEPTH.
     """
     try:
         text = data.decode("utf-8")
         value = _DECODER.decode(text)
-        _check_depth(value, field)  # before anything that goes down into it
+
+        # the depth first: the next check recurses into the value
+        _check_depth(value, field)
+        # only an escape can spell them: JSON has no bare control characters, UTF-8 no surrogates
         if "\\u" in text:
             _refuse_unstorable(value)
     except json.JSONDecodeError as error:
@@ -46,7 +50,7 @@ def loads(data: bytes, *, field: str = "") -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the JCS form of ``value`` (RFC 8785), which is what Comity signs and hashes.
+    """Return the JCS form of ``value`` (RFC 8785): Comity signs and hashes this form.
 
     Raises:
         MalformedJson: a value that JCS cannot express (NaN, an integer beyond 2^53 - 1).
@@ -58,6 +62,7 @@ def canonical(value: Any) -> bytes:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # RFC 7493, section 2.3: an object has no two members of one name
     result = dict(pairs)
     if len(result) != len(pairs):
         seen: set[str] = set()
@@ -69,7 +74,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    # 2^53 has 16 digits; a longer literal need not be converted to be refused
+    # RFC 7493, section 2.2. 2^53 has 16 digits: a longer literal is refused without converting it,
+    # which takes quadratic time
     value = int(digits) if len(digits) <= 17 else MAX_JSON_INTEGER + 1
     if abs(value) > MAX_JSON_INTEGER:
         raise MalformedJson(f"expected integers up to 2^53 - 1, got {digits:.40}")
@@ -77,6 +83,7 @@ def _integer(digits: str) -> int:
 
 
 def _real(digits: str) -> float:
+    # JSON has no infinity, but a literal such as 1e999 becomes one
     value = float(digits)
     if not math.isfinite(value):
         raise MalformedJson(f"expected a finite number, got {digits:.40}")
@@ -93,6 +100,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _refuse_unstorable(value: Any) -> None:
+    # PostgreSQL stores no U+0000; UTF-8 has no surrogates (RFC 7493, section 2.1)
     for text in _strings(value):
         if "\x00" in text:
             raise MalformedJson("expected text without U+0000")
@@ -113,7 +121,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _check_depth(value: Any, field: str) -> None:
-    # level by level, with exact types: this runs over every value of every record
+    # level by level, with exact types, for speed: this runs over every value of every record
     level = [value] if type(value) in (dict, list) else []
     for _ in range(MAX_JSON_DEPTH):
         deeper: list[Any] = []

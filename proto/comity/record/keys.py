@@ -1,8 +1,8 @@
 """Record keys: ECDSA P-256 with SHA-256 and DER signatures; keyid is the OpenSSH fingerprint.
 
-Invariants: a keyid is never empty and is computed from the key, never taken from a file
-(go-securesystemslib skips a signature whose keyid is anything else). Private keys are written
-with mode 0600 and never overwrite a file.
+Invariants: a keyid is computed from the key and never read from a file, since go-securesystemslib
+skips a signature with any other keyid. A private key is written with mode 0600 and never overwrites
+a file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from comity.record.errors import BadConfig, BadSignature, InvalidInput
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _ECDSA = ec.ECDSA(hashes.SHA256())
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of P-256's group (SEC 2, section 2.4.2)."""
+"""The order of P-256's group (SEC 2, section 2.4.2)."""
+
 _ENCRYPTED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -99,12 +100,14 @@ class SigningKey:
         """Read a PKCS #8 PEM file; ``passphrase`` is called only if the key is encrypted.
 
         Raises:
-            BadConfig: missing, readable by others, or not a P-256 private key; encrypted, and
-                there is no passphrase or another.
+            BadConfig: the file is missing, readable by other users, or not a P-256 private key; or
+                it is encrypted, and the passphrase is missing or wrong.
         """
+        # an operator is asked for a passphrase only if the file needs one
         data, password = read_secret(path), None
         if passphrase is not None and _ENCRYPTED in data:
             password = passphrase().encode()
+
         try:
             private = serialization.load_pem_private_key(data, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -114,6 +117,7 @@ class SigningKey:
                 else "the passphrase of a private key"
             )
             raise BadConfig(f"expected {expected} in PEM", field=str(path)) from error
+
         if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
             raise BadConfig("expected an ECDSA P-256 private key", field=str(path))
         return cls._of(private)
@@ -137,15 +141,16 @@ class SigningKey:
 
 
 def is_lower(signature: bytes) -> bool:
-    """Say whether a DER signature that verifies is the lower of its two forms.
+    """True if a DER signature that verifies is the lower of its two forms.
 
-    Whoever has one, (r, s), can make the other, (r, order - s), without the key.
+    From one form, (r, s), anyone can make the other, (r, order - s), without the key.
     """
     return decode_dss_signature(signature)[1] <= _ORDER // 2
 
 
 def fingerprint(public: ec.EllipticCurvePublicKey) -> str:
     """Return the OpenSSH fingerprint, ``SHA256:<base64 without padding>``."""
+    # an OpenSSH public key is "<type> <base64 of the blob>"; the fingerprint is over the blob
     blob = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     digest = hashlib.sha256(base64.b64decode(blob.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
@@ -161,11 +166,12 @@ def private_pem(private: PrivateKey, passphrase: str = "") -> bytes:
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Create ``path`` with mode 0600 and ``data``, synced to disk.
+    """Create the file ``path`` with mode 0600, write ``data``, and sync it to disk.
 
     Raises:
         BadConfig: it exists already, or cannot be written.
     """
+    # the mode is set as the file is made: there is no moment at which others may read it
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -182,7 +188,7 @@ def read_secret(path: Path) -> bytes:
     """Read a file that only its owner may read.
 
     Raises:
-        BadConfig: missing or unreadable, or its mode lets others read it.
+        BadConfig: the file is missing or unreadable, or its mode lets other users read it.
     """
     try:
         mode = path.stat().st_mode

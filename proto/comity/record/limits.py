@@ -1,4 +1,4 @@
-"""Limits on everything that comes from outside, each with its reason (DESIGN section 11).
+"""Limits on everything that comes from outside, each with its reason.
 
 Invariant: a limit is checked before the work that it bounds.
 """
@@ -13,8 +13,8 @@ from comity.record.errors import LimitExceeded
 class Limit(int):
     """The most of something, as a number that knows its own name and unit.
 
-    A limit is an ``int`` wherever a bare number is needed. ``name`` is the name of the constant, as
-    a message shows it; ``unit`` is the plural of what is counted.
+    A limit is an ``int`` and can be used as one. ``name`` is the name of its constant, which
+    messages show; ``unit`` is the plural of the things that are counted.
     """
 
     def __new__(cls, name: str, most: int, unit: str) -> Limit:
@@ -26,14 +26,15 @@ class Limit(int):
         self.unit: Final = unit
 
     def __reduce__(self) -> tuple[type[Limit], tuple[str, int, str]]:
-        """Say how a copy is made: pydantic copies the limits of a model's fields."""
+        """Return how to make a copy."""
+        # pydantic copies the limits of a model's fields where it makes a JSON Schema
         return Limit, (self.name, int(self), self.unit)
 
     def check(self, got: int, field: str = "") -> None:
         """Check that ``got`` is within the limit.
 
         Raises:
-            LimitExceeded: it is larger; names ``field``, the path of the value that was counted.
+            LimitExceeded: ``got`` is larger; names ``field``, the path of the value.
         """
         if got > self:
             raise self.exceeded(got, field)
@@ -62,7 +63,7 @@ MAX_JSON_INTEGER: Final = 2**53 - 1
 """I-JSON (RFC 7493, section 2.2): larger integers do not survive an IEEE 754 double."""
 
 MAX_MESSAGE_BYTES: Final = Limit("MAX_MESSAGE_BYTES", 8 << 20, "bytes")
-"""One gRPC message: gRPC buffers a whole message in memory before anyone may refuse it."""
+"""One gRPC message: gRPC buffers a whole message in memory before a handler can refuse it."""
 
 MAX_BATCH_RECORDS: Final = Limit("MAX_BATCH_RECORDS", 256, "records")
 """Records in one replication batch: throughput is flat beyond it, a lost batch costs more."""
@@ -94,7 +95,7 @@ MAX_TEXT_CHARS: Final = Limit("MAX_TEXT_CHARS", 65_536, "characters")
 """Free text in a content model (a statement, a scenario, an excerpt)."""
 
 MAX_PEERS: Final = Limit("MAX_PEERS", 256, "institutes")
-"""Institutes in anyone's network, and entries of a releasable-to list."""
+"""Institutes in one network, and entries of a releasable-to list."""
 
 MAX_POLICY_BYTES: Final = Limit("MAX_POLICY_BYTES", 256 << 10, "bytes")
 """A Cedar policy: hundreds of rules with comments."""
@@ -118,16 +119,16 @@ MAX_ROOT_SIGNATURES: Final = Limit("MAX_ROOT_SIGNATURES", 2 * MAX_ROOT_KEYS, "si
 """Signatures on a root: the keys of two versions sign where all of them change."""
 
 MAX_ROOT_VERSION: Final = 2**31 - 1
-"""A root's version: it is a column."""
+"""A root's version: it is stored in a column of 32 bits."""
 
 MAX_CLOCK_SKEW_SECONDS: Final = 300
-"""How far ahead of this clock an issueTime may lie: NTP drift, not calendars."""
+"""How far an issueTime may lie ahead of this clock: enough for the drift of NTP clocks."""
 
 MAX_IMPORT_BYTES: Final = Limit("MAX_IMPORT_BYTES", 16 << 20, "bytes")
 """A source file given to ``comity import``."""
 
 MAX_CURSOR_CHARS: Final = Limit("MAX_CURSOR_CHARS", 256, "characters")
-"""A replication cursor or page token: opaque to whoever carries it, so it must be short."""
+"""A replication cursor or page token: its carrier cannot read it, so it must be short."""
 
 MAX_ENTRY_BYTES: Final = Limit("MAX_ENTRY_BYTES", 65_535, "bytes")
 """An entry of a log: its length is written in two bytes (C2SP tlog-tiles)."""
@@ -151,7 +152,7 @@ MAX_LOG_POLICY_BYTES: Final = Limit("MAX_LOG_POLICY_BYTES", 512 << 10, "bytes")
 """A policy of logs and witnesses: MAX_PEERS of each, with ML-DSA-44 keys of 1.8 KB."""
 
 MAX_CHECKPOINT_BYTES: Final = Limit("MAX_CHECKPOINT_BYTES", 16 << 10, "bytes")
-"""A checkpoint that nodes tell each other: MAX_PEERS of them fit in one message."""
+"""A checkpoint that nodes share with each other: MAX_PEERS of them fit in one message."""
 
 MAX_SPLIT_VIEW_BYTES: Final = Limit("MAX_SPLIT_VIEW_BYTES", 128 << 10, "bytes")
 """Evidence of a split view: two notes of MAX_CHECKPOINT_BYTES as JSON, and a proof."""

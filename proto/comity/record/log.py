@@ -1,8 +1,8 @@
-"""An institute's log: its name, what it holds of a record, and that it holds it (Rekor v2).
+"""An institute's log: its name, its leaves, and the check that a leaf stands in it (Rekor v2).
 
 A leaf is the JCS form of a ``hashedrekord`` 0.0.2: the SHA-256 of the PAE, the DER signature and
-the public key. The record's nonce makes the digest unguessable, so that every peer may see the
-whole log and learn only how many records there are.
+the public key. The record's nonce makes the digest unguessable. Every peer may therefore read the
+whole log: it reveals only the number of records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from comity.record.tlog_proof import TlogProof
 
 
 def origin(institute: str) -> str:
-    """Return the name of an institute's log: a bare host name, which cosign requires."""
+    """Return the name of an institute's log."""
+    # cosign takes the origin from the host of the trusted root's baseUrl: a path would not match
     return f"log.{institute}"
 
 
@@ -34,7 +35,7 @@ def leaf(envelope: Envelope, key: RecordKey) -> bytes:
 
 
 def hashedrekord(message: bytes, signature: bytes, key: RecordKey) -> bytes:
-    """Return the leaf of any ``message`` with its DER signature, which verifies under ``key``."""
+    """Return the leaf of any ``message`` whose DER ``signature`` verifies under ``key``."""
     digest = hashlib.sha256(message).digest()
     verifier = {
         "keyDetails": "PKIX_ECDSA_P256_SHA_256",
@@ -44,6 +45,8 @@ def hashedrekord(message: bytes, signature: bytes, key: RecordKey) -> bytes:
         "data": {"algorithm": "SHA2_256", "digest": base64.b64encode(digest).decode()},
         "signature": {"content": base64.b64encode(signature).decode(), "verifier": verifier},
     }
+
+    # RFC 8785: verifiers build the same bytes from envelope and key
     return ijson.canonical(
         {"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": body}}
     )
@@ -52,9 +55,9 @@ def hashedrekord(message: bytes, signature: bytes, key: RecordKey) -> bytes:
 def check_logged(
     leaf: bytes, proof: TlogProof, institute: str, log_keys: Iterable[str]
 ) -> Checkpoint:
-    """Check that a leaf stands in an institute's log; return the checkpoint that says so.
+    """Check that a leaf stands in an institute's log; return the checkpoint that proves it.
 
-    ``log_keys`` are verifier keys of the institute's own bundle.
+    ``log_keys`` are the verifier keys of the log in the institute's own bundle.
 
     Raises:
         LimitExceeded, BadNote, BadSignature, UnknownKey: as ``open_checkpoint``.
@@ -63,9 +66,13 @@ def check_logged(
     """
     verifiers = [Verifier.parse(key) for key in log_keys]
     checkpoint, _ = open_checkpoint(proof.checkpoint, verifiers)
+
+    # a bundle may list the key of another log: the checkpoint must name this institute's
     if checkpoint.origin != origin(institute):
         message = f"expected a checkpoint of {origin(institute)}, got one of {checkpoint.origin}"
         raise BadCheckpoint(message, field="checkpoint.origin")
+
+    # RFC 6962, section 2.1.1: the audit path leads from the leaf to the root
     found, size = leaf_hash(leaf), checkpoint.size
     verify_inclusion(found, proof.index, size, proof.hashes, checkpoint.root)
     return checkpoint

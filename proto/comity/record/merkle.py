@@ -4,10 +4,10 @@
     leaf              SHA-256(0x00 || data)
     inner node        SHA-256(0x01 || left || right)
 
-A tree of n leaves splits at the largest power of two below n. Only perfect subtrees are ever read;
-the ragged right edge is hashed from them. Invariants: a root or proof costs O(log n) hashes and
-one call of its ``read``; whoever makes a proof and whoever checks it walk the same spans of leaves,
-found by one function; no tree is larger than MAX_TREE_SIZE.
+A tree of n leaves splits at the largest power of two below n. Only perfect subtrees are read; the
+hashes of the ragged right edge follow from them. Invariants: a root or proof costs O(log n) hashes
+and one call of its ``read``; making and checking a proof walk the same spans of leaves, found by
+one function; no tree is larger than MAX_TREE_SIZE.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Node = tuple[int, int]
 """``(level, index)``: the perfect subtree over leaves [index << level, (index + 1) << level)."""
 
 ReadHashes = Callable[[Sequence[Node]], Sequence[bytes]]
-"""Returns the 32-byte hash of each node, in the order asked for. One that answers with fewer makes
-whatever called it raise BadProof."""
+"""Returns the hash (32 bytes) of each node, in the given order. If it returns fewer hashes, its
+caller raises BadProof."""
 
 Span = tuple[int, int]
 """``(begin, end)``: a run of leaves that is one subtree of the tree, perhaps not perfect."""
@@ -40,6 +40,7 @@ Span = tuple[int, int]
 
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash (32 bytes) of a leaf that holds ``data``."""
+    # RFC 6962, section 2.1: the first byte tells leaves and inner nodes apart
     return hashlib.sha256(b"\x00" + data).digest()
 
 
@@ -54,9 +55,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def node_hashes(children: bytes) -> bytes:
-    """Return the hashes over each two of many child hashes, side by side (32 bytes each)."""
+    """Return the hash over each pair of child hashes, side by side (32 bytes each)."""
     pairs = range(0, len(children), 2 * HASH_BYTES)
-    # one slice a node: this is most of what a proof from tiles costs
+    # one slice a node: most of the cost of a proof from tiles is here
     return b"".join(
         [hashlib.sha256(b"\x01" + children[i : i + 2 * HASH_BYTES]).digest() for i in pairs]
     )
@@ -76,19 +77,21 @@ def inclusion_proof(index: int, size: int, read: ReadHashes) -> list[bytes]:
     """Return the hashes that lead from leaf ``index`` to the root of ``size`` leaves, leaf first.
 
     Raises:
-        BadProof: a size above MAX_TREE_SIZE, or no such leaf.
+        BadProof: the size is above MAX_TREE_SIZE, or there is no such leaf.
     """
+    # RFC 6962, section 2.1.1
     return _hashes_of(_path(index, size), read)
 
 
 def consistency_proof(old: int, new: int, read: ReadHashes) -> list[bytes]:
-    """Return the hashes that show that the tree of ``old`` leaves begins the one of ``new``.
+    """Return the hashes that show that the tree of ``new`` leaves begins with that of ``old``.
 
-    Empty where ``old`` is 0 or equals ``new``.
+    The proof is empty if ``old`` is 0 or equals ``new``.
 
     Raises:
-        BadProof: a size out of range, or ``old`` larger than ``new``.
+        BadProof: a size is out of range, or ``old`` larger than ``new``.
     """
+    # RFC 6962, section 2.1.2
     seed, siblings = _split(old, new)
     return _hashes_of([*seed, *siblings], read)
 
@@ -99,10 +102,11 @@ def verify_inclusion(
     """Check that ``leaf`` (a leaf hash) stands at ``index`` in the tree of this size and root.
 
     Raises:
-        BadProof: no such leaf, too few or too many hashes, or another root.
+        BadProof: there is no such leaf, the number of hashes is wrong, or the root differs.
     """
     path = _path(index, size)
     _check_hashes(proof, len(path))
+
     found = leaf
     for (begin, _), sibling in zip(path, proof, strict=True):
         found = node_hash(sibling, found) if begin < index else node_hash(found, sibling)
@@ -112,21 +116,25 @@ def verify_inclusion(
 def verify_consistency(
     old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Check that the tree of ``old`` leaves and root begins the tree of ``new`` leaves and root.
+    """Check that the tree of ``new`` leaves and root begins with that of ``old`` leaves and root.
 
-    Any tree begins with the empty one, whose proof is empty (C2SP tlog-witness).
+    Every tree begins with the empty one, and the proof of that is empty (C2SP tlog-witness).
 
     Raises:
-        BadProof: a size out of range, ``old`` larger than ``new``, too few or too many hashes, or
-            another root of either.
+        BadProof: a size is out of range, ``old`` is larger than ``new``, the number of hashes is
+            wrong, or one of the roots differs.
     """
     seed, siblings = _split(old, new)
     _check_hashes(proof, len(seed) + len(siblings))
+
     if old == 0:
         _check_root(EMPTY_ROOT, old_root, old)
         if new == 0:
             _check_root(EMPTY_ROOT, new_root, new)
         return
+
+    # from the last whole subtree of the old tree upwards: a sibling on its left is in both trees,
+    # one on its right only in the new one
     found_old = found_new = proof[0] if seed else old_root
     for (begin, _), sibling in zip(siblings, proof[len(seed) :], strict=True):
         if begin < old:
@@ -134,6 +142,7 @@ def verify_consistency(
             found_new = node_hash(sibling, found_new)
         else:
             found_new = node_hash(found_new, sibling)
+
     _check_root(found_old, old_root, old)
     _check_root(found_new, new_root, new)
 
@@ -149,13 +158,14 @@ def _path(index: int, size: int) -> list[Span]:
 def _split(old: int, new: int) -> tuple[list[Span], list[Span]]:
     """Return the old tree's last whole subtree in the new tree, and its siblings up to the root.
 
-    The first is empty where that subtree is the whole old tree, whose root the verifier knows.
+    The first list is empty if that subtree is the whole old tree, whose root the verifier knows.
     """
     _check_size(new, "new_size")
     if not 0 <= old <= new:
         raise BadProof(f"expected a size of at most {new}, got {old}", field="old_size")
     if old == 0:
         return [], []
+
     siblings: list[Span] = []
     here = (0, new)
     for below, sibling in _descent(old - 1, new):
@@ -167,9 +177,10 @@ def _split(old: int, new: int) -> tuple[list[Span], list[Span]]:
 
 
 def _descent(index: int, size: int) -> Iterator[tuple[Span, Span]]:
-    """Walk from the root to a leaf: at each step the child that holds it, and the other child."""
+    """Walk from the root to a leaf: yield the child that holds the leaf, and the other child."""
     begin, end = 0, size
     while end - begin > 1:
+        # RFC 6962, section 2.1: the left child has the largest power of two below the number
         middle = begin + (1 << (end - begin - 1).bit_length() - 1)
         left, right = (begin, middle), (middle, end)
         here, sibling = (left, right) if index < middle else (right, left)
@@ -189,7 +200,7 @@ def _nodes(span: Span) -> list[Node]:
 
 
 def _hashes_of(spans: Sequence[Span], read: ReadHashes) -> list[bytes]:
-    """Return the hash of each span, from one call of ``read``, and none where nothing is needed."""
+    """Return the hash of each span, with at most one call of ``read``."""
     parts = [_nodes(span) for span in spans]
     wanted = [node for nodes in parts for node in nodes]
     found = read(wanted) if wanted else []
@@ -200,6 +211,7 @@ def _hashes_of(spans: Sequence[Span], read: ReadHashes) -> list[bytes]:
 
 
 def _fold(hashes: list[bytes]) -> bytes:
+    # largest subtree first, so the smallest two are hashed first
     found = hashes[-1]
     for left in reversed(hashes[:-1]):
         found = node_hash(left, found)

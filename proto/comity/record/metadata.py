@@ -1,9 +1,9 @@
 """TUF root metadata, read strictly (The Update Framework specification 1.0, section 4.3).
 
-python-tuf reads generously: it takes types on faith, keeps fields that it does not know and lets a
-key go by any name. Invariants of what is read here: it is written in the one spelling that it is
-signed in; no field is unknown; keys are ECDSA P-256 and named by their fingerprint, so that no key
-counts twice; the four roles that TUF demands name the same keys and threshold.
+python-tuf is lenient: it does not check types, keeps unknown fields, and accepts any name for a
+key. Invariants of the metadata that this module returns: it is written in the spelling in which it
+is signed; it has no unknown field; its keys are ECDSA P-256 and named by their fingerprint, so that
+no key counts twice; the four roles that TUF demands name the same keys and threshold.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SIGNED_FIELDS: Final = {
 
 
 def read_metadata(data: bytes) -> Metadata[TufRoot]:
-    """Read a root's file; nothing is verified, and the profile is not looked into.
+    """Read a root's file. Neither signatures nor the profile are checked.
 
     Raises:
         LimitExceeded: over MAX_ROOT_BYTES or MAX_ROOT_KEYS.
@@ -55,7 +55,9 @@ def read_metadata(data: bytes) -> Metadata[TufRoot]:
     MAX_ROOT_BYTES.check(len(data), "root")
     value = ijson.loads(data, field="root")
     _check_shape(value)
-    metadata = _parse(ijson.loads(data))  # which takes apart what it is given
+
+    # parsed a second time, because python-tuf takes apart the value that it is given
+    metadata = _parse(ijson.loads(data))
     if metadata.signed.to_dict() != value["signed"]:
         raise BadRoot("expected TUF root metadata in its one spelling", field="signed")
     return metadata
@@ -70,10 +72,11 @@ def unsigned(
     keys: Mapping[str, RecordKey], threshold: int, expires: str, version: int, profile: Any
 ) -> dict[str, Any]:
     """Return the field ``signed`` of a root."""
-    # one list and one threshold for all roles: what TUF has the other three for, Comity has not
+    # TUF demands four roles; Comity has no use for the other three, so all name the same keys
     roles = {
         name: {"keyids": sorted(keys), "threshold": threshold} for name in TOP_LEVEL_ROLE_NAMES
     }
+
     return {
         "_type": ROOT,
         "consistent_snapshot": True,
@@ -90,7 +93,7 @@ def read_keys(signed: TufRoot) -> dict[str, RecordKey]:
     """Return the keys of a root by keyid.
 
     Raises:
-        BadRoot: a key of another kind or under another name, or roles that differ.
+        BadRoot: a key is not ECDSA P-256, is not named by its fingerprint, or the roles differ.
     """
     keys = {keyid: _key(keyid, key) for keyid, key in signed.keys.items()}
     for name in sorted(TOP_LEVEL_ROLE_NAMES):
@@ -99,16 +102,20 @@ def read_keys(signed: TufRoot) -> dict[str, RecordKey]:
 
 
 def _check_shape(value: Any) -> None:
-    """Check what python-tuf takes on faith: types, lengths, and fields that nobody knows."""
+    """Check types, lengths and field names, which python-tuf does not check."""
     if not isinstance(value, dict) or set(value) != _FIELDS:
         raise BadRoot(f"expected {_names(_FIELDS)}, got {_names(value)}", field="root")
+
     signed, signatures = value["signed"], value["signatures"]
     if not isinstance(signed, dict) or set(signed) != _SIGNED_FIELDS:
         raise BadRoot(f"expected {_names(_SIGNED_FIELDS)}, got {_names(signed)}", field="signed")
+
+    # a bool is an int to Python, so isinstance would accept true
     version = signed["version"]
     if type(version) is not int or not 1 <= version <= MAX_ROOT_VERSION:
         message = f"expected a version from 1 to {MAX_ROOT_VERSION}, got {version!r:.80}"
         raise BadRoot(message, field="signed.version")
+
     if not isinstance(signed["keys"], dict):
         raise BadRoot("expected an object", field="signed.keys")
     MAX_ROOT_KEYS.check(len(signed["keys"]), "signed.keys")
@@ -150,6 +157,8 @@ def _key(keyid: str, key: Key) -> RecordKey:
         found = RecordKey.from_pem(str(key.keyval.get("public")))
     except InvalidInput as error:
         raise BadRoot(error.message, field=field) from error
+
+    # under a second name the same key would count twice towards the threshold
     if found.keyid != keyid:
         raise BadRoot(f"expected the key's fingerprint {found.keyid}", field=field)
     if key.to_dict() != _described(found):

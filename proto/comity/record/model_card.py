@@ -15,7 +15,7 @@ from comity.record.severity import Severity
 
 
 class Likelihood(StrEnum):
-    """How often it is expected, rarest first."""
+    """How often an event is expected, rarest first."""
 
     RARE = "rare"
     UNLIKELY = "unlikely"
@@ -25,7 +25,7 @@ class Likelihood(StrEnum):
 
 
 class Level(StrEnum):
-    """How far a capability reaches, lowest first, against people who do the task for a living."""
+    """How far a capability reaches, lowest first, compared with professionals of the task."""
 
     NONE = "none"
     BASIC = "basic"
@@ -88,7 +88,7 @@ class Evaluation(Model):
 
 
 class Uses(Model):
-    """What the model is for, and what it is not for."""
+    """Uses that the model is made for, and uses that it is not made for."""
 
     intended: tuple[Text, ...] = Field((), description="Uses the developer intends.")
     out_of_scope: tuple[Text, ...] = Field((), description="Uses the developer advises against.")
@@ -111,7 +111,7 @@ class Details(Model):
 
 
 class Excerpt(Model):
-    """Text of a source, as it stood there."""
+    """Text of a source, unchanged."""
 
     heading: Line = Field(description="The heading that it stood under.")
     line: Annotated[Integer, Field(ge=1)] = Field(
@@ -121,7 +121,7 @@ class Excerpt(Model):
 
 
 class Source(Model):
-    """Where what a card says was taken from."""
+    """A source from which the card's content was taken."""
 
     name: Line = Field(description="File name or title.")
     url: Line | None = Field(None, description="Where it was found.")

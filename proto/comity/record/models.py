@@ -1,8 +1,8 @@
-"""The base of every pydantic model here, and what pydantic says of a bad value.
+"""The base of every pydantic model here, and the wording of pydantic's errors.
 
 Invariants: models are frozen, refuse unknown fields, and spell their fields in camelCase in JSON
-and YAML; ``parse`` accepts no other spelling, so that one document has one reading. Only the first
-error is told, and the value it quotes is cut short: a message stays one line.
+and YAML; ``parse`` accepts no other spelling, so that one document has one reading. ``describe``
+tells only the first error and cuts the value that it quotes, so that a message stays one line.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ def describe(error: ValidationError) -> tuple[str, str]:
     # pydantic puts "[key]" after the name of a key that is itself at fault
     steps = [step for step in first["loc"] if step != "[key]"]
     path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in steps)
+
+    # our own validators raise ValueError with a message in our form, which pydantic prefixes
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         message = "unknown field"

@@ -7,10 +7,9 @@
     keyID = SHA-256(name || 0x0A || type || public key)[:4]
 
 Type 0x01 is Ed25519 over the text (a log). Types 0x04 and 0x06 are timestamped cosignatures with
-Ed25519 and ML-DSA-44 (a witness), which ``cosignature`` makes and checks. Invariants: a note says
-nothing before a signature on it was verified; signatures of unknown keys are ignored, a bad one of
-a known key spoils the note; a log's and a witness's keys differ, since a cosignature with Ed25519
-does not commit to its cosigner's name.
+Ed25519 and ML-DSA-44 (a witness), which ``cosignature`` makes and checks. Invariants: a note proves
+nothing until a signature on it is verified; signatures of unknown keys are ignored; a log and a
+witness never share a key, since a cosignature with Ed25519 does not commit to its cosigner's name.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _DASH: Final = "\N{EM DASH} "
 
 @dataclass(frozen=True, slots=True)
 class SignatureLine:
-    """One signature under a note: the key's name and id (4 bytes), and what the key made."""
+    """One signature under a note: the key's name and id (4 bytes), and the signature's bytes."""
 
     name: str
     keyid: bytes
@@ -54,12 +53,13 @@ class SignatureLine:
         """Read a line, without its LF.
 
         Raises:
-            BadNote: not as ``str`` writes it, or the name is empty or has a space or a plus.
+            BadNote: the text differs from what ``str`` writes, or as ``check_name``.
         """
         name, _, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not encoded:
             raise BadNote(f"expected '{_DASH}<name> <base64>', got {line!r:.100}")
         check_name(name)
+
         blob = decode_base64(encoded)
         if blob is None or len(blob) <= KEYID_BYTES:
             raise BadNote(f"expected base64 of a key id and a signature, got {encoded!r:.100}")
@@ -78,21 +78,25 @@ class Note:
 
     @classmethod
     def parse(cls, data: bytes) -> Note:
-        """Read a note. Its text is whatever stands before the last empty line.
+        """Read a note. Its text ends before the last empty line.
 
         Raises:
             LimitExceeded: over MAX_NOTE_BYTES or MAX_NOTE_SIGNATURES.
-            BadNote: not UTF-8, control characters, no empty line, no signature or a bad line.
+            BadNote: not UTF-8, a control character, no empty line, no signature, or a bad line.
         """
         MAX_NOTE_BYTES.check(len(data), "note")
         try:
             note = data.decode()
         except UnicodeDecodeError as error:
             raise BadNote(f"expected UTF-8: {error}", field="note") from error
+
+        # C2SP signed-note: no ASCII control character but LF
         control = _CONTROL.search(note)
         if control:
             message = f"expected no control character but LF, got {control[0]!r}"
             raise BadNote(message, field="note")
+
+        # the text itself may have empty lines, the signatures none
         text, blank, signed = note.rpartition("\n\n")
         if not blank or not signed.endswith("\n"):
             message = "expected a text, an empty line, and signature lines that end in LF"
@@ -100,7 +104,7 @@ class Note:
         return cls(text + "\n", _parse_lines(signed[:-1].split("\n")))
 
     def to_bytes(self) -> bytes:
-        """Return the note as it is sent and stored."""
+        """Return the note in the form in which it is sent and stored."""
         return "".join([self.text, "\n", *(f"{line}\n" for line in self.signatures)]).encode()
 
 
@@ -117,8 +121,8 @@ class Verifier:
         """Read a verifier key.
 
         Raises:
-            BadNote: not as ``str`` writes it, a type or length of key that is not known here, or
-                an id that is not the key's.
+            BadNote: the text differs from what ``str`` writes, the type or length of the key is
+                not known here, or the id is not the key's.
         """
         match = _VERIFIER_KEY.fullmatch(key)
         typed = decode_base64(match[3]) if match else None
@@ -126,11 +130,14 @@ class Verifier:
             raise BadNote(f"expected <name>+<hex>+<base64>, got {key!r:.100}")
         check_name(match[1])
         MAX_NAME_CHARS.check(len(match[1]))
+
         kind, public = typed[0], typed[1:]
         if kind not in _KEY_BYTES:
             raise BadNote(f"expected a key of type 0x01, 0x04 or 0x06, got 0x{kind:02x}")
         if len(public) != _KEY_BYTES[kind]:
             raise BadNote(f"expected a key of {_KEY_BYTES[kind]} bytes, got {len(public)}")
+
+        # the id is computed from the key: one that differs shows a typing error
         verifier = cls(match[1], kind, public)
         if verifier.keyid.hex() != match[2]:
             raise BadNote(f"expected key id {verifier.keyid.hex()}, got {match[2]}")
@@ -138,7 +145,7 @@ class Verifier:
 
     @property
     def keyid(self) -> bytes:
-        """The key's id: 4 bytes, which tell keys of one name apart."""
+        """The key's id: 4 bytes, which distinguish keys of the same name."""
         return hashlib.sha256(self.name.encode() + b"\n" + self._typed).digest()[:KEYID_BYTES]
 
     @property
@@ -149,11 +156,11 @@ class Verifier:
         return f"{self.name}+{self.keyid.hex()}+{base64.b64encode(self._typed).decode()}"
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Check a bare signature over ``message``, which depends on the kind of key.
+        """Check a bare signature over ``message``, whose form depends on the kind of key.
 
         Raises:
             BadSignature: it does not verify.
-            BadConfig: this machine's cryptography does not know ML-DSA-44.
+            BadConfig: the installed cryptography has no ML-DSA-44.
         """
         try:
             if self.kind == MLDSA_WITNESS_KEY:
@@ -184,7 +191,7 @@ class NoteSigner:
         """Sign a text, which ends in LF, with a log's key.
 
         Raises:
-            BadConfig: the key is a witness's, which signs only what ``cosignature`` makes.
+            BadConfig: the key is a witness's, which only ``cosignature`` may use.
         """
         if self.kind != LOG_KEY:
             raise BadConfig(f"expected a log's key (0x01), got 0x{self.kind:02x}", field=self.name)
@@ -197,6 +204,7 @@ def verify(note: Note, verifiers: Iterable[Verifier]) -> list[SignatureLine]:
     Raises:
         BadSignature: a signature of a known key does not verify, or its key is no log's.
     """
+    # C2SP signed-note: one bad signature of a known key makes the whole note invalid
     found: dict[Verifier, SignatureLine] = {}
     for line, verifier in known_lines(note, verifiers):
         if verifier.kind != LOG_KEY:
@@ -209,7 +217,7 @@ def verify(note: Note, verifiers: Iterable[Verifier]) -> list[SignatureLine]:
 def known_lines(
     note: Note, verifiers: Iterable[Verifier]
 ) -> Iterator[tuple[SignatureLine, Verifier]]:
-    """Yield the lines whose name and id are those of a known key, unverified, with that key."""
+    """Yield each line whose name and id are those of a known key, unverified, with that key."""
     known = {(verifier.name, verifier.keyid): verifier for verifier in verifiers}
     for line in note.signatures:
         verifier = known.get((line.name, line.keyid))
@@ -228,7 +236,8 @@ def check_name(name: str) -> None:
 
 
 def decode_base64(text: str) -> bytes | None:
-    """Decode standard base64 in its one spelling; None where ``text`` is anything else."""
+    """Decode standard base64; None if ``text`` is not base64, or not in its one spelling."""
+    # b64decode ignores the unused bits of the last character, so several texts give the same bytes
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

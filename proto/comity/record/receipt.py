@@ -1,4 +1,4 @@
-"""Receipts: a receiver's signed word on what became of one batch.
+"""Receipts: a receiver's signed statement of what it stored and rejected of one batch.
 
 A receipt is a DSSE envelope of payload type ``application/vnd.comity.receipt+json``, signed with
 the receiver's record key, over the JCS form of
@@ -7,8 +7,8 @@ the receiver's record key, over the JCS form of
      "previousCursor": "…", "cursor": "…",
      "stored": ["<record id>", …], "rejected": [{"record": "<record id>", "reason": "…"}, …]}
 
-Invariant: every record of the batch stands in exactly one of ``stored`` and ``rejected``; what was
-there before counts as stored.
+Invariant: every record of the batch stands in exactly one of ``stored`` and ``rejected``; a record
+that the receiver held already counts as stored.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ CursorText = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
 
 
 class Rejected(Model):
-    """A record that was refused, and the ``reason`` of the error."""
+    """A rejected record, and the ``reason`` of the error that rejected it."""
 
     record: Sha256
     reason: Name
 
 
 class Receipt(Model):
-    """What a receipt says. Cursors are the sender's; empty is before the first offer."""
+    """The content of a receipt. Cursors are the sender's; "" stands before the first offer."""
 
     receiver: Name
     sender: Name
@@ -59,20 +59,24 @@ class Receipt(Model):
 
 
 def open_receipt(envelope: Envelope, find_key: FindKey) -> Receipt:
-    """Check a receipt's signature and form; whether it fits what was sent is the caller's to know.
+    """Check a receipt's signature and form; the caller checks that it fits the batch.
 
     Raises:
         MalformedEnvelope, LimitExceeded, UnknownKey, BadSignature: as for a record.
         BadReceipt: not a receipt, or signed by another institute than its receiver.
     """
+    # the PAE covers the payloadType (DSSE v1), so a signed record never passes for a receipt
     envelope.check_form(RECEIPT_TYPE)
     institutes, key = find_key(envelope.keyid)
     envelope.verify(key)
+
     try:
         receipt = Receipt.parse(ijson.loads(envelope.payload, field="receipt"))
     except ValidationError as error:
         path, message = describe(error)
         raise BadReceipt(message, field=f"receipt{path}") from error
+
+    # the receiver's own bundle must list the key
     if receipt.receiver not in institutes:
         owners = ", ".join(sorted(institutes))
         message = f"expected a receiver of {owners}, whose key signed, got {receipt.receiver}"

@@ -4,10 +4,10 @@ A record file (``*.record.json``) is
 
     {"envelope": {DSSE JSON}, "disclosures": ["<base64url>", …]}
 
-``open_record`` performs the checks that need nothing but the record and a key, in this order:
+``open_record`` performs the checks that need only the record and a key, in this order:
 (1) sizes and form of the envelope, (2) the signature, (3) the statement, (4) each disclosure
-against its digest and name, (5) the content models. Which key may speak for which institute, and
-whether a record is new, is its caller's to know. Invariant: an ``OpenedRecord`` passed all five.
+against its digest and name, (5) the content models. The caller decides which key may speak for
+which institute, and whether a record is new. Invariant: an ``OpenedRecord`` passed all five checks.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from comity.record.statement import Statement
 from comity.record.times import format_time
 
 FindKey = Callable[[str], tuple[frozenset[str], RecordKey]]
-"""From a keyid to the institutes whose trust bundles hold the key, and the key.
+"""Takes a keyid; returns the institutes whose trust bundles list the key, and the key.
 
-Raises UnknownKey where no bundle does."""
+Raises UnknownKey if no bundle lists it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """An envelope and zero or more disclosures, unverified.
 
-    ``inclusion`` is a proof that it stands in its issuer's log (``tlog_proof``), or empty; it
-    travels between nodes, and is in no record file.
+    ``inclusion`` is a proof that the record stands in its issuer's log (C2SP tlog-proof), or empty.
+    It travels between nodes and is in no record file.
     """
 
     envelope: Envelope
@@ -80,6 +80,7 @@ class Record:
         value = ijson.loads(data, field="record")
         if not isinstance(value, dict) or "envelope" not in value:
             return cls(Envelope.from_value(value))
+
         disclosures = value.get("disclosures", [])
         if not isinstance(disclosures, list) or not all(isinstance(d, str) for d in disclosures):
             raise MalformedJson("expected a list of texts", field="disclosures")
@@ -87,11 +88,11 @@ class Record:
         return cls(Envelope.from_value(value["envelope"]), encoded)
 
     def check_size(self) -> None:
-        """Check what bounds the work of everything after it.
+        """Check the sizes, which bound the work of all later checks.
 
         Raises:
-            LimitExceeded: too many disclosures, or over MAX_RECORD_BYTES together, or a proof over
-                MAX_TLOG_PROOF_BYTES.
+            LimitExceeded: more than MAX_SECTIONS disclosures; payload and disclosures together over
+                MAX_RECORD_BYTES; or a proof over MAX_TLOG_PROOF_BYTES.
         """
         MAX_SECTIONS.check(len(self.disclosures), "disclosures")
         size = len(self.envelope.payload) + sum(map(len, self.disclosures))
@@ -103,8 +104,8 @@ class Record:
 class OpenedRecord:
     """A record that passed every check of ``open_record``.
 
-    ``disclosures`` and ``contents`` are keyed by section index; ``contents`` holds content models
-    (``comity.record.content``) or, for a section without a model, plain JSON values.
+    ``disclosures`` and ``contents`` are keyed by section index. ``contents`` holds content models
+    (``comity.record.content``), and plain JSON values for sections without a model.
     """
 
     record: Record
@@ -119,24 +120,31 @@ class OpenedRecord:
 
 
 def open_record(record: Record, find_key: FindKey) -> OpenedRecord:
-    """Check a record and read it; ``find_key`` says which keys are trusted, and for whom.
+    """Check a record and read it; ``find_key`` knows the trusted keys and their institutes.
 
     Raises:
-        LimitExceeded, MalformedEnvelope: (1).
-        UnknownKey, BadSignature: (2).
-        MalformedJson, MalformedStatement, BadHandling, WrongIssuer: (3).
-        BadDisclosure: (4).
-        BadContent: (5).
+        LimitExceeded, MalformedEnvelope: check (1) failed.
+        UnknownKey, BadSignature: check (2) failed.
+        MalformedJson, MalformedStatement, BadHandling, WrongIssuer: check (3) failed.
+        BadDisclosure: check (4) failed.
+        BadContent: check (5) failed.
     """
+    # (1) sizes and form, before any work that they bound
     record.check_size()
     record.envelope.check_form(STATEMENT_TYPE)
+
+    # (2) the signature over the exact bytes, before they are parsed (DSSE v1, protocol.md)
     institutes, key = _find_signer(record.envelope, find_key)
     record.envelope.verify(key)
+
+    # (3) the key must be listed by the issuer's own bundle
     statement = Statement.from_payload(record.envelope.payload)
     if statement.issuer.institute not in institutes:
         owners = ", ".join(sorted(institutes))
         message = f"expected an issuer of {owners}, whose key signed, got {statement.issuer}"
         raise WrongIssuer(message, field="predicate.issuer")
+
+    # (4) disclosures, (5) contents
     disclosures = match_disclosures(statement, record.disclosures)
     contents = {
         index: check_content(statement.kind, disclosure.name, disclosure.value)
@@ -153,7 +161,7 @@ def _find_signer(envelope: Envelope, find_key: FindKey) -> tuple[frozenset[str],
             claimed = Statement.from_payload(envelope.payload).issuer.institute
         except InvalidInput:
             raise error from None
-        # nothing vouches for it, but whoever looks for the missing bundle needs a name
+        # the name is not verified, but an operator needs it to find the missing bundle
         message = f"{error.message}, in a record that claims to be of {claimed}"
         raise UnknownKey(message, field=error.field, hint=error.hint) from error
 
@@ -162,33 +170,38 @@ def match_disclosures(statement: Statement, encoded: Sequence[bytes]) -> dict[in
     """Return the disclosures by the index of the section that commits to them.
 
     Raises:
-        BadDisclosure: one matches no digest, comes twice, or carries another name than the header.
+        BadDisclosure: one matches no digest, comes twice, or has another name than in the header.
     """
     sections = statement.predicate.sections
     by_digest = {section.digest.sha256: index for index, section in enumerate(sections)}
     found: dict[int, Disclosure] = {}
+
     for position, text in enumerate(encoded):
         field = f"disclosures[{position}]"
         disclosure = Disclosure.parse(text, field=field)
+
+        # RFC 9901, section 7.1: a disclosure without a digest, or given twice, is refused
         index = by_digest.get(disclosure.digest)
         if index is None:
             message = f"matches no digest in the header, got {disclosure.digest}"
             raise BadDisclosure(message, field=field)
         if index in found:
             raise BadDisclosure(f"section {index} is disclosed twice", field=field)
+
         name = sections[index].name
         if name is not None and name != disclosure.name:
             message = f"expected the name {name!r} of the header, got {disclosure.name!r:.80}"
             raise BadDisclosure(message, field=field)
+
         found[index] = disclosure
     return found
 
 
 def check_issue_time(statement: Statement, now: datetime) -> None:
-    """Check that a record was not issued ahead of this clock.
+    """Check that a record was not issued ahead of ``now`` (an aware datetime).
 
     Raises:
-        IssuedInFuture: by more than MAX_CLOCK_SKEW_SECONDS.
+        IssuedInFuture: its issueTime is more than MAX_CLOCK_SKEW_SECONDS ahead.
     """
     issued = statement.predicate.issue_time
     if issued > now + timedelta(seconds=MAX_CLOCK_SKEW_SECONDS):

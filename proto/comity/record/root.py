@@ -1,21 +1,21 @@
-"""Roots: an institute's profile, signed by its offline keys, version after version (TUF).
+"""Roots: versions of an institute's profile, each signed by its offline keys (TUF).
 
 A root is TUF root metadata (The Update Framework specification 1.0, section 4.3), read, checked and
-written through python-tuf. Its field ``profile`` is a trust bundle, all that peers pin of the
-institute; TUF does not know the field, keeps it, and has it signed with everything else:
+written through python-tuf. Its field ``profile`` is a trust bundle: the data that peers pin of the
+institute. TUF does not know this field, but keeps it and signs it with the other fields:
 
     {"signatures": [{"keyid": "SHA256:…", "sig": "<hex>"}, …],
      "signed": {"_type": "root", "spec_version": "1.0.31", "consistent_snapshot": true,
                 "version": 3, "expires": "2027-01-31T00:00:00Z",
                 "keys": {"SHA256:…": {…}}, "roles": {"root": {…}, …}, "profile": {…}}}
 
-Version N+1 is believed by who believes version N (client workflow, section 5.3):
-(1) 5.3.4 enough of the keys of version N have signed it, (2) 5.3.4 so have enough of its own,
-(3) 5.3.5 its version is N+1, neither less nor more, (4) it is of the same institute.
-5.3.10, whether its time is over, is a question of its own: an expired root is stale, not false.
+A client that trusts version N trusts version N+1 as well if (client workflow, section 5.3)
+(1) 5.3.4 at least the threshold of keys of version N signed it, (2) 5.3.4 at least the threshold of
+its own keys signed it, (3) 5.3.5 its version is exactly N+1, (4) it is of the same institute.
+Whether the root is expired (5.3.10) is checked apart: an expired root is stale, not false.
 
-How it is written down, and that no key counts twice, is ``metadata``'s. Invariant: what a chain
-leads to is what enough holders of its offline keys wanted, at every step of the way.
+``metadata`` checks the form, and that no key counts twice. Invariant: at every step of a chain,
+a threshold of the offline keys signed the next version.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from comity.record.times import format_time
 class Root:
     """One version of an institute's root, well formed; its signatures are not yet verified.
 
-    ``document`` is the file, byte by byte; ``keys`` are the offline keys by keyid, of which
-    ``threshold`` must sign; ``expires`` is an aware UTC datetime of whole seconds.
+    ``document`` is the file, byte by byte. ``keys`` are the offline keys by keyid; at least
+    ``threshold`` of them must sign. ``expires`` is an aware UTC datetime in whole seconds.
     """
 
     document: bytes
@@ -85,11 +85,12 @@ class Root:
         expires: datetime,
         version: int = 1,
     ) -> Root:
-        """Return a version that nobody has signed yet. ``expires`` is an aware datetime.
+        """Return a version without signatures. ``expires`` is an aware datetime.
 
         Raises:
             LimitExceeded: over MAX_ROOT_BYTES or MAX_ROOT_KEYS.
-            BadRoot: no keys, a threshold that they cannot meet, or no such version.
+            BadRoot: there are no keys, fewer keys than ``threshold``, or ``version`` is not from 1
+                to MAX_ROOT_VERSION.
         """
         known = {key.keyid: key for key in keys}
         signed = unsigned(known, threshold, format_time(expires), version, profile.to_value())
@@ -102,34 +103,36 @@ class Root:
 
     @cached_property
     def signed_bytes(self) -> bytes:
-        """What is signed: OLPC canonical JSON of the field ``signed`` (TUF, section 4.2.1)."""
+        """The signed bytes: OLPC canonical JSON of the field ``signed`` (TUF, section 4.2.1)."""
         return self._metadata.signed_bytes
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what is signed, lower-case hex: the fingerprint that people compare."""
+        """SHA-256 of the signed bytes, lower-case hex: the fingerprint that people compare."""
         return hashlib.sha256(self.signed_bytes).hexdigest()
 
     def signers(self, trusted: Root) -> list[str]:
         """Return the keyids of ``trusted`` that have signed this version, sorted."""
         signatures = self._metadata.signatures
+        # python-tuf verifies the signatures and counts each keyid of the role once
         signed = trusted._metadata.signed
         return sorted(signed.get_verification_result(ROOT, self.signed_bytes, signatures).signed)
 
     def sign(self, key: SigningKey) -> Root:
-        """Return this version with the signature of a key, in place of an earlier one of it."""
+        """Return this version with a signature of ``key``, which replaces an earlier one."""
+        # TUF, section 4.2.1: one signature for each keyid
         value = ijson.loads(self.document)
         others = [item for item in value["signatures"] if item["keyid"] != key.key.keyid]
         made = {"keyid": key.key.keyid, "sig": key.sign(self.signed_bytes).hex()}
         return Root.parse(write_metadata(value["signed"], [*others, made]))
 
     def leaf(self) -> bytes:
-        """Return the leaf that a published version gets in the institute's log.
+        """Return the leaf of this version in the institute's log.
 
-        It holds the first signature that verifies, by keyid, of its own keys.
+        It holds the first signature, in the order of keyids, of one of its own keys.
 
         Raises:
-            BadRoot: none does.
+            BadRoot: no signature of its own keys verifies.
         """
         signers = self.signers(self)
         if not signers:
@@ -138,10 +141,10 @@ class Root:
         return log.hashedrekord(self.signed_bytes, signature, self.keys[signers[0]])
 
     def check_fresh(self, now: datetime) -> None:
-        """Check that the root's time is not over (5.3.10). ``now`` is an aware datetime.
+        """Check that the root is not expired (TUF, 5.3.10). ``now`` is an aware datetime.
 
         Raises:
-            ExpiredRoot: it is.
+            ExpiredRoot: ``now`` is not before ``expires``.
         """
         if now >= self.expires:
             message = f"expected a time before {format_time(self.expires)}, got {format_time(now)}"
@@ -150,20 +153,20 @@ class Root:
 
 
 def first(root: Root) -> Root:
-    """Check a root that a chain is to begin with, and whose fingerprint was compared.
+    """Check the first root of a chain, whose fingerprint a person has compared; return it.
 
     Raises:
-        BadRoot: fewer of its own keys than its threshold have signed it.
+        BadRoot: fewer of its own keys than its threshold signed it.
     """
     _check_threshold(root, root, "its own")
     return root
 
 
 def follow(current: Root, new: Root) -> Root:
-    """Check that ``new`` is the version after ``current``, which is believed, and return it.
+    """Check that ``new`` is the version after ``current``, which is trusted; return ``new``.
 
     Raises:
-        BadRoot: it is not; says which step failed and how.
+        BadRoot: one of the steps (1) to (4) failed; says which and how.
     """
     _check_threshold(new, current, f"version {current.version}'s")  # (1) 5.3.4
     _check_threshold(new, new, "its own")  # (2) 5.3.4
@@ -190,5 +193,6 @@ def _profile(value: Any) -> TrustBundle:
     except BadBundle as error:
         field = f"signed.profile.{error.field}".removesuffix(".bundle")
         raise BadRoot(error.message, field=field) from error
+    # a profile is pinned, so it must fit where a bundle fits
     MAX_BUNDLE_BYTES.check(len(profile.to_json()), "signed.profile")
     return profile

@@ -4,9 +4,9 @@ A disclosure is the ASCII text (RFC 9901, section 4.2.1)
 
     base64url( ["<salt>", "<name>", <value>] )          no padding
 
-and the header commits to it by the SHA-256 of exactly that text, so that ``sha256sum`` of a
-disclosure file prints the digest that stands in the header. Invariants: salts have 128 bits or
-more; a disclosure is kept and forwarded as the bytes that its issuer made.
+The header commits to it by the SHA-256 of exactly this text (RFC 9901, section 4.2.3), so that
+``sha256sum`` of a disclosure file prints the digest in the header. Invariants: a salt has 128 bits
+or more; a disclosure is kept and forwarded as the bytes that its issuer made.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MIN_SALT_CHARS: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """A section's revealed bytes: its salt is inside ``encoded`` and of no further use."""
+    """A disclosed section: ``encoded`` is the ASCII text, which contains the salt as well."""
 
     encoded: bytes
     name: str
@@ -39,7 +39,8 @@ class Disclosure:
 
     @classmethod
     def make(cls, name: str, value: Any) -> Disclosure:
-        """Salt and encode a section's value (I-JSON)."""
+        """Return the disclosure of a section's value (I-JSON), with a new salt."""
+        # RFC 9901, section 9.3: a salt of 128 bits or more, new for each disclosure
         salt = secrets.token_urlsafe(SALT_BYTES)
         return cls.parse(_encode(ijson.canonical([salt, name, value])))
 
@@ -48,14 +49,16 @@ class Disclosure:
         """Read the ASCII text of a disclosure.
 
         Raises:
-            LimitExceeded: longer than MAX_DISCLOSURE_BYTES.
-            BadDisclosure: not base64url, or not [salt, name, value].
-            MalformedJson: what it encodes is not I-JSON.
+            LimitExceeded: the text is longer than MAX_DISCLOSURE_BYTES.
+            BadDisclosure: the text is not base64url of [salt, name, value].
+            MalformedJson: the decoded text is not I-JSON.
         """
         MAX_DISCLOSURE_BYTES.check(len(encoded), field)
         parts = ijson.loads(_decode(encoded, field), field=field)
         if not isinstance(parts, list) or len(parts) != 3:
             raise BadDisclosure("expected [salt, name, value]", field=field)
+
+        # without enough salt the digest in the header would let anyone guess the value
         salt, name, value = parts
         if not isinstance(salt, str) or len(salt) < _MIN_SALT_CHARS:
             raise BadDisclosure("expected a salt of 128 bits or more", field=field)
@@ -65,11 +68,12 @@ class Disclosure:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the encoded text, lower-case hex: what the header holds."""
+        """SHA-256 of the encoded text, lower-case hex, as the header holds it."""
         return hashlib.sha256(self.encoded).hexdigest()
 
 
 def _encode(data: bytes) -> bytes:
+    # RFC 4648, section 5, without padding
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 

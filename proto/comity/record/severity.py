@@ -1,4 +1,4 @@
-"""Severity: how bad something would be, in the words that records use and in ranks."""
+"""Severity: how bad an event would be, as a word in records and as a rank in policies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Severity(StrEnum):
-    """How bad it would be, mildest first."""
+    """How bad an event would be, mildest first."""
 
     LOW = "low"
     MODERATE = "moderate"

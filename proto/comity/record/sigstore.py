@@ -1,4 +1,4 @@
-"""Sigstore bundles: a record and its place in a log, as cosign and its kin read them.
+"""Sigstore bundles: a record and its proof of inclusion, in the format that cosign reads.
 
 A bundle (``*.sigstore.json``, protobuf-specs sigstore_bundle.proto, v0.3) holds the envelope, its
 keyid as a hint, and one entry of the institute's log as Rekor v2 writes it:
@@ -7,10 +7,10 @@ keyid as a hint, and one entry of the institute's log as Rekor v2 writes it:
     logId.keyId         SHA-256(name || 0x0A || 0x01 || public key) of the log's key, all 32 bytes
     inclusionProof      index, size, root, hashes, and the signed checkpoint that says so
 
-Which logs to believe is said apart (``comity.record.trusted_root``). Invariants: what is written
-here is read back the same, and nothing else is read: no unknown field, no second signature or
-entry, one spelling of every value; size and root are those of the checkpoint. Reading checks
-nothing against a key; ``verify`` does.
+``comity.record.trusted_root`` lists the logs to trust. Invariants: a bundle that is written is read
+back the same, and nothing else is accepted: no unknown field, no second signature or entry, one
+spelling of every value; size and root are those of the checkpoint. Reading verifies no signature;
+``verify`` does.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class _Bundle(Model):
 class SigstoreBundle:
     """An envelope and its entry in a log.
 
-    ``leaf`` is the entry's bytes, ``log_id`` 32 bytes; ``proof`` has no extra data, for which a
-    bundle has no place.
+    ``leaf`` holds the bytes of the entry, ``log_id`` 32 bytes. ``proof`` has no extra data, since
+    a bundle has no field for it.
     """
 
     envelope: Envelope
@@ -102,10 +102,10 @@ class SigstoreBundle:
     def make(
         cls, envelope: Envelope, key: RecordKey, proof: TlogProof, log_key: Verifier
     ) -> SigstoreBundle:
-        """Put a record's evidence together; extra data of the proof is left out.
+        """Make the bundle of a record; extra data of the proof is left out.
 
         Raises:
-            InvalidInput: it would not verify; as ``verify``.
+            InvalidInput: the bundle would not verify; see ``verify``.
         """
         leaf = log.leaf(envelope, key)
         bundle = cls(envelope, leaf, log_id(log_key), replace(proof, extra=None))
@@ -116,18 +116,22 @@ class SigstoreBundle:
         """Check signature, leaf, checkpoint and inclusion; return the checkpoint.
 
         Raises:
-            BadSignature: the envelope's, or the checkpoint's.
+            BadSignature: the envelope's or the checkpoint's signature does not verify.
             BadEvidence: the leaf is of another record or key, or the entry of another log.
             BadNote, BadCheckpoint, UnknownKey: not a checkpoint that the log signed.
             BadProof: the hashes do not lead from the leaf to the checkpoint's root.
         """
+        # the record's signature, and that the leaf is made of it
         self.envelope.verify(key)
         if self.leaf != log.leaf(self.envelope, key):
             message = f"expected the leaf of this envelope under key {key.keyid}"
             raise BadEvidence(message, field="canonicalizedBody")
+
         if self.log_id != log_id(log_key):
             message = f"expected {log_id(log_key).hex()} of {log_key.name}, got {self.log_id.hex()}"
             raise BadEvidence(message, field="logId.keyId")
+
+        # the log's signature, and that the leaf is in its tree (RFC 6962, section 2.1.1)
         proof = self.proof
         checkpoint, _ = open_checkpoint(proof.checkpoint, [log_key])
         leaf = leaf_hash(self.leaf)
@@ -136,6 +140,7 @@ class SigstoreBundle:
 
     def to_json(self) -> bytes:
         """Return the contents of a bundle file."""
+        # the innermost message first; field names and base64 as in ProtoJSON
         checkpoint = _unverified(self.proof.checkpoint)
         proof = {
             "logIndex": str(self.proof.index),
@@ -144,6 +149,7 @@ class SigstoreBundle:
             "hashes": [encode_base64(value) for value in self.proof.hashes],
             "checkpoint": {"envelope": self.proof.checkpoint.decode()},
         }
+
         entry = {
             "logIndex": str(self.proof.index),
             "logId": {"keyId": encode_base64(self.log_id)},
@@ -151,6 +157,7 @@ class SigstoreBundle:
             "canonicalizedBody": encode_base64(self.leaf),
             "inclusionProof": proof,
         }
+
         hint = {"hint": self.envelope.keyid}
         bundle = {
             "mediaType": BUNDLE_TYPE,
@@ -167,17 +174,21 @@ class SigstoreBundle:
             LimitExceeded: over MAX_SIGSTORE_BYTES, or a part over its own limit.
             MalformedJson: not I-JSON.
             MalformedEnvelope: not a DSSE envelope of a record.
-            BadNote, BadCheckpoint: the checkpoint is none.
+            BadNote, BadCheckpoint: the proof's checkpoint is not one.
             BadEvidence: a field is missing, unknown, malformed, or contradicts another; names it.
         """
         bundle = parse_file(_Bundle, data, MAX_SIGSTORE_BYTES)
         [entry] = bundle.verification_material.tlog_entries
         proof = entry.inclusion_proof
+
+        # DSSE lets readers ignore unknown fields; here a bundle has one spelling
         envelope = Envelope.from_value(bundle.dsse_envelope)
         envelope.check_form(STATEMENT_TYPE)
         if envelope.to_json() != bundle.dsse_envelope:
             message = "expected standard base64, and no fields beyond DSSE's"
             raise BadEvidence(message, field="dsseEnvelope")
+
+        # a bundle repeats what the checkpoint says, and the index: the copies must agree
         note = proof.checkpoint.envelope.encode()
         checkpoint = _unverified(note)
         hint = bundle.verification_material.public_key.hint
@@ -185,6 +196,7 @@ class SigstoreBundle:
         check_same("inclusionProof.logIndex", entry.log_index, proof.log_index)
         check_same("inclusionProof.treeSize", str(checkpoint.size), proof.tree_size)
         check_same("inclusionProof.rootHash", encode_base64(checkpoint.root), proof.root_hash)
+
         return cls(
             envelope=envelope,
             leaf=base64.b64decode(entry.canonicalized_body),
@@ -194,7 +206,7 @@ class SigstoreBundle:
 
 
 def log_id(log_key: Verifier) -> bytes:
-    """Return a log's id (32 bytes), whose first four are the key id of its signed notes."""
+    """Return a log's id (32 bytes); its first 4 bytes are the key id in the log's signed notes."""
     typed = bytes([LOG_KEY]) + log_key.public
     return hashlib.sha256(log_key.name.encode() + b"\n" + typed).digest()
 

@@ -1,7 +1,7 @@
-"""What the JSON files of Sigstore have in common (ProtoJSON, protobuf-specs v0.3).
+"""The common parts of Sigstore's JSON files (ProtoJSON, sigstore/protobuf-specs).
 
-Invariant: a file is read in the one spelling in which it is written here: no unknown field, no
-other form of base64 or of a number, no value that contradicts another.
+Invariant: a file is read only in the spelling in which Comity writes it: it has no unknown field,
+no other form of base64 or of a number, and no value that contradicts another.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def _check_hash(text: str) -> str:
 
 
 def _check_decimal(text: str) -> str:
+    # 2^53 has 16 digits
     if not _DECIMAL.fullmatch(text) or int(text) > MAX_TREE_SIZE:
         raise ValueError(f"expected a decimal number of at most 2^53, got {text!r:.40}")
     return text
@@ -70,10 +71,10 @@ def parse_file(model: type[_Parsed], data: bytes, limit: Limit) -> _Parsed:
 
 
 def check_same(field: str, expected: str, got: str) -> None:
-    """Check a field whose value follows from others.
+    """Check a field whose value follows from other fields.
 
     Raises:
-        BadEvidence: it differs.
+        BadEvidence: ``got`` is not ``expected``.
     """
     if got != expected:
         raise BadEvidence(f"expected {expected}, got {got!r:.200}", field=field)

@@ -1,7 +1,7 @@
-"""SPIFFE ids: who is speaking (spiffe/spiffe, standards/SPIFFE-ID.md).
+"""SPIFFE ids: the identities of nodes and people (spiffe/spiffe, standards/SPIFFE-ID.md).
 
-An institute is a trust domain; a role is the path below it: ``spiffe://uk.aisi.example/node``,
-``spiffe://uk.aisi.example/analyst/ada``. Invariant: a ``SpiffeId`` that exists is well formed.
+An institute is a trust domain. The path below it names a role: ``spiffe://uk.aisi.example/node``,
+``spiffe://uk.aisi.example/analyst/ada``. Invariant: every ``SpiffeId`` is well formed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}")
 
 
 class Role(StrEnum):
-    """What a certificate may be used for; the first path segment of its SPIFFE id."""
+    """The role of a certificate's holder; the first path segment of its SPIFFE id."""
 
     NODE = "node"
     ANALYST = "analyst"
@@ -42,6 +42,7 @@ class SpiffeId:
 
     def __post_init__(self) -> None:
         check_institute(self.institute)
+        # an institute has one node, which needs no name; every person has one
         if (self.role is Role.NODE) != (not self.name):
             raise InvalidInput(f"expected /node or /<role>/<name>, got /{self.role}/{self.name}")
         if self.name and not _NAME.fullmatch(self.name):
@@ -57,8 +58,9 @@ class SpiffeId:
         """Read ``spiffe://<institute>/<role>[/<name>]``.
 
         Raises:
-            InvalidInput: anything else.
+            InvalidInput: the text has another form.
         """
+        # SPIFFE-ID.md, section 2: a lower-case host without port, query or fragment
         scheme, _, rest = uri.partition("://")
         institute, _, path = rest.partition("/")
         role, _, name = path.partition("/")
@@ -71,7 +73,7 @@ def check_institute(institute: str) -> str:
     """Return ``institute`` if it is an institute id: a lower-case DNS name with a dot in it.
 
     Raises:
-        InvalidInput: anything else.
+        InvalidInput: it is not.
     """
     if not _TRUST_DOMAIN.fullmatch(institute):
         message = f"expected a lower-case DNS name such as uk.aisi.example, got {institute!r:.200}"

@@ -4,14 +4,14 @@
      "smaller": "<signed note>", "larger": "<signed note>",
      "root": "<base64>", "proof": ["<base64>", …]}
 
-Two checkpoints of one size contradict each other when their roots differ: ``root`` and ``proof``
-are left out. Of two sizes, ``proof`` (RFC 6962, section 2.1.2) shows that the tree of the larger
-one begins with ``root``, and the log signed another root for that size. Anyone who knows the log's
-key checks it offline: ``SplitView.parse(data).check(log_keys)`` raises unless it proves the
-contradiction, and returns what was checked, a sentence for each step.
+Two checkpoints of the same size contradict each other if their roots differ; ``root`` and ``proof``
+are left out. With different sizes, ``proof`` (RFC 6962, section 2.1.2) shows that the larger tree
+begins with ``root``, while the log signed another root for the smaller size. Anyone who knows the
+log's key can check the evidence offline: ``SplitView.parse(data).check(log_keys)`` raises an error
+unless the contradiction is proved, and returns a sentence for each step of the check.
 
-Invariants: whoever made or carried the evidence need not be believed, since only the log's key can
-make it; the keys are the checker's own, and none is read from the evidence.
+Invariants: the maker and the carrier of the evidence need not be trusted, since only the log's key
+can make it; the checker uses its own keys, and reads none from the evidence.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class _Document(Model):
 
 @dataclass(frozen=True, slots=True)
 class SplitView:
-    """Two signed notes and, where their sizes differ, what connects them. Not yet checked.
+    """Two signed notes and, if their sizes differ, the proof that connects them. Not yet checked.
 
-    ``root`` (32 bytes) is that of the smaller size within the larger tree, ``proof`` the hashes
-    (32 bytes each) that lead from it to the larger one's root. Both are empty for equal sizes.
+    ``root`` (32 bytes) is the root of the smaller size within the larger tree. ``proof`` holds the
+    hashes (32 bytes each) that lead from it to the larger tree's root. Both are empty for equal
+    sizes.
     """
 
     smaller: bytes
@@ -59,7 +60,7 @@ class SplitView:
     def of(
         cls, one: Note, other: Note, root: bytes = b"", proof: Sequence[bytes] = ()
     ) -> SplitView:
-        """Put two notes together, the smaller checkpoint first, each with its log's lines only.
+        """Combine two notes, the smaller checkpoint first, without their cosignatures.
 
         Raises:
             BadCheckpoint, LimitExceeded: a note is no checkpoint.
@@ -82,6 +83,7 @@ class SplitView:
         except ValidationError as error:
             path, message = describe(error)
             raise BadSplitView(message, field=path.lstrip(".") or "evidence") from error
+
         root = b"" if document.root is None else _hash(document.root, "root")
         proof = [_hash(text, f"proof[{i}]") for i, text in enumerate(document.proof)]
         return cls(document.smaller.encode(), document.larger.encode(), root, tuple(proof))
@@ -95,29 +97,36 @@ class SplitView:
             root=base64.b64encode(self.root).decode() if self.root else None,
             proof=tuple(base64.b64encode(value).decode() for value in self.proof),
         )
+
+        # an empty tuple is no None, so it would be written
         value = document.to_value()
         if not self.proof:
             del value["proof"]
         return ijson.canonical(value) + b"\n"
 
     def check(self, log_keys: Iterable[Verifier]) -> tuple[str, ...]:
-        """Check that the log whose keys are given contradicted itself; return the steps in words.
+        """Check that the log of these keys contradicted itself; return the steps in words.
 
-        1. Each note is a checkpoint that a key of its log signed (C2SP tlog-checkpoint).
-        2. Both are of one log.
-        3. Of one size, their roots differ. Otherwise the proof shows that the larger tree begins
-           with ``root`` (RFC 6962, section 2.1.4), which is not what the smaller one says.
+        (1) Each note is a checkpoint that a key of its log signed (C2SP tlog-checkpoint).
+        (2) Both are of the same log.
+        (3) With equal sizes, the roots differ. Otherwise the proof shows that the larger tree
+        begins with ``root`` (RFC 6962, section 2.1.2), and the smaller checkpoint has another root.
 
         Raises:
-            BadSplitView: no contradiction.
+            BadSplitView: the two do not contradict each other.
             LimitExceeded, BadNote, BadCheckpoint, BadSignature, UnknownKey: as ``open_checkpoint``.
         """
+        # (1) each note is signed
         keys = list(log_keys)
         smaller, _ = open_checkpoint(self.smaller, keys)
         larger, _ = open_checkpoint(self.larger, keys)
+
+        # (2) both are of the same log
         if smaller.origin != larger.origin:
             message = f"expected two checkpoints of {smaller.origin!r:.100}"
             raise BadSplitView(f"{message}, got one of {larger.origin!r:.100}", field="larger")
+
+        # (3) they contradict each other
         same = smaller.size == larger.size
         return (
             f"1. {smaller.origin} signed size {smaller.size} with root {smaller.root.hex()}",
@@ -131,6 +140,7 @@ class SplitView:
             verify_consistency(old, new, self.root, larger.root, self.proof)
         except BadProof as error:
             raise BadSplitView(error.message, field=error.field) from error
+
         if self.root == smaller.root:
             message = f"expected another root of {old} leaves than was signed, got the same"
             raise BadSplitView(message, field="root")

@@ -1,4 +1,4 @@
-"""A record's header: an in-toto Statement v1 with a Comity predicate (in-toto spec/v1).
+"""A record's header: an in-toto Statement v1 with a Comity predicate (in-toto/attestation spec/v1).
 
     {"_type": "https://in-toto.io/Statement/v1",
      "subject": [{"name": "pkg:huggingface/…", "digest": {"sha256": "…"}}],
@@ -8,9 +8,9 @@
                                  "digest": {"sha256": "…"}, "annotations": {"handling": {…}}}]}}
 
 Invariants: no field beyond in-toto's in Statement and ResourceDescriptor (cosign parses them
-strictly); exactly one subject, whose digest is that of the weights' manifest or, where
-``modelDescriptor`` stands in the predicate, the SHA-256 of its JCS form; no section is handled
-more loosely than its record.
+strictly); exactly one subject; no section is handled more loosely than its record. The subject's
+digest is that of the weights' manifest, or the SHA-256 of the JCS form of the ``modelDescriptor``
+if the predicate has one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Digest(Model):
 
 
 class ModelDescriptor(Model):
-    """Names a model whose weights cannot be hashed."""
+    """The name of a model whose weights cannot be hashed."""
 
     provider: Line
     model: Line
@@ -60,25 +60,28 @@ class ModelDescriptor(Model):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the JCS form, lower-case hex: the subject's digest."""
+        """SHA-256 of the JCS form (RFC 8785), lower-case hex: the subject's digest."""
         return hashlib.sha256(ijson.canonical(self.model_dump())).hexdigest()
 
 
 class Subject(Model):
-    """What the record is about: a package URL where one fits, and a digest."""
+    """The subject of a record: a name, a package URL if one fits, and a digest."""
 
     name: Line
     digest: Digest
 
 
 class Annotations(Model):
-    """What Comity adds to a ResourceDescriptor, in the place in-toto keeps for it."""
+    """Comity's additions to an in-toto ResourceDescriptor, in its field ``annotations``."""
 
     handling: Handling
 
 
 class Section(Model):
-    """Commitment to one section: ``digest`` is over the disclosure's ASCII text."""
+    """The commitment to a section: ``digest`` is over the ASCII text of its disclosure.
+
+    None as ``name`` means that the header does not reveal the section's name.
+    """
 
     name: Name | None = None
     media_type: Literal["application/json"] = MEDIA_TYPE
@@ -94,7 +97,7 @@ class Reference(Model):
 
 
 class Predicate(Model):
-    """What every kind of record says in its header."""
+    """The fields that the header of every kind of record has."""
 
     issuer: Line
     issue_time: UtcTime
@@ -110,7 +113,7 @@ class Predicate(Model):
 
 
 class Statement(Model):
-    """A parsed header. ``from_payload`` also checks what no single field shows."""
+    """A parsed header. ``from_payload`` also checks the rules that concern several fields."""
 
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(STATEMENT, alias="_type")
     subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1)]
@@ -119,17 +122,20 @@ class Statement(Model):
 
     @cached_property
     def kind(self) -> Kind:
-        """What the record is."""
+        """The kind of the record."""
         return Kind(self.predicate_type.split(":")[2])
 
     @cached_property
     def issuer(self) -> SpiffeId:
-        """Who signed it."""
+        """The SPIFFE id of the issuer, as the record claims it."""
         return SpiffeId.parse(self.predicate.issuer)
 
     @property
     def withdraws(self) -> tuple[str, ...]:
-        """Ids of the records that this one withdraws, if they are its issuer's."""
+        """Ids of the records that this one names as withdrawn.
+
+        It withdraws only those of its own issuer; the caller checks that.
+        """
         if self.kind is not Kind.WITHDRAWAL:
             return ()
         named = self.predicate.references
@@ -141,7 +147,7 @@ class Statement(Model):
         return annotations.handling if annotations else self.predicate.handling
 
     def to_payload(self) -> bytes:
-        """Return the JCS form, which is what gets signed."""
+        """Return the payload to be signed: the JCS form (RFC 8785)."""
         return ijson.canonical(self.to_value())
 
     @classmethod
@@ -155,24 +161,30 @@ class Statement(Model):
         """
         value = ijson.loads(payload, field="payload")
         _check_section_count(value)
+
         try:
             statement = cls.parse(value)
         except ValidationError as error:
             path, message = describe(error)
             raise MalformedStatement(message, field=path.lstrip(".") or "payload") from error
+
         statement._check_whole()
         return statement
 
     def _check_whole(self) -> None:
         _check_predicate_type(self.predicate_type)
         SpiffeId.parse(self.predicate.issuer)
+
         descriptor, digest = self.predicate.model_descriptor, self.subject[0].digest.sha256
         if descriptor and descriptor.digest != digest:
             message = f"expected the modelDescriptor's digest {descriptor.digest}, got {digest}"
             raise MalformedStatement(message, field="subject[0].digest.sha256")
+
+        # a disclosure is found by its digest, so two sections must not share one
         digests = {section.digest.sha256 for section in self.predicate.sections}
         if len(digests) != len(self.predicate.sections):
             raise MalformedStatement("expected distinct digests", field="predicate.sections")
+
         for index, section in enumerate(self.predicate.sections):
             if section.annotations:
                 field = f"predicate.sections[{index}].annotations.handling"
@@ -180,6 +192,7 @@ class Statement(Model):
 
 
 def _check_section_count(value: Any) -> None:
+    # counted in the bare JSON, before a model is made of each section
     predicate = value.get("predicate") if isinstance(value, dict) else None
     sections = predicate.get("sections") if isinstance(predicate, dict) else None
     if isinstance(sections, list):

@@ -4,9 +4,9 @@
     tile/entries/<index>[.p/<width>]     entries, each after its length (two bytes, big-endian)
 
 The index is written in groups of three digits, all but the last after an "x": 1234067 is
-x001/x234/067. A tile is 256 wide; the last of a level may be partial. Invariants: a path has one
-spelling, and ``Tile.parse`` takes no other; the tree levels between two levels of tiles are never
-stored, but hashed from the tile below them.
+x001/x234/067. A tile is 256 wide; the last tile of a level may be partial. Invariants: a path has
+one spelling, and ``Tile.parse`` accepts no other; the tree levels between two levels of tiles are
+not stored, but computed from the tile below them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATH: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile of a log: ``width`` hashes, or entries where ``level`` is ENTRIES.
+    """One tile of a log: ``width`` hashes, or entries if ``level`` is ENTRIES.
 
     ``index`` counts the tiles of a level from the left; ``width`` is 1 to 256, below 256 only in
     the last tile of its level.
@@ -58,14 +58,18 @@ class Tile:
         """Read a tile's path.
 
         Raises:
-            BadTile: not a path as ``path`` writes it, or of a tile beyond MAX_TREE_SIZE.
+            BadTile: the text differs from what ``path`` writes, or the tile lies beyond
+                MAX_TREE_SIZE.
         """
         match = _PATH.fullmatch(path) if len(path) <= _MAX_PATH_CHARS else None
         if match is None:
             raise BadTile(f"expected tile/<level>/<index>[.p/<width>], got {path!r:.100}")
+
         level = ENTRIES if match[1] == "entries" else int(match[1])
         index = int(match[2].replace("x", "").replace("/", ""))
         tile = cls(level, index, int(match[3] or TILE_WIDTH))
+
+        # such as leading zeros, or a full tile written as a partial one
         if not 1 <= tile.width <= TILE_WIDTH or tile.path != path:
             raise BadTile(f"expected a path in its one spelling, got {path!r}")
         if not tile.fits(MAX_TREE_SIZE):
@@ -79,15 +83,16 @@ class Tile:
         return [(TILE_HEIGHT * self.level, first + i) for i in range(self.width)]
 
     def fits(self, size: int) -> bool:
-        """Say whether a tree of ``size`` leaves has at least this tile's width."""
+        """True if a tree of ``size`` leaves has this tile, in this width or wider."""
+        # C2SP tlog-tiles: level l has floor(size / 256^l) complete nodes
         complete = size >> TILE_HEIGHT * max(self.level, 0)
         return self.index * TILE_WIDTH + self.width <= complete
 
 
 def tiles_of(size: int) -> Iterator[Tile]:
-    """Yield the tiles of hashes that hold a tree of ``size`` leaves, the partial ones included.
+    """Yield the tiles of hashes of a tree of ``size`` leaves, the partial ones included.
 
-    Lowest level first, each level from the left: about ``size / 255`` tiles.
+    The lowest level comes first, each level from the left: about ``size / 255`` tiles.
     """
     level = 0
     while size:
@@ -99,7 +104,7 @@ def tiles_of(size: int) -> Iterator[Tile]:
 
 
 def tile_of(node: Node, size: int) -> Tile:
-    """Return the tile from which a node's hash follows, as wide as a tree of ``size`` has it.
+    """Return the tile that determines a node's hash, in its width in a tree of ``size`` leaves.
 
     Raises:
         BadTile: the node does not lie within the tree.
@@ -107,6 +112,7 @@ def tile_of(node: Node, size: int) -> Tile:
     level, index = node
     if level < 0 or index < 0 or (index + 1) << level > size:
         raise BadTile(f"expected a node within {size} leaves, got index {index} of level {level}")
+
     tile_level, rest = divmod(level, TILE_HEIGHT)
     tile_index = (index << rest) // TILE_WIDTH
     width = (size >> TILE_HEIGHT * tile_level) - tile_index * TILE_WIDTH
@@ -114,7 +120,7 @@ def tile_of(node: Node, size: int) -> Tile:
 
 
 def hash_in(data: bytes, node: Node) -> bytes:
-    """Return the hash (32 bytes) of a node from the bytes of its tile, or of that tile grown wider.
+    """Return the hash (32 bytes) of a node from the bytes of its tile, of any sufficient width.
 
     Raises:
         BadTile: the tile is too short.
@@ -125,24 +131,25 @@ def hash_in(data: bytes, node: Node) -> bytes:
     run = data[first * HASH_BYTES : (first + count) * HASH_BYTES]
     if len(run) != count * HASH_BYTES:
         raise BadTile(f"expected at least {first + count} hashes, got {len(data) // HASH_BYTES}")
+
+    # up to 7 levels between two levels of tiles
     while len(run) > HASH_BYTES:
         run = node_hashes(run)
     return run
 
 
 FetchTiles = Callable[[Sequence[Tile]], Sequence[bytes]]
-"""Returns the bytes of each tile, in the order asked for, and no bytes for one that is not kept."""
+"""Returns the bytes of each tile, in the given order; empty bytes for a tile that is not kept."""
 
 
 def reader(fetch: FetchTiles, size: int) -> ReadHashes:
     """Return a reader of the hashes of a tree of ``size`` leaves that is kept as tiles.
 
-    Each tile is fetched once for the reader's life. A log may drop a partial tile when the full one
-    exists, so that is asked for next. Nothing here is authenticated: a root or proof made from
-    these hashes is worth what its check against a signed checkpoint says.
+    The reader fetches each tile once. It authenticates nothing: a root or proof made from its
+    hashes must be checked against a signed checkpoint.
 
     The reader raises:
-        BadTile: a node beyond the tree, or a tile of the wrong length.
+        BadTile: a node lies beyond the tree, or a tile has the wrong length.
         NotFound: a tile is not kept.
     """
     known: dict[Tile, bytes] = {}
@@ -158,10 +165,13 @@ def reader(fetch: FetchTiles, size: int) -> ReadHashes:
 
 def _fetched(fetch: FetchTiles, tiles: list[Tile]) -> list[bytes]:
     found = dict(zip(tiles, fetch(tiles), strict=True)) if tiles else {}
+
+    # C2SP tlog-tiles: a log may delete a partial tile once the full one exists
     dropped = [tile for tile in tiles if not found[tile] and tile.width < TILE_WIDTH]
     if dropped:
         full = fetch([replace(tile, width=TILE_WIDTH) for tile in dropped])
         found.update(zip(dropped, full, strict=True))
+
     for tile, data in found.items():
         if not data:
             raise NotFound("the log does not keep this tile", field=tile.path)
@@ -183,21 +193,23 @@ def encode_entries(entries: Sequence[bytes]) -> bytes:
 
 
 def decode_entries(data: bytes) -> list[bytes]:
-    """Return the entries of a tile of entries: 256 at most.
+    """Return the entries of a tile of entries, at most 256.
 
     Raises:
-        BadTile: cut short, or more than a tile holds.
+        BadTile: the data is cut short, or holds more than 256 entries.
     """
     entries: list[bytes] = []
     position = 0
     while position < len(data):
         start = position + 2
         position = start + int.from_bytes(data[position:start], "big")
+
         if len(entries) == TILE_WIDTH:
             raise BadTile(f"expected at most {TILE_WIDTH} entries, got more", field="entries")
         if start > len(data) or position > len(data):
             message = f"expected bytes up to {position}, got {len(data)}"
             raise BadTile(message, field=f"entries[{len(entries)}]")
+
         entries.append(data[start:position])
     return entries
 
@@ -205,6 +217,6 @@ def decode_entries(data: bytes) -> list[bytes]:
 def _groups(index: int) -> str:
     """Write an index in groups of three digits: all but the last begin with an x."""
     digits = str(index)
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)  # up to the next multiple of three
     groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
     return "/".join([f"x{group}" for group in groups[:-1]] + groups[-1:])

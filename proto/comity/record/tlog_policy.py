@@ -1,14 +1,15 @@
-"""Whose word makes a checkpoint good: logs, witnesses and a quorum (C2SP tlog-policy).
+"""Policies that decide whether a checkpoint is trusted: logs, witnesses, quorum (C2SP tlog-policy).
 
     log <verifier key> [<url>]
     witness <name> <verifier key> [<url>]
     group <name> all|any|<k> <member>...
     quorum <name>|none
 
-Items stand between spaces and tabs; empty lines and lines that begin with # are nothing. Names are
-the file's own. Invariants: a line only uses names of lines before it; a name is in one group at
-most, so a witness counts once; a checkpoint passes if one of the logs signed it and the quorum's
-witnesses cosigned it. A policy without logs leaves it to the caller which log it is about.
+Spaces and tabs separate the items of a line; empty lines and lines that begin with # are ignored.
+Names are local to the file. Invariants: a line uses only names of lines before it; a name is in at
+most one group, so that a witness counts once; a checkpoint passes if one of the logs signed it and
+the quorum's witnesses cosigned it. With a policy without logs, the caller decides which log is
+meant.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _THRESHOLD: Final = re.compile(r"[1-9][0-9]{0,5}")
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A log or witness of a policy; ``url`` is empty where the policy gives none."""
+    """A log or witness of a policy; ``url`` is empty if the policy gives none."""
 
     key: Verifier
     url: str = ""
@@ -40,7 +41,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Witnessed a checkpoint where ``threshold`` or more of its ``members`` have."""
+    """A group of witnesses and groups: it counts if ``threshold`` or more of its members do."""
 
     threshold: int
     members: tuple[str, ...]
@@ -61,7 +62,7 @@ class LogPolicy:
 
         Raises:
             LimitExceeded: over MAX_LOG_POLICY_BYTES.
-            BadLogPolicy: a line that is none of the four, or breaks a rule; it names the line.
+            BadLogPolicy: a line is none of the four kinds, or breaks a rule; names the line.
         """
         MAX_LOG_POLICY_BYTES.check(len(text.encode()), "policy")
         parser = _Parser()
@@ -70,12 +71,13 @@ class LogPolicy:
                 parser.read(line)
             except InvalidInput as error:
                 raise BadLogPolicy(error.message, field=f"policy line {number}") from error
+
         if not parser.quorum:
             raise BadLogPolicy("expected a line 'quorum <name>', got none", field="policy")
         return cls(tuple(parser.logs), parser.witnesses, parser.groups, parser.quorum)
 
     def check(self, note: Note) -> dict[str, datetime]:
-        """Check a checkpoint's note; return when each known witness cosigned it, by its name here.
+        """Check a checkpoint's note; return the time of each known witness's cosignature, by name.
 
         Raises:
             LimitExceeded, BadCheckpoint: not a checkpoint.
@@ -83,11 +85,14 @@ class LogPolicy:
             UnknownKey: none of the policy's logs signed it.
             QuorumNotMet: fewer witnesses cosigned it than the quorum asks for.
         """
+        # the log: its signature must be by a key of the checkpoint's own origin
         checkpoint = Checkpoint.parse(note.text)
         signed = {line.name for line in verify(note, [log.key for log in self.logs])}
         if self.logs and checkpoint.origin not in signed:
             message = f"expected a signature by a known key of {checkpoint.origin!r:.100}, got none"
             raise UnknownKey(message, field="checkpoint")
+
+        # the witnesses: each counts under its name in this policy
         names = {party.key: name for name, party in self.witnesses.items()}
         seen = {names[found.witness]: found.time for found in cosignatures(note, names)}
         if not self._is_met(seen):
@@ -96,6 +101,7 @@ class LogPolicy:
         return seen
 
     def _is_met(self, seen: Mapping[str, datetime]) -> bool:
+        # a group is named after its members, so one pass in the order of the lines is enough
         met = {_NONE, *seen}
         for name, group in self.groups.items():
             if len(met.intersection(group.members)) >= group.threshold:
@@ -116,9 +122,11 @@ class _Parser:
         control = _CONTROL.search(line)
         if control:
             raise BadLogPolicy(f"expected no control character but tab, got {control[0]!r}")
+
         line = line.strip(" \t")
         if not line or line.startswith("#"):
             return
+
         word, *items = re.split("[ \t]+", line)
         readers: dict[str, Callable[[Sequence[str]], None]] = {
             "log": self._log,
@@ -170,6 +178,7 @@ class _Parser:
 
     def _party(self, role: str, items: Sequence[str]) -> Party:
         key = Verifier.parse(items[0])
+        # under a second name the same key would count twice towards a quorum
         if (role, key.public) in self._keys:
             raise BadLogPolicy(f"expected each {role}'s key once, got {key.name}'s again")
         self._keys.add((role, key.public))

@@ -1,4 +1,4 @@
-"""What a log asks of a witness over HTTP (C2SP tlog-witness).
+"""Requests of a log to a witness over HTTP (C2SP tlog-witness).
 
     old <size, decimal>
     <base64 of a hash>          consistency proof from that size, up to 63 lines
@@ -22,12 +22,15 @@ from comity.record.merkle import HASH_BYTES
 from comity.record.note import decode_base64
 
 SIZE_TYPE: Final = "text/x.tlog.size"
-"""Media type of an answer that tells the size which the witness holds."""
+"""Media type of an answer that holds the size of the tree that the witness has seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddCheckpoint:
-    """A request: the size that the witness is taken to hold, a proof from it, and a checkpoint."""
+    """A request: the size that the log expects the witness to hold, a proof, and a checkpoint.
+
+    ``proof`` holds the hashes (32 bytes each) that lead from ``old_size`` to the checkpoint's tree.
+    """
 
     old_size: int
     proof: tuple[bytes, ...]
@@ -39,8 +42,9 @@ class AddCheckpoint:
 
         Raises:
             LimitExceeded: over MAX_PROOF_HASHES, or a size over MAX_TREE_SIZE.
-            InvalidInput: a line is missing or not as ``to_bytes`` writes it.
+            InvalidInput: a line is missing, or differs from what ``to_bytes`` writes.
         """
+        # the checkpoint has empty lines as well: the first one ends the head
         head, blank, checkpoint = body.partition(b"\n\n")
         try:
             first, *lines = head.decode("ascii").split("\n")
@@ -48,8 +52,10 @@ class AddCheckpoint:
             raise InvalidInput(
                 f"expected ASCII before the checkpoint: {error}", field="body"
             ) from error
+
         if not first.startswith("old ") or not blank:
             raise InvalidInput("expected 'old <decimal>', hashes, and an empty line", field="body")
+
         MAX_PROOF_HASHES.check(len(lines), "proof")
         old_size = parse_size(first.removeprefix("old "), "old", InvalidInput)
         return cls(old_size, tuple(_hash(n, line) for n, line in enumerate(lines)), checkpoint)

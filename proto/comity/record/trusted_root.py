@@ -1,9 +1,9 @@
-"""Trusted roots: the logs whose entries a stock Sigstore verifier is told to believe.
+"""Trusted roots: files that name the logs that a stock Sigstore verifier is to trust.
 
-``trusted_root.json`` (protobuf-specs sigstore_trustroot.proto, v0.1) lists a log's key, its id
-and ``baseUrl``, whose host verifiers take for the origin of the log's checkpoints: a log must be
-named by a bare host name. Invariants: as in ``comity.record.sigstore``; no certificate authority
-and no timestamping service is ever named.
+``trusted_root.json`` (protobuf-specs sigstore_trustroot.proto, v0.1) lists the key, the id and the
+``baseUrl`` of each log. Verifiers take the host of ``baseUrl`` as the origin of the log's
+checkpoints, so a log is named by a bare host name. Invariants: those of
+``comity.record.sigstore_json``; the file names no certificate authority and no timestamp service.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from comity.record.spiffe import check_institute
 TRUSTED_ROOT_TYPE: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 
 _ALWAYS: Final = "1970-01-01T00:00:00Z"
-"""Since when a log's key counts: keys are revoked by log index, not by clock."""
+"""Start of a log key's validity: keys are revoked by log index, not by clock."""
 
 _SCHEME: Final = "https://"
 
 _SPKI_ED25519: Final = bytes.fromhex("302a300506032b6570032100")
-"""What stands before the 32 bytes of an Ed25519 key in SubjectPublicKeyInfo (RFC 8410)."""
+"""The bytes before the 32 bytes of an Ed25519 key in SubjectPublicKeyInfo (RFC 8410, section 4)."""
 
 _ED25519_BYTES: Final = 32
 
@@ -59,10 +59,10 @@ class _TrustedRoot(Model):
 
 
 def trusted_root(log_keys: Sequence[Verifier]) -> bytes:
-    """Return the contents of a ``trusted_root.json`` that names these logs and nothing else.
+    """Return the contents of a ``trusted_root.json`` that names only these logs.
 
     Raises:
-        BadEvidence: not a log's key, or its name is not a bare host name.
+        BadEvidence: a key is not a log's, or its name is not a bare host name.
     """
     root = {"mediaType": TRUSTED_ROOT_TYPE, "tlogs": [_described(key) for key in log_keys]}
     return ijson.canonical(root) + b"\n"
@@ -83,6 +83,7 @@ def read_trusted_root(data: bytes) -> tuple[Verifier, ...]:
 def _described(log_key: Verifier) -> dict[str, Any]:
     if log_key.kind != LOG_KEY:
         raise BadEvidence(f"expected a log's key (0x01), got 0x{log_key.kind:02x}")
+
     return {
         "baseUrl": _base_url(log_key.name, "baseUrl"),
         "hashAlgorithm": "SHA2_256",
@@ -96,13 +97,17 @@ def _described(log_key: Verifier) -> dict[str, Any]:
 
 
 def _log_key(entry: _Log, field: str) -> Verifier:
+    # the origin of the log's checkpoints is the host of baseUrl
     name = entry.base_url.removeprefix(_SCHEME)
     check_same(f"{field}.baseUrl", _base_url(name, f"{field}.baseUrl"), entry.base_url)
+
     spki = base64.b64decode(entry.public_key.raw_bytes)
     log_key = Verifier(name, LOG_KEY, spki[len(_SPKI_ED25519) :])
     if not spki.startswith(_SPKI_ED25519) or len(log_key.public) != _ED25519_BYTES:
         message = f"expected SubjectPublicKeyInfo of an Ed25519 key, got {len(spki)} bytes"
         raise BadEvidence(message, field=f"{field}.publicKey.rawBytes")
+
+    # the id follows from name and key (see ``log_id``)
     check_same(f"{field}.logId.keyId", encode_base64(log_id(log_key)), entry.log_id.key_id)
     return log_key
 

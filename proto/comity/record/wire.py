@@ -1,6 +1,6 @@
-"""Between records in memory and records on the wire (``comity.v1``).
+"""Conversion between records in memory and records on the wire (``comity.v1``).
 
-Invariant: bytes are passed through as they are; nothing is serialised again.
+Invariant: payloads, signatures and disclosures are copied byte for byte, never serialised again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def envelope_from_proto(message: record_pb2.Envelope) -> Envelope:
     Raises:
         MalformedEnvelope: not exactly one signature.
     """
+    # repeated on the wire as in DSSE, but never more than one (see ``Envelope``)
     if len(message.signatures) != 1:
         got = len(message.signatures)
         raise MalformedEnvelope(f"expected exactly 1 signature, got {got}", field="signatures")
@@ -42,7 +43,7 @@ def record_to_proto(record: Record) -> record_pb2.Record:
 
 
 def record_from_proto(message: record_pb2.Record) -> Record:
-    """Read the wire form of a record; nothing is verified yet.
+    """Read the wire form of a record. Nothing is verified.
 
     Raises:
         MalformedEnvelope: not exactly one signature.
