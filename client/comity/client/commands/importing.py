@@ -101,6 +101,7 @@ def _write(draft: Path, data: bytes, *, force: bool, taken: bool) -> None:
             draft.unlink(missing_ok=True)
         except OSError as error:
             raise BadConfig(f"cannot be written: {error.strerror}", field=str(draft)) from error
+
     # two files of one command may have one name
     hint = "import it by itself, with another --output" if taken else "--force overwrites drafts"
     write_file(draft, data, hint)
@@ -117,6 +118,7 @@ def _to_value(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> dic
         }
         for item in done
     ]
+
     names = ("reason", "field", "message", "hint")
     errors = [{"file": str(f), **{n: getattr(e, n) for n in names}} for f, e in refused]
     return {"imported": imported, "refused": errors}
@@ -131,6 +133,7 @@ def _print(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> None:
             counts = (str(item.imported.count(section)) for section in _COUNTED)
             rows.add_row(text(str(item.draft)), *counts, text("; ".join(item.imported.notes)))
         terminal.print_table(rows)
+
     for _, error in refused:
         terminal.print_error(error, as_json=False)
     terminal.err.print(f"{len(done)} imported, {len(refused)} refused")

@@ -42,7 +42,7 @@ NOT_ABOUT_THE_MODEL: Final = any_of(
     r"links?$|authors?$|download|deploy|fine-?tuning|environmental impact|carbon|risk reduction",
     r"licence|lizenz|licencia|ライセンス|许可|協議|协议|引用|라이선스|лицензи|installation|安装",
 )
-"""A heading with one of these is Topic.OTHER unless it also names a topic outright."""
+"""A heading with one of these is Topic.OTHER, unless it names limitations or uses out of scope."""
 
 HEADINGS: Final = {
     Topic.LIMITATION: any_of(
@@ -108,3 +108,4 @@ HEADINGS: Final = {
         r"評価|結果|性能|ベンチマーク|评测|评估|评价|结果|效果|表现|평가|결과|성능|벤치마크",
     ),
 }
+"""The headings of each topic; one heading may name several."""

@@ -1,4 +1,4 @@
-"""The words by which tables are seen to hold scores: metrics, benchmarks, models. Data only."""
+"""The words of tables of scores: metrics, benchmarks, models. Data only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROPORTIONS: Final = any_of(
 VALUES: Final = any_of(
     r"\bscores?\b|\bvalues?\b|\bresults?\b|résultat|ergebnis|resultado|スコア|得分|점수"
 )
-"""A column of numbers whose row says what they measure."""
+"""Headings of columns of numbers whose row names the benchmark or the metric."""
 
 NOT_SCORES: Final = any_of(
     r"quantization|vram|context (window|length)|parameters?\b|params|file ?size|download",
@@ -40,7 +40,7 @@ NOT_SCORES: Final = any_of(
     r"release date|dimension|^support$|threshold|flops|\bsize\b|tokens$|heads|d_model",
     r"hidden|embedding|\bbias|norm$|显存|内存|メモリ",
 )
-"""Columns that hold numbers of another kind than scores."""
+"""Headings of columns whose numbers are no scores."""
 
 MODEL_FAMILIES: Final = any_of(
     r"gpt|llama|claude|gemini|gemma|mi[sx]tral|qwen|falcon|bert\b|bloom|pythia|\bopt\b|palm",
@@ -49,4 +49,4 @@ MODEL_FAMILIES: Final = any_of(
     r"mpt-|dolly",
     r"wizard|starcoder|codegen|stable ?diffusion|dall|whisper|clip\b|\bt5\b|\bapi\b|\bours\b",
 )
-"""Names by which a table's row or column is seen to be another model's."""
+"""Names that mark a row or a column of a table as another model's."""

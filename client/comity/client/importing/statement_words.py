@@ -21,7 +21,7 @@ LIMITING: Final = any_of(
     r"\bno (puede|es|está)|limitad|solo\b|incapaz|\bnão\b|\bnon (è|può)|solo\b|\bне\b|только",
     r"ない|ません|限ら|制限|誤|不正確|不|无法|無法|仅|限于|错误|难以|尚未|않|없|못|제한|오류|부정확",
 )
-"""Words with which a statement says that something does not work."""
+"""Words of a statement that something does not work."""
 
 STRAY: Final = any_of(
     r"(\b(is|are|was|were|has|have|been)|['’]s) not (been )?(intended|designed|suitable|meant)\b",
@@ -67,13 +67,14 @@ POSSIBLE: Final = any_of(
     r"\breflect|\binherent|\bexhibit|peut|pourrait|kann|könn|puede|podría|pode\b|può|может|могут",
     r"可能|恐れ|おそれ|かもしれ|수 있",
 )
-"""Words with which a statement says that something may come about."""
+"""Words of a statement that something may happen."""
 
 NOT_INTENDED: Final = any_of(
     r"\bnot (intended|suitable|recommended|designed|meant)\b|should not be used|out of scope",
     r"advise against|caution against|pas (destiné|recommandé)|nicht (geeignet|bestimmt)",
     r"no (está destinado|se recomienda)|意図されていません|不适(合|用)|적합하지 않",
 )
+"""Words of a statement that a use is not intended."""
 
 HARMS: Final = (
     (
@@ -138,7 +139,7 @@ HARMS: Final = (
         "",
     ),
 )
-"""Words of harm and the domain that they name, most telling first; "" is harm of no known one."""
+"""Words of harm and the domain that they name, most telling first; "" for no known domain."""
 
 FILLER: Final = any_of(
     r"\[?more information needed\]?|needs? more information|n/?a|none|tbd|tba|todo|unknown",
