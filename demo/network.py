@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from comity.node.home.folder import Home
+from comity.node.home.new_home import create_home
 from comity.node.home.settings import FILE as SETTINGS_FILE
 from comity.node.node import Node
 from comity.node.trust.peers import Terms, change_peer
@@ -81,7 +82,7 @@ def make_home(member: Member) -> None:
     """Make a home with keys, and a profile for each of the institute's people."""
     member.home.parent.mkdir(mode=0o700)
     member.profile(Role.OPERATOR).parent.mkdir(mode=0o700, exist_ok=True)
-    Home.create(
+    create_home(
         member.home,
         institute=member.institute.id,
         names=member.institute.names,

@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from comity.node.home.certificate_authority import Authority, Svid
 from comity.node.home.folder import Home
+from comity.node.home.new_home import create_home
 from comity.record.bundle import JsonWebKey, SpiffeBundle, TrustBundle
 from comity.record.keys import private_pem
 
@@ -22,7 +23,7 @@ NOW = datetime.now(UTC)
 
 def make_home(path: Path, institute: str) -> Home:
     """Make a home that nobody serves."""
-    return Home.create(path, institute=institute, names={"en": institute}, address="127.0.0.1:7000")
+    return create_home(path, institute=institute, names={"en": institute}, address="127.0.0.1:7000")
 
 
 def forge(

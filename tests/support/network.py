@@ -21,6 +21,7 @@ from sqlmodel import SQLModel, select
 from comity.client.drafts.draft import Draft
 from comity.node.database.clock import Clock, system_clock
 from comity.node.home.folder import Home
+from comity.node.home.new_home import create_home
 from comity.node.node import Node
 from comity.node.server.process import Server
 from comity.policies.preset import load_preset
@@ -52,7 +53,7 @@ def make_home(
 ) -> Home:
     """Make a home on a free loopback port, with quick heartbeats and retries."""
     address = f"127.0.0.1:{free_port()}"
-    home = Home.create(
+    home = create_home(
         root / institute,
         institute=institute,
         names={"en": f"Sample institute {institute}"},

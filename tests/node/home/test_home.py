@@ -10,6 +10,7 @@ import pytest
 
 from comity.client.connection.profile import Profile
 from comity.node.home.folder import Home
+from comity.node.home.new_home import create_home
 from comity.node.home.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
@@ -21,7 +22,7 @@ UK = "uk.aisi.example"
 
 def make_home(path: Path, **changes: str) -> Home:
     values = {"institute": UK, "address": "comity.aisi.example:7000"} | changes
-    return Home.create(
+    return create_home(
         path, names={"en": "AI Security Institute", "fr": 'Institut "R.-U."'}, **values
     )
 

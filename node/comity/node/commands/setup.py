@@ -11,6 +11,7 @@ import typer
 from comity.client.terminal import err, examples, out, print_fields, print_json, text
 from comity.node.commands.options import Json, home_folder, open_node
 from comity.node.home.folder import Home
+from comity.node.home.new_home import create_home
 from comity.node.trust.pins import fingerprint_of
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
@@ -59,7 +60,7 @@ def init(
 
     Nothing is overwritten, and a failed init leaves nothing behind.
     """
-    home = Home.create(
+    home = create_home(
         home_folder(context),
         institute=institute,
         names=_names(name),

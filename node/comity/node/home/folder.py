@@ -11,15 +11,12 @@
     state/mark                how far the database has come; belongs in no backup
     comity.db                 the database, unless the settings name another
 
-Invariants: a home is made whole or not at all, and never over another; folders are 0700 and keys
-0600; the five keys differ. The node's key and certificate are one file, so that they belong
-together whenever a crash comes; ``renewal`` replaces it.
+Invariants: folders are 0700 and keys 0600; the five keys differ. The node's key and certificate are
+one file, so that they belong together whenever a crash comes; ``node_certificate`` replaces it.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
@@ -32,11 +29,11 @@ from cryptography.exceptions import InvalidSignature
 from comity.client.connection.profile import Profile
 from comity.node.home.certificate_authority import Authority, Svid
 from comity.node.home.files import alone, replace_file
-from comity.node.home.keychain import Keychain, Sort, generations, load_certificate, make_key
+from comity.node.home.keychain import Keychain, Sort, generations, load_certificate
 from comity.node.home.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
-from comity.record.keys import SigningKey, read_secret, write_secret
+from comity.record.keys import SigningKey, read_secret
 from comity.record.root import Root
 from comity.record.spiffe import Role, SpiffeId
 
@@ -52,36 +49,6 @@ class Home:
 
     def __repr__(self) -> str:
         return f"Home({self.path})"
-
-    @classmethod
-    def create(
-        cls,
-        path: Path,
-        *,
-        institute: str,
-        names: dict[str, str],
-        address: str,
-        listen: str | None = None,
-        database: str | None = None,
-    ) -> Home:
-        """Make a home: settings, five keys, two certificates.
-
-        Raises:
-            BadConfig: ``path`` exists and is not an empty folder, or a setting is not acceptable.
-                Nothing is left behind.
-
-        """
-        with _built_beside(path) as draft:
-            settings = Settings.write(
-                draft,
-                institute=institute,
-                names=names,
-                address=address,
-                listen=listen,
-                database=database,
-            )
-            _write_keys(draft, settings.institute)
-        return cls(path)
 
     @cached_property
     def settings(self) -> Settings:
@@ -267,45 +234,3 @@ class Home:
             where = str(self.path / "certificates")
             raise BadConfig("expected the certificate of an authority, got none", field=where)
         return files
-
-
-@contextmanager
-def _built_beside(path: Path) -> Iterator[Path]:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        hint = "name another folder with --home, or move this one away"
-        raise BadConfig("exists already and is not overwritten", field=str(path), hint=hint)
-    draft = _empty_folder_beside(path)
-    try:
-        yield draft
-        draft.rename(path)
-    except OSError as error:
-        shutil.rmtree(draft)
-        raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
-    except BadConfig as error:
-        shutil.rmtree(draft)
-        field = error.field.replace(str(draft), str(path))
-        raise BadConfig(error.message, field=field, hint=error.hint) from error
-    except BaseException:
-        shutil.rmtree(draft)
-        raise
-
-
-def _empty_folder_beside(path: Path) -> Path:
-    # mkdtemp makes the folder 0700, and a rename within one file system is whole or not at all
-    parent = path.absolute().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=parent))
-    except OSError as error:
-        raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
-
-
-def _write_keys(draft: Path, institute: str) -> None:
-    keys, certificates = draft / "keys", draft / "certificates"
-    keys.mkdir(mode=0o700)
-    certificates.mkdir(mode=0o700)
-    for sort in Sort:
-        make_key(draft, institute, sort)
-    authority = Home(draft).authority_with(keys / "ca.key")
-    svid = authority.issue(SpiffeId(institute, Role.NODE))
-    write_secret(keys / NODE_FILE, svid.private_key + svid.certificate)

@@ -21,7 +21,6 @@ not in force; a database password is shown by no repr, error or log.
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -39,6 +38,7 @@ from pydantic import (
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from comity.node.home.settings_template import settings_text
 from comity.record.content import Kind
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
@@ -51,51 +51,6 @@ FILE: Final = "comity.toml"
 SQLITE_FILE: Final = "comity.db"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _DRIVERS: Final = ("sqlite", "postgresql+psycopg")
-
-TEMPLATE: Final = """\
-# Settings of a Comity node. An unknown key is an error.
-
-# Institute id: the SPIFFE trust domain of this institute. It cannot change later.
-institute = {institute}
-
-# Where peers and people reach this node, host:port. It stands in the trust bundle: a change needs
-# comity-node root next, or without a root a new exchange of bundles.
-address = {address}
-
-# What the node binds, host:port.
-listen = {listen}
-
-# SQLAlchemy URL: a SQLite file (relative to this folder), or postgresql+psycopg://user@host/name.
-# A password is better kept in ~/.pgpass or PGPASSWORD than here.
-database = {database}
-
-# Names of the institute by BCP 47 language tag.
-[names]
-{names}
-
-[replication]
-# Seconds between heartbeats on a stream with nothing to send, 1 to 300.
-heartbeat_seconds = 10
-# Seconds before a lost peer is called again: doubles from the least to the most.
-retry_min_seconds = 1
-retry_max_seconds = 60
-
-[log]
-# Seconds after which the log's newest records are in a signed checkpoint, at the latest.
-checkpoint_seconds = 1
-# host:port of an HTTP port that shows the log as static tiles, cosigns, and has /metrics; empty
-# for none. It speaks plain HTTP: put a proxy with TLS before it.
-listen = ""
-
-[standing]
-# Days for which what was received and given counts as recent.
-window_days = 365
-
-# What a record of a kind, received from a peer, is worth towards every other kind. A kind that is
-# not named earns only its own kind.
-[standing.weights]
-# evaluation = 1
-"""
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -148,7 +103,7 @@ class _Table(BaseModel):
     )
 
 
-class Replication(_Table):
+class ReplicationSettings(_Table):
     """The pace of replication, in seconds, each 1 to 3600, a heartbeat to MAX_HEARTBEAT_SECONDS."""
 
     heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
@@ -163,7 +118,7 @@ class Replication(_Table):
         return self
 
 
-class Log(_Table):
+class LogSettings(_Table):
     """How the log is shown.
 
     ``checkpoint_seconds`` is 1 to 3600. ``listen`` is ``host:port`` of the HTTP port, or empty.
@@ -173,7 +128,7 @@ class Log(_Table):
     listen: _Address | Literal[""] = ""
 
 
-class Standing(_Table):
+class StandingSettings(_Table):
     """How standing is counted; ``comity.node.policy.standing.rule`` has the rule.
 
     ``window_days`` is 1 to 36500, a weight 0 to 1000.
@@ -194,9 +149,9 @@ class Settings(_Table):
     address: _Address
     listen: _Address = ""
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
-    replication: Replication = Replication()
-    log: Log = Log()
-    standing: Standing = Standing()
+    replication: ReplicationSettings = ReplicationSettings()
+    log: LogSettings = LogSettings()
+    standing: StandingSettings = StandingSettings()
 
     @property
     def database_url(self) -> str:
@@ -235,14 +190,14 @@ class Settings(_Table):
             BadConfig: a value is not acceptable, or the file exists; nothing is written then.
 
         """
-        default = f"0.0.0.0:{address.rpartition(':')[2]}"
-        text = TEMPLATE.format(
-            institute=_quote(institute),
-            address=_quote(address),
-            listen=_quote(listen or default),
-            database=_quote(database or f"sqlite:///{SQLITE_FILE}"),
-            names="\n".join(f"{_quote(tag)} = {_quote(name)}" for tag, name in names.items()),
+        text = settings_text(
+            institute=institute,
+            names=names,
+            address=address,
+            listen=listen or f"0.0.0.0:{address.rpartition(':')[2]}",
+            database=database or f"sqlite:///{SQLITE_FILE}",
         )
+
         file = home / FILE
         settings = cls._parse(text, file)
         write_secret(file, text.encode())
@@ -279,15 +234,10 @@ def _refusal(error: ValidationError, file: Path) -> BadConfig:
     path, message = describe(error)
     if message == "unknown field":
         tables: dict[str, type[_Table]] = {
-            "replication": Replication,
-            "log": Log,
-            "standing": Standing,
+            "replication": ReplicationSettings,
+            "log": LogSettings,
+            "standing": StandingSettings,
         }
         table = tables.get(path.split(".")[1], Settings)
         message = f"unknown key; expected one of {', '.join(table.model_fields)}"
     return BadConfig(message, field=f"{file}: {path.lstrip('.')}".removesuffix(": "))
-
-
-def _quote(text: str) -> str:
-    # a JSON string is a TOML string, but for DEL
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
