@@ -14,8 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import grpc
 import structlog
@@ -26,6 +25,7 @@ from comity.node.database.tables import PeerRow
 from comity.node.node import Node
 from comity.node.replication.inbox import Taken
 from comity.node.server.background.log_witnessing import Witnessing
+from comity.node.server.background.peer_stream import PeerStream
 from comity.node.server.background.root_following import Follower
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
@@ -37,10 +37,8 @@ from comity.record.errors import (
     CursorRefused,
     Flooded,
     InvalidInput,
-    Unavailable,
 )
 from comity.record.limits import MAX_HEARTBEAT_SECONDS
-from comity.record.wire import envelope_to_proto
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
@@ -57,23 +55,14 @@ many, a quarter of a million records, it goes on where it was."""
 MAX_EARLY_BEATS: Final = 64
 """Heartbeats of one stream that may come before their time, as those with news do."""
 
-CONNECT_SECONDS: Final = 20
-"""How long the first answer of a peer may take."""
-
 _LONGEST_PAUSE: Final = 16
 """Failures in a row after which the pause is as long as it gets."""
 
 CONTACT_SECONDS: Final = 60
 """How far behind the time of the last contact may be that operators see."""
 
-WRITE_SECONDS: Final = 60
-"""How long a peer may leave what we send unread."""
-
 MAX_STREAM_SECONDS: Final = 86_400
 """A connection is made anew this often, since only then the peer's certificate is checked."""
-
-READ_AHEAD: Final = 2
-"""Batches received while one is being taken; each is at most one message."""
 
 log = structlog.get_logger()
 
@@ -133,29 +122,34 @@ class Pull:
             call = rpc.ExchangeServiceStub(channel).Replicate()
             try:
                 async with Witnessing(self._node, self._peer, channel, self._batches):
-                    await self._converse(call, row, identity, follower)
+                    await self._converse(PeerStream(call), row, identity, follower)
             finally:
                 call.cancel()
 
     async def _converse(
-        self, call: Any, row: PeerRow, identity: tuple[bytes, bytes], follower: Follower
+        self, stream: PeerStream, row: PeerRow, identity: tuple[bytes, bytes], follower: Follower
     ) -> None:
+        # (1) begin where the last batch ended
         dialled = time.monotonic()
-        await _write(call, pb.ReplicateRequest(start=pb.Start(cursor=row.cursor)))
-        accepted = await self._accepted(call)
+        accepted = await stream.start(row.cursor)
         await in_thread(self._note_contact)
+
+        # (2) send again the receipts that the peer has not got
         unsent = self._node.inbox.unsent
         for receipt in await in_thread(unsent, self._peer, accepted.receipted_cursor):
-            await _write(call, _receipt(receipt))
+            await stream.send_receipt(receipt)
+
+        # (3) take what comes, until it is time to dial anew
         interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         beats = 0
         self._log.info("pulling", cursor=row.cursor)
-        async with _ReadAhead(call, SILENCE * interval) as messages:
+        async with stream.read_ahead(SILENCE * interval) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
                 await follower.hear(message.root_version)
+
                 if kind == "batch":
-                    await _write(call, _receipt(await self._take(message.batch)))
+                    await stream.send_receipt(await self._take(message.batch))
                 elif kind == "heartbeat":
                     beats += 1
                     _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
@@ -163,29 +157,16 @@ class Pull:
                         await in_thread(self._note_contact)
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
+
                 self._failures = 0
                 if await in_thread(self._is_stale, identity, dialled):
                     self._log.info("dialling anew")
                     return
 
     def _is_stale(self, identity: tuple[bytes, bytes], dialled: float) -> bool:
-        """Whether the connection stands on a certificate that is, or may be, no longer in force."""
+        """True if a certificate of this connection is, or may be, no longer in force."""
         age = time.monotonic() - dialled
         return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
-
-    async def _accepted(self, call: Any) -> pb.Accepted:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                first = await _read(call)
-        except TimeoutError as error:
-            message = f"expected an answer within {CONNECT_SECONDS} s, got none"
-            raise Unavailable(message) from error
-        if first is grpc.aio.EOF:
-            raise Unavailable("expected accepted, got the end of the stream")
-        if first.WhichOneof("message") != "accepted":
-            raise BadCursor("expected accepted as the first message", field="message")
-        accepted: pb.Accepted = first.accepted
-        return accepted
 
     async def _take(self, batch: pb.Batch) -> Envelope:
         taken: Taken = await in_thread(self._node.inbox.take, self._peer, batch)
@@ -222,70 +203,3 @@ class Pull:
 def _check_pace(peer: str, beats: int, due: float) -> None:
     if beats > due + MAX_EARLY_BEATS:
         raise Flooded(f"{peer} sent {beats} heartbeats where {due:.0f} were due")
-
-
-class _ReadAhead:
-    """Reads a stream's messages while earlier ones are worked on, at most READ_AHEAD of them."""
-
-    def __init__(self, call: Any, silence: float) -> None:
-        self._call, self._silence = call, silence
-        self._read: asyncio.Queue[pb.ReplicateResponse | None] = asyncio.Queue(READ_AHEAD)
-        self._reading: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> AsyncIterator[pb.ReplicateResponse]:
-        self._reading = asyncio.create_task(self._run())
-        return self._messages(self._reading)
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-
-    async def _run(self) -> None:
-        try:
-            while True:
-                async with asyncio.timeout(self._silence):
-                    message = await _read(self._call)
-                if message is grpc.aio.EOF:
-                    raise Unavailable("the peer ended the stream")
-                await self._read.put(message)
-        except TimeoutError as error:
-            raise Unavailable(f"silent for {self._silence} s") from error
-        finally:
-            # wakes the reader of the queue, unless it has something to work on first
-            if not self._read.full():
-                self._read.put_nowait(None)
-
-    async def _messages(self, reading: asyncio.Task[None]) -> AsyncIterator[pb.ReplicateResponse]:
-        while not (reading.done() and self._read.empty()):
-            message = await self._read.get()
-            if message is not None:
-                yield message
-        await reading
-
-
-async def _read(call: Any) -> Any:
-    message = await call.read()
-    if message is None:  # gRPC's word for bytes that it cannot parse
-        raise InvalidInput("expected a ReplicateResponse, got other bytes", field="message")
-    return message
-
-
-async def _write(call: Any, request: pb.ReplicateRequest) -> None:
-    try:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await call.write(request)
-    except TimeoutError as error:
-        raise Unavailable(f"expected the peer to read, it did not for {WRITE_SECONDS} s") from error
-    except asyncio.InvalidStateError as error:
-        await call.read()  # raises what the peer ended the stream with, unless it was nothing
-        raise Unavailable("the peer ended the stream") from error
-    except grpc.aio.AioRpcError as error:
-        # gRPC's word for a stream that ended while it was written to
-        if error.code() is grpc.StatusCode.INTERNAL:
-            raise Unavailable("the peer ended the stream") from error
-        raise
-
-
-def _receipt(envelope: Envelope) -> pb.ReplicateRequest:
-    return pb.ReplicateRequest(receipt=pb.Receipt(envelope=envelope_to_proto(envelope)))
