@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """For auditors and operators of the node's own institute. Peers and policies are changed by
-    commands on the node's own machine only. The names of methods that did so from afar are not used
-    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
+    """For auditors and operators of the node's own institute. Only commands on the node's own machine
+    change peers and policies. The names of former methods that changed them must not be used again:
+    AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     def __init__(self, channel):
@@ -50,20 +50,20 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """For auditors and operators of the node's own institute. Peers and policies are changed by
-    commands on the node's own machine only. The names of methods that did so from afar are not used
-    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
+    """For auditors and operators of the node's own institute. Only commands on the node's own machine
+    change peers and policies. The names of former methods that changed them must not be used again:
+    AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     def GetStatus(self, request, context):
-        """Tells how the node is.
+        """Returns the state of the node, its peers and its alarms.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExplainPolicy(self, request, context):
-        """Tells, for a peer and a record, what is released or withheld, and by which rule.
+        """Explains, for a peer and a record, which parts are released or withheld, and by which rule.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,9 +91,9 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """For auditors and operators of the node's own institute. Peers and policies are changed by
-    commands on the node's own machine only. The names of methods that did so from afar are not used
-    again: AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
+    """For auditors and operators of the node's own institute. Only commands on the node's own machine
+    change peers and policies. The names of former methods that changed them must not be used again:
+    AddPeer, ListPeers, SetPeerStatus, SetPeerTerms, RemovePeer, GetPolicy, SetPolicy.
     """
 
     @staticmethod

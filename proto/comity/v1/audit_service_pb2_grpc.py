@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
-    it is also for all people of the institute, and for nodes and auditors of pinned peers.
+    """Auditors and operators of the node's own institute may call every method. The log holds no
+    content: its methods are also open to all people of the institute, and to nodes and auditors of
+    pinned peers.
     """
 
     def __init__(self, channel):
@@ -79,8 +80,9 @@ class AuditServiceStub:
 
 
 class AuditServiceServicer:
-    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
-    it is also for all people of the institute, and for nodes and auditors of pinned peers.
+    """Auditors and operators of the node's own institute may call every method. The log holds no
+    content: its methods are also open to all people of the institute, and to nodes and auditors of
+    pinned peers.
     """
 
     def ListReleases(self, request, context):
@@ -98,14 +100,15 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListQuarantine(self, request, context):
-        """Returns a page of what was refused from peers, newest first.
+        """Returns a page of the records from peers that were refused, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCheckpoint(self, request, context):
-        """Returns the newest checkpoint of this institute's log, and that it continues an older one.
+        """Returns the newest checkpoint of this institute's log, and a proof that it continues an older
+        one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,8 +122,9 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInclusionProof(self, request, context):
-        """Returns that a record stands in its issuer's log. Of a peer's record, the peer is asked, for
-        people of this institute only: peers are told of this institute's own records and no others.
+        """Returns the proof that a record stands in its issuer's log. For a peer's record this node asks
+        the peer, on behalf of people of its own institute only: peers get proofs of this institute's
+        own records and of no others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,8 +196,9 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """The ledger is for auditors and operators of the node's own institute. The log holds no content:
-    it is also for all people of the institute, and for nodes and auditors of pinned peers.
+    """Auditors and operators of the node's own institute may call every method. The log holds no
+    content: its methods are also open to all people of the institute, and to nodes and auditors of
+    pinned peers.
     """
 
     @staticmethod

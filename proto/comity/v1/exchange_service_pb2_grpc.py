@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExchangeServiceStub:
-    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
+    """For the nodes of pinned peers only. The name of a former method must not be used again: Describe.
     """
 
     def __init__(self, channel):
@@ -68,59 +68,59 @@ class ExchangeServiceStub:
 
 
 class ExchangeServiceServicer:
-    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
+    """For the nodes of pinned peers only. The name of a former method must not be used again: Describe.
     """
 
     def Replicate(self, request_iterator, context):
-        """The caller pulls what this node has released to it. The caller sends Start, then a Receipt
-        for each Batch, in order; this node answers Accepted, then Batches and Heartbeats for as long
-        as the stream stays open. At most 4 batches are on their way without a receipt.
+        """Streams the parts that this node released to the caller. The caller sends Start, then a Receipt
+        for each Batch, in order. This node answers Accepted, then sends Batches and Heartbeats until
+        the stream ends. At most 4 batches may wait for their receipt.
 
-        Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor:
-        records are stored once however often they come), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT).
-        No cursor is ever too old, since a queue is kept for ever: the reason OUTDATED_CURSOR, which no
-        node ever gave, is not used again.
+        Errors: FUTURE_CURSOR, EPOCH_CHANGED (FAILED_PRECONDITION; start again without a cursor: a
+        record that comes twice is stored once), BAD_CURSOR, BAD_RECEIPT (INVALID_ARGUMENT). No cursor
+        is ever too old, since queues are kept forever: the reason OUTDATED_CURSOR, which no node ever
+        gave, must not be used again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStanding(self, request, context):
-        """Tells the caller its own standing here, and nobody else's: there is no institute to ask for.
+        """Returns the caller's own standing at this node. It is never told to another institute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLedger(self, request, context):
-        """Returns a page of the ledger between this node and the caller, and of nobody else's: first what
-        this node gave the caller, by offer; then what it signed for of the caller's, oldest first.
+        """Returns a page of the ledger between this node and the caller: first the offers of this node to
+        the caller, by number; then this node's receipts for the caller's offers, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRoots(self, request, context):
-        """Returns the versions of this institute's root after one that the caller holds, oldest first, as
-        many as fit: the caller checks each against the one before, and asks again after the last.
+        """Returns the versions of this institute's root after the caller's, oldest first, as many as fit
+        into the answer. The caller checks each against the one before, and asks again after the last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddCosignature(self, request, context):
-        """Takes the caller's cosignature under a checkpoint of this institute's log.
+        """Stores the caller's cosignature on a checkpoint of this institute's log.
 
-        Errors: BAD_NOTE, UNKNOWN_KEY where it is not by a witness key in the caller's pinned bundle,
-        BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND where that checkpoint is not published any more.
+        Errors: BAD_NOTE, UNKNOWN_KEY if no witness key in the caller's pinned bundle made it,
+        BAD_SIGNATURE (INVALID_ARGUMENT), NOT_FOUND if the checkpoint is no longer published.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ShareCheckpoints(self, request, context):
-        """Nodes tell each other the newest checkpoints that they have seen of others, so that a log
-        that shows one history here and another there is found out.
+        """Exchanges the newest checkpoints that the two nodes have seen of other logs. This detects a log
+        that shows different histories to different nodes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,7 +168,7 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExchangeService:
-    """For the nodes of pinned peers only. The name of a former method is not used again: Describe.
+    """For the nodes of pinned peers only. The name of a former method must not be used again: Describe.
     """
 
     @staticmethod

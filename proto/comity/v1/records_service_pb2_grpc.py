@@ -67,39 +67,39 @@ class RecordsServiceServicer:
     """
 
     def PublishRecord(self, request, context):
-        """Stores a record that this institute issued, logs it, and queues it for release.
-        Operators only. The answer means that it is on disk and in the log.
+        """Stores a record that this institute issued, logs it, and queues it for release. For operators
+        only. When the answer is sent, the record is on disk and in the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRecord(self, request, context):
-        """Returns one record. Analysts, auditors, operators.
+        """Returns one record. For analysts, auditors and operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchRecords(self, request, context):
-        """Returns a page of the records that match a filter, newest arrival first. Analysts,
-        auditors, operators.
+        """Returns a page of the records that match a filter, newest arrival first. For analysts, auditors
+        and operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchRecords(self, request, context):
-        """Streams matching records as they arrive, until the caller hangs up. Analysts, auditors,
-        operators.
+        """Streams matching records as they arrive, until the caller ends the call. For analysts, auditors
+        and operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBundles(self, request, context):
-        """Returns the trust bundles of this institute and of the peers that it pinned, by which a
-        caller verifies records itself. Analysts, auditors, operators.
+        """Returns the trust bundles of this institute and of its pinned peers, so that a caller can
+        verify records itself. For analysts, auditors and operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
