@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import out, run
+from comity.client.command_line import run
+from comity.client.terminal import out
 from demo.acts import play
 from demo.network import FOLDER
 from demo.processes import stop_network
@@ -52,4 +53,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-run(app)
+run(typer.main.get_group(app))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import comity.client
-from comity.client import connect, terminal
+from comity.client import connect
+from comity.client.command_line import run as run_command
 from comity.client.commands.app import app
 from comity.node.database.tables import PeerRow, RecordRow
 from comity.policies.facts import PeerStatus
@@ -79,7 +80,7 @@ def test_the_command_talks_to_the_node(
 
     def comity(*arguments: str) -> str:
         with pytest.raises(SystemExit) as ended:
-            terminal.run(app, arguments)
+            run_command(app, arguments)
         captured = capsys.readouterr()
         assert ended.value.code == 0, captured.err
         return captured.out

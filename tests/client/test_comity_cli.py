@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client import terminal
+from comity.client.command_line import USAGE
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.record import Record
@@ -154,7 +154,7 @@ def test_an_empty_list_is_said_to_be_empty(comity: Run) -> None:
 )
 def test_wrong_usage_ends_with_64(comity: Run, arguments: tuple[str, ...]) -> None:
     ended = comity(*arguments)
-    assert (ended.code, ended.out) == (terminal.USAGE, "")
+    assert (ended.code, ended.out) == (USAGE, "")
     assert ended.err.startswith("error: ")
 
 

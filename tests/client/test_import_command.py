@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from comity.client.commands.importing import import_cards
+from comity.client.commands.importing import comity_import
 from comity.client.drafts.draft import Draft
 from tests.support.paths import SAMPLES
 
@@ -17,7 +17,7 @@ from tests.support.paths import SAMPLES
 @pytest.fixture
 def cli() -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.command("import")(import_cards)
+    app.command("import")(comity_import)
     return app
 
 

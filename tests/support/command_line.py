@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import typer
+from typer.core import TyperGroup
 
-from comity.client import terminal
+from comity.client.command_line import Command, Group
+from comity.client.command_line import run as run_command
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,36 @@ Run = Callable[..., Ended]
 
 
 def runner(
-    app: typer.Typer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    program: TyperGroup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Return a function that runs a command line of an application, with answers to prompts."""
+    """Return a function that runs a command line of a program, with answers to prompts."""
 
     def run(*arguments: str, answer: str = "") -> Ended:
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         with pytest.raises(SystemExit) as ended:
-            terminal.run(app, arguments)
+            run_command(program, arguments)
         captured = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Ended(ended.value.code, captured.out, captured.err)
 
     return run
+
+
+def printed(program: TyperGroup, *arguments: str) -> str:
+    """Return what a command line that ends well prints to stdout."""
+    with redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as ended:
+        run_command(program, arguments)
+    assert ended.value.code == 0, arguments
+    return out.getvalue()
+
+
+def commands(group: Group, *words: str) -> Iterator[tuple[tuple[str, ...], Command]]:
+    """Yield each command of a table, by the words that follow the program's name."""
+    for row in group.commands:
+        if isinstance(row, Command):
+            yield (*words, row.name), row
+        else:
+            yield from commands(row, *words, row.name)
 
 
 def init(run: Run, institute: str = "uk.aisi.example", home: str = "uk", port: int = 7000) -> Ended:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-import typer.testing
 
 from comity.client.commands.app import app as comity_app
 from comity.node.commands.app import app as node_app
+from tests.support.command_line import printed
 from tests.support.paths import ROOT
 
 APPS = {"comity": comity_app, "comity-node": node_app}
@@ -27,9 +27,7 @@ def command_lines() -> Iterator[str]:
 
 @cache
 def help_of(program: str, *path: str) -> str:
-    result = typer.testing.CliRunner().invoke(APPS[program], [*path, "--help"])
-    assert result.exit_code == 0, f"{program} {' '.join(path)} --help"
-    return result.output
+    return printed(APPS[program], *path, "--help")
 
 
 @pytest.mark.parametrize("line", sorted(set(command_lines())))
@@ -60,13 +58,15 @@ def groups(program: str, *path: str) -> Iterator[tuple[str, ...]]:
 
 def listed(program: str, *path: str) -> str:
     """Return the list of commands in a help page of 80 columns."""
-    narrow = {"COLUMNS": "80"}
-    page = typer.testing.CliRunner(env=narrow).invoke(APPS[program], [*path, "--help"]).output
+    page = printed(APPS[program], *path, "--help")
     return page.partition("\nCommands:\n")[2].partition("\n\n")[0]
 
 
 @pytest.mark.parametrize("program", APPS)
-def test_what_commands_do_is_told_whole_in_80_columns(program: str) -> None:
+def test_what_commands_do_is_told_whole_in_80_columns(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     cut = [line for path in groups(program) for line in listed(*path).splitlines() if "..." in line]
     assert cut == []
 

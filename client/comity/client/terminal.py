@@ -11,18 +11,15 @@ give others their meaning and says so in its help.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn, TextIO
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
 
-import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
-from typer.exceptions import TyperException
 
 from comity.record.errors import ComityError
 
@@ -98,30 +95,12 @@ def print_table(rows: Table, empty: str = "nothing found") -> None:
         err.print(empty)
 
 
-def command_group(about: str, *lines: str) -> typer.Typer:
-    """Return an application or a group of commands, with ``lines`` as its examples."""
-    return typer.Typer(
-        help=about,
-        epilog=examples(*lines),
-        # in Rich's boxes examples are wrapped, and cannot be copied
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-
 def print_fields(fields: Mapping[str, object]) -> None:
     """Print one value a line; a name such as softwareVersion is told in words."""
     names = {name: re.sub("[A-Z]", lambda m: f" {m[0].lower()}", name) for name in fields}
     width = max(map(len, names.values()))
     for name, value in fields.items():
         out.print(text(f"{names[name]:<{width}}  {value}"), soft_wrap=True)
-
-
-def examples(*lines: str) -> str:
-    """Return the epilog of a command's help, with ``lines`` as they stand."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def print_error(error: ComityError, *, as_json: bool) -> None:
@@ -132,31 +111,6 @@ def print_error(error: ComityError, *, as_json: bool) -> None:
         _write_json(sys.stderr, value, None)
         return
     _complain(str(error), error.hint)
-
-
-def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command line (by default the process's own) and exit with its code.
-
-    A ComityError that a command raises is told in the way of ``print_error``, as JSON where the
-    command line has ``--json``. Any other exception is a defect and ends in a plain traceback.
-    """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        command = typer.main.get_command(app)
-        code = command.main(args=given or ["--help"], standalone_mode=False)
-    except ComityError as error:
-        print_error(error, as_json="--json" in given)
-        sys.exit(1)
-    except TyperException as error:
-        _complain(error.format_message(), "add --help to see what is expected")
-        sys.exit(USAGE)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # whoever reads our output has seen enough; keep Python from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _widths(rows: Table, room: int) -> list[int]:

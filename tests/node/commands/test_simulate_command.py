@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client import terminal
+from comity.client.command_line import run as run_command
 from comity.node.commands.app import app
 from comity.node.policy.network_scenario import network_scenario
 from comity.policies.evaluator import Policy
@@ -37,7 +37,7 @@ issues = [{ kind = "evaluation", count = 10 }]
 
 def simulate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
-        terminal.run(app, arguments)
+        run_command(app, arguments)
     captured = capsys.readouterr()
     assert isinstance(ended.value.code, int)
     return ended.value.code, captured.out, captured.err

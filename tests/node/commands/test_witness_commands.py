@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from comity.client import terminal
+from comity.client.command_line import run as run_command
 from comity.node.commands.app import app
 from comity.node.database.tables import LogHeadRow, WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
@@ -69,7 +69,7 @@ def uk(
     def command(*arguments: str) -> Ended:
         monkeypatch.setattr("sys.stdin", io.StringIO())
         with pytest.raises(SystemExit) as ended:
-            terminal.run(app, arguments)
+            run_command(app, arguments)
         captured = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Ended(ended.value.code, captured.out, captured.err)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.terminal import run as run_command
+from comity.client.command_line import run as run_command
 from comity.node.commands.app import app
 from comity.node.database.tables import PeerRow
 from comity.node.release.standing_report import report_standing

@@ -13,7 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.text import Text
 
 from comity.client import terminal
-from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.command_line import JsonOption
+from comity.client.commands.options import ProfileOption
 from comity.client.commands.rendering import SHORT_ID_CHARS
 from comity.client.connection.node import Node, connect
 from comity.client.connection.results import message_value
@@ -28,7 +29,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at mo
 AllOption = Annotated[bool, typer.Option("--all", help="All there are, whatever --limit says.")]
 
 
-def releases(
+def comity_releases(
     peer: PeerOption = "",
     record: Annotated[
         str,
@@ -39,10 +40,16 @@ def releases(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was given to whom, and by which rules. For auditors.
+    """Tell what was given to whom, and by which rules.
+
+    For auditors.
 
     Rules are those of the version of the policy that is named beside them; an operator sees it
     with comity-node policy show --version N.
+
+    Examples:
+        comity releases --peer ca.aisi.example
+        comity releases --all --json
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.releases(peer, record), maximum))
@@ -65,16 +72,21 @@ def releases(
     terminal.print_table(rows)
 
 
-def receipts(
+def comity_receipts(
     peer: PeerOption = "",
     limit: LimitOption = 20,
     everything: AllOption = False,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what peers have signed for. For auditors.
+    """Tell what peers have signed for.
+
+    For auditors.
 
     Each signature is checked here, with the trust bundle of the peer.
+
+    Examples:
+        comity receipts --peer ca.aisi.example
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.receipts(peer), maximum))
@@ -95,16 +107,21 @@ def receipts(
     terminal.print_table(rows)
 
 
-def quarantine(
+def comity_quarantine(
     peer: PeerOption = "",
     limit: LimitOption = 100,
     everything: AllOption = False,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was not taken from peers, and why. For auditors.
+    """Tell what was not taken from peers, and why.
+
+    For auditors.
 
     What waits for a bundle is taken as soon as one that lists its key is pinned.
+
+    Examples:
+        comity quarantine --json
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.quarantine(peer), maximum))
@@ -125,15 +142,20 @@ def quarantine(
     terminal.print_table(rows)
 
 
-def explain(
+def comity_explain(
     record: Annotated[str, typer.Argument(metavar="ID", help="Record id; 8 digits are enough.")],
     peer: Annotated[str, typer.Option(metavar="INSTITUTE", help="Given to whom, or not.")],
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which parts of a record a peer is given, and why. For auditors.
+    """Tell which parts of a record a peer is given, and why.
+
+    For auditors.
 
     For what is withheld, tell the nearest change that would release it.
+
+    Examples:
+        comity explain 9f86d081 --peer ca.aisi.example
     """
     answer = asyncio.run(_ask(profile, lambda node: node.explain(peer, record)))
     if as_json:
@@ -148,10 +170,16 @@ def explain(
     terminal.print_table(rows)
 
 
-def status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
-    """Tell how your node and its peers are. For auditors and operators.
+def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """Tell how your node and its peers are.
+
+    For auditors and operators.
 
     Alarms, which need attention, are told on stderr.
+
+    Examples:
+        comity status
+        comity status --json
     """
     answer = asyncio.run(_ask(profile, lambda node: node.status()))
     if as_json:

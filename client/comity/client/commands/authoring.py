@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from comity.client import terminal
-from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.command_line import JsonOption
+from comity.client.commands.options import ProfileOption
 from comity.client.connection.node import connect
 from comity.client.drafts.draft import Draft
 from comity.client.drafts.schemas import SCHEMAS
@@ -28,21 +29,16 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record, open_record
 from comity.record.spiffe import SpiffeId
 
-_NEW_EXAMPLES: Final = ("comity new card llama.yaml", "comity new card > llama.yaml")
 
-new = terminal.command_group("Start a draft, to be filled in and signed.", *_NEW_EXAMPLES)
-
-
-@new.callback()
-def _group() -> None:
-    pass  # without it, a group of one command becomes that command
-
-
-@new.command("card", epilog=terminal.examples(*_NEW_EXAMPLES))
-def new_card(
+def comity_new_card(
     file: Annotated[Path | None, typer.Argument(help="File to make. Default: stdout.")] = None,
 ) -> None:
-    """Write the draft of a model card in YAML, with every field explained."""
+    """Write the draft of a model card in YAML, with every field explained.
+
+    Examples:
+        comity new card llama.yaml
+        comity new card > llama.yaml
+    """
     draft = card_template()
     if file is None:
         terminal.out.print(draft, end="", soft_wrap=True)
@@ -51,19 +47,23 @@ def new_card(
     terminal.err.print(f"Fill in {file}, then: comity sign {file} --key KEY --issuer SPIFFE-ID")
 
 
-def schema(
+def comity_schema(
     name: Annotated[str, typer.Argument(help="draft, or a section such as risks.")] = "draft",
 ) -> None:
     """Print the JSON Schema of drafts or of a section.
 
     Editors complete and check YAML by it; comity new card says how.
+
+    Examples:
+        comity schema > draft.schema.json
+        comity schema risks
     """
     if name not in SCHEMAS:
         raise NotFound(f"expected one of {', '.join(SCHEMAS)}, got {name!r:.80}", field="schema")
     terminal.print_json(SCHEMAS[name]())
 
 
-def sign(
+def comity_sign(
     drafts: Annotated[list[Path], typer.Argument(metavar="DRAFT", help="Drafts in YAML.")],
     key: Annotated[Path, typer.Option(help="Record key: PKCS #8 PEM, mode 0600.")],
     issuer: Annotated[str, typer.Option(metavar="SPIFFE-ID", help="Who issues the records.")],
@@ -76,6 +76,9 @@ def sign(
     """Sign drafts; each becomes a *.record.json.
 
     Nothing is written unless all of them are good.
+
+    Examples:
+        comity sign llama.yaml --key record.key --issuer spiffe://uk.aisi.example/operator/bo
     """
     signing_key, who = SigningKey.load(key), SpiffeId.parse(issuer)
     signed = [(path, _sign(path, who, signing_key)) for path in drafts]
@@ -94,12 +97,18 @@ def sign(
         terminal.out.print(f"{value['recordId']}  {value['file']}", soft_wrap=True)
 
 
-def publish(
+def comity_publish(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Record files.")],
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish records of your institute at its node. For operators."""
+    """Publish records of your institute at its node.
+
+    For operators.
+
+    Examples:
+        comity publish llama.record.json
+    """
     records = [load_record(path) for path in files]
     values = asyncio.run(_publish(records, profile))
     if as_json:

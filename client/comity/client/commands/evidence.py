@@ -11,9 +11,9 @@ from typing import Annotated, Final
 import typer
 
 from comity.client import terminal
+from comity.client.command_line import JsonOption
 from comity.client.commands.options import (
     BundleOption,
-    JsonOption,
     ProfileOption,
     RecordArgument,
     as_path,
@@ -59,7 +59,7 @@ class _Source:
     proof: TlogProof | ComityError | None = None
 
 
-def verify(
+def comity_verify(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE", help="Record files, exported folders or zips, split views."),
@@ -84,6 +84,11 @@ def verify(
     unverifiable: nothing is wrong, but the file itself, a key, a proof or a quorum is not at hand;
     3 if one is stale: all holds, but the issuer's profile has expired. Of several, the first of 1,
     2 and 3.
+
+    Examples:
+        comity verify llama.record.json --bundle uk.aisi.example.bundle.json
+        comity verify exported-folder --bundle bundles --json
+        comity verify llama.zip --bundle bundles --policy witnesses.policy
     """
     trust = trust_at_hand(bundle, profile)
     rules = _load_policy(policy) if policy else None
@@ -103,7 +108,7 @@ def verify(
             raise typer.Exit(code)
 
 
-def export(
+def comity_export(
     record: RecordArgument,
     output: Annotated[
         Path, typer.Option(metavar="PATH", help="Folder to make, an empty one, or a new *.zip.")
@@ -120,6 +125,11 @@ def export(
     openssl, sha256sum, securesystemslib and cosign can check them; CHECK.md among them says how.
     Only a record that verifies is exported. Where no proof of the log is to be had, the rest is
     written, and that is told.
+
+    Examples:
+        comity export 9f86d081 --output llama
+        comity export 9f86d081 --evidence --output llama.zip
+        comity export llama.record.json --output llama
     """
     path = as_path(record)
     if path is None:

@@ -11,7 +11,7 @@ import typer
 from rich.progress import track
 
 from comity.client import terminal
-from comity.client.commands.options import JsonOption
+from comity.client.command_line import JsonOption
 from comity.client.files import make_folder, write_file
 from comity.client.importing import IMPORTERS, Imported, import_file
 from comity.client.terminal import text
@@ -31,7 +31,7 @@ class _Done:
     imported: Imported
 
 
-def import_cards(
+def comity_import(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help=f"Files, or folders of them: {_READS}.")
     ],
@@ -44,12 +44,16 @@ def import_cards(
     force: Annotated[bool, typer.Option("--force", help="Overwrite drafts.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make drafts of the files that you have, such as model cards.
+    """Make drafts of files such as model cards.
 
     The content of a file tells its format. Each FILE.md becomes FILE.draft.yaml; the files of a
     folder keep their places below it. A draft says what its source says, with the source's own
     words and lines under "sources": read it, complete it, then sign it. Exits with 1 if a file was
     refused; the others are written all the same.
+
+    Examples:
+        comity import README.md --output drafts
+        comity import cards --output drafts --json
     """
     done: list[_Done] = []
     refused: list[tuple[Path, ComityError]] = []

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from comity.client import terminal
+from comity.client.command_line import JsonOption
 from comity.client.commands.language import choose_text
-from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.commands.options import ProfileOption
 from comity.client.connection.node import connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
@@ -19,7 +20,7 @@ from comity.client.verify.trust import Trust
 from comity.record.times import format_time
 
 
-def login(
+def comity_login(
     file: Annotated[Path, typer.Argument(help="Profile that comity-node grant made for you.")],
     name: Annotated[
         str, typer.Option(metavar="NAME", help="Name to keep it under. Default: you@institute.")
@@ -28,6 +29,10 @@ def login(
     """Keep a profile, and use it from now on.
 
     It is copied, with mode 0600, to the folder $COMITY_CONFIG or ~/.config/comity.
+
+    Examples:
+        comity login ada.profile.json
+        comity login FILE --name work
     """
     profile = Profile.load(file)
     kept = ProfileStore().login(profile, name)
@@ -35,10 +40,13 @@ def login(
     terminal.out.print(f"{kept}: {profile.identity}, until {expiry}", soft_wrap=True)
 
 
-def profiles(as_json: JsonOption = False) -> None:
+def comity_profiles(as_json: JsonOption = False) -> None:
     """List the profiles that you have logged in with.
 
     The current one has an asterisk.
+
+    Examples:
+        comity profiles
     """
     store = ProfileStore()
     kept = {name: store.open(store.path(name)) for name in store.names}
@@ -54,7 +62,7 @@ def profiles(as_json: JsonOption = False) -> None:
     terminal.print_table(rows)
 
 
-def bundles(
+def comity_bundles(
     output: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each bundle there, for comity verify."),
@@ -66,6 +74,10 @@ def bundles(
 
     The fingerprint is what people compare: the root's where there is one, else the bundle's. With
     --output, also the roots that they are profiles of, which say until when they hold.
+
+    Examples:
+        comity bundles
+        comity bundles --output bundles
     """
     found = asyncio.run(_fetch_bundles(profile))
     if output:

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 
 from comity.client import terminal
-from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.command_line import JsonOption
+from comity.client.commands.options import ProfileOption
 from comity.client.connection.channel import open_channel
 from comity.client.connection.log_client import LogClient
 from comity.client.connection.node import Node, connect
@@ -58,7 +59,7 @@ BundleOption = Annotated[
 ]
 
 
-def monitor(
+def comity_monitor(
     logs: Annotated[
         list[str],
         typer.Argument(
@@ -85,6 +86,10 @@ def monitor(
 
     Exits with 0 if all holds, 1 if something contradicts, 2 if nothing does but something could
     not be reached or checked.
+
+    Examples:
+        comity monitor ca.aisi.example jp.aisi.example
+        comity monitor https://log.ca.aisi.example --bundle ca.aisi.example.bundle.json
     """
     try:
         reports = asyncio.run(_look_at(logs, state or _default_state(), bundle, profile))

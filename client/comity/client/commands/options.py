@@ -20,7 +20,6 @@ ProfileOption = Annotated[
         help="Profile to use: its name or file. Default: $COMITY_PROFILE, else the last login.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 BundleOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import typer
 
 from comity.client import terminal
+from comity.client.command_line import JsonOption
 from comity.client.commands.options import (
     BundleOption,
-    JsonOption,
     ProfileOption,
     RecordArgument,
     as_path,
@@ -24,7 +24,7 @@ from comity.client.verify.steps import Outcome, Verdict, Verification
 from comity.record.times import format_time
 
 
-def show(
+def comity_show(
     record: RecordArgument,
     bundle: BundleOption = None,
     profile: ProfileOption = None,
@@ -33,6 +33,10 @@ def show(
     """Show a record: its header and its sections.
 
     A section is present, withheld, or broken. Exits with 1 if the record is not valid.
+
+    Examples:
+        comity show 9f86d081
+        comity show llama.record.json --json
     """
     path = as_path(record)
     if path is None:

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from comity.client import terminal
+from comity.client.command_line import JsonOption
 from comity.client.commands.language import choose_text
-from comity.client.commands.options import JsonOption, ProfileOption
+from comity.client.commands.options import ProfileOption
 from comity.client.commands.rendering import SHORT_ID_CHARS, render_results, tlp
 from comity.client.connection.node import connect
 from comity.client.connection.results import Filter, Page, Result
@@ -47,7 +48,7 @@ SupersededOption = Annotated[
 ]
 
 
-def search(
+def comity_search(
     kind: KindOption = None,
     issuer: IssuerOption = None,
     model: ModelOption = "",
@@ -66,6 +67,11 @@ def search(
 
     Newest arrivals come first; every record shown has been verified. Options given twice mean
     "or", different options mean "and".
+
+    Examples:
+        comity search --model llama --severity high
+        comity search --kind model-card --issuer uk.aisi.example --all --json
+        comity search --domain nist-ai-600-1:cbrn --text 'wet lab'
     """
     wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded)
     page = asyncio.run(_search(wanted, limit, page_token, profile, everything=everything))
@@ -80,7 +86,7 @@ def search(
         terminal.err.print(terminal.text(more), soft_wrap=True)
 
 
-def watch(
+def comity_watch(
     kind: KindOption = None,
     issuer: IssuerOption = None,
     model: ModelOption = "",
@@ -95,6 +101,10 @@ def watch(
     """Print records as they arrive at your node.
 
     Ends when interrupted. With --json, one object a line; its pageToken resumes after it.
+
+    Examples:
+        comity watch --severity critical
+        comity watch --json
     """
     wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded=False)
     asyncio.run(_watch(wanted, page_token, profile, as_json=as_json))

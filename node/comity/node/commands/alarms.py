@@ -6,32 +6,28 @@ from typing import Annotated, Any
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    command_group,
-    examples,
     out,
     print_json,
     print_table,
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.alarms import clear_alarm, list_alarms
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import AlarmRow
 from comity.record.errors import NotFound
 from comity.record.times import format_time
 
-app = command_group(
-    "See what needs your attention.",
-    "comity-node alarms list",
-    "comity-node alarms clear ca.aisi.example ROOT_REFUSED",
-)
 
+def comity_node_alarms_list(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the alarms, the oldest first.
 
-@app.command(name="list", epilog=examples("comity-node alarms list --json"))
-def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the alarms, the oldest first."""
+    Examples:
+        comity-node alarms list --json
+    """
     with open_node(context) as node, node.store.read() as session:
         values = [_value(alarm) for alarm in list_alarms(session)]
     if as_json:
@@ -43,16 +39,19 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     print_table(grid, "no alarms")
 
 
-@app.command(epilog=examples("comity-node alarms clear ca.aisi.example ROOT_REFUSED"))
-def clear(
+def comity_node_alarms_clear(
     context: typer.Context,
     institute: Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whom it is about.")],
     reason: Annotated[str, typer.Argument(metavar="REASON", help="As alarms list shows it.")],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Clear an alarm that was dealt with. It comes back if its cause does.
+    """Clear an alarm that was dealt with.
 
-    A log that was halted stays so: comity-node witness resume is the way back.
+    It comes back if its cause does. A log that was halted stays halted: comity-node witness resume
+    is the way back.
+
+    Examples:
+        comity-node alarms clear ca.aisi.example ROOT_REFUSED
     """
     with open_node(context) as node, node.store.write() as session:
         if not clear_alarm(session, institute, reason):

@@ -1,85 +1,236 @@
 """``comity-node``: the command of the operators who run an institute's node.
 
 Commands work on the home folder and its database directly, whether the node runs or not; a
-running node follows what they change. Invariant: this module and ``commands`` hold no rules of
-the domain; they read arguments, call it, and print.
+running node follows what they change. Invariant: the commands hold no rules of the domain; they
+read arguments, call it, and print.
 """
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from comity.client.terminal import command_group, out, run
-from comity.node import VERSION
-from comity.node.commands import (
-    alarms,
-    peers,
-    publish,
-    recover,
-    serve,
-    setup,
-    standing,
-    witness,
-)
-from comity.node.commands.keys import certificate, keys, root
-from comity.node.commands.policy import explain, simulate, treaty, trial
-from comity.node.commands.policy import versions as policy
-from comity.node.server.log_output import configure_logs
+from comity.client.command_line import Command, Group, VersionOption, build_program, run
 
-app = command_group(
+TABLE: Final = Group(
+    "comity-node",
     "Run an institute's node: exchange signed information about AI models with peers.",
-    "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
-    "    --address comity.aisi.example:7000",
-    "comity-node peers add ca.aisi.example.bundle.json",
-    "comity-node policy set --preset balanced",
-    "comity-node run",
+    (
+        "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
+        "    --address comity.aisi.example:7000",
+        "comity-node peers add ca.aisi.example.bundle.json",
+        "comity-node policy set --preset balanced",
+        "comity-node run",
+    ),
+    (
+        Command("init", "setup", "Make a node's home: settings, keys, certificates."),
+        Command("bundle", "setup", "Print what peers pin; its fingerprint goes to stderr."),
+        Command("grant", "setup", "Make a profile for a person of the institute."),
+        Command("run", "serve", "Serve the institute's people and its peers until interrupted."),
+        Command("status", "serve", "Show how the node is, and what needs attention."),
+        Command("publish", "publish", "Store, log and release records of this institute."),
+        Command("recover", "recover", "Let a database from an older backup be used."),
+        Command("standing", "standing", "Show what each peer has given and been given."),
+        Command("reconcile", "standing", "Compare both sides' ledgers by signed receipts."),
+        Group(
+            "certificate",
+            "Renew the node's certificate by hand.",
+            ("comity-node certificate renew --ca-key /media/usb/ca.key",),
+            (
+                Command(
+                    "renew",
+                    "keys.certificate",
+                    "Give the node a new key and a certificate for 90 days.",
+                ),
+            ),
+        ),
+        Group(
+            "peers",
+            "Pin peers' roots or bundles, and see how things stand.",
+            (
+                "comity-node peers add ca.aisi.example.bundle.json",
+                "comity-node peers list",
+                "comity-node peers suspend ca.aisi.example",
+            ),
+            (
+                Command(
+                    "add", "peers", "Pin a peer's root or trust bundle, or replace the pinned one."
+                ),
+                Command(
+                    "list", "peers", "List the pinned peers and how replication with each stands."
+                ),
+                Command(
+                    "show", "peers", "Show one peer: fingerprint, terms, and what went to and fro."
+                ),
+                Command("suspend", "peers", "Give a peer nothing more, and take nothing from it."),
+                Command("resume", "peers", "Take up the exchange with a suspended peer."),
+                Command("set", "peers", "Change a peer's terms, for your policy to go by."),
+                Command(
+                    "remove", "peers", "Drop a peer: its certificates no longer open anything."
+                ),
+            ),
+        ),
+        Group(
+            "keys",
+            "See the institute's keys, and replace or revoke them.",
+            (
+                "comity-node keys list",
+                "comity-node keys rotate record",
+                "comity-node keys revoke SHA256:… --from-index 1200",
+            ),
+            (
+                Command(
+                    "list", "keys.keys", "List the institute's keys, and what each is good for."
+                ),
+                Command("rotate", "keys.keys", "Make a new key that takes an old one's place."),
+                Command(
+                    "revoke",
+                    "keys.keys",
+                    "Prepare the next version of the root, which revokes a key.",
+                ),
+            ),
+        ),
+        Group(
+            "root",
+            "Keep the institute's root, which vouches for all its keys.\n\n"
+            "Each holder makes a key on a machine of its own; the node prepares a version; enough "
+            "holders sign it; the node publishes it, and peers follow.",
+            (
+                "comity-node root key alice.key                      # each holder, offline",
+                "comity-node root init alice.key.pub bob.key.pub --threshold 2",
+                "comity-node root sign 1.root.json --key alice.key   # each holder, offline",
+                "comity-node root publish 1.root.json",
+            ),
+            (
+                Command("key", "keys.root", "Make an offline key of a holder."),
+                Command("init", "keys.root", "Prepare the first version, for the holders to sign."),
+                Command("next", "keys.root", "Prepare the next version, for the holders to sign."),
+                Command(
+                    "sign",
+                    "keys.root",
+                    "Sign a version with an offline key, after reading what it says.",
+                ),
+                Command(
+                    "publish", "keys.root", "Publish a version that enough holders have signed."
+                ),
+                Command(
+                    "show", "keys.root", "Show a version of the root, and how many have signed it."
+                ),
+            ),
+        ),
+        Group(
+            "policy",
+            "Say who is given what, in Cedar, and see why.",
+            (
+                "comity-node policy set --preset balanced",
+                "comity-node policy show > policy.cedar   # edit, then:",
+                "comity-node policy check policy.cedar",
+                "comity-node policy diff policy.cedar",
+                "comity-node policy set policy.cedar",
+            ),
+            (
+                Command(
+                    "show",
+                    "policy.versions",
+                    "Print the policy in force.",
+                ),
+                Command(
+                    "set",
+                    "policy.versions",
+                    "Put a policy in force and release what it newly allows.",
+                ),
+                Command(
+                    "log",
+                    "policy.versions",
+                    "List the versions of the policy, and what each changed.",
+                ),
+                Command(
+                    "check", "policy.trial", "Check a policy for errors, and rules that do nothing."
+                ),
+                Command("test", "policy.trial", "Run the cases of a folder against its policy."),
+                Command("diff", "policy.trial", "Tell what a policy would change for each peer."),
+                Command(
+                    "explain", "policy.explain", "Tell what a peer is given or refused, and why."
+                ),
+                Command(
+                    "simulate",
+                    "policy.simulate",
+                    "Play a network of institutes with the real evaluator.",
+                ),
+            ),
+        ),
+        Group(
+            "treaty",
+            "Keep the bilateral agreements that your policy goes by.",
+            (
+                "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
+                "    --start 2026-01-01 --end 2028-01-01",
+                "comity-node treaty list",
+                "comity-node treaty end uk-ca-2026",
+            ),
+            (
+                Command(
+                    "add",
+                    "policy.treaty",
+                    "Add a treaty with a peer.",
+                ),
+                Command(
+                    "list", "policy.treaty", "List all treaties, those that are over included."
+                ),
+                Command("end", "policy.treaty", "End a treaty now, before its time."),
+            ),
+        ),
+        Group(
+            "witness",
+            "Watch other institutes' logs, which this node cosigns.",
+            (
+                "comity-node witness list",
+                "comity-node witness export ca.aisi.example ca.split-view.json",
+                "comity-node witness resume ca.aisi.example",
+            ),
+            (
+                Command("list", "witness", "List the logs that this node has seen."),
+                Command("resume", "witness", "Cosign logs again that were halted."),
+                Command("export", "witness", "Write the proof that a log contradicted itself."),
+            ),
+        ),
+        Group(
+            "alarms",
+            "See what needs your attention.",
+            (
+                "comity-node alarms list",
+                "comity-node alarms clear ca.aisi.example ROOT_REFUSED",
+            ),
+            (
+                Command("list", "alarms", "List the alarms, the oldest first."),
+                Command(
+                    "clear",
+                    "alarms",
+                    "Clear an alarm that was dealt with.",
+                ),
+            ),
+        ),
+    ),
 )
+"""Every command, in the order of the help page."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        out.print(f"comity-node {VERSION}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
+def _take_options(
     context: typer.Context,
     home: Annotated[
-        Path, typer.Option(envvar="COMITY_HOME", metavar="DIR", help="The node's home folder.")
-    ] = Path("~/.comity"),
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
-    ] = False,
+        str, typer.Option(envvar="COMITY_HOME", metavar="DIR", help="The node's home folder.")
+    ] = "~/.comity",
+    version: VersionOption = False,
 ) -> None:
-    context.obj = home.expanduser()
+    """Take the options that stand before the command."""
+    context.obj = Path(home).expanduser()
 
 
-setup.register(app)
-serve.register(app)
-publish.register(app)
-recover.register(app)
-standing.register(app)
-app.add_typer(certificate.app, name="certificate")
-app.add_typer(peers.app, name="peers")
-app.add_typer(keys.app, name="keys")
-app.add_typer(root.app, name="root")
-app.add_typer(policy.app, name="policy")
-app.add_typer(treaty.app, name="treaty")
-app.add_typer(witness.app, name="witness")
-app.add_typer(alarms.app, name="alarms")
-trial.register(policy.app)
-explain.register(policy.app)
-simulate.register(policy.app)
+app: Final = build_program(TABLE, _take_options, "comity.node.commands")
 
 
-def main() -> None:
-    """Run ``comity-node`` with this process's arguments."""
-    # what a command has to say, it says itself; run tells more
-    configure_logs(level=logging.WARNING)
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 error, 64 wrong usage; see also each command."""
     run(app)

@@ -1,21 +1,21 @@
-"""What every command starts from: the home that is meant, and the node's domain on it."""
+"""What every command on a node starts from: the home folder that is meant, and the node on it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
 
+import structlog
 import typer
 from sqlalchemy.exc import OperationalError
 
 from comity.node.database.failures import advice
 from comity.node.home.folder import Home
 from comity.node.node import Node
+from comity.node.server.log_output import configure_logs
 from comity.record.errors import BadConfig
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def home_folder(context: typer.Context) -> Path:
@@ -25,11 +25,15 @@ def home_folder(context: typer.Context) -> Path:
 
 
 def open_home(context: typer.Context) -> Home:
-    """Return the home that is there.
+    """Return the home of the node; from here on only warnings are logged.
 
     Raises:
         BadConfig: there is none, or its settings are not acceptable.
     """
+    # a command prints itself what it has to say; the log of a process that holds it is its own
+    if not structlog.is_configured():
+        configure_logs(level=logging.WARNING)
+
     home = Home(home_folder(context))
     _ = home.settings
     return home
@@ -37,7 +41,7 @@ def open_home(context: typer.Context) -> Home:
 
 @contextmanager
 def open_node(context: typer.Context) -> Iterator[Node]:
-    """Open the home's database, also while the node runs.
+    """Open the node on its home and database, which works while the node runs too.
 
     Raises:
         BadConfig: there is no home, the database cannot be opened or is another institute's, or it

@@ -8,18 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     print_fields,
     print_json,
     print_table,
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import PeerRow
 from comity.node.node import Node
@@ -40,24 +39,6 @@ from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root
 from comity.record.times import format_time
 
-app = command_group(
-    "Pin peers' roots or bundles, and see how things stand.",
-    "comity-node peers add ca.aisi.example.bundle.json",
-    "comity-node peers list",
-    "comity-node peers suspend ca.aisi.example",
-)
-
-_ADD_EXAMPLES = examples(
-    "comity-node peers add ca.aisi.example.root.json",
-    "comity-node peers add ca.bundle.json --status probation --purpose research --group g7",
-    "comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits",
-)
-
-_SET_EXAMPLES = examples(
-    "comity-node peers set ca.aisi.example --group joint-testing --clearance bio",
-    "comity-node peers set ca.aisi.example --no-clearances --status probation",
-)
-
 _Purposes = Annotated[
     list[str] | None,
     typer.Option("--purpose", metavar="WORD", help="Use that the peer is bound to; repeatable."),
@@ -74,8 +55,7 @@ _Clearances = Annotated[
 Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute id of the peer.")]
 
 
-@app.command(epilog=_ADD_EXAMPLES)
-def add(
+def comity_node_peers_add(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The peer's root, or its trust bundle.")],
     fingerprint: Annotated[
@@ -94,7 +74,7 @@ def add(
     purposes: _Purposes = None,
     groups: _Groups = None,
     clearances: _Clearances = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Pin a peer's root or trust bundle, or replace the pinned one.
 
@@ -102,6 +82,11 @@ def add(
     does not carry the file, such as the telephone. A root that follows from the pinned one needs
     no comparison; a running node fetches such by itself. Purposes, groups and clearances that were
     set before stay unless new ones are given.
+
+    Examples:
+        comity-node peers add ca.aisi.example.root.json
+        comity-node peers add ca.bundle.json --status probation --purpose research --group g7
+        comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits
     """
     data = read_file(file, MAX_ROOT_BYTES)
     with naming(file):
@@ -121,9 +106,12 @@ def add(
         _print_peer(node, row, as_json=as_json)
 
 
-@app.command(name="list", epilog=examples("comity-node peers list --json"))
-def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the pinned peers and how replication with each stands."""
+def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the pinned peers and how replication with each stands.
+
+    Examples:
+        comity-node peers list --json
+    """
     with open_node(context) as node, node.store.read() as session:
         peers = [peer_value(summarise_peer(session, row)) for row in pinned_peers(session)]
     if as_json:
@@ -143,49 +131,55 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             err.print(text(told, "bold red"), soft_wrap=True)
 
 
-@app.command(epilog=examples("comity-node peers show ca.aisi.example"))
-def show(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
-    """Show one peer: fingerprint, terms, and what went to and fro."""
+def comity_node_peers_show(
+    context: typer.Context, institute: Institute, as_json: JsonOption = False
+) -> None:
+    """Show one peer: fingerprint, terms, and what went to and fro.
+
+    Examples:
+        comity-node peers show ca.aisi.example
+    """
     with open_node(context) as node:
         with node.store.read() as session:
             row = get_peer(session, institute)
         _print_peer(node, row, as_json=as_json)
 
 
-@app.command(epilog=examples("comity-node peers suspend ca.aisi.example"))
-def suspend(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
+def comity_node_peers_suspend(
+    context: typer.Context, institute: Institute, as_json: JsonOption = False
+) -> None:
     """Give a peer nothing more, and take nothing from it.
 
     That lasts until it is resumed. What was released to it before stays with it.
+
+    Examples:
+        comity-node peers suspend ca.aisi.example
     """
     _set_status(context, institute, PeerStatus.SUSPENDED, as_json=as_json)
 
 
-@app.command(
-    epilog=examples(
-        "comity-node peers resume ca.aisi.example",
-        "comity-node peers resume ca.aisi.example --status probation",
-    )
-)
-def resume(
+def comity_node_peers_resume(
     context: typer.Context,
     institute: Institute,
     status: Annotated[
         PeerStatus, typer.Option(metavar="STATUS", help="probation or member.")
     ] = PeerStatus.MEMBER,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take up the exchange with a suspended peer.
 
     It also ends a probation, or begins one.
+
+    Examples:
+        comity-node peers resume ca.aisi.example
+        comity-node peers resume ca.aisi.example --status probation
     """
     if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="--status")
     _set_status(context, institute, status, as_json=as_json)
 
 
-@app.command(name="set", epilog=_SET_EXAMPLES)
-def set_(
+def comity_node_peers_set(
     context: typer.Context,
     institute: Institute,
     status: Annotated[
@@ -201,12 +195,16 @@ def set_(
     no_clearances: Annotated[
         bool, typer.Option("--no-clearances", help="It is cleared for nothing.")
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Change a peer's terms, for your policy to go by.
 
     What you agreed with it, and how you filed it. The words of an option replace all former ones of
     their list; what is not named stays.
+
+    Examples:
+        comity-node peers set ca.aisi.example --group joint-testing --clearance bio
+        comity-node peers set ca.aisi.example --no-clearances --status probation
     """
     if status is PeerStatus.REMOVED:
         hint = "comity-node peers remove drops a peer"
@@ -223,11 +221,15 @@ def set_(
         _print_peer(node, node.change_peer(institute, status, terms), as_json=as_json)
 
 
-@app.command(epilog=examples("comity-node peers remove ca.aisi.example"))
-def remove(context: typer.Context, institute: Institute, as_json: Json = False) -> None:
+def comity_node_peers_remove(
+    context: typer.Context, institute: Institute, as_json: JsonOption = False
+) -> None:
     """Drop a peer: its certificates no longer open anything.
 
     What was released to it stays on record, and withdrawals still go to it if it is added again.
+
+    Examples:
+        comity-node peers remove ca.aisi.example
     """
     _set_status(context, institute, PeerStatus.REMOVED, as_json=as_json)
 

@@ -7,31 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.drafts.draft import Draft
 from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, naming, read_file
-from comity.client.terminal import examples, out, print_json, text
-from comity.node.commands.options import Json, open_node
+from comity.client.terminal import out, print_json, text
+from comity.node.commands.options import open_node
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
 from comity.record.record import Record
 
-_EXAMPLES = examples(
-    "comity-node publish llama-3.1-8b.yaml",
-    "comity-node publish signed/*.record.json",
-)
 
-
-def publish(
+def comity_node_publish(
     context: typer.Context,
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="*.record.json, or drafts in YAML.")
     ],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Store, log and release records of this institute.
 
     All of them, or none. Signed records are taken as they are. A draft is signed here, with the
     node's record key, as spiffe://INSTITUTE/node; publishing a draft twice makes two records.
+
+    Examples:
+        comity-node publish llama-3.1-8b.yaml
+        comity-node publish signed/*.record.json
     """
     with open_node(context) as node:
         records = [_read(node, file) for file in files]
@@ -44,11 +44,6 @@ def publish(
         note = " (was here already)" if value["alreadyStored"] else ""
         line = f"{value['recordId']}  log {value['logIndex']}  {value['file']}{note}"
         out.print(text(line), soft_wrap=True)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command(epilog=_EXAMPLES)(publish)
 
 
 def _read(node: Node, file: Path) -> Record:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import err, examples, print_fields, print_json, text
-from comity.node.commands.options import Json, open_home
+from comity.client.command_line import JsonOption
+from comity.client.terminal import err, print_fields, print_json, text
+from comity.node.commands.options import open_home
 from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store
@@ -18,10 +19,10 @@ from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 
 
-def recover(
+def comity_node_recover(
     context: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a database from an older backup be used.
 
@@ -29,6 +30,10 @@ def recover(
     lost otherwise. Peers begin again from the start and get what they may have; nothing arrives
     twice. What this node signed as a log and as a witness stays halted where it may contradict
     what it signed before.
+
+    Examples:
+        comity-node recover
+        comity-node recover --yes --json
     """
     home = open_home(context)
     with home.occupied():
@@ -39,11 +44,6 @@ def recover(
         value = _value(done)
         print_fields({name: "unknown" if item is None else item for name, item in value.items()})
     _print_next_steps(home, done)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command(epilog=examples("comity-node recover", "comity-node recover --yes --json"))(recover)
 
 
 def _recover(home: Home, *, yes: bool) -> Recovered:

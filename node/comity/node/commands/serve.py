@@ -9,8 +9,9 @@ from typing import Any, Final
 import typer
 from sqlmodel import Session
 
-from comity.client.terminal import err, examples, print_fields, print_json, text
-from comity.node.commands.options import Json, open_home, open_node
+from comity.client.command_line import JsonOption
+from comity.client.terminal import err, print_fields, print_json, text
+from comity.node.commands.options import open_home, open_node
 from comity.node.commands.peers import in_words, peer_value
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import AlarmRow
@@ -26,11 +27,15 @@ ROOT_WARNING: Final = timedelta(days=30)
 """How long before its end a root is spoken of: its holders have to meet."""
 
 
-def run(context: typer.Context) -> None:
+def comity_node_run(context: typer.Context) -> None:
     """Serve the institute's people and its peers until interrupted.
 
     Logs are JSON lines on stderr, or key=value on a terminal. Several processes may serve one
     database if that is PostgreSQL; of a home with SQLite there is one.
+
+    Examples:
+        comity-node run
+        comity-node run 2>> comity.log
     """
     home = open_home(context)
     configure_logs()
@@ -38,11 +43,15 @@ def run(context: typer.Context) -> None:
         asyncio.run(serve(home))
 
 
-def status(context: typer.Context, as_json: Json = False) -> None:
+def comity_node_status(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show how the node is, and what needs attention.
 
     Records, log, policy, peers, and when root and certificate end. Alarms, and a certificate that
     is due and cannot be renewed, are told on stderr.
+
+    Examples:
+        comity-node status
+        comity-node status --json
     """
     with open_node(context) as node:
         with node.store.read() as session:
@@ -65,12 +74,6 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
     value |= {name: len(value[name]) for name in ("peers", "alarms")}
     print_fields(in_words(value, "none"))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command(epilog=examples("comity-node run", "comity-node run 2>> comity.log"))(run)
-    app.command(epilog=examples("comity-node status", "comity-node status --json"))(status)
 
 
 def _value(node: Node, session: Session) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import err, examples, out, print_fields, print_json, text
-from comity.node.commands.options import Json, home_folder, open_node
+from comity.client.command_line import JsonOption
+from comity.client.terminal import err, out, print_fields, print_json, text
+from comity.node.commands.options import home_folder, open_node
 from comity.node.home.folder import Home
 from comity.node.home.new_home import create_home
 from comity.node.trust.pins import fingerprint_of
@@ -18,24 +19,8 @@ from comity.record.errors import InvalidInput
 from comity.record.spiffe import Role
 from comity.record.times import format_time
 
-_INIT_EXAMPLES = examples(
-    "comity-node init --institute uk.aisi.example --name en='AI Security Institute' \\",
-    "    --address comity.aisi.example:7000",
-    "comity-node --home /srv/comity init --institute ca.aisi.example --name en=CAISI \\",
-    "    --name fr=ICSIA --address node.caisi.example:7000 \\",
-    "    --database postgresql+psycopg://comity@db/comity",
-)
-_BUNDLE_EXAMPLES = examples(
-    "comity-node bundle > uk.aisi.example.bundle.json",
-    "comity-node bundle > /dev/null        # only the fingerprint, to read aloud",
-)
-_GRANT_EXAMPLES = examples(
-    "comity-node grant analyst/ada",
-    "comity-node grant auditor/grace --output /media/usb/grace.profile.json",
-)
 
-
-def init(
+def comity_node_init(
     context: typer.Context,
     institute: Annotated[
         str, typer.Option(metavar="ID", help="Institute id: a lower-case DNS name it owns.")
@@ -54,11 +39,18 @@ def init(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="SQLAlchemy URL; SQLite by default.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Make a node's home: settings, keys, certificates.
+    r"""Make a node's home: settings, keys, certificates.
 
     Nothing is overwritten, and a failed init leaves nothing behind.
+
+    Examples:
+        comity-node init --institute uk.aisi.example --name en='AI Security Institute' \
+            --address comity.aisi.example:7000
+        comity-node --home /srv/comity init --institute ca.aisi.example --name en=CAISI \
+            --name fr=ICSIA --address node.caisi.example:7000 \
+            --database postgresql+psycopg://comity@db/comity
     """
     home = create_home(
         home_folder(context),
@@ -74,11 +66,15 @@ def init(
         _print_next_steps(home)
 
 
-def bundle(context: typer.Context) -> None:
+def comity_node_bundle(context: typer.Context) -> None:
     """Print what peers pin; its fingerprint goes to stderr.
 
     That is the newest version of the root, or the trust bundle of an institute without one, as
     JSON. Send the file to a peer, and read the fingerprint to it over the telephone.
+
+    Examples:
+        comity-node bundle > uk.aisi.example.bundle.json
+        comity-node bundle > /dev/null        # only the fingerprint, to read aloud
     """
     with open_node(context) as node:
         root, own = node.own.root, node.bundle
@@ -87,7 +83,7 @@ def bundle(context: typer.Context) -> None:
     err.print(text(f"fingerprint {fingerprint}"), soft_wrap=True)
 
 
-def grant(
+def comity_node_grant(
     context: typer.Context,
     who: Annotated[
         str, typer.Argument(metavar="ROLE/NAME", help="analyst/…, auditor/… or operator/….")
@@ -95,12 +91,16 @@ def grant(
     output: Annotated[
         Path | None, typer.Option(help="File to write; <role>-<name>.profile.json by default.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a profile for a person of the institute.
 
     It holds an identity, a key and a certificate for a year: the file is a secret. Hand it to that
     person only, and delete your copy.
+
+    Examples:
+        comity-node grant analyst/ada
+        comity-node grant auditor/grace --output /media/usb/grace.profile.json
     """
     role, name = _person(who)
     with open_node(context) as node:
@@ -113,13 +113,6 @@ def grant(
         return
     out.print(text(f"{file}: {profile.identity}, until {expires}"), soft_wrap=True)
     err.print(text(f"Next: {name} runs comity login {file.name}"), soft_wrap=True)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command(epilog=_INIT_EXAMPLES)(init)
-    app.command(epilog=_BUNDLE_EXAMPLES)(bundle)
-    app.command(epilog=_GRANT_EXAMPLES)(grant)
 
 
 def _names(pairs: list[str]) -> dict[str, str]:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.files import write_file
 from comity.client.terminal import (
     err,
-    examples,
     out,
     print_error,
     print_json,
@@ -21,7 +21,7 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.node import Node
 from comity.node.release.standing_report import KindReport, StandingReport, report_standing
@@ -38,18 +38,8 @@ from comity.record.times import format_time
 DIFFERENT: Final = 1
 UNREACHABLE: Final = 2
 
-_STANDING_EXAMPLES = examples(
-    "comity-node standing",
-    "comity-node standing ca.aisi.example --json",
-    "comity-node standing ca.aisi.example --ask    # how it sees us",
-)
-_RECONCILE_EXAMPLES = examples(
-    "comity-node reconcile ca.aisi.example",
-    "comity-node reconcile ca.aisi.example --output evidence.json",
-)
 
-
-def standing(
+def comity_node_standing(
     context: typer.Context,
     peer: Annotated[
         str | None, typer.Argument(metavar="[PEER]", help="Institute id; all peers by default.")
@@ -57,13 +47,18 @@ def standing(
     ask: Annotated[
         bool, typer.Option("--ask", help="Ask the peer's node how it sees this institute.")
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what each peer has given and been given.
 
     By kind; subjects are counted, not records. Each cell says how many within the window, and how
     many since the beginning where that is more. Withheld are records that wait for a better
     standing. With --ask, exits with 2 if the peer cannot be reached.
+
+    Examples:
+        comity-node standing
+        comity-node standing ca.aisi.example --json
+        comity-node standing ca.aisi.example --ask    # how it sees us
     """
     if ask and peer is None:
         raise InvalidInput("expected the peer to ask", field="PEER")
@@ -81,18 +76,22 @@ def standing(
         err.print(text(f"This is how {peer} sees this institute: received is what we gave."))
 
 
-def reconcile(
+def comity_node_reconcile(
     context: typer.Context,
     peer: Annotated[str, typer.Argument(metavar="PEER", help="Institute id of the peer.")],
     output: Annotated[
         Path | None, typer.Option(help="File for the evidence: signed receipts as DSSE JSON.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare both sides' ledgers by signed receipts.
 
     In both directions. Exits with 0 if they agree, 1 if they differ, 2 if the peer cannot be
     reached. What is on its way at this moment is a difference until it has been signed for.
+
+    Examples:
+        comity-node reconcile ca.aisi.example
+        comity-node reconcile ca.aisi.example --output evidence.json
     """
     with open_node(context) as node:
         with _reaching(as_json=as_json):
@@ -114,12 +113,6 @@ def reconcile(
         _print_accounts(accounts)
     if not value["agreement"]:
         raise typer.Exit(DIFFERENT)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command(epilog=_STANDING_EXAMPLES)(standing)
-    app.command(epilog=_RECONCILE_EXAMPLES)(reconcile)
 
 
 @contextmanager

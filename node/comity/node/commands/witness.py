@@ -7,18 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.files import write_file
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     out,
     print_json,
     print_table,
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import WitnessedLogRow
@@ -28,21 +27,16 @@ from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
-app = command_group(
-    "Watch other institutes' logs, which this node cosigns.",
-    "comity-node witness list",
-    "comity-node witness export ca.aisi.example ca.split-view.json",
-    "comity-node witness resume ca.aisi.example",
-)
-
 Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whose log.")]
 
 
-@app.command(name="list", epilog=examples("comity-node witness list --json"))
-def list_(context: typer.Context, as_json: Json = False) -> None:
+def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the logs that this node has seen.
 
     It says of each whether it is witnessed, and if not, why.
+
+    Examples:
+        comity-node witness list --json
     """
     with open_node(context) as node, node.store.read() as session:
         rows = witnessed_logs(session)
@@ -58,13 +52,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     print_table(grid, "No log yet: a peer's is seen once the node pulls from it.")
 
 
-@app.command(
-    epilog=examples(
-        "comity-node witness resume ca.aisi.example fr.aisi.example",
-        "comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us",
-    )
-)
-def resume(
+def comity_node_witness_resume(
     context: typer.Context,
     institutes: Annotated[
         list[str], typer.Argument(metavar="INSTITUTE...", help="Whose logs.", show_default=False)
@@ -72,13 +60,17 @@ def resume(
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget what was seen of the log: it has begun again.")
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Cosign logs again that were halted.
 
     Their alarms are cleared; evidence is kept. What a log shows next must continue what was seen of
     it before, unless it may begin anew. Of this institute's own log: sign checkpoints again. Find
     out first what happened: two histories under one key are what a witness is there to prevent.
+
+    Examples:
+        comity-node witness resume ca.aisi.example fr.aisi.example
+        comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us
     """
     with open_node(context) as node, node.store.write() as session:
         values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
@@ -91,17 +83,19 @@ def resume(
         out.print(text(f"The log of {name} {line}."), soft_wrap=True)
 
 
-@app.command(epilog=examples("comity-node witness export ca.aisi.example ca.split-view.json"))
-def export(
+def comity_node_witness_export(
     context: typer.Context,
     institute: Institute,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; must be new.")],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the proof that a log contradicted itself.
 
     It is the first that was found. Whoever knows the institute's bundle checks it offline with
     comity verify FILE, and need not believe us.
+
+    Examples:
+        comity-node witness export ca.aisi.example ca.split-view.json
     """
     with open_node(context) as node, node.store.read() as session:
         found = split_views(session, institute)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, select
 
-from comity.node import VERSION
+from comity.node import software_version
 from comity.node.database.alarms import list_alarms
 from comity.node.database.rows import last_number
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow
@@ -71,7 +71,7 @@ def summarise_node(session: Session, institute: str) -> NodeSummary:
     """Return how the node of ``institute`` is."""
     return NodeSummary(
         institute=institute,
-        software_version=VERSION,
+        software_version=software_version(),
         records=last_number(session, RecordRow.record_seq),
         log_size=tree_size(session),
         policy_digest=policy_in_force(session).policy.digest,

@@ -8,36 +8,30 @@ from typing import Annotated
 
 import typer
 
-from comity.client.terminal import command_group, examples, out, print_json, text
-from comity.node.commands.options import Json, open_home
+from comity.client.command_line import JsonOption
+from comity.client.terminal import out, print_json, text
+from comity.node.commands.options import open_home
 from comity.node.home.node_certificate import Life
 from comity.node.home.node_certificate import renew as renew_now
 from comity.record.times import format_time
 
-app = command_group(
-    "Renew the node's certificate by hand. A running node does so by itself in time.",
-    "comity-node certificate renew --ca-key /media/usb/ca.key",
-)
 
-
-@app.command(
-    epilog=examples(
-        "comity-node certificate renew",
-        "comity-node certificate renew --ca-key /media/usb/ca.key",
-    )
-)
-def renew(
+def comity_node_certificate_renew(
     context: typer.Context,
     ca_key: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The CA's private key; keys/ca.key by default."),
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Give the node a new key and a certificate for 90 days.
 
     For an institute that keeps the key of its CA elsewhere: the key is read, not copied. A running
     node uses the new certificate from its next connection on.
+
+    Examples:
+        comity-node certificate renew
+        comity-node certificate renew --ca-key /media/usb/ca.key
     """
     home = open_home(context)
     renew_now(home, datetime.now(UTC), ca_key)

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     out,
     print_json,
     print_table,
@@ -19,7 +18,7 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.keys.root_output import Output, amend, print_draft, print_losses
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.home.keychain import Sort, make_key
 from comity.node.home.node_certificate import Life, certify
 from comity.node.log.tree import tree_size
@@ -31,21 +30,17 @@ from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
 from comity.record.times import format_time
 
-app = command_group(
-    "See the institute's keys, and replace or revoke them.",
-    "comity-node keys list",
-    "comity-node keys rotate record",
-    "comity-node keys revoke SHA256:… --from-index 1200",
-)
 
-
-@app.command(name="list", epilog=examples("comity-node keys list", "comity-node keys list --json"))
-def list_(context: typer.Context, as_json: Json = False) -> None:
+def comity_node_keys_list(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the institute's keys, and what each is good for.
 
     They are for records, log, witness and certificates (ca), and the node's own. Staged is a key
     that is not in force so far; retired is one that signs no more, though what it signed stays
     good.
+
+    Examples:
+        comity-node keys list
+        comity-node keys list --json
     """
     with open_node(context) as site:
         keys = list_keys(site)
@@ -58,27 +53,25 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     print_table(grid)
 
 
-@app.command(
-    epilog=examples(
-        "comity-node keys rotate record",
-        "comity-node keys rotate ca            # list the new authority; publish; wait for peers",
-        "comity-node keys rotate ca --finish   # then have the node certified by it",
-    )
-)
-def rotate(
+def comity_node_keys_rotate(
     context: typer.Context,
     sort: Annotated[Sort, typer.Argument(metavar="SORT", help="record, log, witness or ca.")],
     finish: Annotated[
         bool, typer.Option("--finish", help="Of ca: give the node a certificate of the new one.")
     ] = False,
     output: Output = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a new key that takes an old one's place.
 
     Both are listed from then on. With a root, the next version that lists it is prepared, and the
     key signs once that is published. Without one it signs at once, and peers have to pin the new
     bundle by hand.
+
+    Examples:
+        comity-node keys rotate record
+        comity-node keys rotate ca            # list the new authority; publish; wait for peers
+        comity-node keys rotate ca --finish   # then have the node certified by it
     """
     with open_node(context) as site:
         if finish:
@@ -95,13 +88,7 @@ def rotate(
             _print_unrooted(site, sort, as_json=as_json)
 
 
-@app.command(
-    epilog=examples(
-        "comity-node keys revoke SHA256:…                     # from here on",
-        "comity-node keys revoke SHA256:… --from-index 1200   # lost before leaf 1200 was logged",
-    )
-)
-def revoke(
+def comity_node_keys_revoke(
     context: typer.Context,
     keyid: Annotated[
         str, typer.Argument(metavar="KEYID", help="A key of keys list, or how it begins.")
@@ -114,12 +101,16 @@ def revoke(
         ),
     ] = None,
     output: Output = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prepare the next version of the root, which revokes a key.
 
     What a record key signed and was logged before stays good everywhere. Any other key is simply
     not listed any more. Records that were logged with a lost key since have to be published anew.
+
+    Examples:
+        comity-node keys revoke SHA256:…                     # from here on
+        comity-node keys revoke SHA256:… --from-index 1200   # lost before leaf 1200 was logged
     """
     with open_node(context) as site:
         sort, found = find_key(site, keyid)

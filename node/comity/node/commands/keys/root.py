@@ -9,11 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file, write_file
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     out,
     print_fields,
     print_json,
@@ -31,7 +30,7 @@ from comity.node.commands.keys.root_output import (
     root_value,
     signatures,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.trust.root_ceremony import (
     DEFAULT_DAYS,
     Wish,
@@ -48,31 +47,23 @@ from comity.record.keys import RecordKey, SigningKey
 from comity.record.limits import Limit
 from comity.record.root import Root
 
-app = command_group(
-    "Keep the institute's root, which vouches for all its keys.\n\n"
-    "Each holder makes a key on a machine of its own; the node prepares a version; enough holders "
-    "sign it; the node publishes it, and peers follow.",
-    "comity-node root key alice.key                      # each holder, offline",
-    "comity-node root init alice.key.pub bob.key.pub --threshold 2",
-    "comity-node root sign 1.root.json --key alice.key   # each holder, offline",
-    "comity-node root publish 1.root.json",
-)
-
 MAX_PEM_BYTES: Final = Limit("MAX_PEM_BYTES", 10_000, "bytes")
 """A public key in PEM: far less, with room for comments."""
 
 
-@app.command(epilog=examples("comity-node root key alice.key"))
-def key(
+def comity_node_root_key(
     file: Annotated[Path, typer.Argument(help="File to write; FILE.pub gets the public half.")],
     passphrase: Annotated[
         bool, typer.Option(help="Ask for a passphrase that encrypts the key.")
     ] = True,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Make an offline key of a holder. Needs no home.
+    """Make an offline key of a holder.
 
-    Give FILE.pub to whoever runs root init, and keep FILE where no network is.
+    Needs no home. Give FILE.pub to whoever runs root init, and keep FILE where no network is.
+
+    Examples:
+        comity-node root key alice.key
     """
     words = _new_passphrase() if passphrase else ""
     public = Path(f"{file}.pub")
@@ -87,18 +78,20 @@ def key(
         print_fields({"keyid": made.key.keyid, "file": file, "publicKey": public})
 
 
-@app.command(epilog=examples("comity-node root init alice.key.pub bob.key.pub --threshold 2"))
-def init(
+def comity_node_root_init(
     context: typer.Context,
     keys: Annotated[list[Path], typer.Argument(metavar="PUB…", help="Public keys of the holders.")],
     threshold: Annotated[int, typer.Option(help="How many of them must sign.")],
     expires_days: Annotated[int, typer.Option(help="Days that it is valid.")] = DEFAULT_DAYS,
     output: Output = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prepare the first version, for the holders to sign.
 
     It lists all keys that the home has.
+
+    Examples:
+        comity-node root init alice.key.pub bob.key.pub --threshold 2
     """
     known = [_public(file) for file in keys]
     with open_node(context) as node:
@@ -111,14 +104,7 @@ def init(
     print_draft(root, None, path, as_json=as_json)
 
 
-@app.command(
-    name="next",
-    epilog=examples(
-        "comity-node root next                                   # valid for another year",
-        "comity-node root next --add-key cyd.key.pub --remove-key SHA256:… --threshold 2",
-    ),
-)
-def next_(
+def comity_node_root_next(
     context: typer.Context,
     threshold: Annotated[int | None, typer.Option(help="How many holders must sign.")] = None,
     add_key: Annotated[
@@ -131,13 +117,17 @@ def next_(
         int | None, typer.Option(help="Days that it is valid from now; 365 by default.")
     ] = None,
     output: Output = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prepare the next version, for the holders to sign.
 
     Other holders, another threshold, or just more time. It also takes up what comity.toml says of
     names and address, and keys that were made since. Where the file is there, it is amended, and
     its signatures are dropped.
+
+    Examples:
+        comity-node root next                                   # valid for another year
+        comity-node root next --add-key cyd.key.pub --remove-key SHA256:… --threshold 2
     """
     added = tuple(_public(file) for file in add_key or ())
     wish = Wish(threshold, added, tuple(remove_key or ()), expires_days)
@@ -146,13 +136,7 @@ def next_(
         print_draft(root, node.own.root, path, as_json=as_json)
 
 
-@app.command(
-    epilog=examples(
-        "comity-node root sign 1.root.json --key alice.key",
-        "comity-node root sign 2.root.json --key alice.key --before 1.root.json",
-    )
-)
-def sign(
+def comity_node_root_sign(
     file: Annotated[Path, typer.Argument(help="The version to sign.")],
     key: Annotated[Path, typer.Option(metavar="FILE", help="Your offline key.")],
     before: Annotated[
@@ -162,11 +146,15 @@ def sign(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="You have read it: do not ask.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Sign a version with an offline key, after reading what it says. Needs no home.
+    """Sign a version with an offline key, after reading what it says.
 
-    The signature is added to FILE. A changed file needs all signatures anew.
+    Needs no home. The signature is added to FILE. A changed file needs all signatures anew.
+
+    Examples:
+        comity-node root sign 1.root.json --key alice.key
+        comity-node root sign 2.root.json --key alice.key --before 1.root.json
     """
     root = read_root(file)
     former = _version_before(root, file, before)
@@ -188,16 +176,18 @@ def sign(
             err.print(text(f"Next: comity-node root publish {file.name}"), soft_wrap=True)
 
 
-@app.command(name="publish", epilog=examples("comity-node root publish 1.root.json"))
-def publish_(
+def comity_node_root_publish(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The signed version.")],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Publish a version that enough holders have signed.
 
     Keys change now, and peers follow. It becomes a leaf of the log, so that revocations are logged
     as records are.
+
+    Examples:
+        comity-node root publish 1.root.json
     """
     root = read_root(file)
     with open_node(context) as node:
@@ -215,17 +205,20 @@ def publish_(
         err.print(f"Next: {told}", soft_wrap=True)
 
 
-@app.command(epilog=examples("comity-node root show", "comity-node root show 2.root.json"))
-def show(
+def comity_node_root_show(
     context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(help="A version's file; by default the published one.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a version of the root, and how many have signed it.
 
     Fingerprint, expiry, holders' keys, and the profile: keys, names and address.
+
+    Examples:
+        comity-node root show
+        comity-node root show 2.root.json
     """
     if file is not None:
         root, before = read_root(file), _version_before(read_root(file), file, None)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from comity.client.terminal import err, examples, print_json, print_table, table, text
-from comity.node.commands.options import Json, open_node
+from comity.client.command_line import JsonOption
+from comity.client.terminal import err, print_json, print_table, table, text
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER
 from comity.node.node import Node
@@ -27,17 +28,7 @@ from comity.record.times import format_time
 _MORE: Final = re.compile(r"\bafter \d+ more\b")
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``explain`` to the policy commands."""
-    app.command(
-        epilog=examples(
-            "comity-node policy explain ca.aisi.example 9f86d081",
-            "comity-node policy explain ca.aisi.example --kind evaluation",
-        )
-    )(explain)
-
-
-def explain(
+def comity_node_policy_explain(
     context: typer.Context,
     peer: Annotated[str, typer.Argument(metavar="PEER", help="Institute id of the peer.")],
     record: Annotated[
@@ -47,12 +38,16 @@ def explain(
     kind: Annotated[
         Kind | None, typer.Option(help="Instead of a record: all that is held of this kind.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell what a peer is given or refused, and why.
 
     By which rule, and what would release the rest. Of a kind, parts are told together that policy
     cannot tell apart. What was released under an earlier policy stays released, whatever holds now.
+
+    Examples:
+        comity-node policy explain ca.aisi.example 9f86d081
+        comity-node policy explain ca.aisi.example --kind evaluation
     """
     if (record is None) == (kind is None):
         raise InvalidInput("expected either a record or --kind", field="RECORD")

@@ -11,9 +11,10 @@ from typing import Annotated, Final
 import typer
 from rich.progress import Progress
 
+from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file, write_file
-from comity.client.terminal import err, examples, print_json, print_text, text
-from comity.node.commands.options import Json, open_node
+from comity.client.terminal import err, print_json, print_text, text
+from comity.node.commands.options import open_node
 from comity.node.commands.policy.simulation_output import print_outcome
 from comity.node.policy.network_scenario import network_scenario
 from comity.node.policy.versions import policy_in_force
@@ -93,19 +94,7 @@ class _Play:
     incomplete: frozenset[str] = frozenset()
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``simulate`` to the policy commands."""
-    app.command(
-        epilog=examples(
-            "comity-node policy simulate --list",
-            "comity-node policy simulate like-for-like-deadlock",
-            "comity-node policy simulate plans.toml --picture plans.svg --json",
-            "comity-node policy simulate --network --policy stricter.cedar --peer-policy balanced",
-        )
-    )(simulate)
-
-
-def simulate(
+def comity_node_policy_simulate(
     context: typer.Context,
     scenario: ScenarioName = None,
     wanted: Wanted = False,
@@ -113,13 +102,19 @@ def simulate(
     policy: OwnPolicy = None,
     peer_policy: PeerPolicy = None,
     picture: Picture = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Play a network of institutes with the real evaluator.
 
     Day by day; nothing is changed. Tells what each gives, gets and lacks; who rides free (gives
     less than a quarter of what it gets or lacks) and who is starved (lacks more than half of that);
     and who waits for whom.
+
+    Examples:
+        comity-node policy simulate --list
+        comity-node policy simulate like-for-like-deadlock
+        comity-node policy simulate plans.toml --picture plans.svg --json
+        comity-node policy simulate --network --policy stricter.cedar --peer-policy balanced
     """
     if wanted:
         _list(as_json)

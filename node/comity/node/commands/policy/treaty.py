@@ -8,17 +8,16 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     print_fields,
     print_json,
     print_table,
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import TreatyRow
 from comity.node.node import Node
@@ -30,14 +29,6 @@ from comity.record.content import SECTION_MODELS, Kind
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
-app = command_group(
-    "Keep the bilateral agreements that your policy goes by.",
-    "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
-    "    --start 2026-01-01 --end 2028-01-01",
-    "comity-node treaty list",
-    "comity-node treaty end uk-ca-2026",
-)
-
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 TreatyId = Annotated[
@@ -45,14 +36,7 @@ TreatyId = Annotated[
 ]
 
 
-@app.command(
-    epilog=examples(
-        "comity-node treaty add uk-ca-2026 --party ca.aisi.example --start 2026-01-01",
-        "comity-node treaty add uk-jp-cbrn --party jp.aisi.example --kind evaluation \\",
-        "    --kind model-card --section risks --start 2026-05-21T09:00:00Z --end 2027-01-01",
-    )
-)
-def add(
+def comity_node_treaty_add(
     context: typer.Context,
     treaty_id: TreatyId,
     parties: Annotated[
@@ -74,12 +58,19 @@ def add(
         list[str] | None,
         typer.Option("--section", metavar="NAME", help="All by default; repeatable."),
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Keep a treaty. It takes effect at its start, and ceases to at its end, by itself.
+    r"""Add a treaty with a peer.
+
+    It takes effect at its start, and ceases to at its end, by itself.
 
     A treaty gives nothing by itself: it is worth what a rule with ?principal in your policy says,
     as in the preset treaty. A date means its beginning, 00:00 UTC.
+
+    Examples:
+        comity-node treaty add uk-ca-2026 --party ca.aisi.example --start 2026-01-01
+        comity-node treaty add uk-jp-cbrn --party jp.aisi.example --kind evaluation \
+            --kind model-card --section risks --start 2026-05-21T09:00:00Z --end 2027-01-01
     """
     if len(parties) > 1:
         hint = "add a treaty for each, with an id of its own"
@@ -106,9 +97,12 @@ def add(
         err.print(note, soft_wrap=True)
 
 
-@app.command(name="list", epilog=examples("comity-node treaty list --json"))
-def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List all treaties, those that are over included."""
+def comity_node_treaty_list(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all treaties, those that are over included.
+
+    Examples:
+        comity-node treaty list --json
+    """
     with open_node(context) as node, node.store.read() as session:
         now = node.clock()
         values = [_value(row, now) for row in list_treaties(session)]
@@ -121,11 +115,15 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     print_table(grid, "No treaty yet: comity-node treaty add keeps the first one.")
 
 
-@app.command(epilog=examples("comity-node treaty end uk-ca-2026"))
-def end(context: typer.Context, treaty_id: TreatyId, as_json: Json = False) -> None:
+def comity_node_treaty_end(
+    context: typer.Context, treaty_id: TreatyId, as_json: JsonOption = False
+) -> None:
     """End a treaty now, before its time.
 
     Nothing more is released under it. What was released stays with the peer.
+
+    Examples:
+        comity-node treaty end uk-ca-2026
     """
     with open_node(context) as node:
         _print(node.end_treaty(treaty_id), node.clock(), as_json=as_json)

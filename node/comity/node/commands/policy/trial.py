@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.progress import Progress
 
+from comity.client.command_line import JsonOption
 from comity.client.files import naming
-from comity.client.terminal import err, examples, out, print_json, print_table, table, text
-from comity.node.commands.options import Json, open_node
+from comity.client.terminal import err, out, print_json, print_table, table, text
+from comity.node.commands.options import open_node
 from comity.node.commands.policy.versions import File, Preset, read_file_or_preset
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, with_treaties
@@ -26,23 +27,16 @@ FAILED: Final = 1
 Differences = Mapping[str, list[Difference]]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to those about policy."""
-    app.command(epilog=examples("comity-node policy check policy.cedar"))(check)
-    app.command(name="test", epilog=examples("comity-node policy test policies/ours"))(run_cases)
-    app.command(
-        epilog=examples(
-            "comity-node policy diff policy.cedar",
-            "comity-node policy diff --preset balanced --json",
-        )
-    )(diff)
-
-
-def check(file: File = None, preset: Preset = None, as_json: Json = False) -> None:
+def comity_node_policy_check(
+    file: File = None, preset: Preset = None, as_json: JsonOption = False
+) -> None:
     """Check a policy for errors, and rules that do nothing.
 
     Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, that
     other rules make moot, or that fails at large counts, is a warning.
+
+    Examples:
+        comity-node policy check policy.cedar
     """
     policy = read_file_or_preset(file, preset)
     findings = analyse(policy)
@@ -65,17 +59,20 @@ def check(file: File = None, preset: Preset = None, as_json: Json = False) -> No
         out.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
 
 
-def run_cases(
+def comity_node_policy_test(
     folder: Annotated[
         Path, typer.Argument(help="Holds policy.cedar, allow/*.json and deny/*.json.")
     ],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the cases of a folder against its policy.
 
     Exit code 1 if one fails. A case names a peer, a part, the treaties in force if any, and the
     rules that must decide. Cases and folders in any other place are refused, not passed over. The
     presets are such folders.
+
+    Examples:
+        comity-node policy test policies/ours
     """
     with naming(folder):
         policy, cases = read_policy(folder), read_cases(folder)
@@ -96,14 +93,18 @@ def run_cases(
         raise typer.Exit(FAILED)
 
 
-def diff(
-    context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
+def comity_node_policy_diff(
+    context: typer.Context, file: File = None, preset: Preset = None, as_json: JsonOption = False
 ) -> None:
     """Tell what a policy would change for each peer.
 
     It is not put in force. Counts the parts, and among them the records, that a peer would be
     given, or would not be given any more. "Later" counts what waits for the end of an embargo, or
     for a better standing.
+
+    Examples:
+        comity-node policy diff policy.cedar
+        comity-node policy diff --preset balanced --json
     """
     other = read_file_or_preset(file, preset)
     with open_node(context) as node:

@@ -8,18 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file
 from comity.client.terminal import (
-    command_group,
     err,
-    examples,
     out,
     print_json,
     print_table,
     table,
     text,
 )
-from comity.node.commands.options import Json, open_node
+from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.versions import (
@@ -37,30 +36,26 @@ from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_POLICY_BYTES
 from comity.record.times import format_time
 
-app = command_group(
-    "Say who is given what, in Cedar, and see why.",
-    "comity-node policy set --preset balanced",
-    "comity-node policy show > policy.cedar   # edit, then:",
-    "comity-node policy check policy.cedar",
-    "comity-node policy diff policy.cedar",
-    "comity-node policy set policy.cedar",
-)
-
 File = Annotated[Path | None, typer.Argument(help="Policy in Cedar.")]
 Preset = Annotated[
     str | None, typer.Option(metavar="NAME", help=f"One of {', '.join(preset_names())}.")
 ]
 
 
-@app.command(epilog=examples("comity-node policy show > policy.cedar"))
-def show(
+def comity_node_policy_show(
     context: typer.Context,
     version: Annotated[
         int | None, typer.Option(metavar="N", help="A former version; policy log lists them.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print the policy in force. The baseline, which nobody can undo, is not repeated."""
+    """Print the policy in force.
+
+    The baseline, which no policy can undo, is not printed.
+
+    Examples:
+        comity-node policy show > policy.cedar
+    """
     with open_node(context) as node, node.store.read() as session:
         shown = policy_in_force(session)
         if version is not None and version != shown.version:
@@ -73,19 +68,17 @@ def show(
     err.print(text(_sentence(shown)), soft_wrap=True)
 
 
-@app.command(
-    name="set",
-    epilog=examples(
-        "comity-node policy set --preset balanced", "comity-node policy set policy.cedar"
-    ),
-)
-def set_(
-    context: typer.Context, file: File = None, preset: Preset = None, as_json: Json = False
+def comity_node_policy_set(
+    context: typer.Context, file: File = None, preset: Preset = None, as_json: JsonOption = False
 ) -> None:
     """Put a policy in force and release what it newly allows.
 
     What has been released cannot be taken back by a narrower policy. Rules that do nothing, or can
     fail, do not hinder it; how many warnings there are is told, and policy check shows them.
+
+    Examples:
+        comity-node policy set --preset balanced
+        comity-node policy set policy.cedar
     """
     policy = read_file_or_preset(file, preset)
     with open_node(context) as node:
@@ -97,11 +90,14 @@ def set_(
         out.print(text(_sentence(in_force)), soft_wrap=True)
 
 
-@app.command(epilog=examples("comity-node policy log", "comity-node policy show --version 3"))
-def log(context: typer.Context, as_json: Json = False) -> None:
+def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the versions of the policy, and what each changed.
 
     Newest first. A release names the digest of the policy that allowed it, and its rules.
+
+    Examples:
+        comity-node policy log
+        comity-node policy show --version 3
     """
     with open_node(context) as node, node.store.read() as session:
         changes = policy_log(session)
