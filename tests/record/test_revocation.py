@@ -12,14 +12,14 @@ from comity.node.database.tables import InclusionRow, QuarantineRow, RecordRow
 from comity.node.home.keychain import Sort
 from comity.node.log.proofs import prove_inclusion
 from comity.node.replication import outbox
+from comity.node.replication.batches import Batch
 from comity.node.replication.outbox import keep_receipt
+from comity.node.server.services.exchange_messages import batch_to_proto
 from comity.policies.preset import load_preset
 from comity.record.errors import RevokedKey
 from comity.record.keys import SigningKey
 from comity.record.record import Record
 from comity.record.tlog_proof import TlogProof
-from comity.record.wire import record_to_proto
-from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute, institutes
@@ -76,14 +76,15 @@ def test_what_a_relay_adds_to_a_proof_is_not_handed_on(
         ca.node.follow(UK, chain(uk))
         batch = uk.offer(ca)
         assert batch is not None
-        for offer in batch.offers:
-            proof = TlogProof.parse(offer.record.inclusion)
-            offer.record.inclusion = replace(proof, extra=bytes(300_000)).to_bytes()
-        assert ca.node.inbox.take(UK, batch).new == 1
+        padded = []
+        for record in batch.records:
+            proof = replace(TlogProof.parse(record.inclusion), extra=bytes(300_000))
+            padded.append(replace(record, inclusion=proof.to_bytes()))
+        assert ca.node.inbox.take(UK, replace(batch, records=tuple(padded))).new == 1
         ca.node.release()
         passed_on = ca.offer(jp)
         assert passed_on is not None
-        assert passed_on.ByteSize() < 10_000
+        assert batch_to_proto(passed_on).ByteSize() < 10_000
 
 
 def test_proofs_leave_a_batch_within_a_message(
@@ -109,9 +110,9 @@ def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> No
         proof = prove_inclusion(session, old.record_id).to_bytes()
     for number, inclusion_ in enumerate((b"", proof, b"rubbish"), start=1):
         forged = card(f"forged {number}").sign(uk.node.home.node_id, stolen)
-        offer = pb.Offer(record=record_to_proto(replace(forged, inclusion=inclusion_)))
+        shown = replace(forged, inclusion=inclusion_)
         before = str(number - 1) if number > 1 else ""
-        batch = pb.Batch(offers=[offer], previous_cursor=before, cursor=str(number))
+        batch = Batch((shown,), previous_cursor=before, cursor=str(number))
         assert ca.node.inbox.take(UK, batch).rejected == 1
     assert ca.rows(RecordRow) == ca.rows(InclusionRow) == []
     assert {row.reason for row in ca.rows(QuarantineRow)} == {"REVOKED_KEY"}

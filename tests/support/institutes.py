@@ -21,12 +21,12 @@ from comity.node.database.tables import HEADER, PartRow, RecordRow, ReleaseRow
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, policy_in_force
 from comity.node.release.run import is_due
+from comity.node.replication.batches import Batch
 from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.replication.own_receipts import unsent_receipts
 from comity.node.trust.peers import get_peer
 from comity.record.record import Record
 from comity.record.times import format_time
-from comity.v1 import exchange_service_pb2 as pb
 from tests.support.databases import NewDatabase
 from tests.support.network import make_home
 
@@ -105,7 +105,7 @@ class Institute:
         with self.node.store.read() as session:
             return {(i, "" if s == HEADER else name) for i, s, name in session.exec(query)}
 
-    def offer(self, peer: Institute) -> pb.Batch | None:
+    def offer(self, peer: Institute) -> Batch | None:
         """Return the batch after the peer's cursor, as the sender makes it."""
         with peer.node.store.read() as session:
             cursor = get_peer(session, self.name).cursor

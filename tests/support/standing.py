@@ -7,7 +7,7 @@ from typing import Any
 from comity.client.drafts.draft import Draft
 from comity.node.policy.standing.counters import recompute_standing
 from comity.node.policy.standing.rule import load_standing, standing_rows
-from comity.node.records.quarantine import Refusal, quarantine
+from comity.node.records.quarantine import Refusal, keep_refusals
 from comity.policies.facts import Standing
 from comity.record.content import Kind
 from comity.record.envelope import STATEMENT_TYPE, Envelope
@@ -50,7 +50,7 @@ def refuse(one: Institute, peer: Institute, payload: bytes, error: InvalidInput)
     """Quarantine what a peer sent."""
     refusal = Refusal(Record(Envelope(STATEMENT_TYPE, payload, "key", b"signature")), error)
     with one.node.store.write() as session:
-        quarantine(session, peer.name, [refusal], one.node.clock())
+        keep_refusals(session, peer.name, [refusal], one.node.clock())
 
 
 def received(one: Institute, peer: Institute, kind: Kind = Kind.MODEL_CARD) -> int:

@@ -50,3 +50,18 @@ def record_from_proto(message: record_pb2.Record) -> Record:
     """
     envelope = envelope_from_proto(message.envelope)
     return Record(envelope, tuple(message.disclosures), message.inclusion)
+
+
+def record_to_bytes(record: Record) -> bytes:
+    """Return the serialised wire form of a record."""
+    data: bytes = record_to_proto(record).SerializeToString()
+    return data
+
+
+def record_from_bytes(data: bytes) -> Record:
+    """Read what ``record_to_bytes`` returned; nothing is verified yet.
+
+    Raises:
+        MalformedEnvelope: not exactly one signature.
+    """
+    return record_from_proto(record_pb2.Record.FromString(data))

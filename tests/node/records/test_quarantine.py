@@ -12,14 +12,13 @@ from sqlmodel import select
 from comity.node.database.tables import PartRow, QuarantineRow, RecordRow
 from comity.node.node import Node
 from comity.node.records import quarantine
+from comity.node.replication.batches import Batch
 from comity.node.replication.outbox import next_batch
 from comity.node.server.services.audit_pages import list_quarantine
 from comity.node.server.status import summarise_node
 from comity.policies.preset import load_preset
 from comity.record.record import Record
-from comity.record.wire import record_to_proto
 from comity.v1 import audit_service_pb2
-from comity.v1 import exchange_service_pb2 as pb
 from tests.support.drafts import card
 from tests.support.network import make_home
 
@@ -111,13 +110,11 @@ def test_a_flood_of_bad_records_keeps_only_the_newest(
 ) -> None:
     monkeypatch.setattr(quarantine, "MAX_ENTRIES", 5)
     uk, ca, _ = nodes
-    offers = []
+    bad = []
     for number in range(12):
         good = card(f"model-{number}").sign(uk.home.node_id, uk.key)
-        bad = Record(good.envelope, (*good.disclosures, b"AAAA"))
-        offers.append(pb.Offer(record=record_to_proto(bad)))
-    batch = pb.Batch(offers=offers, previous_cursor="", cursor="x")
-    taken = ca.inbox.take(uk.institute, batch)
+        bad.append(Record(good.envelope, (*good.disclosures, b"AAAA")))
+    taken = ca.inbox.take(uk.institute, Batch(tuple(bad), previous_cursor="", cursor="x"))
     assert (taken.new, taken.rejected) == (0, 12)
     assert len(refused(ca)) == 5
     assert counted(ca) == (5, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,8 @@ def test_a_receipt_must_name_the_records_that_were_offered(
         uk.publish(card())
         longer = uk.offer(ca)
         assert longer is not None
-        batch.cursor = longer.cursor
-        receipt = ca.node.inbox.take(UK, batch).receipt
+        too_far = replace(batch, cursor=longer.cursor)
+        receipt = ca.node.inbox.take(UK, too_far).receipt
         with pytest.raises(BadReceipt, match="expected the 2 records offered, got 1"):
             keep(uk, receipt)
         assert uk.rows(ReceiptRow) == []

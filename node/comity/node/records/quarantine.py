@@ -22,8 +22,7 @@ from comity.record.content import Kind
 from comity.record.errors import InvalidInput, UnknownKey
 from comity.record.limits import MAX_PAYLOAD_BYTES
 from comity.record.record import Record
-from comity.record.wire import record_to_proto
-from comity.v1 import record_pb2
+from comity.record.wire import record_from_bytes, record_to_bytes
 
 MAX_ENTRIES: Final = 1000
 """Entries kept for one peer, of unknown keys and of all else: enough to see a pattern, bounded."""
@@ -43,8 +42,8 @@ class Refusal:
     error: InvalidInput
 
 
-def quarantine(session: WriteSession, peer: str, refusals: list[Refusal], now: int) -> None:
-    """Note refusals of a peer's records."""
+def keep_refusals(session: WriteSession, peer: str, refusals: list[Refusal], now: int) -> None:
+    """Put a peer's refused records into quarantine."""
     for refusal in refusals:
         record_id = refusal.record.record_id
         row = session.get(QuarantineRow, (peer, record_id))
@@ -82,10 +81,10 @@ def _kept(refusal: Refusal, before: bytes | None) -> bytes | None:
         return None
     record = refusal.record
     if before is not None:
-        known = record_pb2.Record.FromString(before).disclosures
+        known = record_from_bytes(before).disclosures
         merged = dict.fromkeys((*known, *record.disclosures))
         record = replace(record, disclosures=tuple(merged))
-    data: bytes = record_to_proto(record).SerializeToString()
+    data = record_to_bytes(record)
     return data if len(data) <= MAX_KEPT_BYTES else before
 
 

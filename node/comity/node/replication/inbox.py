@@ -15,7 +15,8 @@ from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
 from comity.node.log.travelling_proofs import keep
 from comity.node.records.admission import Intake
 from comity.node.records.examination import Arrival, Examiner
-from comity.node.records.quarantine import Refusal, quarantine, waiting_records
+from comity.node.records.quarantine import Refusal, keep_refusals, waiting_records
+from comity.node.replication.batches import Batch
 from comity.node.replication.own_receipts import (
     keep_own_receipt,
     note_seconded,
@@ -25,17 +26,14 @@ from comity.node.replication.own_receipts import (
 from comity.node.trust.site import Site
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, InvalidInput, UnknownKey
-from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS
+from comity.record.limits import MAX_CURSOR_CHARS
 from comity.record.receipt import Receipt, Rejected
-from comity.record.record import Record
 from comity.record.revocation import revoked_from
-from comity.record.wire import record_from_proto
-from comity.v1 import exchange_service_pb2 as pb
-from comity.v1 import record_pb2
+from comity.record.wire import record_from_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenBatch:
     """What became of a batch: our signed receipt, how many were new, how many refused.
 
     It is ``idle`` if nothing was stored that the peer had not given before.
@@ -55,11 +53,11 @@ class Inbox:
         self._examiner = examiner
         self._intake = intake
 
-    def take(self, peer: str, batch: pb.Batch) -> Taken:
+    def take(self, peer: str, batch: Batch) -> TakenBatch:
         """Store what is good in a batch, quarantine the rest, and sign for both.
 
         Raises:
-            LimitExceeded: more than MAX_BATCH_RECORDS, or a cursor over MAX_CURSOR_CHARS.
+            LimitExceeded: a cursor is over MAX_CURSOR_CHARS.
             BadCursor: no offers, a cursor that is not printable ASCII, or not the batch that
                 follows the last one.
         """
@@ -85,7 +83,7 @@ class Inbox:
 
             # the rest is quarantined, and both are signed for
             now = self._site.clock()
-            quarantine(session, peer, refusals, now)
+            keep_refusals(session, peer, refusals, now)
             receipt = self._sign(peer, batch, stored, refusals)
             keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
 
@@ -94,7 +92,7 @@ class Inbox:
             session.add(row)
             session.flush()
 
-        return Taken(receipt, admitted.new, len(refusals), idle)
+        return TakenBatch(receipt, admitted.new, len(refusals), idle)
 
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.
@@ -127,7 +125,7 @@ class Inbox:
                 row = session.get(QuarantineRow, (peer, record_id))
             if row is None or row.record is None:
                 continue
-            record = record_from_proto(record_pb2.Record.FromString(row.record))
+            record = record_from_bytes(row.record)
             try:
                 arrival = self._examiner.examine(record, peer, keyring)
             except UnknownKey:
@@ -145,7 +143,7 @@ class Inbox:
                 return False  # another process took it
             refusals = self._intake.admit(session, [arrival]).refusals
             if refusals:
-                quarantine(session, peer, refusals, self._site.clock())
+                keep_refusals(session, peer, refusals, self._site.clock())
                 return False
             session.delete(row)
             session.flush()
@@ -153,24 +151,20 @@ class Inbox:
 
     def _refuse(self, peer: str, refusal: Refusal) -> None:
         with self._site.store.write() as session:
-            quarantine(session, peer, [refusal], self._site.clock())
+            keep_refusals(session, peer, [refusal], self._site.clock())
 
-    def _examine(self, peer: str, batch: pb.Batch) -> tuple[list[Arrival], list[Refusal]]:
+    def _examine(self, peer: str, batch: Batch) -> tuple[list[Arrival], list[Refusal]]:
         keyring = self._site.keyring()
         arrivals: list[Arrival] = []
-        refusals: list[Refusal] = []
-        for offer in batch.offers:
-            record = _claimed(offer.record)
+        refusals = list(batch.refused)
+        for record in batch.records:
             try:
-                record = record_from_proto(offer.record)
                 arrivals.append(self._examiner.examine(record, peer, keyring))
             except InvalidInput as error:
                 refusals.append(Refusal(record, error))
         return arrivals, refusals
 
-    def _sign(
-        self, peer: str, batch: pb.Batch, stored: set[str], refusals: list[Refusal]
-    ) -> Envelope:
+    def _sign(self, peer: str, batch: Batch, stored: set[str], refusals: list[Refusal]) -> Envelope:
         reasons = {r.record.record_id: r.error.reason for r in refusals}
         receipt = Receipt(
             receiver=self._site.institute,
@@ -188,10 +182,8 @@ class Inbox:
         return receipt.sign(self._site.own.record_key)
 
 
-def _check_form(batch: pb.Batch) -> None:
-    count = len(batch.offers)
-    MAX_BATCH_RECORDS.check(count, "batch.offers")
-    if not count:
+def _check_form(batch: Batch) -> None:
+    if not (batch.records or batch.refused):
         raise BadCursor("expected at least one offer in a batch", field="batch.offers")
     if not batch.cursor:
         raise BadCursor("expected the cursor after the last offer, got none", field="batch.cursor")
@@ -205,15 +197,8 @@ def _check_cursor(cursor: str, field: str) -> None:
         raise BadCursor(f"expected printable ASCII, got {cursor!r:.80}", field=field)
 
 
-def _check_follows(batch: pb.Batch, row: PeerRow) -> None:
+def _check_follows(batch: Batch, row: PeerRow) -> None:
     # an empty cursor and the sender's cursor for offer 0 are the same place
     if row.cursor and batch.previous_cursor != row.cursor:
         message = f"expected the batch after {row.cursor}, got the one after "
         raise BadCursor(f"{message}{batch.previous_cursor!r:.80}", field="batch.previous_cursor")
-
-
-def _claimed(message: record_pb2.Record) -> Record:
-    signatures = message.envelope.signatures
-    keyid = signatures[0].keyid if signatures else ""
-    envelope = Envelope(message.envelope.payload_type, message.envelope.payload, keyid, b"")
-    return Record(envelope)

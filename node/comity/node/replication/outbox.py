@@ -30,6 +30,7 @@ from comity.node.database.tables import (
 )
 from comity.node.log.travelling_proofs import travelling_proof
 from comity.node.policy.standing.given import count_receipt
+from comity.node.replication.batches import Batch
 from comity.node.trust.peers import bundle_of
 from comity.node.trust.pins import known_bundle
 from comity.record.bundle import Keyring
@@ -39,8 +40,6 @@ from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import Record
 from comity.record.revocation import check_in_force, revoked_from
-from comity.record.wire import record_to_proto
-from comity.v1 import exchange_service_pb2 as pb
 
 BATCH_BYTES: Final = 4 << 20
 """Target size of a batch. One record may exceed it, but never the message limit."""
@@ -74,7 +73,7 @@ def epoch_of(session: Session) -> str:
     return session.exec(select(NodeRow.epoch)).one()
 
 
-def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] | None:
+def next_batch(session: Session, peer: str, after: int) -> tuple[Batch, int] | None:
     """Return the batch after an offer number, and its last offer number; None if there is none."""
     offered = _next_offers(session, peer, after)
     if not offered:
@@ -83,8 +82,8 @@ def next_batch(session: Session, peer: str, after: int) -> tuple[pb.Batch, int] 
     proofs = _proofs(session, list(rows.values()))
     offered = _as_proofs_fit(offered, proofs)
     epoch, last = epoch_of(session), offered[-1].number
-    batch = pb.Batch(
-        offers=_offers(session, offered, rows, proofs),
+    batch = Batch(
+        records=_records(session, offered, rows, proofs),
         previous_cursor=make_cursor(epoch, after),
         cursor=make_cursor(epoch, last),
     )
@@ -138,24 +137,29 @@ def _as_proofs_fit(offered: list[_Offered], proofs: dict[int, bytes]) -> list[_O
     return offered
 
 
-def _offers(
+def _records(
     session: Session, offered: list[_Offered], rows: dict[int, Any], proofs: dict[int, bytes]
-) -> list[pb.Offer]:
+) -> tuple[Record, ...]:
+    """Return the records of the offers, in their order, each with what is offered of it."""
     ids = [item.part_id for item in offered if item.section != HEADER]
     query = select(PartRow.part_id, PartRow.disclosure).where(PartRow.part_id.in_(ids))
     disclosures = dict(session.exec(query).all())
+
     by_record: dict[int, list[bytes]] = {}
     for item in offered:
         found = by_record.setdefault(item.record_seq, [])
         disclosure = disclosures.get(item.part_id)
         if disclosure is not None:
             found.append(disclosure)
-    offers = []
-    for seq, found in by_record.items():
-        envelope = Envelope(STATEMENT_TYPE, rows[seq].payload, rows[seq].keyid, rows[seq].signature)
-        record = Record(envelope, tuple(found), proofs.get(seq, b""))
-        offers.append(pb.Offer(record=record_to_proto(record)))
-    return offers
+
+    return tuple(
+        Record(
+            Envelope(STATEMENT_TYPE, rows[seq].payload, rows[seq].keyid, rows[seq].signature),
+            tuple(found),
+            proofs.get(seq, b""),
+        )
+        for seq, found in by_record.items()
+    )
 
 
 def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:

@@ -23,10 +23,11 @@ from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.tables import PeerRow
 from comity.node.node import Node
-from comity.node.replication.inbox import Taken
+from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
 from comity.node.server.background.root_following import Follower
+from comity.node.server.services.exchange_messages import batch_from_proto
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import bundle_of, get_peer
@@ -169,7 +170,7 @@ class Pull:
         return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
 
     async def _take(self, batch: pb.Batch) -> Envelope:
-        taken: Taken = await in_thread(self._node.inbox.take, self._peer, batch)
+        taken = await in_thread(self._store, batch)
         self._bell.ring()
         self._batches.ring()
         self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
@@ -182,6 +183,9 @@ class Pull:
             count, self._idle_in_a_row = self._idle_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} batches in a row of what it had sent before")
         return taken.receipt
+
+    def _store(self, batch: pb.Batch) -> TakenBatch:
+        return self._node.inbox.take(self._peer, batch_from_proto(batch))
 
     def _note_contact(self) -> None:
         with self._node.store.write() as session:

@@ -12,7 +12,11 @@ from comity.node.release.standing_report import report_standing
 from comity.node.replication.ledger import list_ledger
 from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.server.guard import CALLER
-from comity.node.server.services.exchange_messages import ledger_to_proto, standing_to_proto
+from comity.node.server.services.exchange_messages import (
+    batch_to_proto,
+    ledger_to_proto,
+    standing_to_proto,
+)
 from comity.node.server.services.timestamps import to_timestamp
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
@@ -182,7 +186,7 @@ class _Outgoing:
             return None, is_news
         batch, self._sent = found
         self._open_batches.append(self._sent)
-        return batch, is_news
+        return batch_to_proto(batch), is_news
 
     def _keep(self, envelope: Envelope) -> int:
         with self._node.store.write() as session:

@@ -1,13 +1,58 @@
-"""Between the domain and the messages of ExchangeService."""
+"""Between the domain and the messages of ExchangeService, on both sides of a stream.
+
+Invariant: the number of a batch's offers is checked before the first of them is read, so that a
+message full of empty offers costs no memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from comity.node.records.quarantine import Refusal
 from comity.node.release.standing_report import StandingReport
+from comity.node.replication.batches import Batch
 from comity.node.replication.ledger import Given, Taken
-from comity.record.wire import envelope_to_proto
+from comity.record.envelope import Envelope
+from comity.record.errors import MalformedEnvelope
+from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.record import Record
+from comity.record.wire import envelope_to_proto, record_from_proto, record_to_proto
 from comity.v1 import exchange_service_pb2 as pb
+from comity.v1 import record_pb2
+
+
+def batch_to_proto(batch: Batch) -> pb.Batch:
+    """Return the wire form of a batch."""
+    return pb.Batch(
+        offers=[pb.Offer(record=record_to_proto(record)) for record in batch.records],
+        previous_cursor=batch.previous_cursor,
+        cursor=batch.cursor,
+    )
+
+
+def batch_from_proto(message: pb.Batch) -> Batch:
+    """Read a peer's batch; nothing is verified. An offer that is no record becomes a refusal.
+
+    Raises:
+        LimitExceeded: more than MAX_BATCH_RECORDS offers.
+    """
+    MAX_BATCH_RECORDS.check(len(message.offers), "batch.offers")
+    records: list[Record] = []
+    refused: list[Refusal] = []
+    for offer in message.offers:
+        try:
+            records.append(record_from_proto(offer.record))
+        except MalformedEnvelope as error:
+            refused.append(Refusal(_claimed(offer.record), error))
+
+    return Batch(tuple(records), message.previous_cursor, message.cursor, tuple(refused))
+
+
+def _claimed(message: record_pb2.Record) -> Record:
+    """Return what an offer claims to be, for quarantine: its payload, under its first keyid."""
+    signatures = message.envelope.signatures
+    keyid = signatures[0].keyid if signatures else ""
+    return Record(Envelope(message.envelope.payload_type, message.envelope.payload, keyid, b""))
 
 
 def standing_to_proto(report: StandingReport) -> pb.GetStandingResponse:
