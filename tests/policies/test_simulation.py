@@ -57,11 +57,11 @@ def test_the_way_out_of_a_deadlock_ends_it() -> None:
     way = report(play(text)).deadlocks[0].way_out
     assert way is not None
     network = play(text)
-    tie = network.ties[way.receiver, way.giver]
+    pair = network.pairs[way.receiver, way.giver]
     [line] = [n for n in network.lines[way.receiver] if n.kind == way.kind]
-    assert tie.release_own(line) == (0, 0)
-    tie.count("received", way.kind, way.records)
-    assert tie.release_own(line) == (way.releases, way.releases)
+    assert pair.release_own(line) == (0, 0)
+    pair.count("received", way.kind, way.records)
+    assert pair.release_own(line) == (way.releases, way.releases)
     assert way.releases > 0
 
 
@@ -121,7 +121,7 @@ def test_a_kind_that_moves_does_not_free_one_that_stands_still_beside_it() -> No
         @id("like") permit (principal, action, resource) when { context.received > 0 };
     """)
     network = play(moving, {"POLICY": mine})
-    assert network.ties[UK, CA].last_release == {"guidance": 20}
+    assert network.pairs[UK, CA].last_release == {"guidance": 20}
     [deadlock] = report(network).deadlocks
     assert [side.kinds for side in deadlock.sides] == [("evaluation",), ("evaluation",)]
     assert deadlock.since == 1

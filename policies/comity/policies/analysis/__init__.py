@@ -1,1 +1,1 @@
-"""What a policy's rules do, found by reason alone: rules that do nothing or overflow."""
+"""Analysis of a policy's text: rules that have no effect, and rules that can fail."""

@@ -1,8 +1,8 @@
-"""The cases that some rules can tell apart: for each attribute that they read, a few values.
+"""The case space of some rules: for each attribute that the rules read, a few values to try.
 
-Values that no condition tells apart are one to a rule, so that those which it names, the numbers
-next to them and a word or two that it does not name stand for all. Invariant: ``exact`` is True
-only if that holds of every attribute read; otherwise the values are a sample.
+A rule cannot tell all values apart. The values that its conditions name, the numbers next to these,
+and one or two words that no condition names stand for all others. Invariant: ``exact`` is True only
+if that holds for every attribute that is read; otherwise the values are a sample.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ SECTION: Final = ("resource", "section")
 LISTED: Final = ("resource", "releasableTo")
 
 MAX_SUBSETS_OF: Final = 5
-"""Words of which every subset is tried as the value of a set: 32 subsets."""
+"""Up to so many words, every subset is tried as the value of a set: 32 subsets."""
 
 MAX_WORDS: Final = 12
-"""Words tried of those that rules name; of a longer list, one is as good as another."""
+"""Most words tried of those that rules name: any word of a long list is as good as another."""
 
 MAX_LINKED: Final = 3
-"""Attributes compared with one another for which two words that no rule names are enough."""
+"""Up to so many attributes may be compared with each other for two unnamed words to suffice."""
 
 LARGE_COUNT: Final = 1_000_000
-"""A count beyond what most conditions name, far below overflow."""
+"""A count above what most conditions name, and far below overflow."""
 
 _MEMBER_FIRST: Final = (
     *(PeerStatus.MEMBER, PeerStatus.PROBATION),
@@ -50,7 +50,7 @@ CHOICES: Final[Mapping[Path, tuple[Any, ...]]] = {
     ("resource", "withdrawn"): (False, True),
     ("resource", "severity"): tuple(range(5)),
 }
-"""Attributes of few values, the one that bars least first."""
+"""Attributes that have few values, and these values, the one that bars least first."""
 
 SETS: Final = (
     *(("principal", name) for name in ("groups", "clearances", "purposes")),
@@ -62,18 +62,18 @@ _COMPARISONS: Final = frozenset(
     ("==", "!=", "<", "<=", ">", ">=", "in", "like", "contains", "containsAll", "containsAny")
 )
 _SETTLED: Final = frozenset(("is", "has", "Value"))
-"""Expressions whose value no attribute changes: the schema settles them."""
+"""Expressions whose value depends on no attribute: the schema determines it."""
 
 _LOGIC: Final = frozenset(("&&", "||", "!", "if-then-else", "isEmpty", "left", "arg", "if", "kind"))
-"""Operators, and the first keys of their operands, that only put conditions together."""
+"""Operators that only combine conditions, and the first keys of their operands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The values to try of each attribute that some rules read, the one that bars least first.
+    """The values to try for each attribute that some rules read, those that bar least first.
 
-    A releasable-to list is None or a frozenset, as in ``PartFacts``; its path stands for ``listed``
-    as well.
+    A releasable-to list is None or a frozenset, as in ``PartFacts``; its path stands for the
+    attribute ``listed`` as well.
     """
 
     values: Mapping[Path, tuple[Any, ...]]
@@ -81,10 +81,12 @@ class Space:
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> Space:
-        """Return the space of the cases that these rules can tell apart."""
+        """Return the space of all cases that these rules can tell apart."""
         uses = [use for rule in rules for use in _uses(rule)]
         values: dict[Path, tuple[Any, ...]] = {}
         exact = all(use.exact for use in uses)
+
+        # attributes that are compared with each other need the same words
         for group in _linked(uses):
             exact &= group.exact and len(_named(group)) <= MAX_WORDS
             for path in group.attributes:
@@ -93,7 +95,7 @@ class Space:
         return cls(values, exact)
 
     def possible(self) -> Space:
-        """Return this space without the counts that nobody comes to, those over LARGE_COUNT."""
+        """Return this space without counts over LARGE_COUNT, which no institute reaches."""
         values = {
             path: tuple(n for n in some if n <= LARGE_COUNT) if is_count(path) else some
             for path, some in self.values.items()
@@ -102,12 +104,12 @@ class Space:
 
 
 def attributes(expression: Any) -> frozenset[Path]:
-    """Return the attributes that a condition reads, as ``Space`` names them."""
+    """Return the paths of the attributes that a condition reads, as ``Space`` has them."""
     return frozenset(filter(None, map(_attribute, paths_in(expression))))
 
 
 def is_count(path: Path) -> bool:
-    """Whether an attribute is a count of the peer's standing, or of the request's context."""
+    """True if the path is a count of the peer's standing or of the request's context."""
     return (path[0] == "context" and len(path) == 2) or (
         path[1:2] == ("standing",) and len(path) == 4
     )
@@ -115,7 +117,7 @@ def is_count(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One comparison: the attributes in it, the words and numbers that they are compared with."""
+    """One comparison: its attributes, and the words and numbers that it names."""
 
     attributes: frozenset[Path]
     named: tuple[str | int, ...]
@@ -133,6 +135,8 @@ def _attribute(path: Path) -> Path | None:
 def _uses(rule: Rule) -> Iterator[_Use]:
     for key in ("principal", "action", "resource"):
         yield _Use(scope_attributes(rule, key), tuple(_peers_named(rule.parsed[key])), True)
+
+    # down through the operators that only combine conditions, to the comparisons
     waiting = [rule.parsed["conditions"]]
     while waiting:
         item = waiting.pop()
@@ -150,7 +154,7 @@ def _uses(rule: Rule) -> Iterator[_Use]:
 
 
 def scope_attributes(rule: Rule, key: str) -> frozenset[Path]:
-    """Return the attributes that one part of a rule's scope reads."""
+    """Return the attributes that one part of a rule's scope reads, such as its principal."""
     bound = any(name in ("entity", "entities") for name, _ in pairs(rule.parsed[key]))
     return attributes({"Var": key}) if bound else frozenset()
 
@@ -160,6 +164,7 @@ def _comparison(operator: str, sides: Mapping[str, Any]) -> _Use:
     named = [*literals_in(sides), *_peers_named(sides)]
     if operator == "like":
         return _Use(found, (*named, _instance(sides["pattern"])), False)
+    # two attributes are compared exactly if both are words, and sets only by contains(Any)
     exact = all(_is_plain(side) for side in sides.values())
     if len(found) > 1:
         exact &= found <= _WORDS and operator in ("==", "!=", "contains", "containsAny")
@@ -174,6 +179,7 @@ def _peers_named(expression: Any) -> Iterator[str]:
 
 
 def _is_plain(side: Any) -> bool:
+    """True if one side of a comparison is an attribute, a value or a set of values."""
     path = path_of(side)
     if path is not None:
         return _attribute(path) is not None
@@ -181,11 +187,12 @@ def _is_plain(side: Any) -> bool:
 
 
 def _instance(pattern: Sequence[Any]) -> str:
+    """Return a word that matches a pattern of the operator ``like``."""
     return "".join("x" if item == "Wildcard" else item["Literal"] for item in pattern)
 
 
 def _linked(uses: Iterable[_Use]) -> list[_Use]:
-    """Merge the uses of attributes that are compared with one another, however indirectly."""
+    """Return one use for all attributes that are compared with each other, directly or not."""
     groups: list[_Use] = []
     for use in uses:
         touching = [group for group in groups if group.attributes & use.attributes]
@@ -198,7 +205,7 @@ def _linked(uses: Iterable[_Use]) -> list[_Use]:
 
 
 def _words(group: _Use) -> list[str]:
-    """Return the words that a group names, and one or two that it does not."""
+    """Return one or two words that a group does not name, then those that it names."""
     named = _named(group)
     others = (word for n in count() if (word := f"other-{n}.example") not in named)
     return [*islice(others, min(2, len(group.attributes))), *named[:MAX_WORDS]]
@@ -212,6 +219,7 @@ def _values(path: Path, group: _Use) -> tuple[Any, ...]:
     if path in CHOICES:
         return CHOICES[path]
     if is_count(path):
+        # a comparison turns at the number that it names or at one of its neighbours
         numbers = {value for value in group.named if isinstance(value, int)}
         near = {0, 1, LARGE_COUNT} | {n + step for n in numbers for step in (-1, 0, 1)}
         return tuple(sorted(n for n in near if 0 <= n <= MAX_JSON_INTEGER))

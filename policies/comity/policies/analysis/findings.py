@@ -1,9 +1,10 @@
-"""What a valid policy says in vain: rules that match nothing, that others make moot, or that fail.
+"""Findings about a valid policy: rules that match nothing, are moot because of others, or fail.
 
-For each rule a case is searched for that it matches and that no forbid bars; whatever bars the one
-that was found is added to what the next must avoid. Invariants: equal policies give equal findings;
-``certain`` is said only where the search was exhaustive; a rule with a case is never said to do
-nothing, nor one to fail that was not seen to.
+For each rule, the analysis searches a case that the rule matches and that no forbid matches. If a
+forbid matches the case that was found, the next case must avoid that forbid too. Invariants: equal
+policies give equal findings; a finding is ``certain`` only if the search was exhaustive; a rule for
+which a case was found is never reported as having no effect, and a rule is reported as failing only
+if the engine was seen to fail.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from comity.policies.cedar.rules import Rule
 from comity.policies.evaluator import Policy, baseline_rules
 
 MAX_ROUNDS: Final = 16
-"""Times that a case is forbidden before no further one is looked for."""
+"""Most cases that are searched for one rule, each avoiding the forbids of those before."""
 
 
 class Problem(StrEnum):
-    """What is wrong with a rule."""
+    """Kind of a finding."""
 
     NEVER_MATCHES = "never-matches"
     MOOT = "moot"
@@ -33,11 +34,11 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleFinding:
-    """A rule that does nothing, or that denies everything where it fails.
+    """A rule that has no effect, or that can fail and then denies everything.
 
-    ``line`` is where the rule begins, from 1. ``rules`` are the forbids that stand before it, none
-    where it never matches or fails. ``certain`` is False where only a sample of all cases was
-    tried.
+    ``line`` is the line on which the rule begins, from 1. ``rules`` are the ids of the forbids that
+    leave the rule without effect, empty if it never matches or if it fails. ``certain`` is False if
+    only a sample of all cases was tried.
     """
 
     rule_id: str
@@ -49,18 +50,20 @@ class RuleFinding:
 
 
 def analyse(policy: Policy) -> list[RuleFinding]:
-    """Return what is found, in the order of the rules.
+    """Return the findings, in the order of the rules.
 
-    A permit is moot where the baseline forbids all that it permits, and shadowed where the policy's
-    own forbids have a part in that; a forbid is moot where the baseline forbids as much without it.
-    A rule fails where a number becomes too large, with counts up to LARGE_COUNT.
+    A permit is moot if the baseline forbids everything that it permits, and shadowed if it takes
+    the policy's own forbids as well. A forbid is moot if the baseline forbids as much without it. A
+    rule fails if a number becomes too large at counts up to LARGE_COUNT.
     """
     baseline = _Forbids([rule for rule in baseline_rules() if not rule.is_permit])
     own = [rule for rule in policy.rules if not rule.is_permit]
     everything = _Forbids([*baseline.rules, *own])
+
     found: list[RuleFinding | None] = []
     for rule in policy.rules:
         in_vain = _examine(rule, baseline)
+        # forbids are compared with the baseline alone: two of a policy may well overlap
         if in_vain is None and rule.is_permit:
             in_vain = _examine(rule, everything)
         found += [in_vain, _failure(rule)]
@@ -68,7 +71,7 @@ def analyse(policy: Policy) -> list[RuleFinding]:
 
 
 class _Forbids:
-    """Forbids that are asked together which of them match a case."""
+    """Several forbids, put to the engine together."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
@@ -76,7 +79,7 @@ class _Forbids:
         self._handle = parse_set(named)
 
     def matching(self, question: Question) -> list[Rule]:
-        """Return those that match, or none if one of them fails."""
+        """Return the forbids that match, or none if one of them fails."""
         names = matching(self._handle, [question])[0] or frozenset()
         return [self.rules[int(name)] for name in sorted(names, key=int)]
 
@@ -88,6 +91,7 @@ def _examine(rule: Rule, forbids: _Forbids) -> RuleFinding | None:
         if search.witness is None:
             return _finding(rule, before, search)
         fresh = [forbid for forbid in forbids.matching(search.witness) if forbid not in before]
+        # the case stands: the rule decides it
         if not fresh:
             return None
         before += fresh
@@ -99,6 +103,7 @@ def _finding(rule: Rule, before: list[Rule], search: Search) -> RuleFinding:
     ids = tuple(sorted(forbid.rule_id for forbid in before))
     verb = "permits" if rule.is_permit else "forbids"
     own = any(not forbid.is_baseline for forbid in before)
+
     if not before:
         problem, sentence = Problem.NEVER_MATCHES, "can never match: no case meets its conditions"
         unsure = "no case was found that meets its conditions"
@@ -107,6 +112,7 @@ def _finding(rule: Rule, before: list[Rule], search: Search) -> RuleFinding:
         word, who = ("shadowed", "other rules forbid") if own else ("moot", "the baseline forbids")
         sentence = f"is {word}: {who} all that it {verb}, by {', '.join(ids)}"
         unsure = f"no case was found that it {verb} and that {', '.join(ids)} would not forbid"
+
     said = f"{rule.rule_id} {sentence}" if search.exact else f"{rule.rule_id}: {unsure}"
     return RuleFinding(rule.rule_id, rule.line, problem, ids, search.exact, said)
 

@@ -1,8 +1,9 @@
-"""Witnesses: a peer, a part and an action that one rule matches and some others do not.
+"""Search for a case, called a witness, that one rule matches and some other rules do not.
 
-A rule is a conjunction of conditions. Each is tabulated over the values of the few attributes that
-it reads, the tables are joined, and what comes out is put to the rules once more as they stand.
-Invariant: a search that ends without a witness says that there is none only if it was exhaustive.
+A case is a peer, a part and an action. A rule is a conjunction of conditions. The search makes a
+truth table of each condition over the values of the few attributes that the condition reads, joins
+the tables, and tries each result on the whole rules once more. Invariant: a search without a
+witness claims that none exists only if it was exhaustive.
 """
 
 from __future__ import annotations
@@ -25,57 +26,61 @@ from comity.policies.analysis.truth_tables import (
 from comity.policies.cedar.rules import Rule, pairs
 
 MAX_STEPS: Final = 20_000
-"""Rows looked at while tables are joined: some 50 ms."""
+"""Most rows that are joined in one search: some 50 ms."""
 
 MAX_TRIED: Final = 20
-"""Questions put to the rules as a whole before a search gives up."""
+"""Most results that are tried on the whole rules before a search gives up."""
 
 _ARITHMETIC: Final = ("+", "-", "*", "neg")
-"""The only operators that can fail, as every attribute is written always."""
+"""The only operators that can fail, since every attribute is always written (``cedar.engine``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search found. ``exact`` says, of one that found nothing, that there is nothing."""
+    """Result of a search. If it has no witness, ``exact`` is True if certainly none exists."""
 
     witness: Question | None
     exact: bool
 
 
 def find_witness(matched: Rule, unmatched: Sequence[Rule]) -> Search:
-    """Search for a question that one rule matches and none of the others does.
+    """Search a question that ``matched`` matches and no rule of ``unmatched`` does.
 
     A template is taken as linked for a treaty with the peer that covers the part.
     """
+    # (1) a truth table of each condition
     space = Space.of([matched, *unmatched])
     others = [Condition.of_rule(rule, False) for rule in unmatched]
     wholes = [Condition.of_rule(matched, True), *others]
     tables = [TruthTable.of(condition, space) for condition in (*_conditions(matched), *others)]
     exact = space.exact and all(table.exact for table in tables)
+
+    # (2) rows that agree, tried on the rules as a whole
     join = _Join(MAX_STEPS)
     for assignment in islice(join.assignments(tables, {}), MAX_TRIED):
         question = Question.of(assignment)
         if all(condition.holds([question]) == [True] for condition in wholes):
             return Search(question, True)
-        # the tables agree and the rules do not: one count stands under two names
+        # tables take one count under two names for two: context.given and standing.given of a kind
         exact = False
     return Search(None, exact and join.steps_left > 0)
 
 
 def find_failure(rule: Rule) -> Assignment | None:
-    """Search for values of what a rule reads, counts up to LARGE_COUNT, at which it fails.
+    """Search values of the attributes that a rule reads at which the rule fails.
 
-    A rule fails where a number that it works out does not fit into 64 bits. None if no such values
-    were found, which does not say that there are none.
+    A rule fails if it computes a number that does not fit into 64 bits. Counts up to LARGE_COUNT
+    are tried. None means that no such values were found, not that there are none.
     """
     space = Space.of([rule]).possible()
     conditions = list(_conditions(rule))
     whole = Condition.of_rule(rule, None)
     join = _Join(MAX_STEPS)
+
     for i, condition in enumerate(conditions):
         if not _reckons(condition):
             continue
-        # what stands before it is looked at first, and has to hold
+        # Cedar evaluates conditions from left to right, so those before it have to hold
         wanted = [replace(condition, wanted=None), *conditions[:i]]
         tables = [TruthTable.of(one, space) for one in wanted]
         for assignment in islice(join.assignments(tables, {}), MAX_TRIED):
@@ -97,7 +102,7 @@ def _conditions(rule: Rule) -> Iterator[Condition]:
 
 
 def _split(kind: str, body: Any) -> Iterator[tuple[str, Any]]:
-    """Take ``when {a && b}`` and ``unless {a || b}`` apart into what must hold together."""
+    """Yield the parts of ``when {a && b}`` or ``unless {a || b}``, all of which must hold."""
     waiting = [(kind, body)]
     while waiting:
         kind, body = waiting.pop()
@@ -111,13 +116,13 @@ def _split(kind: str, body: Any) -> Iterator[tuple[str, Any]]:
 
 
 class _Join:
-    """Joins tables in a limited number of steps; ``steps_left`` is 0 once they are used up."""
+    """A join of truth tables in a limited number of steps, ``steps_left`` of which remain."""
 
     def __init__(self, steps: int) -> None:
         self.steps_left = steps
 
     def assignments(self, tables: Sequence[TruthTable], known: Assignment) -> Iterator[Assignment]:
-        """Return what is known together with a row of each table, wherever they agree."""
+        """Yield each assignment that agrees with ``known`` and with one row of every table."""
         if not tables:
             yield known
             return
@@ -125,7 +130,7 @@ class _Join:
         def unknown(table: TruthTable) -> tuple[int, int]:
             return sum(path not in known for path in table.reads), len(table.rows)
 
-        # what is decided already comes first, so that contradictions are found early
+        # the table with the fewest unknown attributes comes next: contradictions are found early
         table = min(tables, key=unknown)
         rest = [other for other in tables if other is not table]
         for merged in table.merged(known):

@@ -1,7 +1,7 @@
-"""Tables of conditions: for which values of what it reads a condition holds, asked of the engine.
+"""Truth tables: for which values of the attributes that it reads a condition holds.
 
-Invariants: what stands in a table the engine has decided; equal conditions over equal values have
-equal tables, so that tables are kept.
+Invariants: the engine has decided every row of a table; equal conditions over equal values have
+equal tables, so tables can be kept.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
 from comity.record.content import Kind
 
 MAX_ROWS: Final = 600
-"""Questions by which a condition is tabulated, some 200 µs each; of more, so many are a sample."""
+"""Most rows of a table, some 200 µs each; if there would be more, so many are a sample."""
 
 KEPT_TABLES: Final = 256
-"""The baseline's and those of one long policy."""
+"""Enough for the tables of the baseline and of one long policy."""
 
 SCOPE: Final = ("principal", "action", "resource")
 
@@ -53,15 +53,15 @@ _DEFAULTS: Final[Mapping[Path, Any]] = {
     ISSUER: "issuer.example",
     SECTION: "",
 }
-"""What an attribute is that no condition in question reads: what bars least."""
+"""Values of attributes that no condition in question reads: those that bar least."""
 
 Assignment = Mapping[Path, Any]
-"""A value for each of some attributes."""
+"""Values of some attributes, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a policy is asked."""
+    """A question to a policy: may the peer have the part by this action?"""
 
     peer: PeerFacts
     part: PartFacts
@@ -69,11 +69,12 @@ class Question:
 
     @classmethod
     def of(cls, assignment: Assignment) -> Question:
-        """Return the question in which attributes have these values, and bar least otherwise."""
+        """Return a question with these values; all other attributes have those that bar least."""
         known = {**_DEFAULTS, **assignment}
         kind = known["resource", "kind"]
         of_peer = ("institute", "status", "groups", "clearances", "purposes")
         of_part = ("issuer", "section", "tlp", "onward", "purposes", "tags", "domains", "severity")
+
         peer = PeerFacts(
             **{name: known["principal", name] for name in of_peer},
             standing=_standing(assignment, kind),
@@ -88,6 +89,7 @@ class Question:
 
 def _standing(assignment: Assignment, kind: Kind) -> Standing:
     columns: dict[str, Counts] = {}
+    # sorted, so that of one count under two names the same one prevails each time
     for path in sorted(filter(is_count, assignment)):
         column = _COLUMNS[path[-1] if path[0] == "context" else path[2]]
         of = kind if path[0] == "context" else Kind(path[3])
@@ -97,10 +99,10 @@ def _standing(assignment: Assignment, kind: Kind) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What must hold, or must not: one condition of a rule, or a whole rule.
+    """One condition of a rule, or a whole rule, and its wanted value.
 
-    ``policy`` is it as a permit in Cedar's JSON form, as text. ``reads`` are its attributes.
-    ``wanted`` is None where it must fail.
+    ``policy`` is the text of a permit with this condition alone, in Cedar's JSON form. ``reads``
+    are the attributes that it reads. ``wanted`` is True, False, or None if it must fail.
     """
 
     policy: str
@@ -115,34 +117,35 @@ class Condition:
         reads: Iterable[Path],
         wanted: bool | None = True,
     ) -> Condition:
-        """Return the condition of Cedar's JSON forms of a scope, or some of it, and conditions."""
+        """Return the condition of a scope and conditions in Cedar's JSON form."""
         whole = {**dict.fromkeys(SCOPE, _ALL), **scope}
         policy = {"effect": "permit", **whole, "conditions": conditions, "annotations": {}}
         return cls(json.dumps(policy, sort_keys=True), tuple(sorted(reads)), wanted)
 
     @classmethod
     def of_rule(cls, rule: Rule, wanted: bool | None) -> Condition:
-        """Return the condition that a whole rule matches, does not, or fails."""
+        """Return the condition that a whole rule matches, does not match, or fails."""
         scope = frozenset[Path]().union(*(scope_attributes(rule, key) for key in SCOPE))
         conditions = rule.parsed["conditions"]
         bound = {key: scope_of(rule, key) for key in SCOPE}
         return cls.of(bound, conditions, scope | attributes(conditions), wanted)
 
     def holds(self, questions: Sequence[Question]) -> list[bool]:
-        """Tell of each question whether the condition is as wanted; one that fails is neither."""
+        """Return for each question True if the condition has the wanted value."""
+        # a condition that fails is neither True nor False
         found = matching(parse_set({"condition": json.loads(self.policy)}), questions)
         return [(None if names is None else bool(names)) is self.wanted for names in found]
 
 
 def scope_of(rule: Rule, key: str) -> Any:
-    """Return one part of a rule's scope; a template's slots are taken as linked."""
+    """Return one part of a rule's scope; a template's slot is taken as one that always matches."""
     scope = rule.parsed[key]
     return _ALL if "slot" in scope else scope
 
 
 @dataclass(frozen=True, slots=True)
 class TruthTable:
-    """The values of what a condition reads with which it holds; ``exact`` if all were tried."""
+    """The values with which a condition is as wanted; ``exact`` if all combinations were tried."""
 
     reads: tuple[Path, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -150,11 +153,11 @@ class TruthTable:
 
     @classmethod
     def of(cls, condition: Condition, space: Space) -> TruthTable:
-        """Tabulate a condition over the values of a space."""
+        """Return the table of a condition over the values of a space."""
         return _tabulated(condition, tuple(space.values[path] for path in condition.reads))
 
     def merged(self, known: Assignment) -> Iterator[Assignment]:
-        """Return what is known together with each row that does not contradict it."""
+        """Yield ``known`` joined with each row that does not contradict it."""
         for row in self.rows:
             found = dict(zip(self.reads, row, strict=True))
             if all(known.get(path, value) == value for path, value in found.items()):
@@ -172,8 +175,8 @@ def _tabulated(condition: Condition, values: tuple[tuple[Any, ...], ...]) -> Tru
 
 
 def _sample(values: Sequence[tuple[Any, ...]], size: int) -> Iterator[tuple[Any, ...]]:
-    """Return MAX_ROWS rows, spread evenly and always the same ones."""
-    # a step near the golden ratio, and prime to the size: it comes by every row once
+    """Yield MAX_ROWS of all rows, spread evenly and always the same ones."""
+    # steps near the golden ratio spread evenly; a step prime to the size meets no row twice
     step = int(size * 0.618)
     while gcd(step, size) > 1:
         step += 1
@@ -186,7 +189,7 @@ def _sample(values: Sequence[tuple[Any, ...]], size: int) -> Iterator[tuple[Any,
 
 
 def parse_set(policies: Mapping[str, Any]) -> cedarpy.PolicySet:
-    """Return the engine's form of policies in Cedar's JSON form, by name."""
+    """Return parsed policies; ``policies`` are by name, in Cedar's JSON form."""
     value = {"staticPolicies": policies, "templates": {}, "templateLinks": []}
     return cedarpy.PolicySet.from_json_str(json.dumps(value))
 
@@ -198,10 +201,11 @@ def matching(
 
     The policies are all permits, or all forbids.
     """
-    # one call of the engine for each peer: of one id there can be only one in a call
+    # a call of the engine can hold only one peer of an id, so each peer has a call of its own
     by_peer: dict[str, list[int]] = {}
     for i, question in enumerate(questions):
         by_peer.setdefault(repr((question.peer, question.action)), []).append(i)
+
     found: list[frozenset[str] | None] = [None] * len(questions)
     for positions in by_peer.values():
         peer, action = questions[positions[0]].peer, questions[positions[0]].action

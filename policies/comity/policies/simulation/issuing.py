@@ -1,8 +1,7 @@
-"""What an institute of a scenario issues: which records, under which handling, and when.
+"""Records that an institute of a scenario issues: their parts, their handling and their days.
 
-Invariants: handling is what a record's handling could be, and a section's no looser than its
-record's; the number of records of a day depends on the seed, the institute and the place in its
-list, and on nothing else in the scenario.
+Invariants: a record's handling is valid, and a section's is no looser than its record's; the number
+of records on a day depends only on the seed, the institute and the place in its list.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from comity.record.limits import MAX_DOMAINS, MAX_SECTIONS, MAX_TAGS
 from comity.record.models import Flag, Integer, Number
 
 MAX_PER_DAY: Final = 500
-"""Mean of the draws of a day: far above any institute, and e to the power of it is a float."""
+"""Largest mean number of records a day: far above any institute, and exp(-500) is still a float."""
 
 MAX_COUNT: Final = 1_000_000
-"""Records of one line of a scenario."""
+"""Most records of one entry in an institute's list."""
 
 
 class ScenarioTable(BaseModel):
@@ -50,7 +49,7 @@ def _terms(table: _Handled) -> dict[str, Any]:
 
 
 class IssuedSection(_Handled):
-    """A section; what it leaves out of its handling is its record's."""
+    """A section; handling that it leaves out is that of its record."""
 
     name: Name
     domains: Annotated[frozenset[Name], Field(max_length=MAX_DOMAINS)] = frozenset()
@@ -64,9 +63,10 @@ def _named(value: Any) -> Any:
 class IssuedRecords(_Handled):
     """Records that are alike: one of ``per_day``, ``count`` and ``on`` says how many and when.
 
-    ``per_day`` is the mean number a day, drawn at random; ``count`` so many in all, spread evenly;
-    ``on`` one on each day listed. The first two hold from the day ``from`` to the day ``to``, both
-    included, by default always. A section is a name, or a table with handling of its own.
+    ``per_day`` is the mean number of records a day, drawn at random. ``count`` is the number of
+    records in all, spread evenly. ``on`` lists the days, with one record on each. The first two
+    hold from the day ``from`` to the day ``to``, both included, and always if these are left out. A
+    section is a name, or a table with handling of its own.
     """
 
     kind: Kind
@@ -83,12 +83,12 @@ class IssuedRecords(_Handled):
 
     @property
     def named(self) -> frozenset[str]:
-        """The institutes that its lists name."""
+        """The institutes that the releasable-to lists name."""
         lists = (self.releasable_to, *(section.releasable_to for section in self.sections))
         return frozenset(name for names in lists for name in names or ())
 
     def parts(self, issuer: str) -> tuple[PartFacts, ...]:
-        """Return what the issuer's policy sees of such a record: its header, then its sections."""
+        """Return the facts of such a record: of its header, then of its sections."""
         header = self._facts(issuer, "", self.handling, frozenset(), 0)
         return header, *(
             self._facts(issuer, s.name, self._handling_of(s), s.domains, s.severity)
@@ -96,9 +96,10 @@ class IssuedRecords(_Handled):
         )
 
     def schedule(self, days: int, seed: str) -> list[int]:
-        """Return how many are issued on each day, from day 1."""
+        """Return the number of records issued on each day, from day 1."""
         made = [0] * days
         first, last = self.first - 1, min(days, self.last or days)
+
         if self.on is not None:
             for day in self.on:
                 if day <= days:
@@ -111,16 +112,20 @@ class IssuedRecords(_Handled):
             draws = random.Random(seed)  # noqa: S311 -- made-up traffic, no secret
             for day in range(first, last):
                 made[day] = _poisson(draws, self.per_day or 0)
+
         return made
 
     @model_validator(mode="after")
     def _consistent(self) -> IssuedRecords:
+        # exactly one of the three says how many records there are
         given = [name for name in ("per_day", "count", "on") if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(given) or "none"
             raise ValueError(f"expected one of per_day, count and on, got {got}")
         if self.kind is Kind.WITHDRAWAL:
             raise ValueError("expected a kind of record that stays, got withdrawal")
+
+        # handling as a record of its own would be checked
         try:
             handling = self.handling
             for position, section in enumerate(self.sections):
@@ -138,6 +143,7 @@ class IssuedRecords(_Handled):
         self, issuer: str, name: str, handling: Handling, domains: frozenset[str], severity: int
     ) -> PartFacts:
         listed = handling.releasable_to
+
         return PartFacts(
             kind=self.kind,
             issuer=issuer,
@@ -154,7 +160,7 @@ class IssuedRecords(_Handled):
 
 
 def _poisson(draws: random.Random, mean: float) -> int:
-    """Draw a Poisson variable (Knuth's method)."""
+    """Draw from a Poisson distribution (Knuth, TAOCP volume 2, section 3.4.1, algorithm Q)."""
     bound, product, number = math.exp(-mean), draws.random(), 0
     while product > bound:
         product *= draws.random()

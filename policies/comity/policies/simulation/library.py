@@ -1,7 +1,7 @@
-"""Scenarios that are shipped, and the policies that a scenario names.
+"""Scenarios that come with Comity, and the policies that a scenario names.
 
-``scenarios/*.toml``, each with a comment on top that says what it shows; its policies are presets
-or Cedar files beside it.
+Each file ``scenarios/*.toml`` begins with a comment that tells what it shows. The policies of a
+scenario are presets, or Cedar files beside it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ SUFFIX: Final = ".toml"
 
 
 def scenario_names() -> list[str]:
-    """Return the shipped scenarios' names, in alphabetical order."""
+    """Return the names of all scenarios that come with Comity, in alphabetical order."""
     files = scenario_folder().iterdir()
     return sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX))
 
 
 def scenario_folder() -> Traversable:
-    """Return the folder of the shipped scenarios, which holds their policies too."""
+    """Return the folder of these scenarios, where paths of their policies begin."""
     return resources.files("comity.policies").joinpath("scenarios")
 
 
 def load_scenario(name: str) -> str:
-    """Return the text of a shipped scenario.
+    """Return the text of a scenario that comes with Comity.
 
     Raises:
-        NotFound: none of that name; names those that there are.
+        NotFound: no scenario has that name; lists the names that exist.
     """
     if name not in scenario_names():
         known = ", ".join(scenario_names())
@@ -45,19 +45,19 @@ def load_scenario(name: str) -> str:
 
 
 def scenario_summary(name: str) -> str:
-    """Return the comment on top of a shipped scenario, its first paragraph, on one line."""
+    """Return the first paragraph of the comment at the top of a scenario, on one line."""
     lines = load_scenario(name).splitlines()
     comment = (line.removeprefix("#").strip() for line in lines)
     return " ".join(takewhile(bool, comment))
 
 
 def load_policies(scenario: Scenario, folder: Traversable) -> dict[str, Policy]:
-    """Return the policies that the institutes of a scenario name, by that name.
+    """Return the policies of all institutes of a scenario, by the name that the scenario gives.
 
-    A name that is no preset's is a path from ``folder``.
+    A name that is not that of a preset is a path from ``folder``.
 
     Raises:
-        InvalidInput: neither a preset nor a file that can be read.
+        InvalidInput: a name is neither a preset nor a file that can be read.
         LimitExceeded, BadPolicy: see ``Policy.parse``; names the policy.
     """
     names = {one.policy for one in scenario.institutes()}
@@ -68,16 +68,17 @@ def load_policy(name: str, folder: Traversable) -> Policy:
     """Return a preset, or the policy in a Cedar file whose path from ``folder`` is ``name``.
 
     Raises:
-        InvalidInput: neither a preset nor a file that can be read.
+        InvalidInput: the name is neither a preset nor a file that can be read.
         LimitExceeded, BadPolicy: see ``Policy.parse``; names the file.
     """
     if name in preset_names():
         return Policy.parse(load_preset(name))
+
     try:
         with folder.joinpath(name).open("rb") as file:
             data = file.read(MAX_POLICY_BYTES + 1)
     except (OSError, ValueError) as error:
-        # no name of a file holds U+0000, which is a ValueError
+        # a path that holds U+0000 raises ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         known = ", ".join(preset_names())
         message = f"expected one of {known}, or a Cedar file; got {name!r:.80}: {reason}"

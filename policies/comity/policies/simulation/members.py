@@ -1,6 +1,6 @@
-"""The tables of a scenario file, but for what is issued: institutes, crowds, relations, treaties.
+"""Tables of a scenario file: institutes, crowds, relations and treaties.
 
-Invariant: each by itself makes sense; whether they fit together, ``consistency`` says.
+Invariant: each table makes sense by itself; ``consistency`` checks that they fit together.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from comity.record.models import Integer
 from comity.record.spiffe import check_institute
 
 MAX_DAYS: Final = 3_660
-"""Ten years: no policy's window is longer than a few."""
+"""Ten years: no policy looks back for longer than a few."""
 
 PLACE: Final = "{n}"
-"""What stands for the number, from 1, in the id of a crowd."""
+"""Placeholder for a member's number, from 1, in the id of a crowd."""
 
 Day = Annotated[Integer, Field(ge=1, le=MAX_DAYS)]
 Words = frozenset[str]
@@ -57,7 +57,7 @@ class Outage(ScenarioTable):
 
 
 class PeerTerms(ScenarioTable):
-    """What others have set for an institute, as a policy sees it."""
+    """Terms that others have set for an institute, as a policy sees them."""
 
     status: PeerStatus = PeerStatus.MEMBER
     groups: Words = frozenset()
@@ -66,7 +66,10 @@ class PeerTerms(ScenarioTable):
 
 
 class Behaviour(PeerTerms):
-    """What an institute does. Without ``peers``, all others are; two must name each other."""
+    """Policy, records, outages and peers of an institute.
+
+    Without ``peers`` all others are its peers. Two are peers only if each names the other.
+    """
 
     policy: Annotated[str, Field(min_length=1)]
     issues: tuple[IssuedRecords, ...] = ()
@@ -74,7 +77,7 @@ class Behaviour(PeerTerms):
     peers: frozenset[InstituteId] | None = None
 
     def is_down(self, day: int) -> bool:
-        """Whether it is down on a day."""
+        """True if the institute is down on a day."""
         return any(outage.first <= day <= outage.last for outage in self.down)
 
 
@@ -85,7 +88,7 @@ class Institute(Behaviour):
 
 
 class Crowd(Behaviour):
-    """Institutes that are alike: ``{n}`` in ``id`` becomes 1 to ``count``."""
+    """Several institutes that are alike: ``{n}`` in ``id`` becomes 1 to ``count``."""
 
     count: Annotated[Integer, Field(ge=1, le=MAX_PEERS)]
     id: str = f"member-{PLACE}.aisi.example"
@@ -94,29 +97,30 @@ class Crowd(Behaviour):
     def _numbered(self) -> Crowd:
         if PLACE not in self.id:
             raise ValueError(f"expected an id with {PLACE} in it, got {self.id!r:.80}")
+        # if the shortest and the longest id are well formed, so are all between
         for number in (1, self.count):
             _institute(self.id.replace(PLACE, str(number)))
         return self
 
     def members(self) -> Iterator[Institute]:
-        """Yield the institutes."""
+        """Yield the institutes of the crowd."""
         shared = {name: getattr(self, name) for name in Behaviour.model_fields}
         for number in range(1, self.count + 1):
             yield Institute(id=self.id.replace(PLACE, str(number)), **shared)
 
 
 class Relation(PeerTerms):
-    """Terms that ``by`` has set for ``of``, in place of those that ``of`` has with all others."""
+    """Terms that ``by`` has set for ``of``, in place of those in the table of ``of``."""
 
     by: InstituteId
     of: InstituteId
 
 
 class Agreement(ScenarioTable):
-    """A treaty between two, in force from the day ``from`` to the day ``to``, both included.
+    """A treaty of two institutes, in force from the day ``from`` to the day ``to``, both included.
 
-    Without ``kinds`` or ``sections`` it covers all of them. Each party whose policy has a template
-    goes by it.
+    Without ``kinds`` or ``sections`` it covers all of them. It takes effect for each party whose
+    policy has a template.
     """
 
     id: str = ""
@@ -127,11 +131,11 @@ class Agreement(ScenarioTable):
     last: Day | None = Field(default=None, alias="to")
 
     def active(self, day: int) -> bool:
-        """Whether it is in force on a day."""
+        """True if the treaty is in force on a day."""
         return self.first <= day and (self.last is None or day <= self.last)
 
     def treaty(self, party: str, number: int) -> Treaty:
-        """Return it as seen by the other party; ``number`` names one that has no id."""
+        """Return the treaty with ``party``, for a policy; ``number`` makes up a missing id."""
         name = self.id or f"treaty-{number}"
         return Treaty(name, party, self.kinds, self.sections, _EVER)
 

@@ -1,8 +1,8 @@
-"""One institute's view of another: terms, standing, and what has been released and delivered.
+"""A giver and a receiver: terms, standing, and the records released and delivered between them.
 
-Invariants: of each line of records, and of each part of them, what has been released is a first
-part of what there is, as in a node, where the oldest go first; so counts say it all. What was
-delivered was released, and no section was released without its header.
+Invariants: the oldest records of a line go first, as in a node, so a number for each part says
+which have been released; only what was released is delivered; no section is released without its
+header.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from comity.record.content import Kind
 class Line:
     """Records of one institute that no policy can tell apart, in the order of issue.
 
-    ``parts`` are the header's facts, then the sections'; ``relayed`` the same as others pass them
-    on. ``due`` is how many have fallen due by each day from day 1, and ``embargo`` the first day on
-    which each part may be given. ``issued`` is how many there are, ``ready`` of how many each part
-    may be given. Without ``contents`` each record is about a subject of its own and has substance.
+    ``parts`` are the facts of the header and then of the sections; ``relayed`` are the same facts
+    when another institute passes the records on. ``due`` is the number of records due by each day,
+    from day 1. ``embargo`` is the first day on which each part may be given. ``issued`` is the
+    number of records so far, and ``ready`` how many of these may be given, for each part. Without
+    ``contents`` each record is about a subject of its own and has substance.
     """
 
     number: int
@@ -46,19 +47,22 @@ class Line:
         return self.parts[0].kind
 
     def issue(self, day: int) -> list[int]:
-        """Issue what is due by a day; return of how many records each part became ready."""
+        """Issue the records due by a day; return for each part how many became ready."""
         self.issued = self.due[day - 1]
         before = self.ready
         self.ready = [self.issued if day >= first else 0 for first in self.embargo]
         return [now - then for now, then in zip(self.ready, before, strict=True)]
 
     def day_of(self, number: int) -> int:
-        """Return the day on which the line's record of that number, from 1, could be given."""
+        """Return the first day on which record ``number``, from 1, could be given."""
         return max(bisect_left(self.due, number) + 1, self.embargo[0])
 
 
-class Tie:
-    """What ``giver`` knows of ``receiver`` and has done for it."""
+class Pair:
+    """A giver and a receiver, as the giver sees them.
+
+    ``decisions`` are those of the giver's policy, ``handling`` those of handling alone.
+    """
 
     def __init__(
         self,
@@ -71,22 +75,28 @@ class Tie:
         self.giver, self.facts = giver, receiver
         self.receiver = receiver.institute
         self.decisions, self.handling = decisions, handling
+
+        # by number of a line: how many records, for each part
         self.released: dict[int, list[int]] = {}
         self.delivered: dict[int, list[int]] = {}
         self.last_release: dict[Kind, int] = {}
         """The last day on which own records of a kind were released."""
         self.waits = False
-        """Whether some of the giver's own records, or sections of them, are not released."""
+        """True if some of the giver's own records, or sections of them, are not released."""
+
+        # subjects that count, and the counts that make up the standing
         self._subjects: dict[str, set[int]] = {"received": set(), "given": set()}
         self._weights = weights
         self._counts = {name: Counter[Kind]() for name in _COLUMNS}
         self._standing: Standing | None = None
+
+        # answers that stay the same while the policy does, by number of a line
         self._cases: dict[int, list[int]] = {}
         self._relayed_cases: dict[int, list[int]] = {}
         self._entitled: dict[int, list[bool]] = {}
 
     def follow(self, decisions: RememberedDecisions) -> None:
-        """Go by other decisions from now on."""
+        """Use other decisions from now on: the policy has been linked for other treaties."""
         self.decisions = decisions
         self._cases.clear()
         self._relayed_cases.clear()
@@ -101,7 +111,7 @@ class Tie:
         return self._standing
 
     def count(self, column: str, kind: Kind, n: int) -> None:
-        """Add to ``received`` or ``given``, in the window and since ever."""
+        """Add to ``received`` or ``given``, within the window and since the beginning."""
         if not n:
             return
         self._counts[column][kind] += n
@@ -109,12 +119,12 @@ class Tie:
         self._standing = None
 
     def expire(self, column: str, kind: Kind, n: int) -> None:
-        """Take from a counter what has left the window."""
+        """Subtract records that have left the window."""
         self._counts[column][kind] -= n
         self._standing = None
 
     def cases(self, line: Line, *, own: bool = True) -> list[int]:
-        """Return the questions that a line's parts put to the giver's policy."""
+        """Return the case numbers of a line's parts, for ``decisions``."""
         known = self._cases if own else self._relayed_cases
         cases = known.get(line.number)
         if cases is None:
@@ -123,7 +133,7 @@ class Tie:
         return cases
 
     def entitled(self, line: Line) -> list[bool]:
-        """Return which parts of the giver's own line handling alone would let the receiver have."""
+        """Return for each part of the giver's own line whether handling alone would allow it."""
         entitled = self._entitled.get(line.number)
         if entitled is None:
             cases = (self.handling.case(self.facts, part) for part in line.parts)
@@ -132,36 +142,40 @@ class Tie:
         return entitled
 
     def release_own(self, line: Line) -> tuple[int, int]:
-        """Release what policy allows of the giver's own line.
+        """Release the parts of the giver's own line that the policy allows.
 
-        Returns how many records, and how many of them count as given.
+        Returns the number of records released, and how many of them count as given.
         """
         done = self.released.setdefault(line.number, [0] * len(line.parts))
         released = counted = 0
+
         while done != line.ready:
             lowest, before = min(done), self.standing
             new, _ = self.grant(line, before, done[0])
             done[0] += new
             self._release_sections(done, self.cases(line), before, line.ready)
+
             more = new
             if line.contents is not None:
                 sure = _with_embargoed(done, line.ready)
                 more = self._count_subjects("given", line.contents, sure, lowest)
             self.count("given", line.kind, more)
             released, counted = released + new, counted + more
-            # where less was used up than was reckoned with, the rest follows
+            # some records may not have counted after all, so that standing allows more of them
             if line.contents is None or not new:
                 break
+
         self.waits = self.waits or done != line.ready
         return released, counted
 
     def grant(self, line: Line, standing: Standing, first: int) -> tuple[int, int]:
-        """Return how many of an own line's records, after ``first``, a standing lets go.
+        """Return how many records of an own line, after ``first``, may be given at a standing.
 
-        And how many of these are reckoned to use it up. As in a node, those that use none go along
-        as long as the next one is allowed.
+        The second number is how many of these are expected to count as given. As in a node, records
+        that do not count go along while the next record is allowed.
         """
         waiting, case = line.ready[0] - first, self.cases(line)[0]
+        # made-up records all count
         if line.contents is None:
             granted = self.decisions.allowance(case, standing, waiting)
             return granted, granted
@@ -174,7 +188,7 @@ class Tie:
         return using[granted - 1] + 1 - first, granted
 
     def usable(self, line: Line, first: int) -> int:
-        """Return how many of an own line's records, after ``first``, would count if given."""
+        """Return how many records of an own line, after ``first``, would count if given."""
         if line.contents is None:
             return line.ready[0] - first
         counted = self._subjects["given"]
@@ -182,7 +196,7 @@ class Tie:
         return len({line.contents.subjects[number] for number in using})
 
     def receive(self, line: Line, before: list[int], held: list[int]) -> int:
-        """Count what the giver now holds of a line of the receiver's; return what is new."""
+        """Count what the giver now holds of the receiver's line; return how much counts anew."""
         if line.contents is None:
             new = held[0] - before[0]
         else:
@@ -197,7 +211,7 @@ class Tie:
         return len(more)
 
     def release_relayed(self, line: Line, held: list[int]) -> bool:
-        """Release what policy allows of a line of a third institute; return whether any."""
+        """Release the parts that the policy allows of a third institute's line; True if any."""
         done = self.released.setdefault(line.number, [0] * len(line.parts))
         if done == held:
             return False
@@ -217,7 +231,7 @@ class Tie:
 
 
 def _with_embargoed(done: list[int], ready: list[int]) -> list[int]:
-    """Return what counts of each part: under embargo, as much as of the header, as in a node."""
+    """Return for each part how many count: under embargo as many as of the header, as in a node."""
     return [done[0] if due < done[0] else part for part, due in zip(done, ready, strict=True)]
 
 

@@ -1,8 +1,8 @@
-"""Records that exist, one by one, as a node's database has them: under which embargo, about what.
+"""Real records, one by one, with their embargoes, subjects and substance from a node's database.
 
-A scenario file makes records up: each is about a subject of its own and has substance. Of records
-that exist it is known what they are about and how much they say, so they count towards standing as
-in a node: a subject once, and only by records that have substance.
+The records of a scenario file are made up: each is about a subject of its own and has substance.
+The subjects and texts of real records are known, so they count towards standing as in a node: each
+subject once, and only by records that have substance.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from comity.policies.simulation.issuing import IssuedRecords
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What records say, in the order of their issue; a record's number counts from 0.
+    """Contents of records, in the order of their issue; records are numbered from 0.
 
-    ``subjects`` tells apart what they are about, among the issuer's of their kind. ``texts`` holds
-    of each record, for its header and its sections, the characters that count towards substance,
-    and ``substance`` is how many of them make it count.
+    ``subjects`` numbers the subject of each record among the issuer's subjects of that kind.
+    ``texts`` holds for each record, and for its header and each section, the number of characters
+    that count towards substance. ``substance`` is the number that makes a record count.
     """
 
     subjects: tuple[int, ...]
@@ -29,9 +29,9 @@ class Contents:
     substance: int
 
     def using(self, first: int, last: int, counted: Set[int]) -> list[int]:
-        """Return the records from ``first`` to before ``last`` that would count, given whole.
+        """Return the records from ``first`` to before ``last`` that would count if given whole.
 
-        ``counted`` are subjects that count already.
+        ``counted`` are the subjects that count already.
         """
         return [
             number
@@ -40,9 +40,9 @@ class Contents:
         ]
 
     def count(self, there: Sequence[int], first: int, counted: Set[int]) -> set[int]:
-        """Return the subjects that count now, of records from ``first`` on, and did not before.
+        """Return the subjects of records from ``first`` on that count now and did not before.
 
-        ``there`` says of each part how many records' are there, the first of them.
+        ``there`` is the number of records, for each part, that have arrived.
         """
         return {
             self.subjects[number]
@@ -56,9 +56,9 @@ class Contents:
 
 
 class KnownRecords(IssuedRecords):
-    """Records that exist and are alike; ``on``, in order, says when each was issued.
+    """Real records that are alike; ``on`` lists the days on which they were issued, in order.
 
-    ``embargo`` is, of the header and of each section, the first day on which it may be given.
+    ``embargo`` is the first day on which the header and each section may be given.
     """
 
     embargo: tuple[int, ...]

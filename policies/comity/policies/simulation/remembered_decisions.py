@@ -1,11 +1,11 @@
-"""One policy's decisions, remembered, so that a hundred institutes can be played in seconds.
+"""Remembered decisions of one policy, so that a hundred institutes can be played in seconds.
 
-The evaluator is asked once for what a policy cannot tell apart, and never for less. Two questions
-are the same to it when status, groups, clearances and purposes, the part, and what the policy reads
-of the standing are equal, and the institutes in them stand in the same places: which institute one
-is, a policy can know only of those that it, or a word that it sees, names. Invariant: a remembered
-decision is the one that the evaluator gives; how many records may be given is found as a node finds
-it.
+The evaluator is asked only once for questions that the policy cannot tell apart. It cannot tell two
+questions apart if status, groups, clearances, purposes, the part, and whatever the policy reads of
+the standing are equal, and if their institutes have the same roles: a policy can recognise an
+institute only if the policy, or a word in the facts, names it. Invariants: a remembered decision is
+the one that the evaluator would make; the number of records that may be given is found as a node
+finds it.
 """
 
 from __future__ import annotations
@@ -27,24 +27,28 @@ from comity.record.content import Kind
 
 
 class RememberedDecisions:
-    """What a policy says. Message texts are those of a like case."""
+    """Decisions of one policy; a message may be that of an equivalent question."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._reads = StandingReads(policy)
+
+        # names and patterns by which the policy may recognise an institute
         read = [pair for rule in policy.rules for pair in pairs(rule.parsed)]
         self._named = frozenset(
             (value for _, value in read if isinstance(value, str)),
         ).union(treaty.party for treaty in policy.treaties)
         self._patterns = tuple(_pattern(value) for key, value in read if key == "like")
         self._likeness = cache(self._matched)
+
+        # questions by number, with an example of each, and what is known of them
         self._cases: dict[Hashable, int] = {}
         self._samples: list[tuple[PeerFacts, PartFacts]] = []
         self._known: dict[tuple[int, Hashable], Decision] = {}
         self._ways: dict[tuple[int, Hashable], tuple[tuple[int, Kind], ...]] = {}
 
     def case(self, peer: PeerFacts, part: PartFacts) -> int:
-        """Return the number of a question, standing left aside."""
+        """Return the number of a question, without its standing."""
         key = self._key(peer, part)
         number = self._cases.setdefault(key, len(self._samples))
         if number == len(self._samples):
@@ -52,7 +56,7 @@ class RememberedDecisions:
         return number
 
     def decision(self, case: int, standing: Standing, more: int = 0) -> Decision:
-        """Decide a case, once ``more`` records of its kind have been given."""
+        """Decide a case as if ``more`` records of its kind had been given already."""
         peer, part = self._samples[case]
         key = (case, self._view(standing, part.kind, more))
         decision = self._known.get(key)
@@ -63,7 +67,7 @@ class RememberedDecisions:
         return decision
 
     def allowance(self, case: int, standing: Standing, wanted: int) -> int:
-        """Return how many of ``wanted`` own records may be given one after the other."""
+        """Return how many of ``wanted`` own records may be given, one after the other."""
         if not wanted or not self.decision(case, standing).allowed:
             return 0
         if wanted == 1 or self.decision(case, standing, wanted - 1).allowed:
@@ -75,9 +79,10 @@ class RememberedDecisions:
         return bisect_left(range(wanted - 1), True, lo=1, key=is_refused_after)
 
     def ways_out(self, case: int, standing: Standing) -> tuple[tuple[int, Kind], ...]:
-        """Return, fewest first, how many records of one kind from the peer release the next one.
+        """Return the gifts of one kind by the peer that would release the next record.
 
-        Empty where it takes more than records of one kind.
+        Each is a number of records and their kind, the fewest first. The result is empty if it
+        takes more than records of one kind.
         """
         peer, part = self._samples[case]
         key = (case, whole_standing(standing))
@@ -94,7 +99,7 @@ class RememberedDecisions:
         words = {part.section}.union(*terms[1:], part.tags, part.domains, part.purposes)
         names = {peer.institute, part.issuer, *(listed or ())}
         seen = {name: name if name in words else self._likeness(name) for name in names}
-        # where two stand in one place, they are the same
+        # roles come before likeness: where a list names the issuer or the receiver, it is that one
         seen |= {part.issuer: ("issuer", seen[part.issuer])}
         seen |= {peer.institute: ("receiver", seen[peer.institute])}
         return (
@@ -106,19 +111,20 @@ class RememberedDecisions:
         )
 
     def _matched(self, name: str) -> Hashable:
-        """Return a name that the policy names; of others, which of its patterns match them."""
+        """Return a name that the policy names; for others, which of its patterns match the name."""
         if name in self._named:
             return name
         return tuple(pattern.fullmatch(name) is not None for pattern in self._patterns)
 
     def _view(self, standing: Standing, kind: Kind, more: int) -> Hashable:
+        # all standings are one to a policy that reads none
         if not self.policy.depends_on_standing:
             return None
         return self._reads.view(standing, kind, more)
 
 
 def _pattern(like: Any) -> re.Pattern[str]:
-    """Return the pattern of the operator ``like``, read from Cedar's JSON form."""
+    """Return a pattern of the operator ``like``, given in Cedar's JSON form."""
     return re.compile("".join(_steps(like["pattern"])), re.DOTALL)
 
 

@@ -1,6 +1,6 @@
-"""What came of a scenario: coverage, who gave whom, who gains, who rides free, who waits for whom.
+"""The report of a simulation: coverage, who gave whom, gains, free riders and deadlocks.
 
-What is withheld for standing, and what a deadlock is, ``withholding`` says.
+``withholding`` defines what is withheld for standing, and what a deadlock is.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from comity.policies.simulation.network import Network
 from comity.policies.simulation.withholding import Deadlock, Withheld, Withholding
 
 FREE_RIDER_SHARE: Final = 4
-"""A free rider gives, or would give if standing allowed, less than a quarter of what it gets or
-would get."""
+"""A free rider gives less than a quarter of what it receives; both include what is withheld for
+standing."""
 
 STARVED_SHARE: Final = 2
-"""Who is starved lacks more than half of what it gets or would get."""
+"""A starved institute lacks more than half of what it receives, withheld records included."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstituteResult:
-    """What one institute has in the end, in records unless it says otherwise.
+    """The result of one institute, in records unless stated otherwise.
 
-    ``given`` and ``received`` count a record once for each pair of institutes; ``relayed`` is how
-    many of those received another than the issuer brought first. ``missing`` is withheld from it
-    for standing by others, ``held_back`` withheld by it. ``coverage`` is the share, 0 to 1, of the
-    parts that handling alone would allow it and that it holds, None where there are none. ``gain``
-    is received for each one issued, None where it issued none. Of an institute of which not all
-    that there is for it is known, ``missing`` and ``coverage`` are None, and it is not starved.
+    ``given`` and ``received`` count a record once for each pair of institutes. ``relayed`` is how
+    many of the records received were first brought by another institute than the issuer.
+    ``missing`` is the number of records that others withhold from it for standing, ``held_back``
+    the number that it withholds itself. ``coverage`` is the share, 0 to 1, that it holds of the
+    parts that handling alone would allow; None if there are none. ``gain`` is the number of records
+    received for each record issued; None if it issued none. ``missing`` and ``coverage`` are None,
+    and ``starved`` is False, if it is not known what others hold for it.
     """
 
     institute: str
@@ -50,13 +51,13 @@ class InstituteResult:
 
 @dataclass(frozen=True, slots=True)
 class SimulationOutcome:
-    """All that is told of a scenario.
+    """The outcome of a scenario.
 
-    ``history`` is each day's coverage by institute, in the order of ``results``; ``mean`` that of
-    the network as a whole. ``matrix[i][j]`` counts the records that the i-th institute issued and
-    gave the j-th. ``withheld`` is what is withheld for standing, by giver and receiver.
-    ``incomplete`` are the institutes of which it is not known what others have for them; they are
-    left out of ``mean``.
+    ``history`` is the coverage of each day and institute, in the order of ``results``; ``mean`` is
+    the coverage of the whole network on each day. ``matrix[i][j]`` counts the records that the i-th
+    institute issued and gave the j-th. ``withheld`` are the records withheld for standing, for each
+    giver and receiver. ``incomplete`` are the institutes for which it is not known what others hold
+    for them; they are left out of ``mean``.
     """
 
     title: str
@@ -71,8 +72,9 @@ class SimulationOutcome:
     incomplete: tuple[str, ...]
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON value, keys in camelCase."""
+        """Return the JSON value; keys are in camelCase."""
         value: dict[str, Any] = _camel(asdict(self))
+        # a property, which asdict leaves out
         for found, deadlock in zip(value["deadlocks"], self.deadlocks, strict=True):
             way = deadlock.way_out
             found["wayOut"] = _camel(asdict(way)) if way else None
@@ -80,18 +82,21 @@ class SimulationOutcome:
 
 
 def report(network: Network, incomplete: Collection[str] = ()) -> SimulationOutcome:
-    """Sum up a network as it is after its last day.
+    """Sum up a network after its last day.
 
-    ``incomplete`` are institutes of which it is not known what others have for them.
+    ``incomplete`` are the institutes for which it is not known what others hold for them.
     """
     names = list(network.institutes)
     withholding = Withholding(network, incomplete)
     withheld = withholding.withheld()
     matrix = [[_given(network, giver, receiver) for receiver in names] for giver in names]
+
+    # a share of (0, 0) is shown as unknown and does not enter the mean
     history = [
         {name: (0, 0) if name in incomplete else share for name, share in day.items()}
         for day in network.history
     ]
+
     return SimulationOutcome(
         title=network.scenario.title,
         days=network.day,
@@ -113,13 +118,17 @@ def _result(
     matrix: list[list[int]],
     known: bool,
 ) -> InstituteResult:
+    # what it issued, gave and received
     place = list(network.institutes).index(name)
     given, direct = sum(matrix[place]), sum(row[place] for row in matrix)
     issued = sum(line.issued for line in network.lines[name])
     received = sum(parts[0] for parts in network.held[name].values())
+
+    # what is withheld, from it and by it
     missing = sum(w.records for (_, receiver), w in withheld.items() if receiver == name)
     held_back = sum(w.records for (giver, _), w in withheld.items() if giver == name)
     takes = received + missing
+
     return InstituteResult(
         institute=name,
         policy=network.institutes[name].policy,
@@ -137,10 +146,10 @@ def _result(
 
 
 def _given(network: Network, giver: str, receiver: str) -> int:
-    tie = network.ties.get((giver, receiver))
-    if tie is None:
+    pair = network.pairs.get((giver, receiver))
+    if pair is None:
         return 0
-    lines = (tie.delivered.get(line.number) for line in network.lines[giver])
+    lines = (pair.delivered.get(line.number) for line in network.lines[giver])
     return sum(parts[0] for parts in lines if parts)
 
 

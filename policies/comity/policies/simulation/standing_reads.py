@@ -1,8 +1,8 @@
-"""What a policy can tell of a standing: how the comparisons that it makes of counts come out.
+"""What a policy can tell of a standing: the results of the comparisons that it makes of counts.
 
-Two standings are the same to a policy if every comparison of counts in its text comes out alike for
-both, however the counts differ. Invariant: a policy that reads counts in any other way, or whose
-sums are too large for the evaluator, is taken to read all of them.
+A policy cannot tell two standings apart if every comparison of counts in its text has the same
+result for both. Invariant: a policy that reads counts in any other way, or that computes a number
+too large for the evaluator, is taken to read all counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from comity.policies.facts import Counts, Standing
 from comity.record.content import Kind
 
 _Value = Callable[[str, str], int]
-"""The count of a column and a kind; an empty kind is the part's own."""
+"""Returns the count of a column and a kind; an empty kind means the part's own."""
 _Number = Callable[[_Value], int]
 _Test = Callable[[_Value], bool]
 
@@ -33,21 +33,22 @@ _COMPARISONS: Final = {
     "!=": operator.ne,
 }
 _LARGEST: Final = 2**63 - 1
-"""The evaluator's numbers; beyond it a rule fails."""
+"""Cedar computes with 64 bits; beyond that a rule fails."""
 
 
 class StandingReads:
     """What one policy can tell of a standing."""
 
     def __init__(self, policy: Policy) -> None:
+        # a comparison that occurs several times is made once
         found = {json.dumps(e): t for rule in policy.rules for e, t in _reads(rule.parsed)}
         self._tests = tuple(test for test in found.values() if test is not None)
         self._reads_all = len(self._tests) < len(found)
 
     def view(self, standing: Standing, kind: Kind, more: int = 0) -> Hashable:
-        """Return what is equal for standings that the policy cannot tell apart.
+        """Return a value that is equal for standings that the policy cannot tell apart.
 
-        It is asked for a part of that kind, once ``more`` records of the kind have been given.
+        ``kind`` is that of the part in question, of which ``more`` records are taken as given.
         """
         if not self._reads_all:
             columns = _by_column(standing)
@@ -65,7 +66,7 @@ class StandingReads:
 
 
 def whole_standing(standing: Standing) -> Hashable:
-    """Return all that a policy may read of a standing."""
+    """Return everything that a policy may read of a standing."""
     return tuple(
         tuple(sorted((kind, count) for kind, count in counts.items() if count))
         for column in _by_column(standing).values()
@@ -74,7 +75,7 @@ def whole_standing(standing: Standing) -> Hashable:
 
 
 def _by_column(standing: Standing) -> dict[str, tuple[Counts, ...]]:
-    """Return the counts by their names in the schema; of several, the highest is read."""
+    """Return the counts by their names in the schema; the highest of several is read."""
     return {
         "received": (standing.received,),
         "given": (standing.given,),
@@ -86,7 +87,7 @@ def _by_column(standing: Standing) -> dict[str, tuple[Counts, ...]]:
 
 
 def _reads(expression: Any) -> Iterator[tuple[Any, _Test | None]]:
-    """Yield each comparison of counts with its test, and with None what else reads counts."""
+    """Yield each comparison of counts with its test; whatever else reads counts has None."""
     waiting = [expression]
     while waiting:
         item = waiting.pop()
@@ -120,7 +121,7 @@ def _test(item: dict[str, Any]) -> _Test | None:
 
 
 def _number(item: Any) -> _Number | None:
-    """Return how to reckon an expression that is made of counts and numbers; None if it is not."""
+    """Return a function that computes a sum of counts and numbers; None for anything else."""
     if not isinstance(item, dict) or len(item) != 1:
         return None
     match path_of(item):
@@ -128,6 +129,8 @@ def _number(item: Any) -> _Number | None:
             return lambda value: value(column, "")
         case ("principal", "standing", column, kind):
             return lambda value: value(column, kind)
+
+    # a number, or arithmetic on both sides of an operator
     [(name, inside)] = item.items()
     if name == "Value" and isinstance(inside, int) and not isinstance(inside, bool):
         return lambda value: inside

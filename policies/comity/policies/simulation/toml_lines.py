@@ -1,8 +1,8 @@
-"""Where in a TOML file a value stands: Python's reader tells no lines of what it has read.
+"""Line numbers of the values in a TOML file, which ``tomllib`` does not report.
 
-The file is cut into statements, each from one key or table heading to the next, at the line breaks
-that are in no array, table or string; each statement is read once. Invariant: only text that is
-TOML as a whole is looked at, so every statement is.
+The file is cut into statements, from one key or table heading to the next, at each line break that
+is not within an array, an inline table or a string. Each statement is then parsed by itself.
+Invariant: only text that is valid TOML as a whole is looked at, so every statement is valid too.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ _TOKEN: Final = re.compile(
     r"|#[^\n]*|[\[\]{},\n]",
     re.DOTALL,
 )
-"""What tells where a statement, or an element of an array, ends."""
+"""Tokens by which the ends of statements and of array elements are found."""
 
 _GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
 
 
 def line_of(text: str, path: Path) -> int:
-    """Return the line, counted from 1, of what stands at ``path``, or else of what it stands in.
+    """Return the line, counted from 1, of the value at ``path``.
 
-    A path is made of keys and of positions in arrays, as in ``("institute", 0, "issues", 2)``.
+    If there is no such value, the line is that of the innermost table or array that would hold it.
+    A path has keys, and positions in arrays, as in ``("institute", 0, "issues", 2)``.
     """
     best, found = 0, 1
     for number, statement, prefix, value in _statements(text.replace("\r\n", "\n")):
@@ -57,6 +58,7 @@ def _statements(text: str) -> Iterator[tuple[int, str, Path, Any]]:
 
 
 def _cut(text: str) -> Iterator[str]:
+    """Yield the texts of the statements, empty lines and comments among them."""
     depth = start = 0
     for token in _TOKEN.finditer(text):
         depth += _deeper(token[0])
@@ -75,6 +77,7 @@ def _opened(heading: re.Match[str], counts: dict[Path, int]) -> Path:
     names = [name.strip().strip("\"'") for name in heading[2].split(".")]
     for depth, name in enumerate(names, start=1):
         path += (name,)
+        # [[name]] opens the next table of an array; other headings speak of its newest table
         last = depth == len(names)
         if last and heading[1] == "[[":
             counts[path] = counts.get(path, -1) + 1
@@ -84,7 +87,7 @@ def _opened(heading: re.Match[str], counts: dict[Path, int]) -> Path:
 
 
 def _shared(value: Any, path: Path, prefix: Path) -> int:
-    """Return how many steps of ``path`` lead into the statement; 0 if it lies elsewhere."""
+    """Return how many steps of ``path`` lead into a statement; 0 if it is about another table."""
     if path[: len(prefix)] != prefix:
         return 0
     depth = len(prefix)
@@ -98,10 +101,11 @@ def _shared(value: Any, path: Path, prefix: Path) -> int:
 
 
 def _line_within(statement: str, path: Path) -> int:
-    """Return on which line of its statement the last key of ``path`` stands, counted from 0."""
+    """Return the line of a statement, counted from 0, on which the last key of ``path`` stands."""
     keys = [step for step in path if isinstance(step, str)]
     if not keys:
         return 0
+    # within an array of inline tables, the key is looked for from the element on
     position = path[1] if len(path) > 1 else None
     start = _element(statement, position) if isinstance(position, int) else 0
     pattern = re.compile(rf"(?:^|[\s{{,\"']){re.escape(keys[-1])}[\"']?\s*(=)", re.MULTILINE)
@@ -110,7 +114,7 @@ def _line_within(statement: str, path: Path) -> int:
 
 
 def _element(statement: str, position: int) -> int:
-    """Return where an element of the array that a statement gives begins."""
+    """Return the offset at which an element of a statement's array begins."""
     depth = passed = 0
     for token in _TOKEN.finditer(statement):
         depth += _deeper(token[0])

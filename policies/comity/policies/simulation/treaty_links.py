@@ -1,6 +1,7 @@
-"""The decisions of a scenario's policies, each linked for the treaties that are in force on a day.
+"""Decisions of a scenario's policies, linked for the treaties that are in force on a day.
 
-Invariant: two that follow one policy, and have no treaty or the same, share what is remembered.
+Invariant: pairs whose givers have the same policy and the same treaties, or none, share their
+remembered decisions.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ class LinkedDecisions:
         self._treaties = [(number, one) for number, one in enumerate(treaties, start=1)]
         self._known: dict[tuple[str, tuple[Treaty, ...]], RememberedDecisions] = {}
         self.days = {day for one in treaties for day in (one.first, (one.last or 0) + 1)}
-        """Days on which treaties come into force or are over."""
+        """Days on which a treaty comes into force or has ended."""
 
     def between(self, policy: str, giver: str, receiver: str, day: int) -> RememberedDecisions:
         """Return the decisions of a giver's policy about a receiver on a day."""
         treaties = self._in_force(giver, receiver, day)
+        # a policy without a template ignores treaties
         if not self._policies[policy].has_templates:
             treaties = ()
         known = self._known.get((policy, treaties))

@@ -1,9 +1,9 @@
-"""Who withholds what from whom for its standing, which pairs wait for each other, and ways out.
+"""Records withheld for standing, pairs of institutes that wait for each other, and ways out.
 
-A record is *withheld for standing* where the receiver does not have it, handling alone would let it
-have it, and the giver's policy denies it now but would allow it to a receiver of better standing.
-Invariant: this is found by asking the evaluator, never by reading the policy; a way out is never
-more than its giver withholds itself.
+A record is *withheld for standing* if the receiver does not have it, handling alone would allow it,
+and the giver's policy denies it now but would allow it to a receiver of better standing.
+Invariants: this is found by asking the evaluator and never by reading the policy; a way out never
+asks for more records than its giver withholds itself.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass
 
 from comity.policies.facts import Standing
 from comity.policies.simulation.network import Network
-from comity.policies.simulation.pair import Line, Tie
+from comity.policies.simulation.pair import Line, Pair
 from comity.policies.ways.nearest import MAX_AMOUNT
 from comity.record.content import Kind
 
-Pair = tuple[str, str]
-"""Giver and receiver."""
+Ends = tuple[str, str]
+"""Ids of giver and receiver."""
 
 Waiting = dict[Line, int]
-"""Lines of which records are withheld, and how many of each are there already."""
+"""Lines with records withheld, and how many records of each the receiver has already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """Once ``giver`` gives ``records`` more of ``kind``, ``receiver`` releases ``releases``.
+    """A gift: once ``giver`` gives ``records`` more of ``kind``, ``receiver`` gives ``releases``.
 
-    ``available`` is how many of the kind the giver withholds from the receiver, None where that is
-    not known.
+    ``available`` is the number of records of the kind that the giver withholds from the receiver,
+    None if that is not known.
     """
 
     giver: str
@@ -42,12 +42,13 @@ class Gift:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What ``giver`` withholds from ``receiver`` for standing, and by which ``rules``.
+    """The records that ``giver`` withholds from ``receiver`` for standing.
 
-    ``since`` is the day on which the oldest such record became due. ``rules`` are those that forbid
-    it or, where none does, those that would permit it. ``way_out`` is the smallest gift of one kind
-    after which records would be released; where the receiver does not withhold enough of any such
-    kind, ``out_of_reach`` is what it would take. Both are None where it takes more than one kind.
+    ``since`` is the day on which the oldest of them became due. ``rules`` are the rules that forbid
+    them or, if none does, the rules that would permit them. ``way_out`` is the smallest gift of one
+    kind after which records would be released. If the receiver has too few records to give for any
+    such gift, ``way_out`` is None and ``out_of_reach`` is the smallest gift that would be needed.
+    Both are None if it takes more than one kind.
     """
 
     giver: str
@@ -62,38 +63,42 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Deadlock:
-    """Two that withhold from each other for standing, each some kind that has not moved since."""
+    """Two institutes that withhold from each other for standing.
+
+    Each withholds some kind of which it has given the other nothing since the day ``since``.
+    """
 
     since: int
     sides: tuple[Withheld, Withheld]
 
     @property
     def way_out(self) -> Gift | None:
-        """The smallest gift after which either of them gives."""
+        """The smallest gift after which one of the two gives."""
         return _smallest(side.way_out for side in self.sides if side.way_out)
 
 
 class Withholding:
-    """All that is withheld for standing in a network as it is after its last day.
+    """All records withheld for standing in a network, after its last day.
 
-    ``incomplete`` are institutes of which it is not known what others have for them.
+    ``incomplete`` are institutes for which it is not known what others hold for them.
     """
 
     def __init__(self, network: Network, incomplete: Collection[str] = ()) -> None:
         self._network, self._incomplete = network, incomplete
-        found = ((pair, _waiting(network, tie)) for pair, tie in network.ties.items())
-        self._waiting = {pair: lines for pair, lines in found if lines}
+        found = ((ends, _waiting(network, pair)) for ends, pair in network.pairs.items())
+        self._waiting = {ends: lines for ends, lines in found if lines}
 
-    def withheld(self) -> dict[Pair, Withheld]:
-        """Return what is withheld, by giver and receiver."""
-        return {pair: self._sum_up(pair, lines) for pair, lines in self._waiting.items()}
+    def withheld(self) -> dict[Ends, Withheld]:
+        """Return the records withheld, by giver and receiver."""
+        return {ends: self._sum_up(ends, lines) for ends, lines in self._waiting.items()}
 
     def deadlocks(self) -> Iterator[Deadlock]:
-        """Yield the pairs in deadlock.
+        """Yield the deadlocks.
 
-        A kind that moves, or whatever others pass on, does not free what stands still beside it.
+        Two may be in deadlock over one kind while another kind, or relayed records, still move.
         """
         for one, other in self._waiting:
+            # each two once, and only if both withhold
             if one > other or (other, one) not in self._waiting:
                 continue
             there, back = self._stuck((one, other)), self._stuck((other, one))
@@ -102,13 +107,15 @@ class Withholding:
                 sides = self._side((one, other), there), self._side((other, one), back)
                 yield Deadlock(since, sides)
 
-    def _side(self, pair: Pair, stuck: Collection[Kind]) -> Withheld:
-        lines = {line: there for line, there in self._waiting[pair].items() if line.kind in stuck}
-        return self._sum_up(pair, lines)
+    def _side(self, ends: Ends, stuck: Collection[Kind]) -> Withheld:
+        lines = {line: there for line, there in self._waiting[ends].items() if line.kind in stuck}
+        return self._sum_up(ends, lines)
 
-    def _stuck(self, pair: Pair) -> dict[Kind, int]:
-        """Return the kinds that have stood still for long enough, and since which day."""
-        lines, last = self._waiting[pair], self._network.ties[pair].last_release
+    def _stuck(self, ends: Ends) -> dict[Kind, int]:
+        """Return the kinds that have not moved for ``deadlock_days``, and the day since when."""
+        lines, last = self._waiting[ends], self._network.pairs[ends].last_release
+
+        # since the oldest record withheld became due, or since the day after the last release
         days: dict[Kind, int] = {}
         for line, there in lines.items():
             due = line.day_of(there + 1)
@@ -117,18 +124,21 @@ class Withholding:
         latest = self._network.day + 1 - self._network.scenario.deadlock_days
         return {kind: day for kind, day in days.items() if day <= latest}
 
-    def _sum_up(self, pair: Pair, lines: Waiting) -> Withheld:
-        tie = self._network.ties[pair]
+    def _sum_up(self, ends: Ends, lines: Waiting) -> Withheld:
+        pair = self._network.pairs[ends]
         rules: dict[str, None] = {}
         for line in lines:
-            rules |= dict.fromkeys(_deciding_rules(tie, line))
-        ways = list(self._ways(tie, lines))
+            rules |= dict.fromkeys(_deciding_rules(pair, line))
+
+        # nobody can give more than it has
+        ways = list(self._ways(pair, lines))
         within = _smallest(
             way for way in ways if way.available is None or way.records <= way.available
         )
+
         return Withheld(
-            giver=tie.giver,
-            receiver=tie.receiver,
+            giver=pair.giver,
+            receiver=pair.receiver,
             kinds=tuple(sorted({line.kind for line in lines})),
             records=_count(lines),
             since=min(line.day_of(there + 1) for line, there in lines.items()),
@@ -137,20 +147,20 @@ class Withholding:
             out_of_reach=None if within else _smallest(ways),
         )
 
-    def _ways(self, tie: Tie, lines: Waiting) -> Iterator[Gift]:
-        found = (tie.decisions.ways_out(tie.cases(line)[0], tie.standing) for line in lines)
+    def _ways(self, pair: Pair, lines: Waiting) -> Iterator[Gift]:
+        found = (pair.decisions.ways_out(pair.cases(line)[0], pair.standing) for line in lines)
         for records, kind in {way for ways in found for way in ways}:
-            releases = _released_after(tie, lines, kind, records)
-            available = self._available((tie.receiver, tie.giver), kind)
-            yield Gift(tie.receiver, tie.giver, kind, records, releases, available)
+            releases = _released_after(pair, lines, kind, records)
+            available = self._available((pair.receiver, pair.giver), kind)
+            yield Gift(pair.receiver, pair.giver, kind, records, releases, available)
 
-    def _available(self, pair: Pair, kind: Kind) -> int | None:
-        """Return how many records of a kind that would count are withheld."""
-        if pair[1] in self._incomplete:
+    def _available(self, ends: Ends, kind: Kind) -> int | None:
+        """Return how many records of a kind that would count are withheld; None if not known."""
+        if ends[1] in self._incomplete:
             return None
-        waiting = self._waiting.get(pair, {})
+        waiting = self._waiting.get(ends, {})
         lines = ((line, there) for line, there in waiting.items() if line.kind is kind)
-        return sum(self._network.ties[pair].usable(line, there) for line, there in lines)
+        return sum(self._network.pairs[ends].usable(line, there) for line, there in lines)
 
 
 def _count(lines: Waiting) -> int:
@@ -161,43 +171,46 @@ def _smallest(ways: Iterable[Gift]) -> Gift | None:
     return min(ways, key=lambda way: (way.records, -way.releases, way.kind), default=None)
 
 
-def _waiting(network: Network, tie: Tie) -> Waiting:
-    if not tie.decisions.policy.depends_on_standing:
+def _waiting(network: Network, pair: Pair) -> Waiting:
+    if not pair.decisions.policy.depends_on_standing:
         return {}
-    held = network.held[tie.receiver]
+    held = network.held[pair.receiver]
     there = {
-        line: max(tie.released.get(line.number, [0])[0], held.get(line.number, [0])[0])
-        for line in network.lines[tie.giver]
+        line: max(pair.released.get(line.number, [0])[0], held.get(line.number, [0])[0])
+        for line in network.lines[pair.giver]
     }
-    return {line: n for line, n in there.items() if n < line.ready[0] and _waits(tie, line)}
+    return {line: n for line, n in there.items() if n < line.ready[0] and _waits(pair, line)}
 
 
-def _waits(tie: Tie, line: Line) -> bool:
-    if not tie.entitled(line)[0]:
+def _waits(pair: Pair, line: Line) -> bool:
+    """True if the next record of a line is withheld for standing."""
+    if not pair.entitled(line)[0]:
         return False
-    case = tie.cases(line)[0]
-    if tie.decisions.decision(case, tie.standing).allowed:
+    case = pair.cases(line)[0]
+    if pair.decisions.decision(case, pair.standing).allowed:
         return False
-    return tie.decisions.decision(case, _good(tie.standing)).allowed
+    return pair.decisions.decision(case, _good(pair.standing)).allowed
 
 
 def _good(standing: Standing) -> Standing:
+    """Return a standing that is better by more records of each kind than anyone would give."""
     for kind in Kind:
         standing = standing.after_receiving(kind, MAX_AMOUNT)
     return standing
 
 
-def _deciding_rules(tie: Tie, line: Line) -> tuple[str, ...]:
-    case = tie.cases(line)[0]
-    now = tie.decisions.decision(case, tie.standing)
-    return now.rules or tie.decisions.decision(case, _good(tie.standing)).rules
+def _deciding_rules(pair: Pair, line: Line) -> tuple[str, ...]:
+    case = pair.cases(line)[0]
+    now = pair.decisions.decision(case, pair.standing)
+    return now.rules or pair.decisions.decision(case, _good(pair.standing)).rules
 
 
-def _released_after(tie: Tie, lines: Waiting, kind: Kind, records: int) -> int:
-    """Return how many of the records that wait a gift would release at once."""
-    standing, released = tie.standing.after_receiving(kind, records), 0
+def _released_after(pair: Pair, lines: Waiting, kind: Kind, records: int) -> int:
+    """Return how many of the waiting records a gift would release at once."""
+    standing, released = pair.standing.after_receiving(kind, records), 0
     for line, there in lines.items():
-        new, used = tie.grant(line, standing, there)
+        # what is released for one line uses up standing for the next
+        new, used = pair.grant(line, standing, there)
         standing = standing.after_giving(line.kind, used)
         released += new
     return released
