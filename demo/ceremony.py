@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from comity.client.files import ROOT_SUFFIX
-from comity.node.home.keychain import Sort, make_key
+from comity.node.home.key_files import KeyUse, make_key
 from comity.node.node import Node
 from comity.node.trust.root_ceremony import DEFAULT_DAYS, Wish, prepare_first, prepare_next, publish
 from comity.node.trust.root_changes import changes
@@ -62,7 +62,7 @@ def rotate_record_key(member: Member) -> Rotation:
     """Make a new record key, and publish the next version of the root, which lists it."""
     with closing(Node(member.open_home())) as node:
         before = node.own.root
-        make_key(node.home.path, node.institute, Sort.RECORD)
+        make_key(node.home.path, node.institute, KeyUse.RECORD)
         root = _publish(node, member, prepare_next(node, None, Wish()))
         return Rotation(root, changes(before, root), node.key)
 

@@ -10,7 +10,7 @@ import pytest
 from comity.client import connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.record.errors import BadBundle, BadConfig, BadRoot
 from comity.record.spiffe import Role
 from tests.support.bad_root_chains import CHAIN_FAULTS, bad_chains
@@ -38,7 +38,7 @@ def test_a_profile_goes_on_working_when_the_record_key_is_rotated(
             await asyncio.to_thread(root_signers.found, running.node)
             ProfileStore().login(granted(running))
             for _ in range(2):
-                await asyncio.to_thread(root_signers.rotate, running.node, Sort.RECORD)
+                await asyncio.to_thread(root_signers.rotate, running.node, KeyUse.RECORD)
             record = running.sign(card())
             await asyncio.to_thread(running.node.publish, record)
             async with connect() as node:
@@ -60,7 +60,7 @@ def test_a_profile_without_a_root_does_not_take_other_keys_on_the_nodes_word(
             profile = granted(running)
             root_signers = RootSigners()
             await asyncio.to_thread(root_signers.found, running.node)
-            await asyncio.to_thread(root_signers.rotate, running.node, Sort.RECORD)
+            await asyncio.to_thread(root_signers.rotate, running.node, KeyUse.RECORD)
             with pytest.raises(BadBundle) as caught:
                 async with connect(profile):
                     pass

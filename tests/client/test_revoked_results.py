@@ -12,7 +12,7 @@ import pytest
 from comity.client import connect
 from comity.client.commands.app import app
 from comity.node.database.tables import RecordRow
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.policies.facts import PeerStatus
 from comity.record.record import Record
 from comity.record.spiffe import Role
@@ -33,9 +33,9 @@ async def revoked(root: Path) -> AsyncIterator[tuple[Running, Running, Record, R
         older, forged = uk.sign(card("older")), uk.sign(card("forged"))
         published = await asyncio.to_thread(uk.node.publish_all, [older, forged])
         await until(lambda: len(ca.rows(RecordRow)) == 2, "the records at ca")
-        await asyncio.to_thread(root_signers.rotate, uk.node, Sort.RECORD)
+        await asyncio.to_thread(root_signers.rotate, uk.node, KeyUse.RECORD)
         index = published[1].log_index
-        await asyncio.to_thread(root_signers.revoke, uk.node, Sort.RECORD, stolen, index)
+        await asyncio.to_thread(root_signers.revoke, uk.node, KeyUse.RECORD, stolen, index)
         await until(lambda: held(ca, UK) == 3, "the newest root at ca")
         yield uk, ca, older, forged
 

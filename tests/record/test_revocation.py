@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import InclusionRow, QuarantineRow, RecordRow
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.replication import outbox
 from comity.node.replication.batches import Batch
@@ -42,8 +42,8 @@ def revoked(of: Institute, root_signers: RootSigners) -> tuple[Record, SigningKe
     of.node.signer.sign()
     with of.node.store.read() as session:
         index = prove_inclusion(session, record.record_id).index
-    root_signers.rotate(of.node, Sort.RECORD)
-    root_signers.revoke(of.node, Sort.RECORD, key.key.keyid, index + 1)
+    root_signers.rotate(of.node, KeyUse.RECORD)
+    root_signers.revoke(of.node, KeyUse.RECORD, key.key.keyid, index + 1)
     of.node.signer.sign()
     return record, key
 
@@ -124,8 +124,8 @@ def test_receipts_of_a_revoked_key_are_signed_anew_on_their_way(pair: list[Insti
     uk.publish(card())
     ca.pull(uk, lose_receipts=True)
     [lost] = ca.node.inbox.unsent(UK, "")
-    root_signers.rotate(ca.node, Sort.RECORD)
-    root_signers.revoke(ca.node, Sort.RECORD, lost.keyid, 0)
+    root_signers.rotate(ca.node, KeyUse.RECORD)
+    root_signers.revoke(ca.node, KeyUse.RECORD, lost.keyid, 0)
     uk.node.follow(CA, chain(ca))
     with pytest.raises(RevokedKey), uk.node.store.write() as session:
         keep_receipt(session, CA, lost, uk.node.clock())

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from comity.node.database.tables import LogEntryRow
 from comity.node.home.folder import Home
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
 from comity.node.trust.key_status import KeyStatus, State, list_keys
@@ -26,12 +26,12 @@ def publish(node: Node, name: str) -> Record:
     return record
 
 
-def states(node: Node, sort: Sort) -> list[State]:
-    return [key.state for key in list_keys(node) if key.sort == sort]
+def states(node: Node, use: KeyUse) -> list[State]:
+    return [key.state for key in list_keys(node) if key.use == use]
 
 
-def keys(node: Node, sort: Sort) -> list[KeyStatus]:
-    return [key for key in list_keys(node) if key.sort == sort]
+def keys(node: Node, use: KeyUse) -> list[KeyStatus]:
+    return [key for key in list_keys(node) if key.use == use]
 
 
 def with_proof(node: Node, record: Record) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from comity.node.database.tables import RootVersionRow
-from comity.node.home.keychain import Sort, make_key
+from comity.node.home.key_files import KeyUse, make_key
 from comity.node.node import Node
 from comity.node.trust.key_revocation import Change, revocation
 from comity.node.trust.root_ceremony import Wish, prepare_first, prepare_next, publish
@@ -43,12 +43,12 @@ class RootSigners:
         """Publish the next version: what the home has, and a change of it."""
         return self._publish(node, prepare_next(node, None, Wish(), change))
 
-    def rotate(self, node: Node, sort: Sort) -> Root:
+    def rotate(self, node: Node, sort: KeyUse) -> Root:
         """Make a new key and publish a version that lists it."""
         make_key(node.home.path, node.institute, sort)
         return self.renew(node)
 
-    def revoke(self, node: Node, sort: Sort, keyid: str, index: int = 0) -> Root:
+    def revoke(self, node: Node, sort: KeyUse, keyid: str, index: int = 0) -> Root:
         """Publish a version that revokes a key."""
         return self.renew(node, revocation(node, sort, keyid, index))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow, RootVersionRow
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.trust.root_chains import page_after
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
@@ -35,7 +35,7 @@ def test_whoever_claims_to_have_any_version_is_told_nothing(pair: list[Institute
 def test_several_versions_are_followed_in_one_go(pair: list[Institute]) -> None:
     uk, ca = pair
     root_signers = pin_root(uk, ca)
-    for sort in (Sort.RECORD, Sort.LOG, Sort.WITNESS, Sort.RECORD):
+    for sort in (KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS, KeyUse.RECORD):
         root_signers.rotate(ca.node, sort)
     assert uk.node.follow(CA, chain(ca)) == 5
     assert uk.node.find_bundle(CA) == ca.node.bundle
@@ -46,7 +46,7 @@ def test_several_versions_are_followed_in_one_go(pair: list[Institute]) -> None:
 def test_records_that_waited_for_a_key_are_taken_once_it_is_known(pair: list[Institute]) -> None:
     uk, ca = pair
     root_signers = pin_root(uk, ca)
-    root_signers.rotate(ca.node, Sort.RECORD)
+    root_signers.rotate(ca.node, KeyUse.RECORD)
     record = ca.publish(card())
     uk.pull(ca)
     assert [row.reason for row in uk.rows(QuarantineRow)] == ["UNKNOWN_KEY"]
@@ -142,6 +142,6 @@ def test_pinning_a_bundle_over_a_root_ends_the_chain(pair: list[Institute]) -> N
     uk, ca = pair
     root_signers = pin_root(uk, ca)
     uk.node.add_peer(ca.node.bundle)
-    root_signers.rotate(ca.node, Sort.RECORD)
+    root_signers.rotate(ca.node, KeyUse.RECORD)
     assert uk.node.follow(CA, chain(ca)) == 0
     assert uk.node.find_bundle(CA) != ca.node.bundle

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.home.folder import Home
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
 from comity.node.trust.key_status import State, note_id
@@ -28,8 +28,8 @@ def test_a_revoked_key_speaks_for_what_was_logged_before(
     old = with_proof(node, publish(node, "old"))
     late = publish(node, "late")
     index = inclusion_index(node, old) + 1
-    root_signers.rotate(node, Sort.RECORD)
-    root_signers.revoke(node, Sort.RECORD, old.envelope.keyid, index)
+    root_signers.rotate(node, KeyUse.RECORD)
+    root_signers.revoke(node, KeyUse.RECORD, old.envelope.keyid, index)
     bundle = node.bundle
     found = check_revocation(old, bundle)
     assert found is not None
@@ -53,8 +53,8 @@ def test_a_proof_of_another_record_or_log_shows_nothing(
 ) -> None:
     old, other = publish(node, "old"), with_proof(node, publish(node, "other"))
     keyring = node.keyring()
-    root_signers.rotate(node, Sort.RECORD)
-    root_signers.revoke(node, Sort.RECORD, old.envelope.keyid, 9)
+    root_signers.rotate(node, KeyUse.RECORD)
+    root_signers.revoke(node, KeyUse.RECORD, old.envelope.keyid, 9)
     eve = Node(make_home(tmp_path / "eve", UK))
     try:
         # eve has stolen the record key, and keeps a log of her own
@@ -73,23 +73,23 @@ def test_a_proof_of_another_record_or_log_shows_nothing(
 
 def test_nothing_is_published_with_a_revoked_key(node: Node, root_signers: RootSigners) -> None:
     lost = node.key
-    root_signers.rotate(node, Sort.RECORD)
-    root_signers.revoke(node, Sort.RECORD, lost.key.keyid, 2)
+    root_signers.rotate(node, KeyUse.RECORD)
+    root_signers.revoke(node, KeyUse.RECORD, lost.key.keyid, 2)
     stolen = card("stolen").sign(node.home.node_id, lost)
     with pytest.raises(RevokedKey):
         node.publish(stolen)
-    assert states(node, Sort.RECORD) == [State.REVOKED, State.CURRENT]
+    assert states(node, KeyUse.RECORD) == [State.REVOKED, State.CURRENT]
 
 
-@pytest.mark.parametrize("sort", [Sort.RECORD, Sort.LOG, Sort.WITNESS, Sort.CA])
+@pytest.mark.parametrize("use", [KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS, KeyUse.CA])
 def test_the_last_key_of_a_sort_is_not_revoked(
-    node: Node, root_signers: RootSigners, sort: Sort
+    node: Node, root_signers: RootSigners, use: KeyUse
 ) -> None:
-    [only] = keys(node, sort)
-    with pytest.raises(BadConfig, match=f"expected a {sort} key here to take its place") as caught:
-        root_signers.revoke(node, sort, only.keyid)
-    assert f"keys rotate {sort}" in caught.value.hint
-    assert states(node, sort) == [State.CURRENT]
+    [only] = keys(node, use)
+    with pytest.raises(BadConfig, match=f"expected a {use} key here to take its place") as caught:
+        root_signers.revoke(node, use, only.keyid)
+    assert f"keys rotate {use}" in caught.value.hint
+    assert states(node, use) == [State.CURRENT]
 
 
 def test_revoking_tells_which_records_it_takes_with_it(comity_node: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from comity.node.home.folder import Home
-from comity.node.home.keychain import Sort, make_key
+from comity.node.home.key_files import KeyUse, make_key
 from comity.node.log.proofs import newest_checkpoint
 from comity.node.node import Node
 from comity.node.trust.key_status import State, note_id
@@ -22,26 +22,26 @@ from tests.support.node_keys import UK, publish, rooted, states, step
 from tests.support.root_signers import RootSigners
 
 
-@pytest.mark.parametrize("sort", [Sort.RECORD, Sort.LOG, Sort.WITNESS])
+@pytest.mark.parametrize("use", [KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS])
 def test_a_new_key_is_staged_until_a_root_lists_it(
-    node: Node, root_signers: RootSigners, sort: Sort
+    node: Node, root_signers: RootSigners, use: KeyUse
 ) -> None:
     before = node.bundle
-    make_key(node.home.path, UK, sort)
-    assert states(node, sort) == [State.CURRENT, State.STAGED]
+    make_key(node.home.path, UK, use)
+    assert states(node, use) == [State.CURRENT, State.STAGED]
     assert node.bundle == before
     root_signers.renew(node)
-    after = states(node, sort)
+    after = states(node, use)
     assert after[1] is State.CURRENT
     # a log or witness signs with all keys that are listed
-    assert after[0] is (State.RETIRED if sort is Sort.RECORD else State.CURRENT)
+    assert after[0] is (State.RETIRED if use is KeyUse.RECORD else State.CURRENT)
 
 
 def test_records_of_a_retired_key_stay_good_and_new_ones_have_the_new_key(
     node: Node, root_signers: RootSigners
 ) -> None:
     old = publish(node, "old")
-    root_signers.rotate(node, Sort.RECORD)
+    root_signers.rotate(node, KeyUse.RECORD)
     new = publish(node, "new")
     assert old.envelope.keyid != new.envelope.keyid
     keyring = node.keyring()
@@ -56,7 +56,7 @@ def test_another_process_uses_a_published_key_without_a_restart(
     other = Node(Home(node.home.path))
     try:
         before = other.key.key.keyid
-        root_signers.rotate(node, Sort.RECORD)
+        root_signers.rotate(node, KeyUse.RECORD)
         assert other.key.key.keyid == node.key.key.keyid != before
         assert other.bundle == node.bundle
     finally:
@@ -67,14 +67,14 @@ def test_checkpoints_carry_every_log_key_that_is_listed(
     node: Node, root_signers: RootSigners
 ) -> None:
     [old] = node.own.log_signers()
-    root_signers.rotate(node, Sort.LOG)
+    root_signers.rotate(node, KeyUse.LOG)
     node.signer.sign()
     assert signers(node) == [str(s.verifier) for s in node.own.log_signers()]
     assert len(signers(node)) == 2
-    root_signers.revoke(node, Sort.LOG, note_id(str(old.verifier)))
+    root_signers.revoke(node, KeyUse.LOG, note_id(str(old.verifier)))
     node.signer.sign()
     assert signers(node) == [str(node.own.log_signers()[0].verifier)]
-    assert states(node, Sort.LOG) == [State.CURRENT, State.REVOKED]
+    assert states(node, KeyUse.LOG) == [State.CURRENT, State.REVOKED]
 
 
 def signers(node: Node) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_new_authority_certifies_the_node_only_once_it_is_told_to(
     step(run, "root", "sign", "2.root.json", "--key", "alice.key", "--yes")
     step(run, "root", "publish", "2.root.json")
     assert home.node_identity() == before
-    listed = {key["state"] for key in run("keys", "list", "--json").json if key["sort"] == "ca"}
+    listed = {key["state"] for key in run("keys", "list", "--json").json if key["use"] == "ca"}
     assert listed == {"current", "staged"}
     old = str(run("keys", "list", "--json").json[3]["keyid"])
     assert "--finish" in run("keys", "revoke", old).err

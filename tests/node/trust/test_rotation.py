@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, ReceiptRow, RecordRow
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.home.node_certificate import certify
 from comity.node.trust.key_status import list_keys
 from comity.record.record import Record
@@ -92,15 +92,15 @@ def _settled(sender: Running, receiver: str) -> bool:
 Step = Callable[[Pair, Running], object]
 
 
-def rotate(sort: Sort) -> Step:
-    return lambda pair, one: pair.root_signers[one.node.institute].rotate(one.node, sort)
+def rotate(use: KeyUse) -> Step:
+    return lambda pair, one: pair.root_signers[one.node.institute].rotate(one.node, use)
 
 
-def revoke_oldest(sort: Sort) -> Step:
+def revoke_oldest(use: KeyUse) -> Step:
     def step(pair: Pair, one: Running) -> None:
-        oldest = next(key for key in list_keys(one.node) if key.sort == sort)
+        oldest = next(key for key in list_keys(one.node) if key.use == use)
         index = len(one.rows(RecordRow, issuer=one.node.institute)) + 10
-        pair.root_signers[one.node.institute].revoke(one.node, sort, oldest.keyid, index)
+        pair.root_signers[one.node.institute].revoke(one.node, use, oldest.keyid, index)
 
     return step
 
@@ -119,10 +119,10 @@ def finish(pair: Pair, one: Running) -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param((rotate(Sort.RECORD), revoke_oldest(Sort.RECORD)), id="record"),
-        pytest.param((rotate(Sort.LOG), revoke_oldest(Sort.LOG)), id="log"),
-        pytest.param((rotate(Sort.WITNESS), revoke_oldest(Sort.WITNESS)), id="witness"),
-        pytest.param((rotate(Sort.CA), finish, revoke_oldest(Sort.CA)), id="ca"),
+        pytest.param((rotate(KeyUse.RECORD), revoke_oldest(KeyUse.RECORD)), id="record"),
+        pytest.param((rotate(KeyUse.LOG), revoke_oldest(KeyUse.LOG)), id="log"),
+        pytest.param((rotate(KeyUse.WITNESS), revoke_oldest(KeyUse.WITNESS)), id="witness"),
+        pytest.param((rotate(KeyUse.CA), finish, revoke_oldest(KeyUse.CA)), id="ca"),
         pytest.param((give_way, give_way), id="root"),
     ],
 )

@@ -186,7 +186,7 @@ def _handling(handling: Handling) -> Text:
 
 
 def _place(kind: Kind, section: SectionView) -> tuple[int, int]:
-    """Sort key: sections in the order of their kind's content models, others after them."""
+    """KeyUse key: sections in the order of their kind's content models, others after them."""
     order = list(section_models(kind))
     known = order.index(section.name) if section.name in order else len(order)
     return known, section.index

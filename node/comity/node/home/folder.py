@@ -29,7 +29,8 @@ from cryptography.exceptions import InvalidSignature
 from comity.client.connection.profile import Profile
 from comity.node.home.certificate_authority import Authority, Svid
 from comity.node.home.files import alone, replace_file
-from comity.node.home.keychain import Keychain, Sort, generations, load_certificate
+from comity.node.home.key_files import KeyUse, generations, load_certificate
+from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput
@@ -229,7 +230,7 @@ class Home:
         return Profile(who, bundle, certificate, private_key, root)
 
     def _certificates(self) -> list[Path]:
-        files = generations(self.path, Sort.CA)
+        files = generations(self.path, KeyUse.CA)
         if not files:
             where = str(self.path / "certificates")
             raise BadConfig("expected the certificate of an authority, got none", field=where)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from comity.node.home.folder import NODE_FILE, Home
-from comity.node.home.keychain import Sort, make_key
+from comity.node.home.key_files import KeyUse, make_key
 from comity.node.home.settings import Settings
 from comity.record.errors import BadConfig
 from comity.record.keys import write_secret
@@ -84,8 +84,8 @@ def _write_keys(draft: Path, institute: str) -> None:
     keys, certificates = draft / "keys", draft / "certificates"
     keys.mkdir(mode=0o700)
     certificates.mkdir(mode=0o700)
-    for sort in Sort:
-        make_key(draft, institute, sort)
+    for use in KeyUse:
+        make_key(draft, institute, use)
     authority = Home(draft).authority_with(keys / "ca.key")
     svid = authority.issue(SpiffeId(institute, Role.NODE))
     write_secret(keys / NODE_FILE, svid.private_key + svid.certificate)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from comity.node.home.keychain import Sort
+from comity.node.home.key_files import KeyUse
 from comity.node.trust.key_status import authority_id, note_id
 from comity.node.trust.site import Site
 from comity.record.bundle import JsonWebKey, TrustBundle
@@ -21,19 +21,19 @@ from comity.record.root import Root
 Change = Callable[[TrustBundle], TrustBundle]
 
 
-def revocation(site: Site, sort: Sort, keyid: str, index: int) -> Change:
+def revocation(site: Site, use: KeyUse, keyid: str, index: int) -> Change:
     """Return the change of a bundle that revokes a key; ``index`` counts for record keys only.
 
     The change raises
         NotFound: the bundle does not list the key.
         InvalidInput: the published root revokes it from a lower index.
-        BadConfig: no other key of that sort, listed and here, takes its place.
+        BadConfig: no other key of that use, listed and here, takes its place.
     """
 
     def change(bundle: TrustBundle) -> TrustBundle:
         _check_not_raised(site.own.root, keyid, index)
-        revoked = _CHANGES[sort](bundle, keyid, index)
-        _check_successor(site, sort, revoked)
+        revoked = _CHANGES[use](bundle, keyid, index)
+        _check_successor(site, use, revoked)
         return revoked
 
     return change
@@ -62,11 +62,11 @@ def _drop_authority(bundle: TrustBundle, keyid: str, _: int) -> TrustBundle:
     return bundle.model_copy(update={"spiffe": bundle.spiffe.model_copy(update={"keys": left})})
 
 
-_CHANGES: Final[dict[Sort, Callable[[TrustBundle, str, int], TrustBundle]]] = {
-    Sort.RECORD: _revoke_record,
-    Sort.LOG: _drop_log,
-    Sort.WITNESS: _drop_witness,
-    Sort.CA: _drop_authority,
+_CHANGES: Final[dict[KeyUse, Callable[[TrustBundle, str, int], TrustBundle]]] = {
+    KeyUse.RECORD: _revoke_record,
+    KeyUse.LOG: _drop_log,
+    KeyUse.WITNESS: _drop_witness,
+    KeyUse.CA: _drop_authority,
 }
 
 
@@ -84,20 +84,20 @@ def _check_not_raised(published: Root | None, keyid: str, index: int) -> None:
         raise InvalidInput(message, field="--from-index")
 
 
-def _check_successor(site: Site, sort: Sort, bundle: TrustBundle) -> None:
+def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
     keychain = site.own.keychain
-    checks: dict[Sort, Callable[[TrustBundle], object]] = {
-        Sort.RECORD: keychain.record_key,
-        Sort.LOG: keychain.log_signers,
-        Sort.WITNESS: keychain.witness_signers,
-        Sort.CA: lambda bundle: check_certified(site, bundle),
+    checks: dict[KeyUse, Callable[[TrustBundle], object]] = {
+        KeyUse.RECORD: keychain.record_key,
+        KeyUse.LOG: keychain.log_signers,
+        KeyUse.WITNESS: keychain.witness_signers,
+        KeyUse.CA: lambda bundle: check_certified(site, bundle),
     }
     try:
-        checks[sort](bundle)
+        checks[use](bundle)
     except BadConfig as error:
-        finish = " --finish" if sort is Sort.CA else ""
-        hint = f"first: comity-node keys rotate {sort}{finish}"
-        message = f"expected a {sort} key here to take its place: {error.message}"
+        finish = " --finish" if use is KeyUse.CA else ""
+        hint = f"first: comity-node keys rotate {use}{finish}"
+        message = f"expected a {use} key here to take its place: {error.message}"
         raise BadConfig(message, field="KEYID", hint=hint) from error
 
 

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from comity.node.database.clock import to_datetime
-from comity.node.home.keychain import Sort, generations
+from comity.node.home.key_files import KeyUse, generations
 from comity.node.trust.root_chains import list_roots
 from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
@@ -43,7 +43,7 @@ class KeyStatus:
     index of the log.
     """
 
-    sort: str
+    use: str
     keyid: str
     state: State
     since: datetime
@@ -52,7 +52,7 @@ class KeyStatus:
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "sort": str(self.sort),
+            "use": str(self.use),
             "keyid": self.keyid,
             "state": str(self.state),
             "since": format_time(self.since),
@@ -61,17 +61,17 @@ class KeyStatus:
 
 
 def list_keys(site: Site) -> list[KeyStatus]:
-    """Return all keys that the bundle lists or the home has, by sort, oldest first.
+    """Return all keys that the bundle lists or the home has, by use, oldest first.
 
     Raises:
         BadConfig: a file of the home is missing or not what it should be.
     """
-    notes = [*_note_keys(site, Sort.LOG), *_note_keys(site, Sort.WITNESS)]
+    notes = [*_note_keys(site, KeyUse.LOG), *_note_keys(site, KeyUse.WITNESS)]
     return [*_record_keys(site), *notes, *_authorities(site), _node_key(site)]
 
 
-def find_key(site: Site, text: str) -> tuple[Sort, str]:
-    """Return sort and keyid of a key by its keyid, or a beginning that only it has.
+def find_key(site: Site, text: str) -> tuple[KeyUse, str]:
+    """Return use and keyid of a key by its keyid, or a beginning that only it has.
 
     Raises:
         NotFound: there is none.
@@ -86,10 +86,10 @@ def find_key(site: Site, text: str) -> tuple[Sort, str]:
         raise InvalidInput(
             f"expected one key, {len(exact)} begin with {text!r:.100}", field="KEYID"
         )
-    if exact[0].sort == "node":
+    if exact[0].use == "node":
         hint = "comity-node certificate renew gives the node another"
         raise InvalidInput("expected a key that the bundle lists", field="KEYID", hint=hint)
-    return Sort(exact[0].sort), exact[0].keyid
+    return KeyUse(exact[0].use), exact[0].keyid
 
 
 def note_id(key: str) -> str:
@@ -114,31 +114,31 @@ def _record_keys(site: Site) -> Iterator[KeyStatus]:
         state = State.CURRENT if key.keyid == current else State.RETIRED
         if key.revoked_from is not None:
             state = State.REVOKED
-        since = _since(site, Sort.RECORD, key.keyid, held)
-        yield KeyStatus(Sort.RECORD, key.keyid, state, since, key.revoked_from)
+        since = _since(site, KeyUse.RECORD, key.keyid, held)
+        yield KeyStatus(KeyUse.RECORD, key.keyid, state, since, key.revoked_from)
     for keyid in held:
         if keyid not in bundle.keys_by_id:
-            since = _since(site, Sort.RECORD, keyid, held)
-            yield KeyStatus(Sort.RECORD, keyid, State.STAGED, since)
+            since = _since(site, KeyUse.RECORD, keyid, held)
+            yield KeyStatus(KeyUse.RECORD, keyid, State.STAGED, since)
 
 
-def _note_keys(site: Site, sort: Sort) -> Iterator[KeyStatus]:
+def _note_keys(site: Site, use: KeyUse) -> Iterator[KeyStatus]:
     keychain = site.own.keychain
-    signers = keychain.log if sort is Sort.LOG else keychain.witness
+    signers = keychain.log if use is KeyUse.LOG else keychain.witness
     held = [note_id(str(signer.verifier)) for signer in signers]
-    yield from _unrevoked(site, sort, held, _listed(site.bundle, sort), lambda keyid: keyid in held)
+    yield from _unrevoked(site, use, held, _listed(site.bundle, use), lambda keyid: keyid in held)
 
 
 def _authorities(site: Site) -> Iterator[KeyStatus]:
     authorities = site.own.keychain.authorities
     held = [authority_id(authority) for authority in authorities]
     signing = {authority_id(a) for a in authorities if site.home.is_certified_by(a)}
-    listed = _listed(site.bundle, Sort.CA)
-    yield from _unrevoked(site, Sort.CA, held, listed, lambda keyid: keyid in signing)
+    listed = _listed(site.bundle, KeyUse.CA)
+    yield from _unrevoked(site, KeyUse.CA, held, listed, lambda keyid: keyid in signing)
 
 
 def _unrevoked(
-    site: Site, sort: Sort, held: list[str], listed: list[str], signs: Callable[[str], bool]
+    site: Site, use: KeyUse, held: list[str], listed: list[str], signs: Callable[[str], bool]
 ) -> Iterator[KeyStatus]:
     """Tell of keys that the bundle lists only while they are good."""
     used = [place for place, keyid in enumerate(held) if keyid in listed and signs(keyid)]
@@ -150,7 +150,7 @@ def _unrevoked(
             state = State.STAGED
         else:
             state = State.RETIRED if keyid in listed else State.REVOKED
-        yield KeyStatus(sort, keyid, state, _since(site, sort, keyid, held))
+        yield KeyStatus(use, keyid, state, _since(site, use, keyid, held))
 
 
 def _node_key(site: Site) -> KeyStatus:
@@ -158,18 +158,18 @@ def _node_key(site: Site) -> KeyStatus:
     return KeyStatus("node", authority_id(leaf), State.CURRENT, leaf.not_valid_before_utc)
 
 
-def _listed(bundle: TrustBundle, sort: Sort) -> list[str]:
-    if sort is Sort.RECORD:
+def _listed(bundle: TrustBundle, use: KeyUse) -> list[str]:
+    if use is KeyUse.RECORD:
         return list(bundle.keys_by_id)
-    if sort is Sort.CA:
+    if use is KeyUse.CA:
         return [authority_id(authority) for authority in bundle.authorities]
-    return [note_id(key) for key in (bundle.log_keys if sort is Sort.LOG else bundle.witness_keys)]
+    return [note_id(key) for key in (bundle.log_keys if use is KeyUse.LOG else bundle.witness_keys)]
 
 
-def _since(site: Site, sort: Sort, keyid: str, held: list[str]) -> datetime:
+def _since(site: Site, use: KeyUse, keyid: str, held: list[str]) -> datetime:
     with site.store.read() as session:
         for root, accepted in list_roots(session, site.institute):
-            if keyid in _listed(root.profile, sort):
+            if keyid in _listed(root.profile, use):
                 return to_datetime(accepted)
-    file = generations(site.home.path, sort)[held.index(keyid)]
+    file = generations(site.home.path, use)[held.index(keyid)]
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)

@@ -13,7 +13,8 @@ from functools import cached_property
 
 from comity.node.database.store import Store
 from comity.node.home.folder import Home
-from comity.node.home.keychain import Keychain, stamp
+from comity.node.home.key_files import stamp
+from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings
 from comity.node.trust.root_chains import newest_root
 from comity.record.bundle import TrustBundle
@@ -81,7 +82,7 @@ class OwnKeys:
         """Check that this institute can sign all that it has to, before it serves.
 
         Raises:
-            BadConfig: a key is missing, or the bundle lists none of a sort that is here.
+            BadConfig: a key is missing, or the bundle lists none of a use that is here.
         """
         self.keychain.check(self.bundle)
 

@@ -37,8 +37,8 @@ def _profile(before: TrustBundle | None, after: TrustBundle) -> Iterator[str]:
             yield f"{name}: {_was(old)}{new}"
     yield from _listed("name", before.names if before else {}, after.names)
     yield from _listed("record key", _record_keys(before), _record_keys(after))
-    for sort in ("log", "witness"):
-        yield from _listed(f"{sort} key", _note_keys(before, sort), _note_keys(after, sort))
+    for use in ("log", "witness"):
+        yield from _listed(f"{use} key", _note_keys(before, use), _note_keys(after, use))
     yield from _listed("authority", _authorities(before), _authorities(after))
     old = before.spiffe.spiffe_refresh_hint if before else None
     if old != after.spiffe.spiffe_refresh_hint:
@@ -66,10 +66,10 @@ def _record_keys(bundle: TrustBundle | None) -> dict[str, str]:
     }
 
 
-def _note_keys(bundle: TrustBundle | None, sort: str) -> dict[str, str]:
+def _note_keys(bundle: TrustBundle | None, use: str) -> dict[str, str]:
     if bundle is None:
         return {}
-    keys = bundle.log_keys if sort == "log" else bundle.witness_keys
+    keys = bundle.log_keys if use == "log" else bundle.witness_keys
     return dict.fromkeys(keys, "")
 
 

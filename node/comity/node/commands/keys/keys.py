@@ -19,7 +19,7 @@ from comity.client.terminal import (
 )
 from comity.node.commands.keys.root_output import Output, amend, print_draft, print_losses
 from comity.node.commands.options import open_node
-from comity.node.home.keychain import Sort, make_key
+from comity.node.home.key_files import KeyUse, make_key
 from comity.node.home.node_certificate import Life, certify
 from comity.node.log.tree import tree_size
 from comity.node.trust.key_revocation import revocation
@@ -47,15 +47,15 @@ def comity_node_keys_list(context: typer.Context, as_json: JsonOption = False) -
     if as_json:
         print_json([key.to_value() for key in keys])
         return
-    grid = table("sort", "key", "state", "since")
+    grid = table("use", "key", "state", "since")
     for key in keys:
-        grid.add_row(*map(text, (key.sort, key.keyid, _state(key), format_time(key.since))))
+        grid.add_row(*map(text, (key.use, key.keyid, _state(key), format_time(key.since))))
     print_table(grid)
 
 
 def comity_node_keys_rotate(
     context: typer.Context,
-    sort: Annotated[Sort, typer.Argument(metavar="SORT", help="record, log, witness or ca.")],
+    use: Annotated[KeyUse, typer.Argument(metavar="USE", help="record, log, witness or ca.")],
     finish: Annotated[
         bool, typer.Option("--finish", help="Of ca: give the node a certificate of the new one.")
     ] = False,
@@ -75,17 +75,17 @@ def comity_node_keys_rotate(
     """
     with open_node(context) as site:
         if finish:
-            _finish(site, sort, as_json=as_json)
+            _finish(site, use, as_json=as_json)
             return
         path = output or Path("1.root.json")
         has_root = site.own.root is not None or read_draft(site, path) is not None
-        if not has_root or not _staged(site, sort):
-            make_key(site.home.path, site.institute, sort)
+        if not has_root or not _staged(site, use):
+            make_key(site.home.path, site.institute, use)
         if has_root:
             root, path = amend(site, output, Wish())
             print_draft(root, site.own.root, path, as_json=as_json)
         else:
-            _print_unrooted(site, sort, as_json=as_json)
+            _print_unrooted(site, use, as_json=as_json)
 
 
 def comity_node_keys_revoke(
@@ -113,11 +113,11 @@ def comity_node_keys_revoke(
         comity-node keys revoke SHA256:… --from-index 1200   # lost before leaf 1200 was logged
     """
     with open_node(context) as site:
-        sort, found = find_key(site, keyid)
-        if from_index is not None and sort is not Sort.RECORD:
+        use, found = find_key(site, keyid)
+        if from_index is not None and use is not KeyUse.RECORD:
             raise InvalidInput("expected no index but for a record key", field="--from-index")
         index = _index(site, from_index)
-        root, path = amend(site, output, Wish(), revocation(site, sort, found, index))
+        root, path = amend(site, output, Wish(), revocation(site, use, found, index))
         before = site.own.root
         with site.store.read() as session:
             losses = losses_of(session, root.profile, before.profile if before else None)
@@ -138,12 +138,12 @@ def _index(site: Site, given: int | None) -> int:
     return given
 
 
-def _staged(site: Site, sort: Sort) -> bool:
-    return any(key.sort == sort and key.state is State.STAGED for key in list_keys(site))
+def _staged(site: Site, use: KeyUse) -> bool:
+    return any(key.use == use and key.state is State.STAGED for key in list_keys(site))
 
 
-def _finish(site: Site, sort: Sort, *, as_json: bool) -> None:
-    if sort is not Sort.CA:
+def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
+    if use is not KeyUse.CA:
         raise InvalidInput("expected ca: other keys need no finish", field="--finish")
     newest = site.bundle.authorities[-1]
     if site.home.is_certified_by(newest):
@@ -160,12 +160,12 @@ def _finish(site: Site, sort: Sort, *, as_json: bool) -> None:
     err.print(text(told), soft_wrap=True)
 
 
-def _print_unrooted(site: Site, sort: Sort, *, as_json: bool) -> None:
-    made = [key for key in list_keys(site) if key.sort == sort][-1]
+def _print_unrooted(site: Site, use: KeyUse, *, as_json: bool) -> None:
+    made = [key for key in list_keys(site) if key.use == use][-1]
     if as_json:
         print_json(made.to_value() | {"fingerprint": site.bundle.fingerprint})
         return
-    out.print(text(f"{made.sort} key {made.keyid}, {made.state}"), soft_wrap=True)
+    out.print(text(f"{made.use} key {made.keyid}, {made.state}"), soft_wrap=True)
     err.print(text(f"The bundle is another one now: {spoken(site.bundle.fingerprint)}"))
     err.print(text("Each peer has to pin it by hand: send it comity-node bundle."))
 

@@ -1,0 +1,112 @@
+"""The files of a home's keys, generation by generation.
+
+    keys/record.key             the first record key
+    keys/record.2.key           the second, and so on; log, witness and ca likewise
+    certificates/ca.2.pem       the certificate of keys/ca.2.key
+
+Invariants: no file is ever written over; a generation is never used twice.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from comity.node.home.certificate_authority import Authority
+from comity.record.errors import BadConfig
+from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
+
+
+class KeyUse(StrEnum):
+    """What a key is for."""
+
+    RECORD = "record"
+    LOG = "log"
+    WITNESS = "witness"
+    CA = "ca"
+
+
+def make_key(home: Path, institute: str, use: KeyUse) -> Path:
+    """Make the next generation of a key; return its file.
+
+    Raises:
+        BadConfig: the home cannot be written.
+    """
+    files = generations(home, use)
+    number = _generation(files[-1]) + 1 if files else 1
+    name = str(use) if number == 1 else f"{use}.{number}"
+    file = home / "keys" / f"{name}.key"
+    if use is KeyUse.RECORD:
+        SigningKey.generate().save(file)
+    elif use is KeyUse.CA:
+        certificate, private_key = Authority.create(institute, generation=number).pem()
+        write_secret(file, private_key)
+        # last, since it is by its certificate that an authority is known to be here
+        write_secret(home / "certificates" / f"{name}.pem", certificate)
+    else:
+        write_secret(file, private_pem(ed25519.Ed25519PrivateKey.generate()))
+    return file
+
+
+def generations(home: Path, use: KeyUse) -> list[Path]:
+    """Return the files of a use of key, oldest first; of an authority, its certificates.
+
+    Raises:
+        BadConfig: the home cannot be read.
+    """
+    folder, suffix = ("certificates", "pem") if use is KeyUse.CA else ("keys", "key")
+    pattern = re.compile(rf"{use}(?:\.[1-9][0-9]{{0,5}})?\.{suffix}")
+    try:
+        names = os.listdir(home / folder)
+    except OSError as error:
+        raise BadConfig(f"cannot be read: {error.strerror}", field=str(home / folder)) from error
+    found = [home / folder / name for name in names if pattern.fullmatch(name)]
+    return sorted(found, key=_generation)
+
+
+def load_certificate(file: Path) -> x509.Certificate:
+    """Read a certificate.
+
+    Raises:
+        BadConfig: missing, or not one in PEM.
+    """
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes())
+    except OSError as error:
+        raise BadConfig(f"cannot be read: {error.strerror}", field=str(file)) from error
+    except ValueError as error:
+        raise BadConfig("expected a certificate in PEM", field=str(file)) from error
+
+
+def stamp(home: Path) -> tuple[int, int]:
+    """Return what changes when a key is added to a home or taken away."""
+    folders = home / "keys", home / "certificates"
+    try:
+        return folders[0].stat().st_mtime_ns, folders[1].stat().st_mtime_ns
+    except OSError as error:
+        raise BadConfig(f"cannot be read: {error.strerror}", field=str(home)) from error
+
+
+def load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
+    """Read a private key that signs notes.
+
+    Raises:
+        BadConfig: missing, readable by others, or not an unencrypted Ed25519 key in PEM.
+    """
+    try:
+        private = serialization.load_pem_private_key(read_secret(path), password=None)
+    except (ValueError, TypeError) as error:
+        raise BadConfig("expected an unencrypted private key in PEM", field=str(path)) from error
+    if not isinstance(private, ed25519.Ed25519PrivateKey):
+        raise BadConfig(f"expected an Ed25519 key, got {type(private).__name__}", field=str(path))
+    return private
+
+
+def _generation(file: Path) -> int:
+    return int(file.stem.partition(".")[2] or 1)
