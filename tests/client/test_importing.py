@@ -112,7 +112,7 @@ def test_a_model_is_not_mistaken_for_its_kin(name: str, label: str, fit: int) ->
 def test_html_headings_lists_and_spanning_tables_are_read() -> None:
     card = import_file(SAMPLES / "html.md")
     assert statements(card, "limitations") == [
-        "ModelNames are often misspelt.",
+        "Names are often misspelt.",
         "Overlapping speech is not separated.",
     ]
     (risk,) = card.draft.sections["risks"]
