@@ -31,7 +31,8 @@ from tests.support.drafts import card
 from tests.support.hostile_calls import CA, EVE
 from tests.support.lying_peer import ACCEPTED, Liar, batch, deceived, in_a_row, lying, saying
 from tests.support.network import make_home, run, until
-from tests.vectors.forged import DEFECTS, TAG, Defect, Forger
+from tests.vectors.forged import DEFECTS
+from tests.vectors.forger import TAG, Defect, Forger
 
 TOGETHER_BYTES = 6 << 20
 """Bad records of one batch, leaving room in a message for the good ones."""

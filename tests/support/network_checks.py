@@ -1,6 +1,7 @@
-"""What is known of a world of institutes, and what must hold in it after every step.
+"""What must hold in a network of institutes after every step (invariants 1, 2, 3, 5 and 6).
 
-What the nodes say is compared with ``reading``, which says what they may and must do.
+What nodes do is compared with ``reference_view`` and ``reference_policies``, which say what they
+may and must do.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from comity.node.release.preview import Effect, preview_peer
 from comity.node.trust.peers import get_peer, pinned_peers
 from comity.policies.evaluator import Policy
 from tests.support.institutes import HandClock, Institute
-from tests.support.reference_rules import NAMES, Facts, Holder, Key, Peer, Reading
+from tests.support.reference_policies import goes, may_give
+from tests.support.reference_view import NAMES, Facts, Holder, Key, Peer, View
 
 Pair = tuple[str, str]
 """A holder and a peer of it."""
 
 
 class CheckedNetwork:
-    """Institutes, what is known of them, and what has been seen of their queues."""
+    """Institutes, what each holds and has been given, and checks of what their nodes do."""
 
     def __init__(self, made: list[Institute], clock: HandClock) -> None:
         self.institutes, self.clock = {one.name: one for one in made}, clock
@@ -44,30 +46,30 @@ class CheckedNetwork:
         self._started_anew: set[Pair] = set()
 
     def check_queues(self, holder: str) -> None:
-        """(1) What was released since the last check was allowed; a section follows its header."""
+        """(1) Every part released since the last check was allowed; sections follow headers."""
         for name in _others(holder):
             peer = self._peers[holder, name]
-            reading = self._read(holder, name)
+            view = self._view(holder, name)
             for key in self._read_queue(holder, name, len(peer.queue)):
-                assert reading.may_give(key, peer.queue), (holder, name, self._parts[key])
+                assert may_give(view, key, peer.queue), (holder, name, self._parts[key])
                 record_id, section = key
                 if section:
-                    assert reading.has_header(record_id, peer.queue), (holder, name, key)
-                elif reading.promises(record_id):
+                    assert view.has_header(record_id, peer.queue), (holder, name, key)
+                elif view.promises(record_id):
                     peer.promised.add(record_id)
                 peer.queue.append(key)
 
     def check_settled(self, holder: str) -> None:
-        """(2) Nothing that is allowed waits once a node has done its work."""
+        """(2) No part that is allowed waits once a node has done its work."""
         for name in _others(holder):
-            queue, reading = self._peers[holder, name].queue, self._read(holder, name)
+            queue, view = self._peers[holder, name].queue, self._view(holder, name)
             for key in self._holders[holder].origin.keys() - set(queue):
-                assert not reading.goes(key, queue), (holder, name, self._parts[key])
+                assert not goes(view, key, queue), (holder, name, self._parts[key])
 
     def check_stores(self) -> None:
-        """(3) Bytes are the same everywhere; (5) nothing is held twice; nobody was refused.
+        """(3) Bytes are the same everywhere; (5) no part is held twice; no record was refused.
 
-        What was appended to a queue stays there.
+        A part that was appended to a queue stays there.
         """
         for one in self.institutes.values():
             records, parts = one.rows(RecordRow), one.rows(PartRow)
@@ -80,29 +82,29 @@ class CheckedNetwork:
             assert self._read_queue(holder, name, 0) == peer.queue
 
     def check_explanations(self) -> None:
-        """What is explained as allowed was released; what is withheld, the plain reading denies."""
+        """Every part explained as allowed was released, and the reference denies every other."""
         for holder, name in self.pairs:
-            queue, reading = self._peers[holder, name].queue, self._read(holder, name)
+            queue, view = self._peers[holder, name].queue, self._view(holder, name)
             with self.institutes[holder].node.store.read() as session:
                 for record in session.exec(select(RecordRow)):
                     for part in explain(session, name, record, self.clock()):
                         key = (record.record_id, part.name)
                         assert (part.release_time is not None) == (key in queue)
                         assert part.allowed <= (key in queue), (holder, part)
-                        assert part.allowed == reading.goes(key, queue), (holder, part)
+                        assert part.allowed == goes(view, key, queue), (holder, part)
 
     def check_at_rest(self) -> None:
-        """(2) Everything allowed was delivered; (6) the ledgers of both sides agree."""
+        """(2) Every part released was delivered; (6) the ledgers of both sides agree."""
         for holder, name in self.pairs:
             assert set(self._peers[holder, name].queue) <= self._holders[name].origin.keys()
             self._check_ledgers(holder, name)
 
-    def _read(self, holder: str, peer: str) -> Reading:
+    def _view(self, holder: str, peer: str) -> View:
         between = self._holders[holder], self._peers[holder, peer]
-        return Reading(self._parts, *between, self.clock())
+        return View(self._parts, *between, self.clock())
 
     def _preview(self, holder: str, text: str) -> dict[str, Counter[tuple[str, bool]]]:
-        """Return by peer how many parts are told to follow at once, by kind, headers apart."""
+        """Return by peer how many parts a policy would release, by kind and header or not."""
         told = {}
         with self.institutes[holder].node.store.read() as session:
             now = self.clock()
@@ -117,7 +119,7 @@ class CheckedNetwork:
         return told
 
     def _read_queue(self, holder: str, peer: str, known: int) -> list[Key]:
-        """Return what was released to a peer after its first ``known`` offers."""
+        """Return the parts released to a peer after its first ``known`` offers, in order."""
         query = (
             select(ReleaseRow.offer_number, RecordRow.record_id, PartRow.section, PartRow.name)
             .join(PartRow, PartRow.part_id == ReleaseRow.part_id)

@@ -15,11 +15,11 @@ from tests.support.institutes import HandClock, Institute
 from tests.support.network import make_home
 from tests.support.random_network import RandomNetwork
 from tests.support.record_plans import RecordPlan
-from tests.support.reference_rules import NAMES, PURPOSES
+from tests.support.reference_view import NAMES, PURPOSES
 
 
 class Homes:
-    """Homes and befriended, empty databases, made once and copied for each world."""
+    """Homes and befriended, empty databases, made once and copied for each network."""
 
     def __init__(self, root: Path) -> None:
         self._homes = [make_home(root, name) for name in NAMES]
@@ -31,7 +31,7 @@ class Homes:
 
     @contextmanager
     def network(self, stock: Sequence[RecordPlan]) -> Iterator[RandomNetwork]:
-        """Yield a world in which nothing has happened; ``stock`` is what will be published."""
+        """Yield a network in which nothing has happened; records are published from ``stock``."""
         clock = HandClock()
         # embargoes and treaties are dated in whole seconds
         clock.now -= clock.now % 1000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from comity.policies.facts import PeerStatus
 from tests.support.random_network import RandomNetwork
 from tests.support.record_plans import RecordPlan
-from tests.support.reference_rules import NAMES, POLICIES
+from tests.support.reference_policies import POLICIES
+from tests.support.reference_view import NAMES
 
 Step = Callable[[RandomNetwork], object]
 

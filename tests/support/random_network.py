@@ -1,6 +1,6 @@
-"""A world of institutes for property tests: all that can happen in it, on real nodes.
+"""A network of institutes for property tests, with a method for each event that can happen.
 
-Only the wire and the clock are not real; ``watching`` checks what the nodes do.
+Nodes are real; only the wire and the clock are not. ``network_checks`` checks what nodes do.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from comity.policies.treaty import Treaty
 from tests.support.institutes import HandClock, Institute
 from tests.support.network_checks import CheckedNetwork
 from tests.support.record_plans import RecordPlan, subject
-from tests.support.reference_rules import NAMES, POLICIES, Agreement
+from tests.support.reference_policies import POLICIES
+from tests.support.reference_view import NAMES, Agreement
 
 MAX_BACK_SECONDS: Final = 60
 """How far the clock may be behind the latest time that it has shown."""
 
 
 class RandomNetwork(CheckedNetwork):
-    """Institutes, what they publish, and all that can happen between them."""
+    """Institutes, the records that they publish, and the events between them."""
 
     def __init__(
         self, made: list[Institute], clock: HandClock, stock: Sequence[RecordPlan]
@@ -44,14 +45,14 @@ class RandomNetwork(CheckedNetwork):
         self.add_treaty(holder, party, set(), set(), 0, 150)
 
     def publish(self, issuer: str, which: int, substance: str, count: int) -> None:
-        """Publish some records alike from the stock, about a model each."""
+        """Publish some records by one plan of the stock, each about a model of its own."""
         first = len(self._plans)
         plan = replace(self._stock[which % len(self._stock)], substance=substance)
         numbers = range(first, first + count)
         self._publish(issuer, [replace(plan, subject=subject(number)) for number in numbers])
 
     def publish_again(self, issuer: str, which: int, substance: str, *, supersedes: bool) -> None:
-        """Publish another record about what an own one is about, or a new version of it."""
+        """Publish another record about the subject of an own record, or a new version of that."""
         record_id = self._own(issuer, which)
         if record_id is None or self._plans[record_id].kind == "withdrawal":
             return
@@ -62,7 +63,7 @@ class RandomNetwork(CheckedNetwork):
         self._publish(issuer, [replace(plan, subject=about, substance=substance, supersedes=named)])
 
     def withdraw(self, issuer: str, which: int, notice: RecordPlan) -> None:
-        """Publish a notice that names an own record, and, in vain, others' latest ones."""
+        """Publish a notice that names an own record and, without effect, the others' latest."""
         record_id = self._own(issuer, which)
         others = [self._own(name, -1) for name in NAMES if name != issuer]
         named = tuple(each for each in [record_id, *others] if each is not None)
@@ -70,10 +71,10 @@ class RandomNetwork(CheckedNetwork):
         self._publish(issuer, [replace(notice, subject=about, withdraws=named)])
 
     def pull(self, receiver: str, sender: str, *, lose_receipts: bool = False) -> int:
-        """Pull if both sides let it; return how many batches came.
+        """Pull if both sides allow it; return how many batches came.
 
-        Who has removed a peer pulls from nobody, since what that peer issued would wait for its
-        keys in quarantine, which is not what is tested here.
+        An institute that has removed a peer pulls from none, since records of the removed peer
+        would wait in quarantine for its keys. Other tests are about that.
         """
         between = (self._peers[receiver, sender], self._peers[sender, receiver])
         is_active = all(peer.status in ("member", "probation") for peer in between)
@@ -88,20 +89,20 @@ class RandomNetwork(CheckedNetwork):
         return batches
 
     def pull_all(self) -> None:
-        """Let everyone pull from everyone once."""
+        """Let each institute pull from each other one once."""
         for receiver, sender in self.pairs:
             self.pull(receiver, sender)
             self.work()
 
     def start_anew(self, receiver: str, sender: str) -> None:
-        """Let a receiver forget where it was."""
+        """Let a receiver forget its cursor."""
         self._started_anew.add((sender, receiver))
         with self.institutes[receiver].node.store.write() as session:
             session.get_one(PeerRow, sender).cursor = ""
             session.flush()
 
     def set_policy(self, holder: str, name: str) -> None:
-        """Put one of POLICIES in force, and check that a preview foretells what this releases."""
+        """Put one of POLICIES in force, and check that a preview foretold what this releases."""
         text, node = POLICIES[name].text, self.institutes[holder].node
         self._busy.add(holder)
         told = self._preview(holder, text)
@@ -131,7 +132,7 @@ class RandomNetwork(CheckedNetwork):
         node.set_policy(POLICIES[second].text)
 
     def set_status(self, holder: str, name: str, status: PeerStatus) -> None:
-        """Change what a peer is to a holder; one that was removed is pinned again for that."""
+        """Change a peer's status at a holder; a peer that was removed is pinned again."""
         node, peer = self.institutes[holder].node, self._peers[holder, name]
         self._busy.add(holder)
         if peer.status != PeerStatus.REMOVED:
@@ -143,7 +144,7 @@ class RandomNetwork(CheckedNetwork):
         peer.status = str(status)
 
     def set_terms(self, holder: str, name: str, groups: set[str], clearances: set[str]) -> None:
-        """File a peer under groups and clearances."""
+        """Change the groups and clearances of a peer."""
         peer = self._peers[holder, name]
         self._busy.add(holder)
         if peer.status != PeerStatus.REMOVED:
@@ -154,7 +155,7 @@ class RandomNetwork(CheckedNetwork):
     def add_treaty(
         self, holder: str, party: str, kinds: set[str], sections: set[str], start: int, end: int
     ) -> None:
-        """Keep a treaty from ``start`` to ``end``, in seconds from now; 0 is no end."""
+        """Add a treaty from ``start`` to ``end``, in seconds from now; an end of 0 means none."""
         treaties = self._holders[holder].treaties
         self._busy.add(holder)
         if self._peers[holder, party].status == PeerStatus.REMOVED:
@@ -193,9 +194,9 @@ class RandomNetwork(CheckedNetwork):
         self._busy.update(NAMES)
 
     def work(self) -> None:
-        """Let nodes do what they do every second, and check what came of it.
+        """Let nodes do the work of each second, and check what came of it.
 
-        Those to which nothing has happened have nothing to do.
+        A node to which nothing has happened since has no work.
         """
         while self._busy:
             name = min(self._busy)
@@ -206,7 +207,7 @@ class RandomNetwork(CheckedNetwork):
             self.check_settled(name)
 
     def come_to_rest(self) -> None:
-        """Admit everyone, let every embargo end, and pull until nothing moves."""
+        """Make every peer a member, let every embargo end, and pull until no batch is left."""
         for holder, peer in self.pairs:
             if self._peers[holder, peer].status != PeerStatus.MEMBER:
                 self.set_status(holder, peer, PeerStatus.MEMBER)
@@ -229,6 +230,6 @@ class RandomNetwork(CheckedNetwork):
         one.node.publish_all(records)
 
     def _own(self, issuer: str, which: int) -> str | None:
-        """Return one of an issuer's records; None where it has none."""
+        """Return the id of one of an issuer's records; None if it has none."""
         own = [i for i in self._plans if self._parts[i, ""].record.issuer == issuer]
         return own[which % len(own)] if own else None

@@ -1,4 +1,4 @@
-"""Records for property tests: what is written into them, and what the plain reading knows of it."""
+"""Records for property tests: what is written into them, and what the reference knows of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from comity.client.drafts.draft import Draft
 from tests.support.drafts import card
 from tests.support.institutes import HandClock
-from tests.support.reference_rules import Facts, Record
+from tests.support.reference_view import Facts, Record
 
 SUBSTANTIAL: Final = "It happens, and this is told at length. " * 8
 RANKS: Final = {"moderate": 2, "high": 3, "critical": 4}

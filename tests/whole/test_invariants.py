@@ -16,7 +16,7 @@ from tests.support.network_steps import (
     record_plans,
 )
 from tests.support.record_plans import RecordPlan
-from tests.support.reference_rules import NAMES
+from tests.support.reference_view import NAMES
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ from tests.support.drafts import card
 from tests.support.hostile_calls import UK, contents, operating, refusal
 from tests.support.network import run
 from tests.support.paths import VECTORS
-from tests.vectors.forged import DEFECTS, Forger
+from tests.vectors.forged import DEFECTS
+from tests.vectors.forger import Forger
 
 
 @dataclass
