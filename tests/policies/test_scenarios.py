@@ -11,18 +11,7 @@ from comity.policies.simulation.library import load_policies, load_scenario
 from comity.policies.simulation.scenario_file import parse_scenario
 from comity.policies.simulation.toml_lines import line_of
 from comity.record.errors import BadPolicy, InvalidInput, NotFound
-
-PAIR = """
-days = 20
-[[institute]]
-id = "uk.aisi.example"
-policy = "POLICY"
-issues = [{ kind = "evaluation", count = 10 }]
-[[institute]]
-id = "ca.aisi.example"
-policy = "POLICY"
-issues = [{ kind = "evaluation", count = 10 }]
-"""
+from tests.support.scenarios import PAIR
 
 
 @pytest.mark.parametrize(

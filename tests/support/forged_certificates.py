@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,17 +12,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from comity.node.home.certificate_authority import Authority, Svid
 from comity.node.home.folder import Home
-from comity.node.home.new_home import create_home
 from comity.record.bundle import JsonWebKey, SpiffeBundle, TrustBundle
 from comity.record.keys import private_pem
 
 UK, CA, FR = "uk.aisi.example", "ca.aisi.example", "fr.aisi.example"
 NOW = datetime.now(UTC)
-
-
-def make_home(path: Path, institute: str) -> Home:
-    """Make a home that nobody serves."""
-    return create_home(path, institute=institute, names={"en": institute}, address="127.0.0.1:7000")
 
 
 def forge(

@@ -28,7 +28,7 @@ from comity.node.trust.peers import get_peer
 from comity.record.record import Record
 from comity.record.times import format_time
 from tests.support.databases import NewDatabase
-from tests.support.network import make_home
+from tests.support.network import befriend, make_home
 
 
 class HandClock:
@@ -165,9 +165,3 @@ def institutes(
     finally:
         for one in made:
             one.node.close()
-
-
-def befriend(one: Institute, *others: Institute) -> None:
-    """Pin others' bundles at one."""
-    for other in others:
-        one.node.add_peer(other.node.bundle)

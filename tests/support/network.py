@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import SQLModel, select
 
@@ -29,6 +29,14 @@ from comity.record.record import Record
 
 PATIENCE_SECONDS = 300
 """How long a test waits before it counts as hanging. No test relies on less time."""
+
+
+class HasNode(Protocol):
+    """Whatever has a node, whether or not it serves."""
+
+    @property
+    def node(self) -> Node:
+        """The node."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,8 @@ async def network(
         yield running
 
 
-def befriend(one: Running, *others: Running) -> None:
-    """Pin others' bundles at one."""
+def befriend(one: HasNode, *others: HasNode) -> None:
+    """Pin the bundles of others at one."""
     for other in others:
         one.node.add_peer(other.node.bundle)
 

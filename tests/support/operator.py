@@ -8,8 +8,8 @@ from pathlib import Path
 
 from comity.node.node import Node
 from tests.support.command_line import Ended, Run
-from tests.support.institutes import Institute, befriend
-from tests.support.network import make_home
+from tests.support.institutes import Institute
+from tests.support.network import befriend, make_home
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 

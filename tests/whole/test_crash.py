@@ -28,8 +28,8 @@ from comity.policies.preset import load_preset
 from comity.record.errors import Unavailable
 from comity.record.spiffe import Role
 from tests.support.drafts import card
-from tests.support.institutes import Institute, befriend
-from tests.support.network import make_home, run, until
+from tests.support.institutes import Institute
+from tests.support.network import befriend, make_home, run, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 ROUNDS = 2

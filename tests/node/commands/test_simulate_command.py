@@ -19,20 +19,11 @@ from comity.policies.simulation.report import report
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, institutes
+from tests.support.scenarios import PAIR
 
 UK, CA, JP = (f"{name}.aisi.example" for name in ("uk", "ca", "jp"))
 
-PAIR = """
-days = 20
-[[institute]]
-id = "uk.aisi.example"
-policy = "mine.cedar"
-issues = [{ kind = "evaluation", count = 10 }]
-[[institute]]
-id = "ca.aisi.example"
-policy = "mine.cedar"
-issues = [{ kind = "evaluation", count = 10 }]
-"""
+MINE = PAIR.replace("POLICY", "mine.cedar")
 
 
 def simulate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -84,7 +75,7 @@ def test_the_command_writes_json_and_a_picture_and_overwrites_none(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, picture = tmp_path / "plan.toml", tmp_path / "plan.svg"
-    file.write_text(PAIR)
+    file.write_text(MINE)
     (tmp_path / "mine.cedar").write_text('@id("all") permit (principal, action, resource);')
     line = ("policy", "simulate", str(file), "--json", "--picture", str(picture))
     code, out, _ = simulate(capsys, *line)
@@ -105,7 +96,7 @@ def test_the_command_names_the_file_the_line_and_the_key(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "plan.toml"
-    file.write_text(PAIR.replace("count", "cuont", 1))
+    file.write_text(MINE.replace("count", "cuont", 1))
     picture = tmp_path / "plan.svg"
     code, out, told = simulate(capsys, "policy", "simulate", str(file), "--picture", str(picture))
     assert (code, out) == (1, "")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from comity.client.command_line import run as run_command
 from comity.node.commands.app import app
 from comity.node.database.tables import LogHeadRow, WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
@@ -27,6 +22,7 @@ from comity.v1 import (
     audit_service_pb2,
     audit_service_pb2_grpc,
 )
+from tests.support.command_line import Run, runner
 from tests.support.databases import sqlite_databases
 from tests.support.drafts import card
 from tests.support.hostile_calls import calling
@@ -34,22 +30,6 @@ from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.log_histories import History
 from tests.support.network import make_home, run, serving
 from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -62,19 +42,10 @@ def pair(tmp_path: Path) -> Iterator[list[Institute]]:
 @pytest.fixture
 def uk(
     pair: list[Institute], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Return what runs a command on uk's home."""
+) -> Run:
+    """Return a function that runs a command on uk's home."""
     monkeypatch.setenv("COMITY_HOME", str(pair[0].node.home.path))
-
-    def command(*arguments: str) -> Ended:
-        monkeypatch.setattr("sys.stdin", io.StringIO())
-        with pytest.raises(SystemExit) as ended:
-            run_command(app, arguments)
-        captured = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ended(ended.value.code, captured.out, captured.err)
-
-    return command
+    return runner(app, monkeypatch, capsys)
 
 
 def split(pair: list[Institute]) -> None:
@@ -84,7 +55,7 @@ def split(pair: list[Institute]) -> None:
     hear(one.node, FR, [history(other, FALSE).note(8).to_bytes()])
 
 
-def test_a_log_that_was_seen_is_listed(pair: list[Institute], uk: Command) -> None:
+def test_a_log_that_was_seen_is_listed(pair: list[Institute], uk: Run) -> None:
     assert uk("witness", "list").err.startswith("No log yet: ")
     add_checkpoint(pair[0].node, history(pair[1]).note(8).to_bytes(), 0, [])
     listed = uk("witness", "list")
@@ -95,7 +66,7 @@ def test_a_log_that_was_seen_is_listed(pair: list[Institute], uk: Command) -> No
 
 
 def test_a_split_view_is_shown_exported_and_checks_elsewhere(
-    pair: list[Institute], uk: Command, tmp_path: Path
+    pair: list[Institute], uk: Run, tmp_path: Path
 ) -> None:
     split(pair)
     assert "SPLIT_VIEW" in uk("witness", "list").out
@@ -111,14 +82,14 @@ def test_a_split_view_is_shown_exported_and_checks_elsewhere(
     assert "not overwritten" in again.err
 
 
-def test_nothing_is_exported_against_a_log_that_kept_to_one_history(uk: Command) -> None:
+def test_nothing_is_exported_against_a_log_that_kept_to_one_history(uk: Run) -> None:
     ended = uk("witness", "export", CA, "ca.json")
     assert ended.code == 1
     assert "no proof against the log" in ended.err
     assert not Path("ca.json").exists()
 
 
-def test_clearing_an_alarm_does_not_resume_the_log(pair: list[Institute], uk: Command) -> None:
+def test_clearing_an_alarm_does_not_resume_the_log(pair: list[Institute], uk: Run) -> None:
     split(pair)
     assert uk("alarms", "clear", CA, "SPLIT_VIEW").code == 0
     assert uk("alarms", "list", "--json").json == []
@@ -130,7 +101,7 @@ def test_clearing_an_alarm_does_not_resume_the_log(pair: list[Institute], uk: Co
 
 
 def test_resuming_clears_the_alarm_and_goes_on_from_what_is_held(
-    pair: list[Institute], uk: Command
+    pair: list[Institute], uk: Run
 ) -> None:
     split(pair)
     ended = uk("witness", "resume", CA)
@@ -139,13 +110,13 @@ def test_resuming_clears_the_alarm_and_goes_on_from_what_is_held(
     assert uk("witness", "resume", CA, "--anew", "--json").json == [{"institute": CA, "size": 0}]
 
 
-def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Command) -> None:
+def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Run) -> None:
     ended = uk("witness", "resume", "eve.example")
     assert ended.code == 1
     assert "comity-node witness list" in ended.err
 
 
-def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk: Command) -> None:
+def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk: Run) -> None:
     one = pair[0]
     assert uk("witness", "resume", UK).code == 1
     one.publish(card())

@@ -9,7 +9,8 @@ from comity.node.database.tables import PeerRow, ReleaseRow, RulingRow
 from comity.policies.facts import PeerStatus
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
-from tests.support.institutes import HandClock, Institute, befriend, institutes
+from tests.support.institutes import HandClock, Institute, institutes
+from tests.support.network import befriend
 from tests.support.releases import (
     CA,
     CARDS_ONLY,

@@ -18,19 +18,9 @@ from comity.record.bundle import TrustBundle
 from comity.record.errors import Unauthenticated
 from comity.record.keys import private_pem
 from comity.record.spiffe import Role, SpiffeId
-from tests.support.forged_certificates import CA, FR, NOW, UK, forge, make_home
+from tests.support.forged_certificates import CA, FR, NOW, UK, forge
 
 Find = Callable[[str], TrustBundle | None]
-
-
-@pytest.fixture(scope="module")
-def uk(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return make_home(tmp_path_factory.mktemp("homes") / "uk", UK)
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return make_home(tmp_path_factory.mktemp("homes") / "ca", CA)
 
 
 @pytest.fixture

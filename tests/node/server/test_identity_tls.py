@@ -23,18 +23,8 @@ from comity.node.server.tls import server_credentials
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, Unauthenticated, Unavailable
 from comity.record.spiffe import Role, SpiffeId
-from tests.support.forged_certificates import CA, UK, forge, make_home
+from tests.support.forged_certificates import CA, UK, forge
 from tests.support.network import PATIENCE_SECONDS
-
-
-@pytest.fixture(scope="module")
-def uk(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return make_home(tmp_path_factory.mktemp("homes") / "uk", UK)
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return make_home(tmp_path_factory.mktemp("homes") / "ca", CA)
 
 
 @dataclass
