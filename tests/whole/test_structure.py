@@ -17,13 +17,12 @@ LONG_FILES = {
     "comity.client.monitor.look",
     "comity.node.commands.keys.root",
     "comity.node.commands.peers",
-    "comity.node.home.folder",
     "comity.node.home.keychain",
-    "comity.node.home.settings",
     "comity.node.policy.standing.counters",
-    "comity.node.server.background.pull",
 }
-LONG_FUNCTIONS = {"comity.node.commands.policy.treaty.add"}
+LONG_FUNCTIONS = {
+    "comity.node.commands.policy.treaty.comity_node_treaty_add",
+}
 
 
 def test_the_node_has_few_entries() -> None:
