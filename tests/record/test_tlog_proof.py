@@ -84,7 +84,7 @@ def test_checkpoint_is_kept_byte_for_byte() -> None:
         (HEADER + "index 05\n\nnote\n", "proof.index: expected a decimal number"),
         (HEADER + "index five\n\nnote\n", "proof.index: expected a decimal number"),
         (HEADER + "index 5 \n\nnote\n", "proof.index: expected a decimal number"),
-        (HEADER + "index 5\nAAAA\n\nnote\n", r"hashes\[0\]: expected 32 bytes, got 3"),
+        (HEADER + "index 5\nAAAA\n\nnote\n", r"hashes\[0\]: expected base64 of 32 bytes"),
         (HEADER + f"index 5\n{HASH}\n{HASH[:-1]}\n\nnote\n", r"hashes\[1\]: expected base64"),
         (HEADER + f"index 5\n{HASH} \n\nnote\n", r"hashes\[0\]: expected base64"),
         (HEADER + "index 5\n—\n\nnote\n", "expected ASCII"),

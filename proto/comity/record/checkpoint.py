@@ -11,17 +11,12 @@ origin as its name, so that no log can speak for another.
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
-from comity.record.errors import BadCheckpoint, InvalidInput, UnknownKey
-from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE
-from comity.record.note import Note, NoteSigner, Verifier, decode_base64, verify
-
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
+from comity.record.encoding import encode_base64, parse_hash, parse_size
+from comity.record.errors import BadCheckpoint, UnknownKey
+from comity.record.note import Note, NoteSigner, Verifier, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,7 @@ class Checkpoint:
     @property
     def body(self) -> str:
         """The signed text; it ends in LF."""
-        root = base64.b64encode(self.root).decode()
+        root = encode_base64(self.root)
         return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
 
     @classmethod
@@ -54,11 +49,9 @@ class Checkpoint:
             raise BadCheckpoint(message, field="checkpoint")
 
         origin, size, encoded, *extensions = lines
-        root = decode_base64(encoded)
-        if root is None or len(root) != HASH_BYTES:
-            message = f"expected base64 of {HASH_BYTES} bytes, got {encoded!r:.100}"
-            raise BadCheckpoint(message, field="checkpoint.root")
-        return cls(origin, parse_size(size, "checkpoint.size"), root, tuple(extensions))
+        root = parse_hash(encoded, "checkpoint.root", BadCheckpoint)
+        count = parse_size(size, "checkpoint.size", BadCheckpoint)
+        return cls(origin, count, root, tuple(extensions))
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> Note:
@@ -95,17 +88,3 @@ def open_checkpoint(data: bytes, log_keys: Iterable[Verifier]) -> tuple[Checkpoi
         message = f"expected a signature by a known key of {checkpoint.origin!r:.100}, got none"
         raise UnknownKey(message, field="checkpoint")
     return checkpoint, note
-
-
-def parse_size(text: str, field: str, error: type[InvalidInput] = BadCheckpoint) -> int:
-    """Read a tree size or leaf index: decimal, without leading zeros.
-
-    Raises:
-        LimitExceeded: above MAX_TREE_SIZE.
-        InvalidInput: not such a number; raised as ``error``, a subclass.
-    """
-    if not _NUMBER.fullmatch(text):
-        raise error(f"expected a decimal number, got {text!r:.100}", field=field)
-    size = int(text)
-    MAX_TREE_SIZE.check(size, field)
-    return size

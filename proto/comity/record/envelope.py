@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comity.record import ijson
+from comity.record.encoding import encode_base64
 from comity.record.errors import BadSignature, MalformedEnvelope
 from comity.record.keys import RecordKey, SigningKey, is_lower
 from comity.record.limits import MAX_NAME_CHARS, MAX_PAYLOAD_BYTES
@@ -93,9 +94,9 @@ class Envelope:
     def to_json(self) -> dict[str, Any]:
         """Return the envelope in the JSON form of DSSE v1, envelope.md, with standard base64."""
         return {
-            "payload": base64.b64encode(self.payload).decode(),
+            "payload": encode_base64(self.payload),
             "payloadType": self.payload_type,
-            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+            "signatures": [{"keyid": self.keyid, "sig": encode_base64(self.signature)}],
         }
 
     @classmethod

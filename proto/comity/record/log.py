@@ -7,7 +7,6 @@ whole log: it reveals only the number of records.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from comity.record import ijson
 from comity.record.checkpoint import Checkpoint, open_checkpoint
+from comity.record.encoding import encode_base64
 from comity.record.envelope import Envelope, pae
 from comity.record.errors import BadCheckpoint
 from comity.record.keys import RecordKey
@@ -42,8 +42,8 @@ def hashedrekord(message: bytes, signature: bytes, key: RecordKey) -> bytes:
         "publicKey": {"rawBytes": _public_der(key)},
     }
     body = {
-        "data": {"algorithm": "SHA2_256", "digest": base64.b64encode(digest).decode()},
-        "signature": {"content": base64.b64encode(signature).decode(), "verifier": verifier},
+        "data": {"algorithm": "SHA2_256", "digest": encode_base64(digest)},
+        "signature": {"content": encode_base64(signature), "verifier": verifier},
     }
 
     # RFC 8785: verifiers build the same bytes from envelope and key
@@ -81,4 +81,4 @@ def check_logged(
 def _public_der(key: RecordKey) -> str:
     encoding = serialization.Encoding.DER
     form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return base64.b64encode(key.public.public_bytes(encoding, form)).decode()
+    return encode_base64(key.public.public_bytes(encoding, form))

@@ -14,8 +14,6 @@ witness never share a key, since a cosignature with Ed25519 does not commit to i
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +23,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
+from comity.record.encoding import decode_base64, encode_base64
 from comity.record.errors import BadConfig, BadNote, BadSignature
 from comity.record.limits import MAX_NAME_CHARS, MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES
 
@@ -66,7 +65,7 @@ class SignatureLine:
         return cls(name, blob[:KEYID_BYTES], blob[KEYID_BYTES:])
 
     def __str__(self) -> str:
-        return f"{_DASH}{self.name} {base64.b64encode(self.keyid + self.signature).decode()}"
+        return f"{_DASH}{self.name} {encode_base64(self.keyid + self.signature)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class Verifier:
         return bytes([self.kind]) + self.public
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.keyid.hex()}+{base64.b64encode(self._typed).decode()}"
+        return f"{self.name}+{self.keyid.hex()}+{encode_base64(self._typed)}"
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check a bare signature over ``message``, whose form depends on the kind of key.
@@ -233,16 +232,6 @@ def check_name(name: str) -> None:
     """
     if not name or "+" in name or any(c.isspace() or c < " " for c in name):
         raise BadNote(f"expected a key's name without spaces and plus, got {name!r:.100}")
-
-
-def decode_base64(text: str) -> bytes | None:
-    """Decode standard base64; None if ``text`` is not base64, or not in its one spelling."""
-    # b64decode ignores the unused bits of the last character, so several texts give the same bytes
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if base64.b64encode(data).decode() == text else None
 
 
 def _parse_lines(lines: Sequence[str]) -> tuple[SignatureLine, ...]:

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from comity.record import ijson, log
 from comity.record.checkpoint import Checkpoint, open_checkpoint
+from comity.record.encoding import encode_base64
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadEvidence
 from comity.record.keys import RecordKey
@@ -37,7 +38,6 @@ from comity.record.sigstore_json import (
     HashText,
     LogId,
     check_same,
-    encode_base64,
     parse_file,
 )
 from comity.record.tlog_proof import TlogProof

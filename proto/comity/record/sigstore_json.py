@@ -13,11 +13,11 @@ from typing import Annotated, Final, TypeVar
 from pydantic import AfterValidator, ValidationError
 
 from comity.record import ijson
+from comity.record.encoding import decode_base64
 from comity.record.errors import BadEvidence
 from comity.record.limits import Limit
 from comity.record.merkle import HASH_BYTES, MAX_TREE_SIZE
 from comity.record.models import Model, describe
-from comity.record.note import decode_base64
 
 _Parsed = TypeVar("_Parsed", bound=Model)
 
@@ -78,8 +78,3 @@ def check_same(field: str, expected: str, got: str) -> None:
     """
     if got != expected:
         raise BadEvidence(f"expected {expected}, got {got!r:.200}", field=field)
-
-
-def encode_base64(data: bytes) -> str:
-    """Return standard base64."""
-    return base64.b64encode(data).decode()

@@ -16,7 +16,6 @@ can make it; the checker uses its own keys, and reads none from the evidence.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -25,11 +24,12 @@ from pydantic import Field, ValidationError
 
 from comity.record import ijson
 from comity.record.checkpoint import Checkpoint, open_checkpoint
+from comity.record.encoding import encode_base64, parse_hash
 from comity.record.errors import BadProof, BadSplitView
 from comity.record.limits import MAX_PROOF_HASHES, MAX_SPLIT_VIEW_BYTES
-from comity.record.merkle import HASH_BYTES, verify_consistency
+from comity.record.merkle import verify_consistency
 from comity.record.models import Model, describe
-from comity.record.note import Note, Verifier, decode_base64
+from comity.record.note import Note, Verifier
 
 TYPE: Final = "urn:comity:split-view:v1"
 
@@ -84,8 +84,9 @@ class SplitView:
             path, message = describe(error)
             raise BadSplitView(message, field=path.lstrip(".") or "evidence") from error
 
-        root = b"" if document.root is None else _hash(document.root, "root")
-        proof = [_hash(text, f"proof[{i}]") for i, text in enumerate(document.proof)]
+        root = b"" if document.root is None else parse_hash(document.root, "root", BadSplitView)
+        numbered = enumerate(document.proof)
+        proof = [parse_hash(text, f"proof[{n}]", BadSplitView) for n, text in numbered]
         return cls(document.smaller.encode(), document.larger.encode(), root, tuple(proof))
 
     def to_json(self) -> bytes:
@@ -94,8 +95,8 @@ class SplitView:
             type=TYPE,
             smaller=self.smaller.decode(),
             larger=self.larger.decode(),
-            root=base64.b64encode(self.root).decode() if self.root else None,
-            proof=tuple(base64.b64encode(value).decode() for value in self.proof),
+            root=encode_base64(self.root) if self.root else None,
+            proof=tuple(map(encode_base64, self.proof)),
         )
 
         # an empty tuple is no None, so it would be written
@@ -158,11 +159,3 @@ def _bare(note: Note) -> bytes:
     """Return a checkpoint's note without cosignatures, which prove nothing against the log."""
     origin = Checkpoint.parse(note.text).origin
     return Note(note.text, tuple(s for s in note.signatures if s.name == origin)).to_bytes()
-
-
-def _hash(text: str, field: str) -> bytes:
-    value = decode_base64(text)
-    if value is None or len(value) != HASH_BYTES:
-        message = f"expected base64 of {HASH_BYTES} bytes, got {text!r:.80}"
-        raise BadSplitView(message, field=field)
-    return value

@@ -18,11 +18,9 @@ import base64
 from dataclasses import dataclass
 from typing import Final
 
-from comity.record.checkpoint import parse_size
+from comity.record.encoding import decode_base64, parse_hash, parse_size
 from comity.record.errors import BadProof
 from comity.record.limits import MAX_PROOF_HASHES, MAX_TLOG_PROOF_BYTES
-from comity.record.merkle import HASH_BYTES
-from comity.record.note import decode_base64
 
 _HEADER: Final = "c2sp.org/tlog-proof@v1"
 
@@ -59,7 +57,7 @@ class TlogProof:
 
         extra = None
         if lines and lines[0].startswith("extra "):
-            extra = _base64(lines.pop(0).removeprefix("extra "), "proof.extra")
+            extra = _extra(lines.pop(0).removeprefix("extra "))
 
         if not lines or not lines[0].startswith("index "):
             raise BadProof("expected a line 'index <decimal>'", field="proof.index")
@@ -84,18 +82,12 @@ def _lines(head: bytes) -> list[str]:
 def _hashes(lines: list[str]) -> tuple[bytes, ...]:
     # RFC 6962, section 2.1.1: a proof has at most one hash for each level of the tree
     MAX_PROOF_HASHES.check(len(lines), "proof.hashes")
-    hashes = []
-    for number, line in enumerate(lines):
-        field = f"proof.hashes[{number}]"
-        value = _base64(line, field)
-        if len(value) != HASH_BYTES:
-            raise BadProof(f"expected {HASH_BYTES} bytes, got {len(value)}", field=field)
-        hashes.append(value)
-    return tuple(hashes)
+    numbered = enumerate(lines)
+    return tuple(parse_hash(line, f"proof.hashes[{n}]", BadProof) for n, line in numbered)
 
 
-def _base64(text: str, field: str) -> bytes:
+def _extra(text: str) -> bytes:
     data = decode_base64(text)
     if data is None:
-        raise BadProof(f"expected base64, got {text!r:.100}", field=field)
+        raise BadProof(f"expected base64, got {text!r:.100}", field="proof.extra")
     return data

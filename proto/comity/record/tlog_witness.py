@@ -15,11 +15,9 @@ import base64
 from dataclasses import dataclass
 from typing import Final
 
-from comity.record.checkpoint import parse_size
+from comity.record.encoding import parse_hash, parse_size
 from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_PROOF_HASHES
-from comity.record.merkle import HASH_BYTES
-from comity.record.note import decode_base64
 
 SIZE_TYPE: Final = "text/x.tlog.size"
 """Media type of an answer that holds the size of the tree that the witness has seen."""
@@ -58,17 +56,11 @@ class AddCheckpoint:
 
         MAX_PROOF_HASHES.check(len(lines), "proof")
         old_size = parse_size(first.removeprefix("old "), "old", InvalidInput)
-        return cls(old_size, tuple(_hash(n, line) for n, line in enumerate(lines)), checkpoint)
+        numbered = enumerate(lines)
+        proof = tuple(parse_hash(line, f"proof[{n}]", InvalidInput) for n, line in numbered)
+        return cls(old_size, proof, checkpoint)
 
     def to_bytes(self) -> bytes:
         """Return the body of the request."""
         lines = [b"old %d" % self.old_size, *map(base64.b64encode, self.proof)]
         return b"\n".join([*lines, b"", self.checkpoint])
-
-
-def _hash(number: int, line: str) -> bytes:
-    value = decode_base64(line)
-    if value is None or len(value) != HASH_BYTES:
-        message = f"expected base64 of {HASH_BYTES} bytes, got {line!r:.100}"
-        raise InvalidInput(message, field=f"proof[{number}]")
-    return value

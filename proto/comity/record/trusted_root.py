@@ -15,12 +15,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from comity.record import ijson
+from comity.record.encoding import encode_base64
 from comity.record.errors import BadEvidence, InvalidInput
 from comity.record.limits import MAX_BUNDLE_BYTES
 from comity.record.models import Model
 from comity.record.note import LOG_KEY, Verifier
 from comity.record.sigstore import log_id
-from comity.record.sigstore_json import Base64Text, LogId, check_same, encode_base64, parse_file
+from comity.record.sigstore_json import Base64Text, LogId, check_same, parse_file
 from comity.record.spiffe import check_institute
 
 TRUSTED_ROOT_TYPE: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
