@@ -22,10 +22,11 @@ CHAIN_FAULTS = [
 
 
 def bad_chains(signers: RootSigners, ca: TrustBundle, uk: TrustBundle) -> dict[str, list[Root]]:
-    """Return chains that do not hold, after version 1, by what is wrong with them."""
+    """Return by fault the versions after version 1 of a chain that must be refused."""
     others = RootSigners()
     good, strange = signers.sign(signers.draft(ca, 2)), others.draft(ca, 2)
     given_way = Root.draft(ca, [k.key for k in others.keys], 2, strange.expires, 2)
+
     return {
         "skips a version": [signers.sign(signers.draft(ca, 3))],
         "skips the second step": [good, signers.sign(signers.draft(ca, 4))],

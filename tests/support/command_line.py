@@ -26,7 +26,7 @@ class Ended:
 
     @property
     def json(self) -> Any:
-        """What was printed, parsed."""
+        """The printed JSON, parsed."""
         return json.loads(self.out)
 
 

@@ -36,6 +36,7 @@ def card(
     handling: dict[str, Any] = {"tlp": tlp, **more.pop("handling", {})}
     if releasable_to is not None:
         handling["releasableTo"] = releasable_to
+
     return Draft.parse(
         {
             "kind": "model-card",

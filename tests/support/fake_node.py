@@ -31,6 +31,7 @@ class FakeInstitute:
         self.key = SigningKey.generate()
 
     def bundle(self, address: str = "127.0.0.1:1") -> TrustBundle:
+        """Return the bundle of the institute, whose node listens on this address."""
         certificate = self.authority.certificate
         authority = JsonWebKey.of(certificate, certificate.public_bytes(Encoding.DER))
         key = PublicRecordKey(keyid=self.key.key.keyid, public_key=self.key.key.pem)
@@ -43,6 +44,7 @@ class FakeInstitute:
         )
 
     def profile(self, address: str, **issue: Any) -> Profile:
+        """Return the profile of an analyst of the institute."""
         svid = self.authority.issue(ADA, **issue)
         certificate, key = svid.certificate.decode(), svid.private_key.decode()
         return Profile(ADA, self.bundle(address), certificate, key)
@@ -84,6 +86,7 @@ class FakeNode(records_service_pb2_grpc.RecordsServiceServicer):
 
 
 def stored(record: Record) -> record_pb2.StoredRecord:
+    """Return a record as uk's node would give it out."""
     return record_pb2.StoredRecord(record=record_to_proto(record), origin=UK)
 
 
@@ -100,6 +103,7 @@ async def faked(
     svid = authority.issue(role or SpiffeId(authority.institute, Role.NODE))
     server = grpc.aio.server()
     records_service_pb2_grpc.add_RecordsServiceServicer_to_server(fake, server)
+
     credentials = grpc.ssl_server_credentials(
         [(svid.private_key, svid.certificate)],
         uk.authority.certificate.public_bytes(Encoding.PEM),
@@ -108,6 +112,7 @@ async def faked(
     port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     address = f"127.0.0.1:{port}"
+
     fake.bundles = fake.bundles or [[uk.bundle(address)]]
     try:
         yield address

@@ -30,9 +30,11 @@ def forge(
     private = ec.generate_private_key(ec.SECP256R1())
     signing = serialization.load_pem_private_key(signer.pem()[1], None)
     assert isinstance(signing, ec.EllipticCurvePrivateKey)
+
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(u) for u in uris]
     names += [x509.DNSName(dns)] if dns else []
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -49,6 +51,7 @@ def forge(
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+
     certificate = builder.sign(signing, hashes.SHA256())
     return Svid(certificate.public_bytes(serialization.Encoding.PEM), private_pem(private))
 

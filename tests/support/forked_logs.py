@@ -14,18 +14,22 @@ CA = "ca.aisi.example"
 
 
 def note_verifiers(*keys: tuple[str, ...]) -> list[Verifier]:
+    """Return the verifiers of keys as bundles list them."""
     return [Verifier.parse(key) for some in keys for key in some]
 
 
 def is_split(one: Running) -> bool:
+    """True if an institute has raised one alarm about ca, for two histories of its log."""
     return reasons(one, CA) == ["SPLIT_VIEW"]
 
 
 def witnessed_row(one: Running, institute: str = CA) -> WitnessedLogRow | None:
+    """Return what an institute holds of a log; None if it has seen none of it."""
     return next(iter(one.rows(WitnessedLogRow, institute=institute)), None)
 
 
 def holds_checkpoint(one: Running, size: int, institute: str = CA) -> bool:
+    """True if an institute holds a checkpoint of this size of a log."""
     row = witnessed_row(one, institute)
     return row is not None and row.size == size
 

@@ -92,7 +92,7 @@ class Institute:
             return [(i, "" if s == HEADER else name) for i, s, name in session.exec(query)]
 
     def is_release_due(self, peer: Institute) -> bool:
-        """Whether anything has changed since release last ran for the peer."""
+        """True if anything has changed since release last ran for the peer."""
         with self.node.store.read() as session:
             now = self.node.clock()
             row = get_peer(session, peer.name)
@@ -157,10 +157,12 @@ def institutes(
         for name in names:
             home = make_home(root, name, database=new_database())
             made.append(Institute(Node(home, clock)))
+
         for one in made:
             befriend(one, *(other for other in made if other is not one))
             if policy is not None:
                 one.node.set_policy(policy)
+
         yield made
     finally:
         for one in made:

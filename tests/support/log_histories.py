@@ -114,7 +114,7 @@ class ForkingLog:
         return audit.GetTilesResponse(tiles=found)
 
     async def cosign(self, request: exchange.AddCosignatureRequest, caller: str) -> Any:
-        """Note down who cosigned."""
+        """Note down the caller and the size of its cosignature."""
         self.cosigned.append((caller, request.size))
         return exchange.AddCosignatureResponse()
 
@@ -150,11 +150,13 @@ async def forking(log: ForkingLog, *victims: Running) -> AsyncIterator[ForkingLo
             ),
         )
     )
+
     identity = log.home.node_identity()
     bundles = [victim.node.bundle for victim in victims]
     roots = b"".join(a.public_bytes(Encoding.PEM) for b in bundles for a in b.authorities)
     credentials = server_credentials(lambda: identity, lambda: roots)
     server.add_secure_port(log.home.settings.listen, credentials)
+
     await server.start()
     try:
         for victim in victims:

@@ -11,6 +11,7 @@ INSTITUTE = "uk.aisi.example"
 
 
 def open_store(url: str) -> Store:
+    """Open a database as the node of uk does."""
     store = Store(url)
     store.upgrade()
     store.claim(INSTITUTE)
@@ -18,6 +19,7 @@ def open_store(url: str) -> Store:
 
 
 def entry(number: int) -> tree.Entry:
+    """Return the entry that tests append under a number."""
     return tree.Entry(f"{number:064x}", b"leaf %d" % number)
 
 

@@ -55,7 +55,7 @@ class Status(grpc.Status):
 
 
 Said = pb.ReplicateResponse | bytes | Status
-"""What a lying peer says: a message, bytes that go out as they are, or how it ends the stream."""
+"""A message, bytes that go out unchanged, or the status that ends the stream."""
 
 Script = Callable[[str], Iterable[Said]]
 """From the cursor that a puller starts with to what it is told. Then the stream stays open."""
@@ -93,7 +93,7 @@ class Liar:
 
     @property
     def row(self) -> PeerRow:
-        """What the victim keeps about this peer."""
+        """The victim's row about this peer."""
         row: PeerRow = self.victim.rows(PeerRow, institute=self.institute)[0]
         return row
 
@@ -109,6 +109,7 @@ class Liar:
         first = await anext(incoming)
         stream = Stream(first.start.cursor)
         self.streams.append(stream)
+
         reading = asyncio.create_task(self._read(incoming, stream))
         try:
             for said in self.script(stream.cursor):
@@ -156,6 +157,7 @@ async def serving_liar(liar: Liar, identity: tuple[bytes, bytes]) -> AsyncIterat
         request_deserializer=pb.ListRootsRequest.FromString,
         response_serializer=pb.ListRootsResponse.SerializeToString,
     )
+
     service = "comity.v1.ExchangeService"
     handlers: dict[str, Any] = {"Replicate": handler, "ListRoots": roots_handler}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -163,6 +165,7 @@ async def serving_liar(liar: Liar, identity: tuple[bytes, bytes]) -> AsyncIterat
     server.add_secure_port(
         liar.home.settings.listen, server_credentials(lambda: identity, lambda: roots)
     )
+
     await server.start()
     try:
         yield
@@ -217,7 +220,7 @@ def haste() -> Iterator[list[float]]:
 
 
 async def fault_noted(liar: Liar, fault: str) -> None:
-    """Wait until the victim has noted what is wrong."""
+    """Wait until the victim has noted this fault."""
     await until(lambda: liar.row.last_error.startswith(fault), fault)
 
 
@@ -228,4 +231,5 @@ async def called_again(liar: Liar, times: int) -> None:
 
 
 def garbage(number: int) -> record_pb2.Record:
+    """Return a record that is no record."""
     return record_pb2.Record(envelope=record_pb2.Envelope(payload=b"%d" % number))

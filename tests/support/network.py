@@ -69,6 +69,7 @@ def make_home(
         listen=address,
         database=database,
     )
+
     file = home.path / "comity.toml"
     text = file.read_text()
     text = text.replace("heartbeat_seconds = 10", f"heartbeat_seconds = {heartbeat_seconds}")

@@ -106,6 +106,7 @@ class CheckedNetwork:
     def _preview(self, holder: str, text: str) -> dict[str, Counter[tuple[str, bool]]]:
         """Return by peer how many parts a policy would release, by kind and header or not."""
         told = {}
+
         with self.institutes[holder].node.store.read() as session:
             now = self.clock()
             policy, other = policy_at(session, now), with_treaties(session, Policy.parse(text), now)
@@ -127,9 +128,11 @@ class CheckedNetwork:
             .where(ReleaseRow.peer == peer, ReleaseRow.offer_number > known)
             .order_by(ReleaseRow.offer_number)
         )
+
         with self.institutes[holder].node.store.read() as session:
             rows = list(session.exec(query))
             offered = get_peer(session, peer).offered
+
         assert [number for number, *_ in rows] == list(range(known + 1, offered + 1))
         return [(i, "" if section == HEADER else name) for _, i, section, name in rows]
 

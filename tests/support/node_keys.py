@@ -21,20 +21,24 @@ UK = "uk.aisi.example"
 
 
 def publish(node: Node, name: str) -> Record:
+    """Publish a card; return the record."""
     record = card(name).sign(node.home.node_id, node.key)
     node.publish(record)
     return record
 
 
 def states(node: Node, use: KeyUse) -> list[State]:
+    """Return the states of a node's keys of a sort, in order."""
     return [key.state for key in list_keys(node) if key.use == use]
 
 
 def keys(node: Node, use: KeyUse) -> list[KeyStatus]:
+    """Return a node's keys of a sort, in order."""
     return [key for key in list_keys(node) if key.use == use]
 
 
 def with_proof(node: Node, record: Record) -> Record:
+    """Sign the log, and return a record with its proof of inclusion."""
     node.signer.sign()
     with node.store.read() as session:
         return replace(record, inclusion=prove_inclusion(session, record.record_id).to_bytes())
@@ -58,6 +62,7 @@ def step(run: Run, *words: str) -> Ended:
 
 
 def make_offline_key(run: Run, name: str) -> str:
+    """Make NAME.key without a passphrase; return its key id."""
     made = run("root", "key", f"{name}.key", "--no-passphrase", "--json")
     assert made.code == 0, made.err
     keyid: str = made.json["keyid"]
@@ -65,6 +70,7 @@ def make_offline_key(run: Run, name: str) -> str:
 
 
 def sign_root(run: Run, file: str, *names: str) -> None:
+    """Sign a version of a root with NAME.key of each name."""
     for name in names:
         done = run("root", "sign", file, "--key", f"{name}.key", "--yes")
         assert done.code == 0, done.err

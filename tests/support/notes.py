@@ -8,6 +8,7 @@ from comity.record.note import LOG_KEY, Note, NoteSigner
 
 
 def fixed_signer(name: str, seed: int = 1, kind: int = LOG_KEY) -> NoteSigner:
+    """Return the same key for the same seed."""
     return NoteSigner(name, kind, Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
 
 
@@ -15,4 +16,5 @@ LOG = fixed_signer("log.uk.aisi.example")
 
 
 def note_of(*signers: NoteSigner, text: str = "text\n") -> Note:
+    """Return a note that these keys have signed, in this order."""
     return Note(text, tuple(s.sign(text) for s in signers))

@@ -66,7 +66,7 @@ parts = st.builds(
 
 
 def handling_admits(peer: PeerFacts, part: PartFacts) -> bool:
-    """The baseline once more, as the specification says it and not as the rules do."""
+    """Decide as the baseline does, in the words of the specification and not of its rules."""
     if peer.status not in (PeerStatus.MEMBER, PeerStatus.PROBATION) or part.withdrawn:
         return False
     if part.issuer == peer.institute or not (part.own or part.onward):
@@ -75,6 +75,8 @@ def handling_admits(peer: PeerFacts, part: PartFacts) -> bool:
         return False
     if part.releasable_to is not None and peer.institute not in part.releasable_to:
         return False
+
+    # TLP 2.0: CLEAR for everyone, GREEN for the community, above that by list only
     if part.tlp is Tlp.CLEAR:
         return True
     if part.tlp is Tlp.GREEN:

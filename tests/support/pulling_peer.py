@@ -35,6 +35,7 @@ class Puller:
 
     @property
     def stub(self) -> Any:
+        """Calls to uk."""
         return exchange_service_pb2_grpc.ExchangeServiceStub(self.line)
 
     async def start(self, cursor: str = "") -> Any:
@@ -62,6 +63,7 @@ class Puller:
 
     @property
     def receipted(self) -> int:
+        """The offer up to which uk has receipts of ca."""
         row: PeerRow = self.uk.rows(PeerRow, institute=CA)[0]
         return row.receipted
 
@@ -89,6 +91,7 @@ async def ended(call: Any) -> Any:
 
 
 def start(cursor: str) -> pb.ReplicateRequest:
+    """Return the request that begins a stream after a cursor."""
     return pb.ReplicateRequest(start=pb.Start(cursor=cursor))
 
 
@@ -107,4 +110,5 @@ def receipt_for(batch: pb.Batch) -> Receipt:
 
 
 def sent(envelope: Envelope) -> pb.ReplicateRequest:
+    """Return the request that carries a receipt."""
     return pb.ReplicateRequest(receipt=pb.Receipt(envelope=envelope_to_proto(envelope)))

@@ -160,6 +160,7 @@ class RandomNetwork(CheckedNetwork):
         self._busy.add(holder)
         if self._peers[holder, party].status == PeerStatus.REMOVED:
             return
+
         treaty_id = f"treaty-{len(treaties)}"
         value = {
             "treatyId": treaty_id,
@@ -169,6 +170,7 @@ class RandomNetwork(CheckedNetwork):
             "start": self.clock.in_seconds(start),
             "end": self.clock.in_seconds(end) if end else None,
         }
+
         self.institutes[holder].node.add_treaty(Treaty.parse(value))
         begins, ends = (self.clock() + seconds * 1000 for seconds in (start, end))
         treaties[treaty_id] = Agreement(

@@ -1,4 +1,4 @@
-"""Records for property tests: what is written into them, and what the reference knows of them."""
+"""Plans of records for property tests: their drafts, and the facts that the reference reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RANKS: Final = {"moderate": 2, "high": 3, "critical": 4}
 
 @dataclass(frozen=True)
 class RecordPlan:
-    """What is written into a record; embargoes are in seconds from when it is published.
+    """The contents of a record. Embargoes are in seconds after its publication.
 
     ``risks`` is what is stricter for that section, ``substance`` the section that is long ("none"
     is none of them). ``subject`` is name and digest of what it is about; ``renames`` says which of
@@ -40,6 +40,7 @@ class RecordPlan:
         """Return the draft, dated by the clock."""
         name, digest = self.subject
         is_notice = self.kind == "withdrawal"
+
         return card(
             kind=self.kind,
             subject={"name": name, "digest": digest},
@@ -52,7 +53,7 @@ class RecordPlan:
         )
 
     def parts(self, record_id: str, issuer: str, now: int) -> list[Facts]:
-        """Return what is to be known of the header and the sections, published at ``now``."""
+        """Return the facts of the header and the sections, if published at ``now``."""
         record = Record(
             record_id,
             self.kind,
@@ -63,9 +64,11 @@ class RecordPlan:
             self.supersedes,
             frozenset(self.withdraws),
         )
+
         header = _facts(record, "", self.handling, now)
         if self.kind == "withdrawal":
             return [header]
+
         ranks = [RANKS[severity] for severity in ("moderate", self.severity)]
         domains = frozenset({self.domain})
         return [

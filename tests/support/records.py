@@ -1,4 +1,4 @@
-"""Records for tests: who signs them, when, and the bundle by which they verify."""
+"""Records for tests: their signer, their time, and the bundle by which they verify."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def versions(one: Institute, peer: Institute) -> list[int]:
 
 
 def preview(one: Institute, text: str) -> dict[str, list[Difference]]:
+    """Return by peer what a policy would change, were it in force now."""
     with one.node.store.read() as session:
         now = one.node.clock()
         policy, other = policy_at(session, now), with_treaties(session, Policy.parse(text), now)
@@ -72,11 +73,13 @@ def counted(found: list[Difference], effect: Effect) -> tuple[int, int, int]:
 
 
 def release_all(one: Institute) -> None:
+    """Release until nothing is left to release."""
     while one.node.release():
         pass
 
 
 def explained(one: Institute, peer: Institute, record: Record) -> dict[str, PartExplanation]:
+    """Return by section how a record's release to a peer is explained."""
     [row] = one.rows(RecordRow, record_id=record.record_id)
     with one.node.store.read() as session:
         found = explain(session, peer.name, row, one.node.clock())

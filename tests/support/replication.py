@@ -1,4 +1,4 @@
-"""What two nodes that replicate have of each other, and nodes whose database was made anew."""
+"""Nodes that replicate: their introduction, cards, receipts, and recovery of a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holders of an institute's offline keys, who sign whatever version of its root they are given."""
+"""The two holders of an institute's offline keys, who sign any version of its root."""
 
 from __future__ import annotations
 

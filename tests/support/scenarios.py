@@ -23,6 +23,7 @@ ONE_DAY = PAIR.replace("days = 20", "").replace("POLICY", "open").replace("count
 
 
 def play(text: str, policies: dict[str, Policy] | None = None) -> Network:
+    """Play a scenario to its end; return the network."""
     scenario = parse_scenario(text)
     network = Network(scenario, policies or load_policies(scenario, scenario_folder()))
     network.play()

@@ -1,4 +1,4 @@
-"""What tests of standing share: how it is read and checked, and records that count or do not."""
+"""Standing as tests read and check it, and records that count towards it or do not."""
 
 from __future__ import annotations
 

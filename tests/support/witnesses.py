@@ -24,6 +24,7 @@ def history(one: Institute, leaves: str = TRUE) -> History:
 
 
 def witness_keys(one: Institute) -> list[Verifier]:
+    """Return the verifiers of an institute's witness keys."""
     return [Verifier.parse(key) for key in one.node.bundle.witness_keys]
 
 
@@ -36,6 +37,7 @@ def take(
 
 
 def held(uk: Institute, institute: str = CA) -> WitnessedLogRow:
+    """Return what uk holds of an institute's log."""
     [row] = uk.rows(WitnessedLogRow, institute=institute)
     return row  # type: ignore[no-any-return]
 
@@ -47,6 +49,7 @@ def reasons(one: Institute | Running, about: str) -> list[str]:
 
 
 def resumed(uk: Institute, *, anew: bool = False, institute: str = CA) -> None:
+    """Resume witnessing of an institute's log at uk."""
     with uk.node.store.write() as session:
         resume(session, institute, anew=anew)
 
