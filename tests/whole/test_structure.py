@@ -17,7 +17,6 @@ LONG_FILES = {
     "comity.client.monitor.look",
     "comity.node.commands.keys.root",
     "comity.node.commands.peers",
-    "comity.node.home.keychain",
     "comity.node.policy.standing.counters",
 }
 LONG_FUNCTIONS = {
