@@ -6,23 +6,33 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
 
 import pytest
 
+from comity.client.commands.app import TABLE as COMITY
 from comity.client.commands.app import app as comity_app
+from comity.node.commands.app import TABLE as COMITY_NODE
 from comity.node.commands.app import app as node_app
-from tests.support.command_line import printed
+from comity.record import limits
+from tests.support.command_line import commands, printed
 from tests.support.paths import ROOT
 
 APPS = {"comity": comity_app, "comity-node": node_app}
+COMMANDS = {table.name: {words for words, _ in commands(table)} for table in (COMITY, COMITY_NODE)}
+PAGES: Final = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))
 
 
 def command_lines() -> Iterator[str]:
     """Yield every command line of ours in the documents, without redirection and comment."""
-    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-        for line in (ROOT / name).read_text().splitlines():
-            if re.match(r"(comity|comity-node) ", line):
-                yield re.split(r"\s+#|\s>", line)[0]
+    for page in PAGES:
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), flags=re.M | re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                if re.match(r"(comity|comity-node) ", line):
+                    yield re.split(r"\s+#|\s>", line)[0]
 
 
 @cache
@@ -36,15 +46,80 @@ def test_a_command_of_the_documents_exists_with_its_options(line: str) -> None:
     while words and words[0].startswith("--"):
         assert words[0] in help_of(program)
         words = words[2:]
-    path = words[:1]
-    groups = ("alarms", "certificate", "keys", "peers", "policy", "root", "treaty", "witness")
-    group = program == "comity-node" and path and path[0] in groups
-    if group or (program == "comity" and path == ["new"]):
-        path = words[:2]
-    text = help_of(program, *path)
+
+    paths = [path for path in COMMANDS[program] if tuple(words[: len(path)]) == path]
+    assert len(paths) == 1, f"{program} has no such command"
+
+    text = help_of(program, *paths[0])
     for word in words:
         if word.startswith("--"):
-            assert word.partition("=")[0] in text, f"{word} is not an option of {program} {path}"
+            option = re.escape(word.partition("=")[0])
+            assert re.search(rf"{option}(?![\w-])", text), f"{word} is not an option of {paths[0]}"
+
+
+def marked_words(page: Path) -> set[str]:
+    """Return what stands between backticks on one line, outside of blocks."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    return set(re.findall(r"`([^`\n]+)`", prose))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_name_of_the_code_in_a_document_exists(page: Path) -> None:
+    for name in marked_words(page):
+        if re.fullmatch(r"(v1|record|policies|client|node)(\.\w+)+", name):
+            assert resolve(f"comity.{name}") is not None
+
+
+def resolve(name: str) -> Any:
+    """Return what a dotted name stands for: a module, or something that one defines."""
+    found: Any = import_module("comity.record")
+    path = name.split(".")
+    for depth, word in enumerate(path[1:], start=2):
+        if depth == 2 or (isinstance(found, ModuleType) and not hasattr(found, word)):
+            found = import_module(".".join(path[:depth]))
+        else:
+            found = getattr(found, word)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_path_or_link_in_a_document_leads_somewhere(page: Path) -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    for path in marked_words(page):
+        if re.fullmatch(r"[\w.*-]+/[\w./*-]*", path) and path.partition("/")[0] in folders:
+            assert list(ROOT.glob(path.rstrip("/"))), path
+    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def section_of(page: str, heading: str) -> str:
+    text = (ROOT / page).read_text()
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_architecture_names_every_limit_of_records_with_its_value() -> None:
+    told = dict(
+        re.findall(r"`(MAX_\w+)` ([^,|]+(?:,\d{3})*)", section_of("ARCHITECTURE.md", "Limits"))
+    )
+    expected = {name for name in vars(limits) if name.startswith("MAX_")}
+    assert {name.strip() for name in told} == expected
+    for name, value in told.items():
+        assert in_figures(value.strip()) == getattr(limits, name), name
+
+
+def in_figures(value: str) -> int:
+    number, _, unit = value.replace(",", "").partition(" ")
+    if number.startswith("2^"):
+        return int(2 ** int(number[2:])) - 1
+    return int(number) * {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}[unit]
+
+
+def test_every_invariant_that_code_cites_stands_in_architecture() -> None:
+    told = set(re.findall(r"^(\d+)\. ", section_of("ARCHITECTURE.md", "Invariants"), flags=re.M))
+    for folder in ("proto", "policies", "client", "node", "demo", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for cited in re.findall(r"\b[Ii]nvariants? ((?:\d+(?:, | and )?)+)", path.read_text()):
+                assert set(re.findall(r"\d+", cited)) <= told, path
 
 
 def groups(program: str, *path: str) -> Iterator[tuple[str, ...]]:
@@ -71,12 +146,12 @@ def test_what_commands_do_is_told_whole_in_80_columns(
     assert cut == []
 
 
-def test_the_readme_shows_the_two_commands_of_the_makefile() -> None:
+def test_a_target_of_make_in_a_document_exists() -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.M)
-    readme = (ROOT / "README.md").read_text()
     assert {"demo", "test"} <= set(targets)
-    for target in re.findall(r"\bmake ([a-z-]+)", readme):
-        assert target in targets
+    for page in PAGES:
+        for target in re.findall(r"[`\n]make ([a-z-]+)", page.read_text()):
+            assert target in targets, page
 
 
 @pytest.mark.parametrize("folder", ["proto", "policies", "client", "node"])

@@ -1,4 +1,4 @@
-"""Whatever institutes do, in whatever order, DESIGN's invariants 1, 2, 3, 5 and 6 hold."""
+"""Whatever institutes do, in whatever order, invariants 1, 2, 3, 5 and 6 hold."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ comes first; then the classes that standing limits, in the order in which ``allo
 with them, and of each as many records as it says; where less was used up than it reckoned with,
 release runs again.
 
-Invariants (DESIGN section 10): nothing is appended that policy or handling denies at that time (1);
-everything allowed is appended in the end (2); what was appended stays.
+Invariants: nothing is appended that policy or handling denies at that time (invariant 1);
+everything allowed is appended in the end (invariant 2); what was appended stays.
 """
 
 from __future__ import annotations

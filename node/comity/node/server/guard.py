@@ -1,9 +1,9 @@
 """The guard: stands before every method, knows the caller, and turns errors into statuses.
 
-Invariants 9 and 10 (DESIGN section 10): no handler runs, and no request is parsed, for a caller
-that ``identity`` does not authenticate and authorise; one peer cannot take up all calls that a node
-can hold. What is raised of Comity's tree becomes its status with ``ErrorInfo``; anything else is
-logged with its traceback and answered as INTERNAL without details.
+Invariants 9 and 10: no handler runs, and no request is parsed, for a caller that ``callers`` does
+not authenticate and authorise; one peer cannot take up all calls that a node can hold. What is
+raised of Comity's tree becomes its status with ``ErrorInfo``; anything else is logged with its
+traceback and answered as INTERNAL without details.
 """
 
 from __future__ import annotations
