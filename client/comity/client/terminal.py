@@ -1,11 +1,8 @@
-"""The terminal: what both commands print to, and how they end.
+"""The terminal: how both programs print, ask, and tell errors.
 
 Invariants: text from records and from the wire reaches the terminal only through ``visible`` or
 ``text``, so that it can neither send control sequences nor write in Rich's markup; data goes to
-stdout, everything else to stderr; ``run`` is the only place that exits.
-
-Exit codes: 0 done, 1 a Comity error, 64 wrong usage (EX_USAGE), 130 interrupted; a command may
-give others their meaning and says so in its help.
+stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
@@ -59,6 +57,30 @@ def text(value: str, style: str = "") -> Text:
     return Text(_NOT_IN_LINE.sub(" ", visible(value)), style)
 
 
+def say(line: str | Text, style: str = "") -> None:
+    """Print a line of data to stdout; a terminal wraps it, a pipe gets it whole."""
+    _print_line(out, line, style)
+
+
+def note(line: str | Text = "", style: str = "") -> None:
+    """Print a line to stderr: what is to do next, or is worth knowing beside the data."""
+    _print_line(err, line, style)
+
+
+def warn(message: str, hint: str = "") -> None:
+    """Print a warning to stderr, and a hint at what to do about it."""
+    _print_labelled("warning", "bold yellow", message, hint)
+
+
+def agrees(question: str) -> bool:
+    """Ask on stderr; return True if the answer is yes, False also if there is none."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        note()  # ends the line of the question
+        return False
+
+
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON to stdout; ``indent`` None gives one line."""
     _write_json(sys.stdout, value, indent)
@@ -100,7 +122,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     names = {name: re.sub("[A-Z]", lambda m: f" {m[0].lower()}", name) for name in fields}
     width = max(map(len, names.values()))
     for name, value in fields.items():
-        out.print(text(f"{names[name]:<{width}}  {value}"), soft_wrap=True)
+        say(f"{names[name]:<{width}}  {value}")
 
 
 def print_error(error: ComityError, *, as_json: bool) -> None:
@@ -110,7 +132,7 @@ def print_error(error: ComityError, *, as_json: bool) -> None:
         value = {"error": {name: getattr(error, name) for name in names}}
         _write_json(sys.stderr, value, None)
         return
-    _complain(str(error), error.hint)
+    _print_labelled("error", "bold red", str(error), error.hint)
 
 
 def _widths(rows: Table, room: int) -> list[int]:
@@ -157,10 +179,14 @@ def _longest_word(cell: Text) -> int:
     return max((min(word, _WORD_COLUMNS) for word in words), default=0)
 
 
-def _complain(message: str, hint: str) -> None:
-    err.print(Text.assemble(("error: ", "bold red"), text(message)), soft_wrap=True)
+def _print_line(console: Console, line: str | Text, style: str = "") -> None:
+    console.print(text(line, style) if isinstance(line, str) else line, soft_wrap=True)
+
+
+def _print_labelled(label: str, style: str, message: str, hint: str) -> None:
+    _print_line(err, Text.assemble((f"{label}: ", style), text(message)))
     if hint:
-        err.print(Text.assemble(("hint: ", "bold"), text(hint)), soft_wrap=True)
+        _print_line(err, Text.assemble(("hint: ", "bold"), text(hint)))
 
 
 def _write_json(stream: TextIO, value: Any, indent: int | None) -> None:

@@ -187,11 +187,13 @@ def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) ->
         return
     head = f"{answer.institute}: {answer.records} records, {answer.log_size} in its log"
     policy = f"software {answer.software_version}, policy {answer.policy_digest}"
-    terminal.out.print(text(head, "bold"), text(policy), "", sep="\n", soft_wrap=True)
+    terminal.say(head, "bold")
+    terminal.say(policy)
+    terminal.say("")
     for alarm in answer.alarms:
         told = f"{alarm.reason}: {alarm.institute}: {alarm.message}"
         since = f"since {_time(alarm, 'first_time')}, {alarm.count} times"
-        terminal.err.print(text(f"alarm: {told} ({since})", "bold red"), soft_wrap=True)
+        terminal.note(f"alarm: {told} ({since})", "bold red")
     columns = ("released", "receipted", "received", "refused", "waiting")
     rows = terminal.table("peer", "status", *columns, "contact", "error")
     for peer in answer.peers:

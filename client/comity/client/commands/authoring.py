@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,10 +42,10 @@ def comity_new_card(
     """
     draft = card_template()
     if file is None:
-        terminal.out.print(draft, end="", soft_wrap=True)
+        sys.stdout.write(draft)
         return
     write_file(file, draft.encode())
-    terminal.err.print(f"Fill in {file}, then: comity sign {file} --key KEY --issuer SPIFFE-ID")
+    terminal.note(f"Fill in {file}, then: comity sign {file} --key KEY --issuer SPIFFE-ID")
 
 
 def comity_schema(
@@ -94,7 +95,7 @@ def comity_sign(
         terminal.print_json({"records": values})
         return
     for value in values:
-        terminal.out.print(f"{value['recordId']}  {value['file']}", soft_wrap=True)
+        terminal.say(f"{value['recordId']}  {value['file']}")
 
 
 def comity_publish(
@@ -117,7 +118,7 @@ def comity_publish(
     for value in values:
         known = ", was there already" if value["alreadyStored"] else ""
         line = f"{value['recordId']}  log index {value['logIndex']}{known}"
-        terminal.out.print(line, soft_wrap=True)
+        terminal.say(line)
 
 
 def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:

@@ -102,7 +102,7 @@ def comity_verify(
     reasons = {step.reason for _, verification in found for step in verification.steps}
     if UnknownKey.reason in reasons and not as_json:
         hint = "hint: comity bundles --output bundles, then comity verify --bundle bundles FILE..."
-        terminal.err.print(hint, soft_wrap=True)
+        terminal.note(hint)
     for verdict, code in _EXIT_CODES.items():
         if verdict in verdicts:
             raise typer.Exit(code)
@@ -142,7 +142,7 @@ def comity_export(
         source = _Source(opened, trust, proof)
     _, key = Keyring(source.trust.bundles).find(source.opened.record.envelope.keyid)
     export_record(source.opened, key, output, _evidence(source, key))
-    terminal.out.print(f"{output}: how to check it is in CHECK.md", soft_wrap=True)
+    terminal.say(f"{output}: how to check it is in CHECK.md")
 
 
 def _load_policy(path: Path) -> LogPolicy:
@@ -222,7 +222,7 @@ def _evidence(source: _Source, key: RecordKey) -> Evidence | None:
         raise UnknownKey(f"expected the bundle of {institute}, got none", field="bundle")
     if isinstance(source.proof, ComityError):
         told = f"no proof that it stands in the log of {institute}: {source.proof}"
-        terminal.err.print(terminal.text(told), soft_wrap=True)
+        terminal.note(told)
         found = Evidence.without_proof(issuer)
     else:
         witnesses = source.trust.witnesses(institute)

@@ -140,4 +140,4 @@ def _print(done: list[_Done], refused: list[tuple[Path, ComityError]]) -> None:
 
     for _, error in refused:
         terminal.print_error(error, as_json=False)
-    terminal.err.print(f"{len(done)} imported, {len(refused)} refused")
+    terminal.note(f"{len(done)} imported, {len(refused)} refused")

@@ -37,7 +37,7 @@ def comity_login(
     profile = Profile.load(file)
     kept = ProfileStore().login(profile, name)
     expiry = format_time(profile.expiry)
-    terminal.out.print(f"{kept}: {profile.identity}, until {expiry}", soft_wrap=True)
+    terminal.say(f"{kept}: {profile.identity}, until {expiry}")
 
 
 def comity_profiles(as_json: JsonOption = False) -> None:

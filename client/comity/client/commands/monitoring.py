@@ -203,9 +203,9 @@ def _print(reports: list[Report]) -> None:
         for finding in report.findings:
             where = f" ({finding.evidence})" if finding.evidence else ""
             told = f"{name}: {finding.reason}: {finding.message}{where}"
-            terminal.out.print(text(told), soft_wrap=True)
+            terminal.say(told)
         if report.problem:
-            terminal.out.print(text(f"{name}: unchecked: {report.problem}"), soft_wrap=True)
+            terminal.say(f"{name}: unchecked: {report.problem}")
 
 
 def _count(number: int | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Final
 
 import typer
+from rich.text import Text
 
 from comity.client import terminal
 from comity.client.command_line import JsonOption
@@ -83,7 +84,7 @@ def comity_search(
         _warn(result)
     if page.next_page_token:
         more = f"There is more: --page-token {page.next_page_token}, or --all"
-        terminal.err.print(terminal.text(more), soft_wrap=True)
+        terminal.note(more)
 
 
 def comity_watch(
@@ -161,18 +162,18 @@ def _print_arrival(result: Result, *, as_json: bool) -> None:
         terminal.print_json(value, indent=None)
         return
     predicate = result.opened.statement.predicate
-    line = (
+    line = Text.assemble(
         f"{format_time(result.received_time)}  {result.record_id[:SHORT_ID_CHARS]}  "
         f"{result.opened.statement.kind}  ",
         tlp(predicate.handling),
         f"  {result.opened.statement.issuer.institute}  ",
         terminal.text(choose_text(predicate.title)),
     )
-    terminal.out.print(*line, sep="", soft_wrap=True)
+    terminal.say(line)
     _warn(result)
 
 
 def _warn(result: Result) -> None:
     if result.problem:
         told = f"{result.record_id[:SHORT_ID_CHARS]}: not trusted: {result.problem}"
-        terminal.err.print(terminal.text(told, "bold red"), soft_wrap=True)
+        terminal.note(told, "bold red")

@@ -8,9 +8,9 @@ import typer
 
 from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    out,
     print_json,
     print_table,
+    say,
     table,
     text,
 )
@@ -60,7 +60,7 @@ def comity_node_alarms_clear(
     if as_json:
         print_json({"institute": institute, "reason": reason})
     else:
-        out.print(text(f"cleared {reason} about {institute}"))
+        say(f"cleared {reason} about {institute}")
 
 
 def _value(alarm: AlarmRow) -> dict[str, Any]:

@@ -29,7 +29,7 @@ TABLE: Final = Group(
         Command("bundle", "setup", "Print what peers pin; its fingerprint goes to stderr."),
         Command("grant", "setup", "Make a profile for a person of the institute."),
         Command("run", "serve", "Serve the institute's people and its peers until interrupted."),
-        Command("status", "serve", "Show how the node is, and what needs attention."),
+        Command("status", "status", "Show how the node is, and what needs attention."),
         Command("publish", "publish", "Store, log and release records of this institute."),
         Command("recover", "recover", "Let a database from an older backup be used."),
         Command("standing", "standing", "Show what each peer has given and been given."),
@@ -56,7 +56,9 @@ TABLE: Final = Group(
             ),
             (
                 Command(
-                    "add", "peers", "Pin a peer's root or trust bundle, or replace the pinned one."
+                    "add",
+                    "pinning",
+                    "Pin a peer's root or trust bundle, or replace it.",
                 ),
                 Command(
                     "list", "peers", "List the pinned peers and how replication with each stands."
@@ -104,12 +106,12 @@ TABLE: Final = Group(
                 "comity-node root publish 1.root.json",
             ),
             (
-                Command("key", "keys.root", "Make an offline key of a holder."),
+                Command("key", "keys.root_holder", "Make an offline key of a holder."),
                 Command("init", "keys.root", "Prepare the first version, for the holders to sign."),
                 Command("next", "keys.root", "Prepare the next version, for the holders to sign."),
                 Command(
                     "sign",
-                    "keys.root",
+                    "keys.root_holder",
                     "Sign a version with an offline key, after reading what it says.",
                 ),
                 Command(

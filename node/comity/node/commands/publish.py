@@ -10,7 +10,10 @@ import typer
 from comity.client.command_line import JsonOption
 from comity.client.drafts.draft import Draft
 from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, naming, read_file
-from comity.client.terminal import out, print_json, text
+from comity.client.terminal import (
+    print_json,
+    say,
+)
 from comity.node.commands.options import open_node
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
@@ -43,7 +46,7 @@ def comity_node_publish(
     for value in values:
         note = " (was here already)" if value["alreadyStored"] else ""
         line = f"{value['recordId']}  log {value['logIndex']}  {value['file']}{note}"
-        out.print(text(line), soft_wrap=True)
+        say(line)
 
 
 def _read(node: Node, file: Path) -> Record:

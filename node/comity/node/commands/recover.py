@@ -7,7 +7,12 @@ from typing import Annotated
 import typer
 
 from comity.client.command_line import JsonOption
-from comity.client.terminal import err, print_fields, print_json, text
+from comity.client.terminal import (
+    agrees,
+    note,
+    print_fields,
+    print_json,
+)
 from comity.node.commands.options import open_home
 from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark, Progress
@@ -62,30 +67,25 @@ def _ask(store: Store, marked: Progress | None) -> None:
     with store.read() as session:
         found = Progress.of(session)
     reached = marked.commits if marked else "unknown"
-    err.print(text(f"database     commit {found.commits}, life {found.epoch[:12]}…"))
+    note(f"database     commit {found.commits}, life {found.epoch[:12]}…")
     life = f", life {marked.epoch[:12]}…" if marked else ""
-    err.print(text(f"had reached  commit {reached}{life}"))
+    note(f"had reached  commit {reached}{life}")
     if marked == found:
-        err.print("The database is as far as it was: there is nothing to recover from.")
-    try:
-        sure = typer.confirm("Is there no newer copy of the database?", err=True)
-    except typer.Abort:
-        err.print()
-        sure = False
-    if not sure:
+        note("The database is as far as it was: there is nothing to recover from.")
+    if not agrees("Is there no newer copy of the database?"):
         hint = "put the newest copy of the database back, or answer y, or add --yes"
         raise BadConfig("not confirmed; nothing was changed", field="database", hint=hint)
 
 
 def _print_next_steps(home: Home, done: Recovered) -> None:
-    err.print("Next:")
-    err.print("  comity-node run                       peers begin again by themselves")
+    note("Next:")
+    note("  comity-node run                       peers begin again by themselves")
     if done.log_halted:
-        err.print(text(f"  comity-node witness resume {home.institute}  sign the log again"))
-        err.print("    and tell your peers, who go on with comity-node witness resume --anew")
+        note(f"  comity-node witness resume {home.institute}  sign the log again")
+        note("    and tell your peers, who go on with comity-node witness resume --anew")
     if done.witnessed_halted:
-        err.print("  comity-node witness list              logs that are cosigned no more")
-    err.print(text(f"  comity-node alarms clear {home.institute} {RESTORED}"))
+        note("  comity-node witness list              logs that are cosigned no more")
+    note(f"  comity-node alarms clear {home.institute} {RESTORED}")
 
 
 def _value(done: Recovered) -> dict[str, object]:

@@ -9,7 +9,12 @@ from typing import Annotated
 import typer
 
 from comity.client.command_line import JsonOption
-from comity.client.terminal import err, out, print_fields, print_json, text
+from comity.client.terminal import (
+    note,
+    print_fields,
+    print_json,
+    say,
+)
 from comity.node.commands.options import home_folder, open_node
 from comity.node.home.folder import Home
 from comity.node.home.new_home import create_home
@@ -80,7 +85,7 @@ def comity_node_bundle(context: typer.Context) -> None:
         root, own = node.own.root, node.bundle
     sys.stdout.write((root.document if root else own.to_json()).decode())
     fingerprint = spoken(fingerprint_of(root or own))
-    err.print(text(f"fingerprint {fingerprint}"), soft_wrap=True)
+    note(f"fingerprint {fingerprint}")
 
 
 def comity_node_grant(
@@ -111,8 +116,8 @@ def comity_node_grant(
     if as_json:
         print_json({"identity": str(profile.identity), "file": str(file), "expiryTime": expires})
         return
-    out.print(text(f"{file}: {profile.identity}, until {expires}"), soft_wrap=True)
-    err.print(text(f"Next: {name} runs comity login {file.name}"), soft_wrap=True)
+    say(f"{file}: {profile.identity}, until {expires}")
+    note(f"Next: {name} runs comity login {file.name}")
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
@@ -157,6 +162,7 @@ def _print_next_steps(home: Home) -> None:
         f"{prefix} peers add FILE               pin a peer's root or bundle",
         f"{prefix} run                          serve",
     )
-    err.print(text("\nBack up this folder, all but state/: its keys exist nowhere else. Next:"))
+    note()
+    note("Back up this folder, all but state/: its keys exist nowhere else. Next:")
     for step in steps:
-        err.print(text(f"  {step}"), soft_wrap=True)
+        note(f"  {step}")

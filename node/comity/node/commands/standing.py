@@ -13,11 +13,11 @@ import typer
 from comity.client.command_line import JsonOption
 from comity.client.files import write_file
 from comity.client.terminal import (
-    err,
-    out,
+    note,
     print_error,
     print_json,
     print_table,
+    say,
     table,
     text,
 )
@@ -73,7 +73,7 @@ def comity_node_standing(
         return
     _print_standing(found)
     if ask:
-        err.print(text(f"This is how {peer} sees this institute: received is what we gave."))
+        note(f"This is how {peer} sees this institute: received is what we gave.")
 
 
 def comity_node_reconcile(
@@ -168,9 +168,9 @@ def _print_standing(found: dict[str, StandingReport]) -> None:
     if grid.row_count:
         print_table(grid)
         days = next(iter(found.values())).window_days
-        err.print(text(f"Within {days} days; in brackets, since the beginning where that is more."))
+        note(f"Within {days} days; in brackets, since the beginning where that is more.")
     else:
-        err.print("Nothing has been received, given or withheld for want of standing.")
+        note("Nothing has been received, given or withheld for want of standing.")
 
 
 def _count(kind: KindReport, column: str) -> str:
@@ -208,11 +208,11 @@ def _evidence(node: Node, accounts: Sequence[Account]) -> dict[str, Any]:
 def _print_accounts(accounts: Sequence[Account]) -> None:
     for account in accounts:
         line = f"{account.giver} to {account.receiver}: {account.agreed_records} records agree"
-        out.print(text(f"{line}, {account.agreed_receipts} receipts verified"), soft_wrap=True)
+        say(f"{line}, {account.agreed_receipts} receipts verified")
         for difference in account.differences:
             line = f"DIFFERENCE  {difference.finding}: {difference.message}"
-            out.print(text(line, "red"), soft_wrap=True)
+            say(line, "red")
             for record_id in difference.record_ids:
-                out.print(text(f"            {record_id}"), soft_wrap=True)
+                say(f"            {record_id}")
     if not any(account.differences for account in accounts):
-        out.print("Both ledgers agree.")
+        say("Both ledgers agree.")

@@ -10,10 +10,10 @@ import typer
 from comity.client.command_line import JsonOption
 from comity.client.files import write_file
 from comity.client.terminal import (
-    err,
-    out,
+    note,
     print_json,
     print_table,
+    say,
     table,
     text,
 )
@@ -80,7 +80,7 @@ def comity_node_witness_resume(
     for name, value in zip(institutes, values, strict=True):
         size = value.get("size")
         line = "is signed again" if size is None else f"is witnessed again from {size} leaves on"
-        out.print(text(f"The log of {name} {line}."), soft_wrap=True)
+        say(f"The log of {name} {line}.")
 
 
 def comity_node_witness_export(
@@ -107,8 +107,8 @@ def comity_node_witness_export(
     if as_json:
         print_json({"institute": institute, "file": str(file), "digest": found[0].digest})
         return
-    out.print(text(str(file)), soft_wrap=True)
-    err.print(text(f"Check it with: comity verify {file}"), soft_wrap=True)
+    say(str(file))
+    note(f"Check it with: comity verify {file}")
 
 
 def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from comity.client.command_line import JsonOption
-from comity.client.terminal import out, print_json, text
+from comity.client.terminal import (
+    print_json,
+    say,
+)
 from comity.node.commands.options import open_home
 from comity.node.home.node_certificate import Life
 from comity.node.home.node_certificate import renew as renew_now
@@ -39,4 +42,4 @@ def comity_node_certificate_renew(
     if as_json:
         print_json({"certificateExpiry": expiry})
     else:
-        out.print(text(f"valid until {expiry}"))
+        say(f"valid until {expiry}")

@@ -10,10 +10,10 @@ import typer
 
 from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    err,
-    out,
+    note,
     print_json,
     print_table,
+    say,
     table,
     text,
 )
@@ -155,9 +155,9 @@ def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
     if as_json:
         print_json({"certificateExpiry": expiry})
         return
-    out.print(text(f"the node has a certificate of the new authority, valid until {expiry}"))
+    say(f"the node has a certificate of the new authority, valid until {expiry}")
     told = "Next: comity-node grant, for everyone who was not here since it was listed."
-    err.print(text(told), soft_wrap=True)
+    note(told)
 
 
 def _print_unrooted(site: Site, use: KeyUse, *, as_json: bool) -> None:
@@ -165,9 +165,9 @@ def _print_unrooted(site: Site, use: KeyUse, *, as_json: bool) -> None:
     if as_json:
         print_json(made.to_value() | {"fingerprint": site.bundle.fingerprint})
         return
-    out.print(text(f"{made.use} key {made.keyid}, {made.state}"), soft_wrap=True)
-    err.print(text(f"The bundle is another one now: {spoken(site.bundle.fingerprint)}"))
-    err.print(text("Each peer has to pin it by hand: send it comity-node bundle."))
+    say(f"{made.use} key {made.keyid}, {made.state}")
+    note(f"The bundle is another one now: {spoken(site.bundle.fingerprint)}")
+    note("Each peer has to pin it by hand: send it comity-node bundle.")
 
 
 def _state(key: KeyStatus) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,23 +10,20 @@ import typer
 from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file, write_file
 from comity.client.terminal import (
-    err,
-    out,
+    note,
     print_fields,
     print_json,
-    text,
+    say,
 )
+from comity.node.commands.keys.root_holder import version_before
 from comity.node.commands.keys.root_output import (
     Output,
     amend,
     default_file,
-    describe,
-    is_complete,
     print_draft,
     print_losses,
     root_fields,
     root_value,
-    signatures,
 )
 from comity.node.commands.options import open_node
 from comity.node.trust.root_ceremony import (
@@ -42,40 +37,12 @@ from comity.node.trust.root_ceremony import (
 )
 from comity.node.trust.root_changes import changes
 from comity.record.bundle import spoken
-from comity.record.errors import BadConfig, InvalidInput, NotFound
-from comity.record.keys import RecordKey, SigningKey
+from comity.record.errors import NotFound
+from comity.record.keys import RecordKey
 from comity.record.limits import Limit
-from comity.record.root import Root
 
 MAX_PEM_BYTES: Final = Limit("MAX_PEM_BYTES", 10_000, "bytes")
 """A public key in PEM: far less, with room for comments."""
-
-
-def comity_node_root_key(
-    file: Annotated[Path, typer.Argument(help="File to write; FILE.pub gets the public half.")],
-    passphrase: Annotated[
-        bool, typer.Option(help="Ask for a passphrase that encrypts the key.")
-    ] = True,
-    as_json: JsonOption = False,
-) -> None:
-    """Make an offline key of a holder.
-
-    Needs no home. Give FILE.pub to whoever runs root init, and keep FILE where no network is.
-
-    Examples:
-        comity-node root key alice.key
-    """
-    words = _new_passphrase() if passphrase else ""
-    public = Path(f"{file}.pub")
-    if public.exists():
-        raise BadConfig("exists already and is not overwritten", field=str(public))
-    made = SigningKey.generate()
-    made.save(file, words)
-    write_file(public, made.key.pem.encode())
-    if as_json:
-        print_json({"keyid": made.key.keyid, "file": str(file), "publicKey": str(public)})
-    else:
-        print_fields({"keyid": made.key.keyid, "file": file, "publicKey": public})
 
 
 def comity_node_root_init(
@@ -136,46 +103,6 @@ def comity_node_root_next(
         print_draft(root, node.own.root, path, as_json=as_json)
 
 
-def comity_node_root_sign(
-    file: Annotated[Path, typer.Argument(help="The version to sign.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="Your offline key.")],
-    before: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The version before, to compare; by default found beside FILE."
-        ),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="You have read it: do not ask.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Sign a version with an offline key, after reading what it says.
-
-    Needs no home. The signature is added to FILE. A changed file needs all signatures anew.
-
-    Examples:
-        comity-node root sign 1.root.json --key alice.key
-        comity-node root sign 2.root.json --key alice.key --before 1.root.json
-    """
-    root = read_root(file)
-    former = _version_before(root, file, before)
-    signing = SigningKey.load(key, _passphrase)
-    trusted = {**root.keys, **(former.keys if former else {})}
-    if signing.key.keyid not in trusted and (former is not None or root.version == 1):
-        message = f"expected a key of version {root.version} or the one before"
-        raise InvalidInput(f"{message}, got {signing.key.keyid}", field="--key")
-    describe(root, former)
-    if not yes:
-        _confirm(f"Sign version {root.version} as {signing.key.keyid}?")
-    signed = root.sign(signing)
-    save_draft(signed, file)
-    if as_json:
-        print_json(root_value(signed, former))
-    else:
-        out.print(text(signatures(signed, former)), soft_wrap=True)
-        if is_complete(signed, former):
-            err.print(text(f"Next: comity-node root publish {file.name}"), soft_wrap=True)
-
-
 def comity_node_root_publish(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The signed version.")],
@@ -198,11 +125,11 @@ def comity_node_root_publish(
         print_json(root_value(root, before) | {"published": is_new, "revokedRecords": lost})
         return
     said = "published" if is_new else "was published before"
-    out.print(text(f"version {root.version} {said}: {spoken(root.digest)}"), soft_wrap=True)
+    say(f"version {root.version} {said}: {spoken(root.digest)}")
     print_losses(losses)
     if is_new and before is None:
         told = "give peers comity-node bundle, and read them this fingerprint; then they follow"
-        err.print(f"Next: {told}", soft_wrap=True)
+        note(f"Next: {told}")
 
 
 def comity_node_root_show(
@@ -221,7 +148,7 @@ def comity_node_root_show(
         comity-node root show 2.root.json
     """
     if file is not None:
-        root, before = read_root(file), _version_before(read_root(file), file, None)
+        root, before = read_root(file), version_before(read_root(file), file, None)
     else:
         with open_node(context) as node:
             published, before = node.own.root, None
@@ -234,47 +161,10 @@ def comity_node_root_show(
     else:
         print_fields(root_fields(root))
         for line in changes(before, root):
-            out.print(text(f"  {line}"), soft_wrap=True)
-
-
-def _version_before(root: Root, file: Path, given: Path | None) -> Root | None:
-    beside = file.parent / f"{root.version - 1}.root.json"
-    path = given or (beside if beside.exists() else None)
-    if path is None:
-        return None
-    before = read_root(path)
-    if (before.institute, before.version) != (root.institute, root.version - 1):
-        message = f"expected version {root.version - 1} of {root.institute}"
-        got = f"got version {before.version} of {before.institute}"
-        raise InvalidInput(f"{message}, {got}", field=str(path))
-    return before
+            say(f"  {line}")
 
 
 def _public(file: Path) -> RecordKey:
     data = read_file(file, MAX_PEM_BYTES)
     with naming(file):
         return RecordKey.from_pem(data.decode("utf-8", errors="replace"))
-
-
-def _confirm(question: str) -> None:
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        err.print()
-        agreed = False
-    if not agreed:
-        hint = "read it, then answer y or add --yes"
-        raise InvalidInput("not confirmed; nothing was signed", field="root", hint=hint)
-
-
-def _new_passphrase() -> str:
-    words = _passphrase("Passphrase (empty for none): ")
-    if words and sys.stdin.isatty() and _passphrase("The same again: ") != words:
-        raise InvalidInput("expected the same passphrase twice; nothing was made", field="FILE")
-    return words
-
-
-def _passphrase(prompt: str = "Passphrase of the key: ") -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt)
-    return sys.stdin.readline().rstrip("\n")

@@ -8,7 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from comity.client.terminal import err, out, print_json, text
+from comity.client.terminal import (
+    note,
+    print_json,
+    say,
+)
 from comity.node.trust.key_revocation import Change
 from comity.node.trust.root_ceremony import Loss, Wish, prepare_next, read_draft, save_draft
 from comity.node.trust.root_changes import changes
@@ -48,17 +52,17 @@ def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -
         print_json(root_value(root, before) | {"file": str(path)})
         return
     told = f"{path}: version {root.version} of {root.institute}, unsigned"
-    out.print(text(told), soft_wrap=True)
+    say(told)
     for line in changes(before, root):
-        out.print(text(f"  {line}"), soft_wrap=True)
+        say(f"  {line}")
     holders = f"{root.threshold} of its {len(root.keys)} holders"
     if before is not None:
         holders = f"{before.threshold} of version {before.version}'s holders, and {holders}"
     next_ = f"In force once {holders} have signed, and it is published. Next:"
-    err.print()
-    err.print(text(next_), soft_wrap=True)
-    err.print(text(f"  comity-node root sign {path.name} --key FILE      each holder, offline"))
-    err.print(text(f"  comity-node root publish {path.name}"))
+    note()
+    note(next_)
+    note(f"  comity-node root sign {path.name} --key FILE      each holder, offline")
+    note(f"  comity-node root publish {path.name}")
 
 
 def print_losses(losses: Sequence[Loss]) -> None:
@@ -69,7 +73,7 @@ def print_losses(losses: Sequence[Loss]) -> None:
                 f"{loss.records} records that {loss.keyid} signed stand in the log from index "
                 f"{loss.revoked_from} on: they are not trusted any more. Publish them anew."
             )
-            err.print(text(message, "bold"), soft_wrap=True)
+            note(message, "bold")
 
 
 def root_value(root: Root, before: Root | None) -> dict[str, Any]:
@@ -101,11 +105,11 @@ def root_fields(root: Root) -> dict[str, object]:
 def describe(root: Root, before: Root | None) -> None:
     """Tell on stderr what a version says, for whoever is to sign it."""
     for name, value in root_fields(root).items():
-        err.print(text(f"{name:<12} {value}"), soft_wrap=True)
+        note(f"{name:<12} {value}")
     if before is None and root.version > 1:
-        err.print(text("what it changes is not known: name the version before with --before FILE"))
+        note("what it changes is not known: name the version before with --before FILE")
     for line in changes(before, root):
-        err.print(text(f"  {line}"), soft_wrap=True)
+        note(f"  {line}")
 
 
 def is_complete(root: Root, before: Root | None) -> bool:

@@ -10,7 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from comity.client.command_line import JsonOption
-from comity.client.terminal import err, print_json, print_table, table, text
+from comity.client.terminal import (
+    note,
+    print_json,
+    print_table,
+    table,
+    text,
+)
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER
@@ -92,20 +98,20 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
     print_table(grid)
     _note_what_counts(one.nearest or () for one in found)
     if any(one.nearest is None for one in found):
-        note = (
+        told = (
             f"note: nearest changes are looked for in {MAX_EXPLAINED} groups, the largest; of a "
             "record in another, ask by its id instead of --kind"
         )
-        err.print(note, soft_wrap=True)
+        note(told)
 
 
 def _note_what_counts(nearest: Iterable[tuple[str, ...]]) -> None:
     if any(_MORE.search(way) for ways in nearest for way in ways):
-        note = (
+        told = (
             'note: "more" are records about subjects, such as models, that do not count yet, '
             f"each with {SUBSTANCE_CHARS} characters of disclosed text or more"
         )
-        err.print(note, soft_wrap=True)
+        note(told)
 
 
 def _part_value(part: PartExplanation) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import typer
 
 from comity.client.command_line import JsonOption
 from comity.client.terminal import (
-    err,
+    note,
     print_fields,
     print_json,
     print_table,
     table,
     text,
+    warn,
 )
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
@@ -93,8 +94,8 @@ def comity_node_treaty_add(
         _print(row, node.clock(), as_json=as_json)
     _warn_of_sections(treaty)
     if not linked:
-        note = "note: the policy in force has no rule with ?principal, so no treaty bears on it"
-        err.print(note, soft_wrap=True)
+        told = "note: the policy in force has no rule with ?principal, so no treaty bears on it"
+        note(told)
 
 
 def comity_node_treaty_list(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -150,7 +151,7 @@ def _warn_of_sections(treaty: Treaty) -> None:
             f"no known section has the name {name!r:.80}; known are {', '.join(known)}. "
             f"If it is a slip: comity-node treaty end {treaty.treaty_id}"
         )
-        err.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
+        warn(line)
 
 
 def _time(given: str) -> str:

@@ -11,7 +11,15 @@ from rich.progress import Progress
 
 from comity.client.command_line import JsonOption
 from comity.client.files import naming
-from comity.client.terminal import err, out, print_json, print_table, table, text
+from comity.client.terminal import (
+    err,
+    print_json,
+    print_table,
+    say,
+    table,
+    text,
+    warn,
+)
 from comity.node.commands.options import open_node
 from comity.node.commands.policy.versions import File, Preset, read_file_or_preset
 from comity.node.node import Node
@@ -53,10 +61,10 @@ def comity_node_policy_check(
         return
     asks = "asks for standing" if policy.depends_on_standing else "does not ask for standing"
     gives = ", gives nothing to anyone" if policy.gives_nothing else ""
-    out.print(text(f"valid, {asks}{gives}, digest {policy.digest}"), soft_wrap=True)
+    say(f"valid, {asks}{gives}, digest {policy.digest}")
     for finding in findings:
         line = f"line {finding.line}: {finding.sentence}"
-        out.print(text("warning: ", "bold yellow") + text(line), soft_wrap=True)
+        say(text("warning: ", "bold yellow") + text(line))
 
 
 def comity_node_policy_test(
@@ -85,10 +93,10 @@ def comity_node_policy_test(
             verdict = text("pass  ", "green") if outcome.passed else text("FAIL  ", "bold red")
             said = outcome.case.name if outcome.passed else outcome.message
             effect = "allow" if outcome.case.allowed else "deny"
-            out.print(verdict + text(f"{effect:<6}{said}"), soft_wrap=True)
+            say(verdict + text(f"{effect:<6}{said}"))
         allow = sum(case.allowed for case in cases)
         of_each = f"{allow} allow, {len(cases) - allow} deny"
-        out.print(f"{len(cases)} cases ({of_each}), {failed} failed")
+        say(f"{len(cases)} cases ({of_each}), {failed} failed")
     if failed:
         raise typer.Exit(FAILED)
 
@@ -140,7 +148,7 @@ def _print_differences(found: Differences) -> None:
     if grid.row_count:
         print_table(grid)
     else:
-        out.print("No peer would gain anything, or be withheld what it is to get.")
+        say("No peer would gain anything, or be withheld what it is to get.")
 
 
 def _warn(found: Differences) -> None:
@@ -149,8 +157,8 @@ def _warn(found: Differences) -> None:
             if one.effect is Effect.GONE:
                 count = f"{one.parts} parts ({one.records} records) of kind {one.kind}"
                 said = f"{count} are with {peer} already and cannot be taken back"
-                line = text(f"{said}: {one.verdict.message}")
-                err.print(text("warning: ", "bold yellow") + line, soft_wrap=True)
+                line = f"{said}: {one.verdict.message}"
+                warn(line)
 
 
 def _peer_value(peer: str, differences: list[Difference]) -> dict[str, Any]:

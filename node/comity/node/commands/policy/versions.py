@@ -11,10 +11,10 @@ import typer
 from comity.client.command_line import JsonOption
 from comity.client.files import naming, read_file
 from comity.client.terminal import (
-    err,
-    out,
+    note,
     print_json,
     print_table,
+    say,
     table,
     text,
 )
@@ -65,7 +65,7 @@ def comity_node_policy_show(
         print_json({"policy": shown.policy.text, **_value(shown)})
         return
     sys.stdout.write(shown.policy.text)
-    err.print(text(_sentence(shown)), soft_wrap=True)
+    note(_sentence(shown))
 
 
 def comity_node_policy_set(
@@ -87,7 +87,7 @@ def comity_node_policy_set(
     if as_json:
         print_json(_value(in_force))
     else:
-        out.print(text(_sentence(in_force)), soft_wrap=True)
+        say(_sentence(in_force))
 
 
 def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -111,7 +111,7 @@ def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) 
         grid.add_row(*map(text, (str(row.version), row.digest, since, _change_sentence(change))))
     print_table(grid)
     if not changes:
-        err.print("No policy has been set: nothing is given to anyone.")
+        note("No policy has been set: nothing is given to anyone.")
 
 
 def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
@@ -133,14 +133,11 @@ def read_file_or_preset(file: Path | None, preset: str | None) -> Policy:
 
 def _warn(policy: Policy) -> None:
     if policy.gives_nothing:
-        err.print("note: it has no permit, so nothing is given to anyone", soft_wrap=True)
+        note("note: it has no permit, so nothing is given to anyone")
     count = len(analyse(policy))
     if count:
         warnings = "1 warning" if count == 1 else f"{count} warnings"
-        err.print(
-            f"note: {warnings} about this policy; comity-node policy check shows which",
-            soft_wrap=True,
-        )
+        note(f"note: {warnings} about this policy; comity-node policy check shows which")
 
 
 def _show_former(row: PolicyVersionRow, *, as_json: bool) -> None:
@@ -150,7 +147,7 @@ def _show_former(row: PolicyVersionRow, *, as_json: bool) -> None:
     sys.stdout.write(row.text)
     since = format_time(to_datetime(row.set_time))
     said = f"version {row.version}, put in force {since}, replaced since, digest {row.digest}"
-    err.print(text(said), soft_wrap=True)
+    note(said)
 
 
 def _version_value(row: PolicyVersionRow) -> dict[str, Any]:

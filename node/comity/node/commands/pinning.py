@@ -1,0 +1,127 @@
+"""Pinning a peer: its root or trust bundle, once the fingerprint has been compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.client.command_line import JsonOption
+from comity.client.files import naming, read_file
+from comity.client.terminal import (
+    agrees,
+    note,
+)
+from comity.node.commands.options import open_node
+from comity.node.commands.peers import Clearances, Groups, Purposes
+from comity.node.commands.peers_output import print_peer
+from comity.node.database.tables import PeerRow
+from comity.node.node import Node
+from comity.node.trust.peers import get_peer
+from comity.node.trust.pins import (
+    Pin,
+    bundle_in,
+    compared_fingerprint,
+    fingerprint_of,
+    read_pin,
+    why_compare,
+)
+from comity.policies.facts import PeerStatus
+from comity.record.bundle import spoken
+from comity.record.errors import BadBundle, NotFound
+from comity.record.limits import MAX_ROOT_BYTES
+from comity.record.root import Root
+from comity.record.times import format_time
+
+
+def comity_node_peers_add(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The peer's root, or its trust bundle.")],
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="Fingerprint that the peer told you; spaces are ignored."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="You have compared the fingerprint: do not ask.")
+    ] = False,
+    status: Annotated[
+        PeerStatus | None,
+        typer.Option(
+            metavar="STATUS", help="probation or member; as it was for a pinned peer, else member."
+        ),
+    ] = None,
+    purposes: Purposes = None,
+    groups: Groups = None,
+    clearances: Clearances = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pin a peer's root or trust bundle, or replace it.
+
+    Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
+    does not carry the file, such as the telephone. A root that follows from the pinned one needs
+    no comparison; a running node fetches such by itself. Purposes, groups and clearances that were
+    set before stay unless new ones are given.
+
+    Examples:
+        comity-node peers add ca.aisi.example.root.json
+        comity-node peers add ca.bundle.json --status probation --purpose research --group g7
+        comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits
+    """
+    data = read_file(file, MAX_ROOT_BYTES)
+    with naming(file):
+        pin = read_pin(data)
+    with open_node(context) as node:
+        former = _pinned(node, bundle_in(pin).institute)
+        with node.store.read() as session:
+            reason = why_compare(session, pin)
+            replaced = compared_fingerprint(session, former) if former else ""
+        if fingerprint is not None:
+            _compare(pin, fingerprint)
+        elif reason and not yes:
+            _ask(pin, replaced, reason)
+        # an option that is not given is an empty list here
+        words = (given or None for given in (purposes, groups, clearances))
+        row = node.add_peer(pin, status or _status(former), *words)
+        print_peer(node, row, as_json=as_json)
+
+
+def _pinned(node: Node, institute: str) -> PeerRow | None:
+    with node.store.read() as session:
+        try:
+            row = get_peer(session, institute)
+        except NotFound:
+            return None
+    return None if row.status == PeerStatus.REMOVED else row
+
+
+def _compare(pin: Pin, fingerprint: str) -> None:
+    told, got = "".join(fingerprint.split()).lower(), fingerprint_of(pin)
+    if told != got:
+        message = f"expected fingerprint {spoken(told):.100}, got {spoken(got)}"
+        hint = "get the file again, over a channel that you trust; nothing was changed"
+        raise BadBundle(message, field="bundle", hint=hint)
+
+
+def _ask(pin: Pin, replaced: str, reason: str) -> None:
+    bundle = bundle_in(pin)
+    for tag, name in bundle.names.items():
+        note(f"{tag:<12} {name}")
+    note(f"institute    {bundle.institute}")
+    note(f"address      {bundle.address}")
+    if isinstance(pin, Root):
+        kept = f"version {pin.version}, {pin.threshold} of {len(pin.keys)} keys sign"
+        note(f"root         {kept}, until {format_time(pin.expires)}")
+    note(f"fingerprint  {spoken(fingerprint_of(pin))}")
+    if replaced and replaced != fingerprint_of(pin):
+        note(f"replaces     {spoken(replaced)}")
+    if replaced:
+        note(f"compare      {reason}")
+    if not agrees("Did the peer read this fingerprint to you?"):
+        hint = "compare it with the peer, then answer y or add --fingerprint HEX"
+        raise BadBundle("fingerprint not confirmed; nothing was changed", field="bundle", hint=hint)
+
+
+def _status(former: PeerRow | None) -> PeerStatus:
+    kept = former is not None and former.status == PeerStatus.PROBATION
+    return PeerStatus.PROBATION if kept else PeerStatus.MEMBER

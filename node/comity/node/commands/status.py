@@ -1,0 +1,98 @@
+"""How the node is: what it holds, how things stand with its peers, and what needs attention."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import typer
+from sqlmodel import Session
+
+from comity.client.command_line import JsonOption
+from comity.client.terminal import note, print_fields, print_json, warn
+from comity.node.commands.options import open_node
+from comity.node.commands.peers_output import in_words, peer_value
+from comity.node.database.clock import to_datetime
+from comity.node.database.tables import AlarmRow
+from comity.node.home.node_certificate import Life, obstacle
+from comity.node.node import Node
+from comity.node.server.status import summarise_node
+from comity.node.trust.pins import fingerprint_of
+from comity.record.times import format_time
+
+ROOT_WARNING: Final = timedelta(days=30)
+"""Time before a root's end from which status warns of it: its holders have to meet."""
+
+
+def comity_node_status(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show how the node is, and what needs attention.
+
+    The page shows records, log, policy and peers, and when the root and the certificate end.
+    Alarms are printed on stderr, and so are warnings of a root or a certificate that ends soon.
+
+    Examples:
+        comity-node status
+        comity-node status --json
+    """
+    with open_node(context) as node:
+        with node.store.read() as session:
+            value = _to_value(node, session)
+        _warn_of_ends(node, to_datetime(node.clock()))
+
+    if as_json:
+        print_json(value)
+        return
+
+    for alarm in value["alarms"]:
+        told = f"{alarm['reason']}: {alarm['institute']}: {alarm['message']}"
+        since = f"since {alarm['firstTime']}, {alarm['count']} times"
+        note(f"alarm: {told} ({since})", "bold red")
+
+    # a person reads how many there are; their own commands list them
+    value |= {name: len(value[name]) for name in ("peers", "alarms")}
+    print_fields(in_words(value, "none"))
+
+
+def _warn_of_ends(node: Node, now: datetime) -> None:
+    root = node.own.root
+    if root is not None and root.expires - now < ROOT_WARNING:
+        message = f"the root ends at {format_time(root.expires)}; peers will call it stale"
+        warn(message, "comity-node root next prepares the next version")
+
+    problem = obstacle(node.home, now)
+    if problem is not None:
+        warn(f"the certificate cannot be renewed: {problem}", problem.hint)
+
+
+def _to_value(node: Node, session: Session) -> dict[str, Any]:
+    life = Life.of(node.home)
+    root = node.own.root
+    settings, counted = node.home.settings, summarise_node(session, node.institute)
+    return {
+        "institute": node.institute,
+        "softwareVersion": counted.software_version,
+        "home": str(node.home.path),
+        "address": settings.address,
+        "database": settings.database.render_as_string(hide_password=True),
+        "fingerprint": fingerprint_of(root or node.bundle),
+        "rootVersion": root.version if root else 0,
+        "rootExpiry": format_time(root.expires) if root else "",
+        "certificateExpiry": format_time(life.end),
+        "certificateRenewal": format_time(life.due),
+        "records": counted.records,
+        "logSize": counted.log_size,
+        "policyDigest": counted.policy_digest,
+        "peers": [peer_value(peer) for peer in counted.peers],
+        "alarms": [_alarm_value(alarm) for alarm in counted.alarms],
+    }
+
+
+def _alarm_value(alarm: AlarmRow) -> dict[str, Any]:
+    return {
+        "institute": alarm.institute,
+        "reason": alarm.reason,
+        "message": alarm.message,
+        "firstTime": format_time(to_datetime(alarm.first_time)),
+        "lastTime": format_time(to_datetime(alarm.last_time)),
+        "count": alarm.count,
+    }
