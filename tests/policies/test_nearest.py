@@ -12,7 +12,7 @@ from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
 from comity.policies.preset import preset_names
 from comity.policies.treaty import Treaty
-from comity.policies.ways.change import COUNTED, Change, Situation, What
+from comity.policies.ways.change import COUNTED, FactChange, Situation, What
 from comity.policies.ways.nearest import MAX_AMOUNT, Way, nearest
 from comity.record.content import Kind
 from comity.record.handling import Tlp
@@ -71,7 +71,7 @@ def test_a_count_is_exact_for_any_ratio(received: int, owed: int, give: int, tak
     standing = Standing(received={Kind.EVALUATION: received}, given={Kind.EVALUATION: owed})
     needed = max(0, owed * take // give + 1 - received)
     found = ways(policy, replace(PEER, standing=standing), EVALUATION)
-    expected = [(Change(What.RECEIVED, "evaluation", needed),)] if needed else []
+    expected = [(FactChange(What.RECEIVED, "evaluation", needed),)] if needed else []
     assert [way.changes for way in found] == expected
 
 

@@ -120,6 +120,7 @@ def check_treaties(treaties: Sequence[Treaty]) -> tuple[Treaty, ...]:
     """
     MAX_TREATIES.check(len(treaties), "treaties")
     ordered = tuple(sorted(treaties, key=lambda treaty: treaty.treaty_id))
+    # the engine tells linked rules apart by the treaty's id
     for one, other in pairwise(ordered):
         if one.treaty_id == other.treaty_id:
             message = f"expected each treaty id once, got {one.treaty_id!r} again"

@@ -40,7 +40,7 @@ _GOES_ON: Final = {
     (",", ", resource)"): ")",
     ("then", _CHOICE): " else true",
 }
-"""What remains to be closed, by a word and by what had to be closed before it."""
+"""The text that remains to be closed, by a word and by the text to be closed before that word."""
 
 _UNFINISHED: Final = "unexpected end of input"
 _BLAMED_ON_END: Final = (None, _UNFINISHED, "unexpected token `;`")

@@ -48,6 +48,7 @@ def _repeated(scenario: Scenario) -> Iterator[tuple[Path, str]]:
         seen.add(key)
 
 
+# a key begins with what it is unique for, so that a treaty may have the id of an institute
 def _unique(scenario: Scenario) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
     """Yield the path, the name and the key of each thing that may occur only once."""
     for i, one in enumerate(scenario.institute):
@@ -94,6 +95,7 @@ def _all_issues(scenario: Scenario) -> Iterator[tuple[Path, IssuedRecords]]:
 
 
 def _misplaced(issues: IssuedRecords, days: int) -> Iterator[tuple[Path, str]]:
+    # days after the last are a slip, and would make a table without effect
     yield from _term(issues, days)
     if issues.on is not None and min(issues.on) > days:
         yield ("on",), f"expected a day of the {days} that are played, got {min(issues.on)}"

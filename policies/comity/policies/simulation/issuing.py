@@ -44,6 +44,7 @@ class _Handled(ScenarioTable):
         return Handling.model_validate(_terms(self))
 
 
+# only the fields of handling: a section has a name, domains and severity besides
 def _terms(table: _Handled) -> dict[str, Any]:
     return {name: getattr(table, name) for name in _Handled.model_fields}
 

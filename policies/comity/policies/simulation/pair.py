@@ -224,6 +224,7 @@ class Pair:
     def _release_sections(
         self, done: list[int], cases: list[int], standing: Standing, held: list[int]
     ) -> None:
+        # a section is released only as far as its header is, and as far as its embargo has ended
         for part in range(1, len(done)):
             there = min(done[0], held[part])
             if done[part] < there and self.decisions.decision(cases[part], standing).allowed:

@@ -146,6 +146,7 @@ def _result(
 
 
 def _given(network: Network, giver: str, receiver: str) -> int:
+    """Return how many of its own records one institute has delivered to another."""
     pair = network.pairs.get((giver, receiver))
     if pair is None:
         return 0

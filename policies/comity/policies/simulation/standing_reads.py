@@ -37,7 +37,7 @@ _LARGEST: Final = 2**63 - 1
 
 
 class StandingReads:
-    """What one policy can tell of a standing."""
+    """The comparisons of counts that one policy makes."""
 
     def __init__(self, policy: Policy) -> None:
         # a comparison that occurs several times is made once

@@ -172,8 +172,11 @@ def _smallest(ways: Iterable[Gift]) -> Gift | None:
 
 
 def _waiting(network: Network, pair: Pair) -> Waiting:
+    # no better standing would help
     if not pair.decisions.policy.depends_on_standing:
         return {}
+
+    # a receiver may hold more than the giver released, since others pass records on
     held = network.held[pair.receiver]
     there = {
         line: max(pair.released.get(line.number, [0])[0], held.get(line.number, [0])[0])

@@ -37,7 +37,7 @@ class Situation:
 
 
 class What(StrEnum):
-    """What would change, in the order in which changes are proposed.
+    """Kinds of change, in the order in which changes are proposed.
 
     Up to TREATY it is up to the peer and this institute's operator, from LISTED on to the issuer.
     """
@@ -74,7 +74,7 @@ _COUNT_NOUNS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FactChange:
     """One change.
 
     ``name`` is a kind of record, a status, group, clearance or purpose, a TLP label, the institute

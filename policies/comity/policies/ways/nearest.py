@@ -17,7 +17,7 @@ from typing import Final
 
 from comity.policies.cedar.attribute_paths import Path, paths_read, words_named
 from comity.policies.facts import PartFacts, PeerStatus
-from comity.policies.ways.change import BY_ISSUER, COUNTED, Change, Situation, What, domains
+from comity.policies.ways.change import BY_ISSUER, COUNTED, FactChange, Situation, What, domains
 from comity.record.content import Kind
 from comity.record.handling import Tlp
 from comity.record.limits import MAX_TREATIES
@@ -49,7 +49,7 @@ _COLUMNS: Final = {
 class Way:
     """One way to a release: all of ``changes`` together, and a sentence about them."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FactChange, ...]
     sentence: str
 
     @property
@@ -86,8 +86,9 @@ def nearest(situation: Situation) -> list[Way]:
 
 
 def _mixed(
-    issuer: Sequence[Change], own: Sequence[Change], size: int
-) -> Iterator[tuple[Change, ...]]:
+    issuer: Sequence[FactChange], own: Sequence[FactChange], size: int
+) -> Iterator[tuple[FactChange, ...]]:
+    # first without the others, since the issuer can then make all changes alone
     yield from combinations(issuer, size)
     for change in own:
         for some in combinations(issuer, size - 1):
@@ -95,16 +96,18 @@ def _mixed(
                 yield (change, *some)
 
 
-def _ways(situation: Situation, tried: Iterator[tuple[Change, ...]]) -> list[Way]:
+def _ways(situation: Situation, tried: Iterator[tuple[FactChange, ...]]) -> list[Way]:
     found = (_reduced(situation, changes) for changes in tried)
     return [Way(changes, _sentence(situation, changes)) for changes in found if changes is not None]
 
 
-def _sentence(situation: Situation, changes: Sequence[Change]) -> str:
+def _sentence(situation: Situation, changes: Sequence[FactChange]) -> str:
     return "would be released " + ", and ".join(c.phrase(situation) for c in changes)
 
 
-def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change, ...] | None:
+def _reduced(
+    situation: Situation, changes: tuple[FactChange, ...]
+) -> tuple[FactChange, ...] | None:
     """Return the changes with the least amounts that release, or None if none do."""
     # trying the largest amounts first rules out most combinations; a single count is searched in
     # any case, since it may release only somewhere in between
@@ -126,7 +129,7 @@ def _reduced(situation: Situation, changes: tuple[Change, ...]) -> tuple[Change,
     return None if _clears_too_much(situation, changes) else changes
 
 
-def _clears_too_much(situation: Situation, changes: tuple[Change, ...]) -> bool:
+def _clears_too_much(situation: Situation, changes: tuple[FactChange, ...]) -> bool:
     """True if the part is released even without one of the clearances that are proposed."""
     if all(change.what is not What.DOMAINS for change in changes):
         return False
@@ -139,7 +142,7 @@ def _clears_too_much(situation: Situation, changes: tuple[Change, ...]) -> bool:
 
 
 def _with_amount(
-    situation: Situation, changes: tuple[Change, ...], i: int
+    situation: Situation, changes: tuple[FactChange, ...], i: int
 ) -> Callable[[int], bool]:
     def released(amount: int) -> bool:
         changed = replace(changes[i], amount=amount)
@@ -148,7 +151,7 @@ def _with_amount(
     return released
 
 
-def _applied(situation: Situation, changes: Sequence[Change]) -> Situation:
+def _applied(situation: Situation, changes: Sequence[FactChange]) -> Situation:
     for change in changes:
         situation = change.apply(situation)
     return situation
@@ -165,16 +168,16 @@ def _least(released: Callable[[int], bool]) -> int | None:
     return bisect_left(range(high), True, lo=low + 1, key=released)
 
 
-def _candidates(situation: Situation) -> list[Change]:
+def _candidates(situation: Situation) -> list[FactChange]:
     """Return the changes that the peer or the operator could make, each count at MAX_AMOUNT."""
     peer, parts, policy = situation.peer, situation.parts, situation.policy
     found = _counts(situation)
 
     if peer.status is not PeerStatus.MEMBER:
-        found.append(Change(What.STATUS, PeerStatus.MEMBER.value))
+        found.append(FactChange(What.STATUS, PeerStatus.MEMBER.value))
     paths = paths_read(policy.rules)
     if ("principal", "clearances") in paths and len(domains(situation) - peer.clearances) > 1:
-        found.append(Change(What.DOMAINS, ""))
+        found.append(FactChange(What.DOMAINS, ""))
 
     # words that the policy names, or that a policy may compare with a part's own
     words = words_named(policy.rules).union(*(_words_of(part) for part in parts))
@@ -183,16 +186,16 @@ def _candidates(situation: Situation) -> list[Change]:
         (What.CLEARANCE, "clearances", peer.clearances),
     ):
         if ("principal", attribute) in paths:
-            found += [Change(what, word) for word in sorted(words - held)]
+            found += [FactChange(what, word) for word in sorted(words - held)]
 
     # the baseline reads purposes, so the part's own are candidates under every policy
     allowed = frozenset[str]().union(*(part.purposes for part in parts))
     if ("principal", "purposes") in paths:
         allowed |= words
-    found += [Change(What.PURPOSE, word) for word in sorted(allowed - peer.purposes)]
+    found += [FactChange(What.PURPOSE, word) for word in sorted(allowed - peer.purposes)]
 
     if policy.has_templates and len(policy.treaties) < MAX_TREATIES:
-        found.append(Change(What.TREATY, parts[0].section))
+        found.append(FactChange(What.TREATY, parts[0].section))
     return found[:MAX_CANDIDATES]
 
 
@@ -200,12 +203,12 @@ def _words_of(part: PartFacts) -> set[str]:
     return {part.section, *part.tags, *part.domains, *part.purposes} - {""}
 
 
-def _counts(situation: Situation) -> list[Change]:
+def _counts(situation: Situation) -> list[FactChange]:
     paths = paths_read(situation.policy.rules)
     wanted = {count for path in paths for count in _counts_read(path, situation)}
     order, kinds = list(What), list(Kind)
     ordered = sorted(wanted, key=lambda pair: (order.index(pair[0]), kinds.index(pair[1])))
-    return [Change(what, kind.value, MAX_AMOUNT) for what, kind in ordered]
+    return [FactChange(what, kind.value, MAX_AMOUNT) for what, kind in ordered]
 
 
 def _counts_read(path: Path, situation: Situation) -> list[tuple[What, Kind]]:
@@ -223,15 +226,15 @@ def _counts_read(path: Path, situation: Situation) -> list[tuple[What, Kind]]:
     return [(_COLUMNS[column], kind)] if column in _COLUMNS else []
 
 
-def _issuer_candidates(situation: Situation) -> list[Change]:
+def _issuer_candidates(situation: Situation) -> list[FactChange]:
     """Return the changes that the issuer could make to the record's handling."""
     parts = situation.parts
-    found = [Change(What.LISTED, situation.peer.institute)]
+    found = [FactChange(What.LISTED, situation.peer.institute)]
     strictest = max(part.tlp.strictness for part in parts)
     looser = [tlp for tlp in (Tlp.GREEN, Tlp.CLEAR) if tlp.strictness < strictest]
-    found += [Change(What.LABEL, tlp.value) for tlp in looser]
+    found += [FactChange(What.LABEL, tlp.value) for tlp in looser]
     if not all(part.onward for part in parts):
-        found.append(Change(What.ONWARD, ""))
+        found.append(FactChange(What.ONWARD, ""))
     if any(part.purposes for part in parts):
-        found.append(Change(What.ANY_PURPOSE, ""))
+        found.append(FactChange(What.ANY_PURPOSE, ""))
     return found
