@@ -227,7 +227,7 @@ def _bare_insert(node: Node, rows: int) -> float:
         connection.exec_driver_sql(definition.replace("TABLE release", f"TABLE bare{others}"))
         connection.exec_driver_sql(
             "INSERT OR IGNORE INTO ruling (ruling_id, digest, policy_digest, rules) "
-            "VALUES (0, '', '', '')"
+            "VALUES (0, '', '', '[]')"
         )
     statement = text(
         f"INSERT INTO bare{others} SELECT p.institute, part_id, part_id, 0, 0 FROM part, peer p "

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, select
 
 from comity.node.database.store import Store
-from comity.node.database.tables import LogEntryRow
+from comity.node.database.tables import LogEntryRow, PeerRow
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.log_store import INSTITUTE, append_entry, open_store
@@ -62,6 +62,22 @@ def test_another_institutes_database_is_refused(database: str) -> None:
         store.claim("ca.aisi.example")
     store.claim(INSTITUTE)
     store.close()
+
+
+def test_lists_are_kept_as_json_that_an_older_version_reads(database: str) -> None:
+    store = open_store(database)
+    with store.write() as session:
+        row = PeerRow(
+            institute="ca.aisi.example", bundle="{}", fingerprint="", status="member", added_time=0
+        )
+        row.groups = ["québec", 'a "b"']
+        session.add(row)
+    with store.read() as session:
+        stored = session.connection().exec_driver_sql("SELECT groups, purposes FROM peer").one()
+        read = session.exec(select(PeerRow.groups)).one()
+    store.close()
+    assert tuple(stored) == ('["québec", "a \\"b\\""]', "[]")
+    assert read == ["québec", 'a "b"']
 
 
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def trio(tmp_path: Path, clock: HandClock, new_database: NewDatabase) -> Iterato
 
 def rules(one: Institute, peer: Institute) -> list[str]:
     """Return the rules that released, once each, in order."""
-    named = {row.ruling_id: json.loads(row.rules) for row in one.rows(RulingRow)}
+    named = {row.ruling_id: row.rules for row in one.rows(RulingRow)}
     found = [named[row.ruling_id] for row in one.rows(ReleaseRow, peer=peer.name)]
     return list(dict.fromkeys(rule for names in found for rule in names))
 
@@ -203,8 +202,8 @@ def test_treaties_that_may_be_in_force_together_are_bounded(
             row = TreatyRow(
                 treaty_id=f"t{number}",
                 party=CA,
-                kinds="[]",
-                sections="[]",
+                kinds=[],
+                sections=[],
                 start_time=clock.now + number,
                 end_time=clock.now + 10_000,
                 added_time=clock.now,

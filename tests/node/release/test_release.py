@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from comity.node.database.tables import PeerRow, ReleaseRow, RulingRow
@@ -178,7 +177,7 @@ def test_a_release_names_the_policy_and_the_rules_that_allowed_it(
     uk.publish(card())
     rulings = {row.ruling_id: row for row in uk.rows(RulingRow)}
     found = [rulings[row.ruling_id] for row in uk.rows(ReleaseRow, peer=ca.name)]
-    named = [(ruling.policy_digest, json.loads(ruling.rules)) for ruling in found]
+    named = [(ruling.policy_digest, ruling.rules) for ruling in found]
     assert named == [(digest, ["cards"])] * 3 + [(uk.policy_digest(), ["open-members"])] * 3
 
 

@@ -7,15 +7,12 @@ changed, are logged as errors; nothing but an operator, or the end of its cause,
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 from sqlmodel import Session, select
 
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import AlarmRow
-
-_MAX_MESSAGE_CHARS: Final = 1000
+from comity.node.database.text import storable_message
 
 log = structlog.get_logger()
 
@@ -25,7 +22,7 @@ def raise_alarm(session: WriteSession, institute: str, reason: str, message: str
 
     ``reason`` is UPPER_SNAKE, at most 64 characters; ``now`` is Unix milliseconds.
     """
-    message = message.replace("\x00", "")[:_MAX_MESSAGE_CHARS]
+    message = storable_message(message)
     alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
         alarm = AlarmRow(

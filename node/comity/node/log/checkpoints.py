@@ -21,8 +21,9 @@ from sqlmodel import Session, select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
+from comity.node.database.owner import own_institute
 from comity.node.database.store import Store, WriteSession
-from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow, NodeRow
+from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow
 from comity.node.log import tree
 from comity.record import checkpoint as notes
 from comity.record.merkle import EMPTY_ROOT
@@ -95,8 +96,7 @@ def halt(session: WriteSession, head: LogHeadRow, reason: str, fault: str, now: 
     """Sign nothing more, and raise the alarm about this institute's own log."""
     head.halted = fault
     session.add(head)
-    institute = session.exec(select(NodeRow.institute)).one()
-    raise_alarm(session, institute, reason, fault, now)
+    raise_alarm(session, own_institute(session), reason, fault, now)
 
 
 def _is_signed(session: Session) -> bool:

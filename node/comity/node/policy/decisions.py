@@ -153,15 +153,15 @@ def _rulings(
 ) -> dict[tuple[str, ...], int]:
     version = _version(session, policy)
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
-    query = select(RulingRow).where(RulingRow.digest.in_(wanted))
-    found = {wanted[row.digest]: row.ruling_id for row in session.exec(query)}
+    query = select(RulingRow.digest, RulingRow.ruling_id).where(RulingRow.digest.in_(wanted))
+    found = {wanted[digest]: ruling_id for digest, ruling_id in session.exec(query)}
     last: int = last_number(session, RulingRow.ruling_id)
     for digest, rules in wanted.items():
         if rules not in found:
             last += 1
             found[rules] = last
             row = {"ruling_id": last, "digest": digest, "policy_digest": policy.digest}
-            row |= {"policy_version": version, "rules": json.dumps(rules)}
+            row |= {"policy_version": version, "rules": rules}
             session.connection().execute(insert(RulingRow), [row])
     return found
 

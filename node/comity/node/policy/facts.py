@@ -5,7 +5,6 @@ Invariant: nothing per record (title, time, embargo) is a fact, so that parts ca
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from sqlmodel import Session
@@ -26,9 +25,9 @@ def facts_of(session: Session, row: PeerRow) -> PeerFacts:
     return PeerFacts(
         institute=row.institute,
         status=PeerStatus(row.status),
-        groups=frozenset(json.loads(row.groups)),
-        clearances=frozenset(json.loads(row.clearances)),
-        purposes=frozenset(json.loads(row.purposes)),
+        groups=frozenset(row.groups),
+        clearances=frozenset(row.clearances),
+        purposes=frozenset(row.purposes),
         standing=load_standing(session, row.institute),
     )
 

@@ -9,7 +9,6 @@ taken to be bound to the purposes of what the peers gave it. Invariant: nothing 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -141,8 +140,8 @@ def _treaties(
                 {
                     "id": row.treaty_id,
                     "parties": (institute, row.party),
-                    "kinds": frozenset(json.loads(row.kinds)),
-                    "sections": frozenset(json.loads(row.sections)),
+                    "kinds": frozenset(row.kinds),
+                    "sections": frozenset(row.sections),
                     "from": first,
                     "to": last,
                 }

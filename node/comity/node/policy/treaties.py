@@ -7,7 +7,6 @@ to be in force at the same time.
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_
@@ -16,6 +15,7 @@ from sqlmodel import Session, select
 from comity.node.database.clock import to_datetime, to_milliseconds
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import TreatyRow
+from comity.node.database.text import find_row
 from comity.node.trust.peers import get_peer
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
@@ -50,8 +50,8 @@ def add_treaty(session: WriteSession, treaty: Treaty, now: int) -> TreatyRow:
     row = TreatyRow(
         treaty_id=treaty.treaty_id,
         party=treaty.party,
-        kinds=json.dumps(sorted(treaty.kinds)),
-        sections=json.dumps(sorted(treaty.sections), ensure_ascii=False),
+        kinds=sorted(treaty.kinds),
+        sections=sorted(treaty.sections),
         start_time=to_milliseconds(treaty.start),
         end_time=end,
         added_time=now,
@@ -68,8 +68,7 @@ def end_treaty(session: WriteSession, treaty_id: str, now: int) -> TreatyRow:
         NotFound: there is none of that id.
         Conflict: it is over already.
     """
-    # no id holds U+0000, and PostgreSQL refuses to look for it
-    row = None if "\x00" in treaty_id else session.get(TreatyRow, treaty_id)
+    row = find_row(session, TreatyRow, treaty_id)
     if row is None:
         raise NotFound(f"no treaty {treaty_id!r:.160}", field="treaty", hint=_HINT)
     over = over_time(row)
@@ -109,8 +108,8 @@ def _treaty(row: TreatyRow) -> Treaty:
     return Treaty(
         treaty_id=row.treaty_id,
         party=row.party,
-        kinds=frozenset(Kind(kind) for kind in json.loads(row.kinds)),
-        sections=frozenset(json.loads(row.sections)),
+        kinds=frozenset(Kind(kind) for kind in row.kinds),
+        sections=frozenset(row.sections),
         start=to_datetime(row.start_time),
         end=None if row.end_time is None else to_datetime(row.end_time),
     )

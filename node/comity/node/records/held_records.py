@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from comity.node.database.tables import PartRow, RecordRow
-from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.record import Record
 
 
@@ -38,10 +37,7 @@ def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord
     return [
         HeldRecord(
             record_seq=row.record_seq,
-            record=Record(
-                Envelope(STATEMENT_TYPE, row.payload, row.keyid, row.signature),
-                tuple(disclosures[row.record_seq]),
-            ),
+            record=Record(row.envelope, tuple(disclosures[row.record_seq])),
             origin=row.origin,
             received_time=row.received_time,
             superseded_by=tuple(later.get((row.record_id, row.issuer), ())),

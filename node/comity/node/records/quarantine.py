@@ -16,6 +16,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import QuarantineRow
+from comity.node.database.text import storable_message
 from comity.node.policy.standing.counted_subjects import rejected_seq
 from comity.node.policy.standing.counters import reckon
 from comity.record.content import Kind
@@ -30,7 +31,6 @@ MAX_ENTRIES: Final = 1000
 MAX_KEPT_BYTES: Final = 64 << 10
 """A larger record of an unknown key is not kept: its issuer's peers will have it."""
 
-_MAX_MESSAGE_CHARS: Final = 1000
 _PREDICATE_TYPE: Final = re.compile(rb'"predicateType"\s*:\s*"urn:comity:([a-z-]{1,32}):v1"')
 
 
@@ -53,7 +53,7 @@ def keep_refusals(session: WriteSession, peer: str, refusals: list[Refusal], now
             )
         row.kind = claimed_kind(refusal.record.envelope.payload)
         row.reason = refusal.error.reason
-        row.message = str(refusal.error).replace("\x00", "")[:_MAX_MESSAGE_CHARS]
+        row.message = storable_message(str(refusal.error))
         row.quarantine_time, row.count = now, row.count + 1
         row.record = _kept(refusal, row.record)
         session.add(row)

@@ -17,6 +17,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
+from comity.node.database.text import is_storable
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.limits import Limit
@@ -155,11 +156,10 @@ def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
 
 
 def _check_storable(wanted: RecordFilter) -> None:
-    # no text of a record holds U+0000, and PostgreSQL refuses to look for it
     for field in fields(wanted):
         value = getattr(wanted, field.name)
         texts = value if isinstance(value, tuple) else (value,)
-        if any("\x00" in str(text) for text in texts):
+        if not all(is_storable(str(text)) for text in texts):
             raise InvalidInput("expected text without U+0000", field=f"filter.{field.name}")
 
 

@@ -23,9 +23,10 @@ from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from comity.node.database.owner import OWN_INSTITUTE
 from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
-from comity.node.database.tables import DecisionRow, HandlingClassRow, NodeRow, PartRow, PeerRow
+from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_classes, stamp
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import limits, using_standing
@@ -142,8 +143,7 @@ class _Run:
 
     def _relayed(self) -> ColumnElement[bool]:
         """Return whether a ``DecisionRow`` is about what others issued."""
-        own = select(NodeRow.institute).scalar_subquery()
-        classes = select(HandlingClassRow.class_id).where(HandlingClassRow.issuer != own)
+        classes = select(HandlingClassRow.class_id).where(HandlingClassRow.issuer != OWN_INSTITUTE)
         return DecisionRow.class_id.in_(classes)
 
     def _append_first(self, class_id: int, allowance: int | None) -> None:
@@ -195,12 +195,13 @@ class _Run:
 
     def _own_headers(self) -> dict[int, PartFacts]:
         """Return the allowed classes of headers of this institute's records that may wait."""
-        own = select(NodeRow.institute).scalar_subquery()
         query = (
             select(HandlingClassRow)
             .join(DecisionRow, DecisionRow.class_id == HandlingClassRow.class_id)
             .where(DecisionRow.peer == self._row.institute, DecisionRow.allowed)
-            .where(HandlingClassRow.header_class_id.is_(None), HandlingClassRow.issuer == own)
+            .where(
+                HandlingClassRow.header_class_id.is_(None), HandlingClassRow.issuer == OWN_INSTITUTE
+            )
             .where(or_(DecisionRow.backlog > Backlog.NONE, self._queue.has_new()))
         )
         return {

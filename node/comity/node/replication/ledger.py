@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 from comity.node.database.cursors import make_page_token, offer_of, read_page_token
 from comity.node.database.tables import PartRow, ReceiptRow, RecordRow, ReleaseRow
 from comity.record import ijson
-from comity.record.envelope import RECEIPT_TYPE, Envelope
+from comity.record.envelope import Envelope
 from comity.record.limits import MAX_BATCH_RECORDS, Limit
 
 MAX_PAGE: Final = Limit("MAX_PAGE", 50, "entries")
@@ -59,7 +59,7 @@ def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
                 yield run
                 after = run.last_offer
             ids = {record_id for _, record_id in _offers(session, peer, after, row.last_offer)}
-            yield Given(after + 1, row.last_offer, tuple(sorted(ids)), _envelope(row))
+            yield Given(after + 1, row.last_offer, tuple(sorted(ids)), row.envelope)
             after = row.last_offer
     while run := _unsigned(session, peer, after):
         yield run
@@ -76,7 +76,7 @@ def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[in
             held = select(RecordRow.record_id).where(RecordRow.record_id.in_(stored))
             present: set[str] = set(session.exec(held))
             missing = stored - present
-            yield row.receipt_id, Taken(_envelope(row), tuple(sorted(missing)))
+            yield row.receipt_id, Taken(row.envelope, tuple(sorted(missing)))
             after = row.receipt_id
 
 
@@ -136,7 +136,3 @@ def _offers(session: Session, peer: str, after: int, until: int) -> list[tuple[i
         .order_by(ReleaseRow.offer_number)
     )
     return list(session.exec(query))
-
-
-def _envelope(row: ReceiptRow) -> Envelope:
-    return Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature)

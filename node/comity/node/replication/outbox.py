@@ -17,6 +17,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, select
 
 from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.owner import own_institute
 from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
@@ -164,7 +165,7 @@ def _records(
 
 def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
     """Return by ``record_seq`` what must travel with records whose key was revoked since."""
-    own = session.exec(select(NodeRow.institute)).one()
+    own = own_institute(session)
     bundles = {
         issuer: known_bundle(session, issuer, own) for issuer in {row.issuer for row in rows}
     }
@@ -220,7 +221,7 @@ def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, la
     if receipt.receiver != row.institute:
         message = f"expected receiver {row.institute}, got {receipt.receiver}"
         raise BadReceipt(message, field="receipt.receiver")
-    own = session.exec(select(NodeRow.institute)).one()
+    own = own_institute(session)
     if receipt.sender != own:
         raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
     if first > row.receipted:

@@ -41,7 +41,7 @@ def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> l
         for row in rows:
             if row.cursor != here or here == receipted_cursor:
                 break
-            found.append(Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature))
+            found.append(row.envelope)
             here = ijson.loads(row.payload)["previousCursor"]
     return found[::-1]
 

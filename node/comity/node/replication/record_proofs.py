@@ -16,7 +16,6 @@ from comity.node.log.travelling_proofs import keep
 from comity.node.records.search import find_record
 from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
-from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import InvalidInput, UnknownKey
 from comity.record.log import check_logged, leaf
 from comity.record.tlog_proof import TlogProof
@@ -78,5 +77,5 @@ def check_shown(row: RecordRow, proof: TlogProof, bundle: TrustBundle | None) ->
     if bundle is None or key is None:
         message = f"expected a key in the pinned bundle of {row.issuer}, got {row.keyid}"
         raise UnknownKey(message, field="signatures[0].keyid")
-    body = leaf(Envelope(STATEMENT_TYPE, row.payload, row.keyid, row.signature), key)
+    body = leaf(row.envelope, key)
     check_logged(body, proof, row.issuer, bundle.log_keys)

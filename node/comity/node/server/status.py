@@ -5,7 +5,6 @@ Invariant: everything here is counted in the database; no process remembers any 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -92,9 +91,9 @@ def summarise_peer(session: Session, row: PeerRow) -> PeerSummary:
         address=bundle.address,
         status=row.status,
         fingerprint=compared_fingerprint(session, row),
-        purposes=tuple(json.loads(row.purposes)),
-        groups=tuple(json.loads(row.groups)),
-        clearances=tuple(json.loads(row.clearances)),
+        purposes=tuple(row.purposes),
+        groups=tuple(row.groups),
+        clearances=tuple(row.clearances),
         released=row.offered,
         receipted=row.receipted,
         received=session.exec(received).one(),

@@ -7,7 +7,6 @@ institute is never its own peer; no two institutes' authorities share a name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import PeerRow
+from comity.node.database.text import find_row
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.errors import Conflict, InvalidInput, NotFound
@@ -67,8 +67,7 @@ def get_peer(session: Session, institute: str) -> PeerRow:
     Raises:
         NotFound: there never was such a peer.
     """
-    # no name holds U+0000, and PostgreSQL refuses to look for it
-    row = None if "\x00" in institute else session.get(PeerRow, institute)
+    row = find_row(session, PeerRow, institute)
     if row is None:
         hint = "comity-node peers list shows the peers"
         raise NotFound(f"no peer {institute!r:.100}", field="peer", hint=hint)
@@ -170,7 +169,7 @@ def _check_room(session: Session) -> None:
     MAX_PEERS.check(count + 1, "peers")
 
 
-def _words(words: Sequence[str], field: str) -> str:
+def _words(words: Sequence[str], field: str) -> list[str]:
     MAX_TAGS.check(len(words), field)
     for word in words:
         if not 0 < len(word) <= MAX_NAME_CHARS:
@@ -178,7 +177,7 @@ def _words(words: Sequence[str], field: str) -> str:
             raise InvalidInput(message, field=field)
         if not word.isprintable():
             raise InvalidInput(f"expected printable text, got {word!r:.100}", field=field)
-    return json.dumps(sorted(set(words)), ensure_ascii=False)
+    return sorted(set(words))
 
 
 @lru_cache(maxsize=MAX_PEERS)

@@ -13,11 +13,11 @@ import structlog
 from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
+from comity.node.database.owner import own_institute
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import (
     AlarmRow,
     LogHeadRow,
-    NodeRow,
     SightingRow,
     SplitViewRow,
     WitnessedLogRow,
@@ -156,8 +156,7 @@ def resume(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLog
     for reason in (SPLIT_VIEW, *_OF_A_LOG):
         clear_alarm(session, institute, reason)
     if not _is_any_restored(session):
-        own = session.exec(select(NodeRow.institute)).one()
-        clear_alarm(session, own, WITNESS_RESTORED)
+        clear_alarm(session, own_institute(session), WITNESS_RESTORED)
     log.info("witnessing resumed", institute=institute, anew=anew)
     return row
 

@@ -10,6 +10,7 @@ from typing import Final
 from sqlmodel import Session, select
 
 from comity.node.database.tables import SplitViewRow, WitnessedLogRow
+from comity.node.database.text import is_storable
 
 MAX_LISTED: Final = 100
 """Pieces of evidence in one answer: each is at most 128 KiB, and far smaller as a rule."""
@@ -22,8 +23,7 @@ def witnessed_logs(session: Session) -> list[WitnessedLogRow]:
 
 def split_views(session: Session, institute: str = "") -> list[SplitViewRow]:
     """Return evidence against one institute's log, or against any: the oldest MAX_LISTED."""
-    # no institute's id holds U+0000, and PostgreSQL refuses to look for it
-    if "\x00" in institute:
+    if not is_storable(institute):
         return []
     query = select(SplitViewRow).order_by(SplitViewRow.found_time, SplitViewRow.digest)
     if institute:

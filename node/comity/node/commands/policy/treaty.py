@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Any, Final
 
@@ -170,8 +169,8 @@ def _value(row: TreatyRow, now: int) -> dict[str, Any]:
         "treatyId": row.treaty_id,
         "party": row.party,
         "state": _state(row, now),
-        "kinds": json.loads(row.kinds),
-        "sections": json.loads(row.sections),
+        "kinds": row.kinds,
+        "sections": row.sections,
         "start": _format(row.start_time),
         "end": _format(row.end_time),
         "addedTime": _format(row.added_time),

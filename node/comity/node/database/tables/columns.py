@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Mapped
@@ -26,3 +28,21 @@ else:
 
 # only a column of type INTEGER is SQLite's own row number, which saves an index
 RowNumber: Any = BigInteger().with_variant(Integer, "sqlite")
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value in a column of text.
+
+    A value is changed by assigning a new one; a change inside it is not noticed.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Return the text that is stored."""
+        return json.dumps(value, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Return the value of the text that was stored."""
+        return json.loads(value)

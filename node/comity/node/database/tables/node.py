@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import Column
+from comity.node.database.tables.columns import Column, JsonText
 
 
 class NodeRow(SQLModel, table=True):
@@ -20,8 +20,8 @@ class NodeRow(SQLModel, table=True):
     """Counts writing transactions, so that one look tells whether anything has changed."""
     window: Column[int] = Field(default=365 * 86_400_000, sa_type=BigInteger)
     """How long what was received and given counts towards standing, in milliseconds."""
-    weights: Column[str] = Field(default="{}", sa_type=Text)
-    """JSON object: what a record of a kind is worth towards every other kind."""
+    weights: Column[dict[str, int]] = Field(default_factory=dict, sa_type=JsonText)
+    """What a record of a kind is worth towards every other kind."""
 
 
 class LeaseRow(SQLModel, table=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import Column, RowNumber
+from comity.node.database.tables.columns import Column, JsonText, RowNumber
+from comity.record.envelope import RECEIPT_TYPE, Envelope
 
 
 class PeerRow(SQLModel, table=True):
@@ -16,10 +17,9 @@ class PeerRow(SQLModel, table=True):
     bundle: Column[str] = Field(sa_type=Text)
     fingerprint: Column[str] = Field(max_length=64)
     status: Column[str] = Field(max_length=16)
-    purposes: Column[str] = Field(default="[]", sa_type=Text)
-    """JSON list, as are ``groups`` and ``clearances``."""
-    groups: Column[str] = Field(default="[]", sa_type=Text)
-    clearances: Column[str] = Field(default="[]", sa_type=Text)
+    purposes: Column[list[str]] = Field(default_factory=list, sa_type=JsonText)
+    groups: Column[list[str]] = Field(default_factory=list, sa_type=JsonText)
+    clearances: Column[list[str]] = Field(default_factory=list, sa_type=JsonText)
     added_time: Column[int] = Field(sa_type=BigInteger)
     offered: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of the last offer in its queue."""
@@ -68,6 +68,11 @@ class ReceiptRow(SQLModel, table=True):
     keyid: Column[str]
     signature: Column[bytes] = Field(sa_type=LargeBinary)
     payload: Column[bytes] = Field(sa_type=LargeBinary)
+
+    @property
+    def envelope(self) -> Envelope:
+        """The signed receipt, as it came."""
+        return Envelope(RECEIPT_TYPE, self.payload, self.keyid, self.signature)
 
 
 class QuarantineRow(SQLModel, table=True):

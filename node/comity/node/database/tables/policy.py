@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
 
-from comity.node.database.tables.columns import Column
+from comity.node.database.tables.columns import Column, JsonText
 
 
 class PolicyVersionRow(SQLModel, table=True):
@@ -24,9 +24,9 @@ class TreatyRow(SQLModel, table=True):
     __tablename__ = "treaty"
     treaty_id: Column[str] = Field(max_length=128, primary_key=True)
     party: Column[str] = Field(max_length=253, foreign_key="peer.institute")
-    kinds: Column[str] = Field(sa_type=Text)
-    """JSON list; empty for all, as is ``sections``."""
-    sections: Column[str] = Field(sa_type=Text)
+    kinds: Column[list[str]] = Field(sa_type=JsonText)
+    """Empty for all, as is ``sections``."""
+    sections: Column[list[str]] = Field(sa_type=JsonText)
     start_time: Column[int] = Field(sa_type=BigInteger)
     end_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     """As agreed; None where it has no end."""
@@ -59,8 +59,8 @@ class RulingRow(SQLModel, table=True):
     policy_digest: Column[str] = Field(max_length=64)
     policy_version: Column[int] = Field(default=0)
     """The same text may be put in force again; 0 is that none had been."""
-    rules: Column[str] = Field(sa_type=Text)
-    """JSON list of rule ids."""
+    rules: Column[list[str]] = Field(sa_type=JsonText)
+    """The ids of the rules."""
 
 
 class DecisionRow(SQLModel, table=True):

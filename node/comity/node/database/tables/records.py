@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, t
 from sqlmodel import Field, SQLModel
 
 from comity.node.database.tables.columns import Column, RowNumber
+from comity.record.envelope import STATEMENT_TYPE, Envelope
 
 HEADER = -1
 """``PartRow.section`` of a record's header; sections count from 0 as in the header."""
@@ -36,6 +37,11 @@ class RecordRow(SQLModel, table=True):
     keyid: Column[str]
     signature: Column[bytes] = Field(sa_type=LargeBinary)
     payload: Column[bytes] = Field(sa_type=LargeBinary)
+
+    @property
+    def envelope(self) -> Envelope:
+        """The signed statement, as it came."""
+        return Envelope(STATEMENT_TYPE, self.payload, self.keyid, self.signature)
 
 
 class RecordTagRow(SQLModel, table=True):

@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import (
     ColumnElement,
-    ScalarSelect,
     Select,
     Subquery,
     and_,
@@ -23,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import Session
 
+from comity.node.database.owner import OWN_INSTITUTE
 from comity.node.database.tables import (
     HEADER,
-    NodeRow,
     PartRow,
     PeerRow,
     QuarantineRow,
@@ -88,7 +87,7 @@ def crossings(released: Subquery) -> Select[Any]:
         RecordRow.kind, RecordRow.subject_seq, run.c.offer_number, run.c.release_time
     ).join(run, run.c.record_seq == RecordRow.record_seq)
     crosses = and_(run.c.reached >= SUBSTANCE_CHARS, before < SUBSTANCE_CHARS)
-    return query.where(crosses, RecordRow.issuer == _own_institute(), stays())
+    return query.where(crosses, RecordRow.issuer == OWN_INSTITUTE, stays())
 
 
 def in_offers(peer: str, first: int, last: int) -> Subquery:
@@ -147,10 +146,6 @@ def _content_of_release() -> ColumnElement[int]:
 def offers(peer: str, first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions for the releases in a peer's offers after ``first`` up to ``last``."""
     return ReleaseRow.peer == peer, ReleaseRow.offer_number.between(first + 1, last)
-
-
-def _own_institute() -> ScalarSelect[str]:
-    return select(NodeRow.institute).scalar_subquery()
 
 
 def received_by(session: Session, *which: ColumnElement[bool]) -> dict[str, dict[Key, Counted]]:

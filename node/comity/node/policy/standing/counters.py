@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from comity.node.database.owner import own_institute
 from comity.node.database.store import WriteSession
-from comity.node.database.tables import NodeRow, PeerRow, RecordRow, StandingRow
+from comity.node.database.tables import PeerRow, RecordRow, StandingRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import COUNT, Counted, Key, Side, received_by
 from comity.node.policy.standing.rule import window_of
@@ -43,7 +44,7 @@ def reckon_added(session: WriteSession, records: Iterable[int], now: int) -> Non
     """
     found = received_by(session, RecordRow.record_seq.in_(list(records)))
     # what this institute issued counts once it has been given
-    found.pop(_own_institute(session), None)
+    found.pop(own_institute(session), None)
     for peer, counted in found.items():
         before = _entries(session, "received", peer, [subject for _, subject in counted])
         since = now - window_of(session)
@@ -56,7 +57,7 @@ def reckon_added(session: WriteSession, records: Iterable[int], now: int) -> Non
 
 def reckon_ended(session: WriteSession, subjects: Iterable[tuple[str, int]], now: int) -> None:
     """Count anew subjects, by issuer and number, of which a record stopped being current."""
-    own = _own_institute(session)
+    own = own_institute(session)
     by_issuer: dict[str, set[int]] = {}
     for issuer, subject in subjects:
         by_issuer.setdefault(issuer, set()).add(subject)
@@ -247,7 +248,3 @@ def _given_to(session: Session, subjects: set[int]) -> dict[str, set[int]]:
         for peer, subject in session.connection().execute(query):
             found.setdefault(peer, set()).add(subject)
     return found
-
-
-def _own_institute(session: Session) -> str:
-    return session.connection().execute(select(NodeRow.institute)).scalar_one()

@@ -11,8 +11,9 @@ from __future__ import annotations
 from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session
 
+from comity.node.database.owner import OWN_INSTITUTE
 from comity.node.database.store import WriteSession
-from comity.node.database.tables import HEADER, NodeRow, PartRow, PeerRow, RecordRow, ReleaseRow
+from comity.node.database.tables import HEADER, PartRow, PeerRow, RecordRow, ReleaseRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import crossings, in_offers, offers
 from comity.node.policy.standing.counters import (
@@ -113,6 +114,6 @@ def _followed(session: Session, row: PeerRow, first: int) -> list[int]:
     followed = except_(sections, parts.where(PartRow.section == HEADER)).subquery()
     query = select(RecordRow.subject_seq).where(
         RecordRow.record_seq.in_(select(followed.c.record_seq)),
-        RecordRow.issuer == select(NodeRow.institute).scalar_subquery(),
+        RecordRow.issuer == OWN_INSTITUTE,
     )
     return list(session.connection().execute(query.distinct()).scalars())

@@ -38,9 +38,8 @@ Invariant: the counters equal what a recount of the ledger gives; ``reckoning`` 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
 from sqlmodel import Session, select
 
@@ -79,8 +78,8 @@ def standing_rows(session: Session, peer: str) -> list[tables.StandingRow]:
 
 def weights_of(session: Session) -> Mapping[Kind, int]:
     """Return what a record of a kind is worth towards every other kind; 0 where it is missing."""
-    text = session.exec(select(tables.NodeRow.weights)).one()
-    return {Kind(kind): weight for kind, weight in cast("dict[str, int]", json.loads(text)).items()}
+    weights = session.exec(select(tables.NodeRow.weights)).one()
+    return {Kind(kind): weight for kind, weight in weights.items()}
 
 
 def window_of(session: Session) -> int:
@@ -95,6 +94,6 @@ def set_terms(session: WriteSession, window_days: int, weights: Mapping[Kind, in
     """
     state = session.exec(select(tables.NodeRow)).one()
     state.window = window_days * DAY_MS
-    state.weights = json.dumps({str(kind): weights[kind] for kind in sorted(weights)})
+    state.weights = {str(kind): weights[kind] for kind in sorted(weights)}
     session.add(state)
     session.flush()

@@ -22,6 +22,7 @@ import structlog
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.tables import PeerRow
+from comity.node.database.text import storable_message
 from comity.node.node import Node
 from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
@@ -197,7 +198,7 @@ class Pull:
     def _note(self, error: ComityError, anew: bool) -> None:
         with self._node.store.write() as session:
             row = get_peer(session, self._peer)
-            row.last_error = f"{error.reason}: {error}".replace("\x00", "")[:1000]
+            row.last_error = storable_message(f"{error.reason}: {error}")
             if anew:
                 row.cursor = ""
             session.add(row)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from comity.node.database.tables import (
     HEADER,
     PartRow,
@@ -15,7 +13,6 @@ from comity.node.database.tables import (
     WitnessedLogRow,
 )
 from comity.node.server.services.timestamps import to_optional_timestamp, to_timestamp
-from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.wire import envelope_to_proto
 from comity.v1 import audit_service_pb2 as pb
 
@@ -33,17 +30,16 @@ def release_to_proto(
         release_time=to_timestamp(release.release_time),
         policy_digest=ruling.policy_digest,
         policy_version=ruling.policy_version,
-        rules=json.loads(ruling.rules),
+        rules=ruling.rules,
         receipt_time=to_optional_timestamp(receipt_time),
     )
 
 
 def receipt_to_proto(row: ReceiptRow) -> pb.StoredReceipt:
     """Return the wire form of a receipt that a peer signed."""
-    envelope = Envelope(RECEIPT_TYPE, row.payload, row.keyid, row.signature)
     return pb.StoredReceipt(
         peer=row.peer,
-        envelope=envelope_to_proto(envelope),
+        envelope=envelope_to_proto(row.envelope),
         receipt_time=to_timestamp(row.receipt_time),
     )
 
