@@ -1,1 +1,1 @@
-"""The database: the store, its tables and migrations, and what every room asks of it."""
+"""The database: the store, its tables and migrations, and small helpers for all other folders."""

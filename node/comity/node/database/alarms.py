@@ -1,8 +1,8 @@
-"""Alarms: what an operator has to look at, kept in the database until it is cleared.
+"""Alarms: events that an operator must look at, kept in the database until they are cleared.
 
-Invariants: an alarm is one row for an institute and a reason, however often it is raised, so that
-who provokes it fills neither the database nor the log; only the first time, and a message that has
-changed, are logged as errors; nothing but an operator, or the end of its cause, clears it.
+Invariants: an alarm is one row for an institute and a reason, however often it is raised, so that a
+peer that provokes it fills neither the database nor the log output; it is logged as an error the
+first time and when its message changes; only an operator, or the end of its cause, clears it.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ log = structlog.get_logger()
 
 
 def raise_alarm(session: WriteSession, institute: str, reason: str, message: str, now: int) -> None:
-    """Raise an alarm about ``institute``; raised again, it is counted.
+    """Raise an alarm about ``institute``; count it if it was raised before.
 
     ``reason`` is UPPER_SNAKE, at most 64 characters; ``now`` is Unix milliseconds.
     """
     message = storable_message(message)
+
     alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
         alarm = AlarmRow(
             institute=institute, reason=reason, message="", first_time=now, last_time=now, count=0
         )
+
     if alarm.message != message:
         log.error("alarm", institute=institute, reason=reason, message=message)
+
     alarm.message, alarm.last_time, alarm.count = message, now, alarm.count + 1
     session.add(alarm)
     session.flush()
 
 
 def clear_alarm(session: WriteSession, institute: str, reason: str) -> bool:
-    """Drop an alarm; return whether there was one."""
+    """Drop an alarm; return True if there was one."""
     alarm = session.get(AlarmRow, (institute, reason))
     if alarm is None:
         return False
@@ -47,7 +50,7 @@ def clear_alarm(session: WriteSession, institute: str, reason: str) -> bool:
 
 
 def list_alarms(session: Session, institute: str | None = None) -> list[AlarmRow]:
-    """Return the alarms, about everyone or about one institute, the oldest first."""
+    """Return the alarms, oldest first; with ``institute`` only those about it."""
     query = select(AlarmRow).order_by(AlarmRow.first_time, AlarmRow.institute, AlarmRow.reason)
     if institute is not None:
         query = query.where(AlarmRow.institute == institute)

@@ -1,6 +1,6 @@
-"""Time, as the tables hold it: Unix milliseconds, UTC.
+"""Time as the tables hold it: Unix milliseconds, UTC.
 
-Invariant: everything that asks what time it is takes a ``Clock``, so that a test can turn it.
+Invariant: all code that asks for the time takes a ``Clock``, so that a test can set it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def system_clock() -> int:
 
 
 def to_datetime(milliseconds: int) -> datetime:
-    """Return an aware UTC datetime."""
+    """Return the aware UTC datetime of Unix milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def to_milliseconds(when: datetime) -> int:
-    """Return Unix milliseconds of an aware datetime."""
+    """Return the Unix milliseconds of an aware datetime, rounded down."""
     return int(when.timestamp() * 1000)

@@ -1,9 +1,12 @@
-"""Cursors and page tokens: positions that only their maker can read.
+"""Cursors and page tokens: positions in a list that only the node which made them can read.
 
-A cursor is base64url of ``<epoch>:<offer number>``; a page token of ``page:<numbers>``. An epoch
-names a life of the database: 8 hex digits count how often it was recovered from a backup, 24 are
-random. Invariants: never a timestamp; a cursor of another life of the database is recognised and
-refused by name; of two epochs of one node, the one with the higher count is the later.
+    cursor        base64url of <epoch>:<offer number>
+    page token    base64url of page:<number> or page:<number>:<number>
+    epoch         8 hex digits, how often the database was recovered from a backup; 24 random ones
+
+An epoch names one life of the database. Invariants: a position is never a timestamp; a cursor of
+another life is recognised and refused by name; of two epochs of one node, the one with the higher
+count is the later.
 """
 
 from __future__ import annotations
@@ -24,18 +27,18 @@ _RECOVERY: Final = "start again without a cursor; records are stored once howeve
 
 
 def new_epoch(*former: str) -> str:
-    """Return the epoch of a new life, after all the former ones; 32 hex digits."""
+    """Return an epoch that is later than all ``former`` ones; 32 hex digits."""
     count = max((generation(epoch) for epoch in former), default=-1) + 1
     return f"{count:08x}{secrets.token_hex(12)}"
 
 
 def generation(epoch: str) -> int:
-    """Return how often the database was recovered before this epoch began."""
+    """Return the number of recoveries of the database before this epoch began."""
     return int(epoch[:8], 16)
 
 
 def make_cursor(epoch: str, offer_number: int) -> str:
-    """Return the cursor after an offer; 0 is before the first."""
+    """Return the cursor that stands after an offer; offer 0 is before the first."""
     return _encode(f"{epoch}:{offer_number}")
 
 
@@ -44,8 +47,8 @@ def read_cursor(cursor: str, epoch: str, last_offer: int) -> int:
 
     Raises:
         BadCursor: not a cursor.
-        EpochChanged: made by another life of this database.
-        FutureCursor: past ``last_offer``, so this database lost what it once had.
+        EpochChanged: the cursor was made in another life of this database.
+        FutureCursor: the cursor is past ``last_offer``, so this database lost some offers.
     """
     if not cursor:
         return 0
@@ -69,12 +72,12 @@ def offer_of(cursor: str) -> int:
 
 
 def make_page_token(*numbers: int) -> str:
-    """Return a token for the page that goes on after a position."""
+    """Return the token of the page that goes on after a position of one or two numbers."""
     return _encode("page:" + ":".join(map(str, numbers)))
 
 
 def read_page_token(token: str, *start: int) -> tuple[int, ...]:
-    """Return the position of a page token; ``start``, of the same length, for an empty one.
+    """Return the position of a page token, as many numbers as ``start``; ``start`` if it is empty.
 
     Raises:
         BadCursor: not a page token of this kind of list.

@@ -1,15 +1,15 @@
-"""The mark: how far the database had come, kept in a file that does not go back with it.
+"""The mark: how far the database has come, kept in a file that a restored backup leaves alone.
 
     state/mark        {"commits": 180, "epoch": "<32 hex digits>", "signed": 96}
 
-A database that was restored from an older backup looks sound. But it would count offers, log
-entries and cosignatures anew that others hold already: peers would skip records, and the log and
-this institute's witness would contradict themselves. So the node writes down outside the database
-how far it was, and does not work on one that is behind.
+A database that was restored from an older backup looks sound. But it would give new offers, log
+entries and cosignatures numbers that peers have seen already: peers would skip records, and the log
+and this institute's witness would contradict themselves. So the node writes down outside the
+database how far it has come, and refuses a database that is behind.
 
-Invariants: the mark never runs ahead of what is committed; whatever must not be forgotten is handed
-out only after ``keep``; nothing but ``recovery`` lets a database that is behind be used. A backup
-must therefore not hold ``state/``.
+Invariants: the mark never runs ahead of what is committed; a checkpoint or a cosignature is handed
+out only after ``keep``; only ``recovery`` lets a database that is behind be used. A backup must
+therefore not contain ``state/``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ _HINT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a database is: its life, its writing transactions, and the log's signed size."""
+    """How far a database has come.
+
+    ``epoch`` names its life, ``commits`` counts its writing transactions, and ``signed`` is the
+    number of leaves under the newest checkpoint.
+    """
 
     epoch: str
     commits: int
@@ -45,7 +49,7 @@ class Progress:
 
     @classmethod
     def of(cls, session: Session) -> Progress:
-        """Return how far the database is."""
+        """Return the progress of the database of a session."""
         columns = select(NodeRow.epoch, NodeRow.commits)
         epoch, commits = session.exec(columns).one()
         head = session.get(LogHeadRow, 1)
@@ -56,11 +60,12 @@ class Progress:
         """Read the file.
 
         Raises:
-            InvalidInput: anything but what ``to_json`` writes.
+            InvalidInput: ``data`` is not what ``to_json`` writes.
         """
         value = ijson.loads(data)
         if not isinstance(value, dict) or value.keys() != {"commits", "epoch", "signed"}:
             raise InvalidInput("expected commits, epoch and signed")
+
         epoch, commits, signed = value["epoch"], value["commits"], value["signed"]
         if not (isinstance(epoch, str) and EPOCH.fullmatch(epoch)):
             raise InvalidInput("expected 32 hex digits", field="epoch")
@@ -69,23 +74,23 @@ class Progress:
         return cls(epoch, commits, signed)
 
     def to_json(self) -> bytes:
-        """Return the file's content."""
+        """Return the content of the file: canonical JSON (RFC 8785) and a line feed."""
         return ijson.canonical(asdict(self)) + b"\n"
 
 
 class Mark:
-    """The mark of a home. ``folder`` is the home's ``state``; it is made when it is needed."""
+    """The mark of a home, in ``folder``, its ``state``, which is made when it is needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._file = folder, folder / FILE
         self._kept: Progress | None = None
 
     def open(self, store: Store) -> None:
-        """Check a database before it is used, and keep the mark.
+        """Check a database before it is used, and write its mark.
 
         Raises:
-            BadConfig: the database is older than the mark or another one, there is no mark of a
-                database that was used, or the mark cannot be read or written.
+            BadConfig: the database is older than the mark or is another one; the database was used
+                and has no mark; or the mark cannot be read or written.
         """
         if not self._file.exists() and (found := _progress(store)).commits:
             message = f"the database has {found.commits} commits, and {self._file} is missing"
@@ -94,19 +99,19 @@ class Mark:
         self.keep(store)
 
     def keep(self, store: Store) -> None:
-        """Write down how far the database is, on disk when this returns.
+        """Write down how far the database has come; the mark is on disk when this returns.
 
-        To be called after the commit and before what was committed is handed out, where it would
-        do harm to forget it: a checkpoint, a cosignature.
+        Call it after the commit, and before a checkpoint or a cosignature is handed out.
 
         Raises:
             BadConfig: the database is older than the mark, or the mark cannot be read or written.
         """
         if self._kept == _progress(store):
             return
+
         self._make_folder()
         with alone(self._folder):
-            # looked up in here: another process may have moved the mark on meanwhile
+            # read again under the lock: another process may have moved the mark on meanwhile
             found, marked = _progress(store), self.read()
             if marked is not None:
                 _check(found, marked)
@@ -115,7 +120,7 @@ class Mark:
         self._kept = found
 
     def reset(self, store: Store) -> None:
-        """Write the mark for whatever the database is now; for ``recovery`` alone.
+        """Write the mark of the database as it is, even if it is behind; only ``recovery`` may.
 
         Raises:
             BadConfig: the mark cannot be written.
@@ -125,7 +130,7 @@ class Mark:
             replace_file(self._file, _progress(store).to_json())
 
     def read(self) -> Progress | None:
-        """Return what is marked; None if nothing is.
+        """Return what is marked; None if there is no mark.
 
         Raises:
             BadConfig: the file cannot be read, or is not a mark.

@@ -1,8 +1,13 @@
-"""The database: SQLite (WAL, synchronous=FULL) or PostgreSQL, behind one face.
+"""The store: SQLite (WAL, synchronous=FULL) or PostgreSQL behind one class.
 
 Invariants: there is one writer at a time, in this process and in any other on the same database,
-so that row numbers are committed in order; a write that returned is on disk; readers never wait
-for writers.
+so that row numbers are committed in order; a write that returned is on disk; readers never wait for
+writers. What holds the other writers back:
+
+    threads of this process    a lock in memory
+    other processes, SQLite    BEGIN IMMEDIATE, which takes the lock of the file
+                 PostgreSQL    the first statement of a writer, which changes the row of table node;
+                               at setup, when that row may not exist yet, an advisory lock
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ BUSY_TIMEOUT_SECONDS = 30
 _SETUP_LOCK: Final = 0x636F6D697479
 """Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
 
+_COUNT: Final = "UPDATE node SET commits = commits + 1"
+
 
 class WriteSession(Session):
     """A session that holds the write lock; only a ``Store`` makes one.
@@ -44,14 +51,20 @@ _AnySession = TypeVar("_AnySession", bound=Session)
 
 
 class Store:
-    """An open database at the current schema. ``url`` is SQLAlchemy's."""
+    """The database at ``url``, in SQLAlchemy's form; ``upgrade`` and ``claim`` it before use."""
 
     def __init__(self, url: str) -> None:
+        """Prepare connections; none is opened yet.
+
+        Raises:
+            BadConfig: ``url`` is not a database URL.
+        """
         try:
             self._sqlite = make_url(url).get_backend_name() == "sqlite"
         except ArgumentError as error:
             raise BadConfig("expected a database URL", field="database") from error
         self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
+
         # PostgreSQL would otherwise show each statement of a reader a newer state; a writer has to
         # see the newest one, once it holds the lock
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -60,11 +73,11 @@ class Store:
 
     @property
     def shared(self) -> bool:
-        """Whether several node processes may use this database."""
+        """True if several node processes may use this database."""
         return not self._sqlite
 
     def upgrade(self) -> None:
-        """Bring the schema to this version's.
+        """Bring the schema to the one of this version.
 
         Raises:
             BadConfig: the database cannot be reached or opened, its user may not create temporary
@@ -72,11 +85,14 @@ class Store:
         """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+
         try:
             with self._writing, self._connect(immediate=True) as connection:
                 self._lock_setup(connection)
                 if not self._sqlite:
                     _check_privilege(connection)
+
+                # migrations run in this transaction, so a failing one leaves the schema as it was
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 _check_schema(connection)
@@ -85,17 +101,19 @@ class Store:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
         except CommandError as error:
-            # the root's message names the revision that this version does not know
+            # the message of alembic names the revision that this version does not know
             raise _other_version(str(error)) from error
 
     def claim(self, institute: str) -> None:
-        """Make this database the institute's, or check that it is.
+        """Make an unclaimed database the institute's, or check that it is.
 
         Raises:
             BadConfig: it is another institute's.
         """
+        # not ``write``, which counts its commit in the row that is made here
         with self._writing, self._session(WriteSession, immediate=True) as session:
             self._lock_setup(session.connection())
+
             state = session.get(NodeRow, 1)
             if state is None:
                 session.add(NodeRow(institute=institute, epoch=new_epoch()))
@@ -106,13 +124,16 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session that sees one consistent state and writes nothing."""
+        """Open a session that sees one state throughout, and writes nothing."""
         with self._session(Session, **self._reading) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
-        """Open a session that holds the write lock; commits unless an exception leaves it."""
+        """Open a session that holds the write lock.
+
+        It is committed at the end, unless an exception leaves it; then nothing has changed.
+        """
         with self._writing, self._session(WriteSession, immediate=True) as session:
             # the one row that every writer changes is the lock where several processes write
             session.connection().exec_driver_sql(_COUNT)
@@ -120,7 +141,7 @@ class Store:
             session.commit()
 
     def commits(self) -> int:
-        """Return how many writing transactions there were, of this process and of others."""
+        """Return the number of writing transactions so far, of all processes."""
         with self.read() as session:
             return session.exec(select(NodeRow.commits)).one()
 
@@ -145,7 +166,7 @@ class Store:
 
 
 def _check_privilege(connection: Connection) -> None:
-    """Check that release may make its tables (``scratch``) in PostgreSQL."""
+    """Check that release may make its temporary tables in PostgreSQL."""
     user, database, may = connection.exec_driver_sql(
         "SELECT current_user, current_database(), "
         "has_database_privilege(current_database(), 'TEMPORARY')"
@@ -157,11 +178,12 @@ def _check_privilege(connection: Connection) -> None:
 
 
 def _check_schema(connection: Connection) -> None:
-    """Check that every table and column is there, since a first write is late to find out."""
+    """Check that every table and column is there: the first write would be late to find out."""
     found = {
         name: {column["name"] for column in columns}
         for (_, name), columns in inspect(connection).get_multi_columns().items()
     }
+
     for table in SQLModel.metadata.sorted_tables:
         if table.name not in found:
             raise _other_version(f"expected a table {table.name}, got none")
@@ -174,9 +196,6 @@ def _other_version(message: str) -> BadConfig:
     hint = "run the version of Comity that made it, or put back a backup that this version made"
     message = f"made by another version of Comity: {message}"
     return BadConfig(message, field="database", hint=hint)
-
-
-_COUNT: Final = "UPDATE node SET commits = commits + 1"
 
 
 def _sqlite_engine(url: str) -> Engine:

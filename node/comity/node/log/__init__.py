@@ -1,1 +1,1 @@
-"""The institute's transparency log, and what this node knows of the logs of others."""
+"""This institute's own transparency log: its tree, its checkpoints and its proofs."""

@@ -7,8 +7,8 @@
 
 Invariants (invariant 8): nothing is signed before (2) is on disk, so that a crash between (2) and
 (4) can only lead to the same note again; a tree that does not continue what was signed halts the
-signer, with an alarm, until an operator has looked; a checkpoint covers all leaves that were
-committed before it, so that one signature serves a whole group.
+signer, with an alarm, until an operator resumes it; a checkpoint covers all leaves that were
+committed before it, so that one signature serves many records.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ from comity.record.note import Note, NoteSigner
 LOG_INCONSISTENT: Final = "LOG_INCONSISTENT"
 
 KEPT: Final = 16
-"""Checkpoints that are kept, of the newest and of the newest cosigned: while records keep coming,
-witnesses are some checkpoints behind."""
+"""Checkpoints that are kept, of the newest and of the newest cosigned each.
+
+While records keep coming, witnesses are some checkpoints behind."""
 
 
 class Signer:
-    """Signs for the log that ``signers``, the first of them the newest key, speak for."""
+    """Signs the checkpoints of one log.
+
+    ``signers`` gives the log keys in force, the newest first; ``keep_mark`` writes the mark, see
+    ``database.progress_mark``.
+    """
 
     def __init__(
         self,
@@ -50,19 +55,25 @@ class Signer:
         self._keep_mark = keep_mark
 
     def sign(self) -> bool:
-        """Sign the tree unless that was done; return whether there is a new checkpoint."""
+        """Sign the tree unless it was signed before; return True if a checkpoint was made."""
         with self._store.read() as session:
             if _is_signed(session):
                 return False
+
+        # (1) and (2) compare with the last signed size and root, and commit the new ones
         with self._store.write() as session:
             head = self._advance(session)
         if head.halted:
             return False
         self._keep_mark()
+
+        # (3) one line of every log key that is in force
         signers = self._signers()
         body = notes.Checkpoint(signers[0].name, head.size, bytes.fromhex(head.root))
         lines = [notes.sign_checkpoint(body, signer).signatures[0] for signer in signers]
         note = Note(body.body, tuple(lines)).to_bytes()
+
+        # (4) keep the note
         with self._store.write() as session:
             self._keep(session, head.size, note)
         return True
@@ -70,12 +81,14 @@ class Signer:
     def _advance(self, session: WriteSession) -> LogHeadRow:
         head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
         size = tree.tree_size(session)
+
         if not head.halted:
             fault = _contradiction(session, head, size)
             if fault:
                 halt(session, head, LOG_INCONSISTENT, fault, self._clock())
             else:
                 head.size, head.root = size, tree.root(session, size).hex()
+
         session.add(head)
         session.flush()
         return head
@@ -105,7 +118,7 @@ def _is_signed(session: Session) -> bool:
 
 
 def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
-    """Say how the tree fails to continue what was signed; empty where it continues it."""
+    """Return how the tree fails to continue what was signed; empty if it does continue it."""
     if size < head.size:
         return f"the log has {size} leaves, but {head.size} were signed: an older database?"
     if tree.root(session, head.size).hex() != head.root:

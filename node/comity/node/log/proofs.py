@@ -1,7 +1,7 @@
-"""What the log shows of itself: its checkpoint with cosignatures, and proofs (RFC 6962, 2.1).
+"""What the log shows to others: its checkpoint with cosignatures, its tiles, and proofs.
 
-Invariant: everything that is shown is of a tree that was signed, never of leaves that are newer
-than the checkpoint which is shown with it.
+Proofs are those of RFC 6962, section 2.1. Invariant: whatever is shown belongs to a tree that was
+signed, never to leaves that are newer than the checkpoint shown with it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from comity.record.tile import Tile
 from comity.record.tlog_proof import TlogProof
 
 MAX_TILES: Final = Limit("MAX_TILES", 32, "tiles")
-"""Tiles an answer: each holds up to 256 leaves of some 600 bytes, 5 MiB together."""
+"""Tiles in one answer: each holds up to 256 leaves of some 600 bytes, 5 MiB together."""
 
 
 class Shown(NamedTuple):
-    """A signed checkpoint with the cosignatures that are there so far, and its size."""
+    """A signed checkpoint, its ``note`` with the cosignatures so far, and its size in leaves."""
 
     size: int
     note: bytes
@@ -72,6 +72,7 @@ def prove_inclusion(session: Session, record_id: str) -> TlogProof:
     if index is None:
         raise NotFound(f"{record_id} is not in this log", field="record_id")
     shown = cosigned_checkpoint(session, index)
+
     hashes = merkle.inclusion_proof(index, shown.size, tree.hashes(session, shown.size))
     return TlogProof(index, tuple(hashes), shown.note)
 
@@ -86,6 +87,8 @@ def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
     """
     MAX_TILES.check(len(paths), "paths")
     tiles = [Tile.parse(path) for path in paths]
+
+    # nothing newer than the checkpoint is shown
     size = newest_checkpoint(session).size
     found = tree.read_tiles(session, tiles)
     for tile, data in zip(tiles, found, strict=True):
@@ -103,17 +106,22 @@ def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = 
 
 
 def _cosignatures(session: Session, checkpoint: CheckpointRow) -> list[bytes]:
-    """Return the lines under a checkpoint, by witness: as many as whoever reads it will take.
+    """Return the cosignature lines to show under a checkpoint, ordered by witness.
 
-    Every witness gets one before any gets another, so that nobody is crowded out by much.
+    As many as MAX_NOTE_SIGNATURES and MAX_CHECKPOINT_BYTES allow. Every witness gets one line
+    before any gets a second, so that a witness with many keys crowds out nobody.
     """
     query = select(CosignatureRow).where(CosignatureRow.size == checkpoint.size)
+
+    # (n, witness): the n-th newest line of a witness name
     turns = Counter[str]()
     queue: list[tuple[int, str, bytes]] = []
     for row in session.exec(query.order_by(CosignatureRow.cosigned_time.desc())):
         name = row.witness.partition("+")[0]
         queue.append((turns[name], row.witness, row.line))
         turns[name] += 1
+
+    # the newest line of each first, as long as readers take more
     room = MAX_CHECKPOINT_BYTES - len(checkpoint.note)
     places = MAX_NOTE_SIGNATURES - len(Note.parse(checkpoint.note).signatures)
     chosen: dict[str, bytes] = {}
@@ -122,4 +130,5 @@ def _cosignatures(session: Session, checkpoint: CheckpointRow) -> list[bytes]:
         if room < 0:
             break
         chosen[witness] = line
+
     return [chosen[witness] for witness in sorted(chosen)]

@@ -1,7 +1,7 @@
-"""Proofs that travel with records of revoked keys, so that they are taken nevertheless.
+"""Proofs that travel with records of revoked keys, so that peers still take these records.
 
-Invariants: what is kept was checked under the issuer's own bundle; a proof travels without
-cosignatures, which its receiver does not need, so that a batch stays within a message.
+Invariants: a proof is kept only after it was checked under the issuer's own bundle; it travels
+without cosignatures, which its receiver does not need, so that a batch fits into a message.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def keep(session: WriteSession, record_id: str, proof: TlogProof) -> None:
 
 
 def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own: str) -> bytes:
-    """Return what to send along with a record of ``bundle``'s institute; empty if nothing is held.
+    """Return the proof to send with a record of ``bundle``'s institute; empty if none is held.
 
-    ``own`` is this institute, whose log can always tell.
+    ``own`` is this institute, whose records are proved by its own log as it is now.
     """
     if bundle.institute == own:
         try:
@@ -43,6 +43,7 @@ def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own:
         if kept is None:
             return b""
         proof = TlogProof.parse(kept.proof)
+
     checkpoint = _bare(proof.checkpoint, bundle.log_keys)
     return replace(proof, checkpoint=checkpoint, extra=None).to_bytes()
 

@@ -1,9 +1,8 @@
 """The institute's Merkle tree, kept as tiles in the database (RFC 6962, C2SP tlog-tiles).
 
-Invariants: leaves are appended in the transaction that stores what they are of; tiles hold exactly
-the hashes of the leaves that are there; a tile that is full never changes again. An append writes
-one row a level that it touches, however many leaves it brings; a read of any number of hashes is
-one query.
+Invariants: a leaf is appended in the transaction that stores its record or root (invariant 4);
+tiles hold exactly the hashes of the leaves that are there; a full tile never changes again. An
+append writes one row for each tile that it touches; a read of any number of hashes is one query.
 """
 
 from __future__ import annotations
@@ -33,26 +32,28 @@ TILE_BYTES = TILE_WIDTH * HASH_BYTES
 
 
 class Entry(NamedTuple):
-    """What is logged: the SHA-256 (hex) of what was signed, and the leaf's bytes."""
+    """A leaf to append: the SHA-256 (hex) of the signed bytes, and the bytes of the leaf."""
 
     record_id: str
     leaf: bytes
 
 
 def tree_size(session: Session) -> int:
-    """Return how many leaves there are."""
+    """Return the number of leaves."""
     last = session.exec(select(func.max(LogEntryRow.log_index))).one()
     return 0 if last is None else last + 1
 
 
 def append(session: WriteSession, entries: Sequence[Entry]) -> int:
-    """Append leaves; return the index of the first."""
+    """Append leaves, at least one; return the index of the first."""
     first = tree_size(session)
     rows = [
         {"log_index": first + number, "record_id": entry.record_id, "leaf": entry.leaf}
         for number, entry in enumerate(entries)
     ]
     insert_rows(session, LogEntryRow, rows)
+
+    # each level takes the roots of the tiles that became full below it (C2SP tlog-tiles)
     new = merkle.leaf_hashes(entry.leaf for entry in entries)
     tiles: list[dict[str, Any]] = []
     level, start = 0, first
@@ -61,28 +62,31 @@ def append(session: WriteSession, entries: Sequence[Entry]) -> int:
         new = b"".join(_tile_root(row["hashes"]) for row in grown if _is_full(row))
         tiles += grown
         level, start = level + 1, start // TILE_WIDTH
+
+    # only the first tile of a level can be there already, shorter than it is now
     insert_rows(session, LogTileRow, tiles, replacing="hashes")
     return first
 
 
 def hashes(session: Session, size: int) -> ReadHashes:
-    """Return a reader of the hashes of the tree of the first ``size`` leaves."""
+    """Return a function that reads hashes of the tree of the first ``size`` leaves."""
     return reader(lambda tiles: read_tiles(session, tiles), size)
 
 
 def root(session: Session, size: int) -> bytes:
-    """Return the root (32 bytes) of the first ``size`` leaves."""
+    """Return the root (32 bytes) of the first ``size`` leaves (RFC 6962, section 2.1)."""
     return merkle.root(size, hashes(session, size))
 
 
 def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
-    """Return the bytes of each tile, cut to its width; empty for one that is not there so far."""
+    """Return the bytes of each tile, cut to its width; empty if the tree has no such tile yet."""
     places = {(tile.level, tile.index) for tile in tiles if tile.level != ENTRIES}
     which = sa.tuple_(LogTileRow.level, LogTileRow.position).in_(places)
     kept = {
         (row.level, row.position): row.hashes
         for row in session.exec(select(LogTileRow).where(which))
     }
+
     found = []
     for tile in tiles:
         if tile.level == ENTRIES:
@@ -94,7 +98,7 @@ def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
 
 
 def _grow(session: Session, level: int, start: int, hashes: bytes) -> list[dict[str, Any]]:
-    """Return the tiles of a level as they are once hashes were appended from place ``start`` on."""
+    """Return the changed tiles of a level after hashes were appended from place ``start`` on."""
     position, held = divmod(start, TILE_WIDTH)
     if held:
         place = {"level": level, "position": position}

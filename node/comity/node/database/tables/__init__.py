@@ -1,9 +1,10 @@
 """The tables of a node.
 
-Conventions: times are Unix milliseconds, UTC; ids of records and digests are lower-case hex; what
-is bulky and never searched (payloads, disclosures) is kept as the bytes that came. Row numbers
-(``record_seq``, ``part_id``, ``offer_number``) are assigned under the store's write lock, so that
-their order is the order of commits and a watermark never skips a row.
+Conventions: a table class is named for its subject and ``Row``; times are Unix milliseconds, UTC;
+ids of records and digests are lower-case hex; payloads, disclosures, notes, proofs and roots are
+kept as the bytes that came. Row numbers (``record_seq``, ``part_id``, ``offer_number``) are given
+under the store's write lock, so that their order is the order of commits and a watermark never
+skips a row.
 """
 
 from comity.node.database.tables.alarms import AlarmRow

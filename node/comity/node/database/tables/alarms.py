@@ -1,4 +1,4 @@
-"""Alarms: what an operator has to look at."""
+"""Alarms, for an operator to look at."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from comity.node.database.tables.columns import Column
 
 
 class AlarmRow(SQLModel, table=True):
-    """Something that an operator has to look at; kept until it is cleared."""
+    """An alarm about an institute, kept until it is cleared; see ``database.alarms``."""
 
     __tablename__ = "alarm"
     institute: Column[str] = Field(max_length=253, primary_key=True)
-    """Whom it is about; may be this institute."""
+    """The institute that it is about, perhaps this one."""
     reason: Column[str] = Field(max_length=64, primary_key=True)
     """Such as SPLIT_VIEW, LOG_ROLLED_BACK or ROOT_REFUSED."""
     message: Column[str] = Field(sa_type=Text)

@@ -12,19 +12,19 @@ from comity.node.database.tables.columns import Column, RowNumber
 
 
 class LogEntryRow(SQLModel, table=True):
-    """A leaf of this institute's log, appended in the transaction that stores what it is of."""
+    """A leaf of this institute's log, appended together with its record or root."""
 
     __tablename__ = "log_entry"
     log_index: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     record_id: Column[str] = Field(max_length=64, unique=True)
-    """SHA-256 of what was signed, hex: a record's id, or the digest of a root."""
+    """The record's id, or for a root the SHA-256 of its signed bytes, hex."""
     leaf: Column[bytes] = Field(sa_type=LargeBinary)
 
 
 class LogTileRow(SQLModel, table=True):
-    """Up to 256 hashes of this institute's log; the last tile of a level grows until it is full."""
+    """Up to 256 hashes of one level (C2SP tlog-tiles); the last one grows until it is full."""
 
     __tablename__ = "log_tile"
     level: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -36,21 +36,21 @@ class LogTileRow(SQLModel, table=True):
 
 
 class LogHeadRow(SQLModel, table=True):
-    """One row: what this institute's log key signed last; see ``signer``."""
+    """One row: the size and root that this institute signed last; see ``log.checkpoints``."""
 
     __tablename__ = "log_head"
     head_id: Column[int] = Field(default=1, primary_key=True)
     size: Column[int] = Field(default=0, sa_type=BigInteger)
     root: Column[str] = Field(max_length=64)
     halted: Column[str] = Field(default="", sa_type=Text)
-    """Why nothing is signed any more; empty where all is well."""
+    """Why nothing is signed any more; empty while the log is signed."""
     passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Size up to which checkpoints of a former life that peers tell of are known, so that they do
-    not halt it again once it was resumed."""
+    """Checkpoints up to this size that peers tell of belong to a former life of the database: they
+    do not halt the log again after an operator resumed it."""
 
 
 class CheckpointRow(SQLModel, table=True):
-    """A checkpoint of this institute's log, as signed; old ones are dropped, see ``signer``."""
+    """A checkpoint of this institute's log; old ones are dropped, see ``log.checkpoints``."""
 
     __tablename__ = "checkpoint"
     size: Column[int] = Field(

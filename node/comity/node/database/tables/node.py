@@ -1,4 +1,4 @@
-"""The node itself: whose database this is, and which process does its background work."""
+"""The node itself: its identity, its settings of standing, and leases on background work."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from comity.node.database.tables.columns import Column, JsonText
 
 
 class NodeRow(SQLModel, table=True):
-    """One row: whose database this is, and the lock that serialises writers."""
+    """One row: the institute whose database this is, and the lock that serialises writers."""
 
     __tablename__ = "node"
     node_id: Column[int] = Field(default=1, primary_key=True)
     institute: Column[str]
     epoch: Column[str]
-    """128 random bits, hex: names this life of the database in cursors."""
+    """Names this life of the database; see ``database.cursors``."""
     commits: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Counts writing transactions, so that one look tells whether anything has changed."""
+    """Number of writing transactions, so that one read shows if anything has changed."""
     window: Column[int] = Field(default=365 * 86_400_000, sa_type=BigInteger)
-    """How long what was received and given counts towards standing, in milliseconds."""
+    """For how many milliseconds a record counts towards standing."""
     weights: Column[dict[str, int]] = Field(default_factory=dict, sa_type=JsonText)
-    """What a record of a kind is worth towards every other kind."""
+    """By kind, what a record of it is worth towards every other kind; 0 for kinds left out."""
 
 
 class LeaseRow(SQLModel, table=True):
-    """Background work that one process at a time may do."""
+    """A claim of one process on a piece of background work, until a time."""
 
     __tablename__ = "lease"
     name: Column[str] = Field(max_length=300, primary_key=True)

@@ -1,4 +1,4 @@
-"""Peers: what was agreed with each, what was signed for, and what was refused."""
+"""Peers: their terms and progress, the receipts between them and this node, and refused records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comity.record.envelope import RECEIPT_TYPE, Envelope
 
 
 class PeerRow(SQLModel, table=True):
-    """A peer: its pinned bundle, what was agreed with it, and how far both directions are."""
+    """A peer: its pinned bundle, the terms agreed with it, and the progress in both directions."""
 
     __tablename__ = "peer"
     institute: Column[str] = Field(max_length=253, primary_key=True)
@@ -26,21 +26,21 @@ class PeerRow(SQLModel, table=True):
     receipted: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of the last offer that it signed for."""
     counted: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Number of the last offer that has been counted towards standing; see ``giving``."""
+    """Number of the last offer that counts towards standing; see ``policy.standing.given``."""
     considered_part: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Parts up to this one have been decided on."""
+    """Release has decided on the parts up to this one."""
     considered_time: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Embargoes up to this time have been acted upon."""
+    """Release has looked at the embargoes up to this time."""
     decided: Column[str] = Field(default="", max_length=64)
     """Digest of the policy and the facts about the peer under which its decisions stand."""
     cursor: Column[str] = Field(default="", max_length=256)
-    """Where pulling from it goes on."""
+    """The cursor from which this node goes on pulling."""
     contact_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     last_error: Column[str] = Field(default="", sa_type=Text)
 
 
 class ReceiptRow(SQLModel, table=True):
-    """A signed receipt: a peer's for what it was given, or ours for what a peer gave."""
+    """A signed receipt, by a peer for what it was given, or by this node for what it took."""
 
     __tablename__ = "receipt"
     __table_args__ = (
@@ -58,12 +58,12 @@ class ReceiptRow(SQLModel, table=True):
     )
     peer: Column[str] = Field(max_length=253)
     ours: Column[bool]
-    """Signed here, for what the peer gave."""
+    """True if this node signed it."""
     idle: Column[bool] = Field(default=False)
-    """Of ours, whether it signs for nothing new; see ``own_receipts``."""
+    """True if this node signed it and it covers nothing new; see ``replication.own_receipts``."""
     cursor: Column[str] = Field(max_length=256)
     last_offer: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Last offer number that a peer's receipt covers; 0 for ours."""
+    """Last offer number that a peer's receipt covers; 0 if this node signed it."""
     receipt_time: Column[int] = Field(sa_type=BigInteger)
     keyid: Column[str]
     signature: Column[bytes] = Field(sa_type=LargeBinary)
@@ -76,16 +76,16 @@ class ReceiptRow(SQLModel, table=True):
 
 
 class QuarantineRow(SQLModel, table=True):
-    """A record that was refused from a peer. Bounded for each peer; the oldest make room."""
+    """A record of a peer that was refused; bounded for each peer, so that the oldest make room."""
 
     __tablename__ = "quarantine"
     peer: Column[str] = Field(max_length=253, primary_key=True)
     record_id: Column[str] = Field(max_length=64, primary_key=True)
     kind: Column[str] = Field(default="", max_length=32)
-    """What it says it is; empty where that cannot be read."""
+    """The kind that the record claims; empty if that cannot be read."""
     reason: Column[str] = Field(max_length=64)
     message: Column[str] = Field(sa_type=Text)
     quarantine_time: Column[int] = Field(sa_type=BigInteger, index=True)
     count: Column[int] = Field(default=1, sa_type=BigInteger)
     record: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
-    """The record as it came (comity.v1.Record), kept where it may become acceptable."""
+    """The record as it came (comity.v1.Record), kept only if it may become acceptable."""

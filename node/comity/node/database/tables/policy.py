@@ -19,24 +19,24 @@ class PolicyVersionRow(SQLModel, table=True):
 
 
 class TreatyRow(SQLModel, table=True):
-    """A bilateral agreement that links the policy's templates; kept for ever, see ``treaties``."""
+    """A treaty with one peer, which links the policy's templates; kept for ever."""
 
     __tablename__ = "treaty"
     treaty_id: Column[str] = Field(max_length=128, primary_key=True)
     party: Column[str] = Field(max_length=253, foreign_key="peer.institute")
     kinds: Column[list[str]] = Field(sa_type=JsonText)
-    """Empty for all, as is ``sections``."""
+    """The kinds it covers; empty for all. So with ``sections``."""
     sections: Column[list[str]] = Field(sa_type=JsonText)
     start_time: Column[int] = Field(sa_type=BigInteger)
     end_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
-    """As agreed; None where it has no end."""
+    """The end as agreed; None if it has no end."""
     added_time: Column[int] = Field(sa_type=BigInteger)
     ended_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
-    """When it was ended before its time; None where it was not."""
+    """The time at which an operator ended it; None if nobody did."""
 
 
 class HandlingClassRow(SQLModel, table=True):
-    """Parts that policy cannot tell apart; ``facts`` is what it may know of them.
+    """A class of parts that policy cannot tell apart; ``facts`` holds all that policy may know.
 
     A section's class belongs to its header's class, since a section goes only where its header
     goes. ``digest`` is over both.
@@ -51,27 +51,27 @@ class HandlingClassRow(SQLModel, table=True):
 
 
 class RulingRow(SQLModel, table=True):
-    """A policy and the rules of it that decided together; named by many releases."""
+    """A policy and those of its rules that decided together; many releases name one ruling."""
 
     __tablename__ = "ruling"
     ruling_id: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     digest: Column[str] = Field(max_length=64, unique=True)
     policy_digest: Column[str] = Field(max_length=64)
     policy_version: Column[int] = Field(default=0)
-    """The same text may be put in force again; 0 is that none had been."""
+    """Tells apart versions with the same text; 0 before a first policy was set."""
     rules: Column[list[str]] = Field(sa_type=JsonText)
     """The ids of the rules."""
 
 
 class DecisionRow(SQLModel, table=True):
-    """What holds now for a peer and a handling class."""
+    """The present decision on a handling class for a peer."""
 
     __tablename__ = "decision"
     peer: Column[str] = Field(max_length=253, primary_key=True)
     class_id: Column[int] = Field(primary_key=True, foreign_key="handling_class.class_id")
     allowed: Column[bool]
     follows: Column[bool]
-    """Of sections that are allowed while their header is not: they go to who has the header."""
+    """True for sections that are allowed only to a peer which has their header."""
     ruling_id: Column[int] = Field(foreign_key="ruling.ruling_id")
     backlog: Column[int]
-    """Which of the parts that were considered may still wait; see ``decisions.Backlog``."""
+    """Which of the considered parts may still wait; see ``policy.decisions.Backlog``."""

@@ -1,4 +1,4 @@
-"""Records and their parts, with what searches need of them."""
+"""Records and their parts, with the words and numbers that searches use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADER = -1
 
 
 class RecordRow(SQLModel, table=True):
-    """A record's header, as signed, and what searches need of it."""
+    """A record: its header as signed, and the values that searches use."""
 
     __tablename__ = "record"
     __table_args__ = (Index("record_by_subject_seq", "subject_seq"),)
@@ -25,13 +25,13 @@ class RecordRow(SQLModel, table=True):
     issuer: Column[str] = Field(max_length=253)
     issue_time: Column[int] = Field(sa_type=BigInteger)
     subject_seq: Column[int] = Field(sa_type=BigInteger)
-    """The first record of its issuer and kind about the same: names the subject by a number."""
+    """Names the subject: the row number of the issuer's first record of this kind about it."""
     model: Column[str] = Field(sa_type=Text)
     """Lower-case subject name and model descriptor."""
     supersedes: Column[str | None] = Field(default=None, max_length=64, index=True)
     superseded: Column[bool] = Field(default=False)
     withdrawn: Column[bool] = Field(default=False)
-    """By its issuer; see ``withdrawal``."""
+    """True if its issuer has withdrawn it; see ``records.withdrawal``."""
     origin: Column[str] = Field(max_length=253)
     received_time: Column[int] = Field(sa_type=BigInteger)
     keyid: Column[str]
@@ -55,7 +55,7 @@ class RecordTagRow(SQLModel, table=True):
 
 
 class SubjectRow(SQLModel, table=True):
-    """What an issuer's records of a kind are about: a digest or a name, and the number of both."""
+    """A subject of an issuer's records of a kind: a digest or a name, and the subject's number."""
 
     __tablename__ = "subject"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -103,13 +103,13 @@ class PartRow(SQLModel, table=True):
     embargo_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     origin: Column[str] = Field(max_length=253)
     severity: Column[int] = Field(default=0, index=True)
-    """Rank of the highest severity in a section; 0 is not stated."""
+    """Rank of the highest severity in a section; 0 if it states none."""
     content: Column[int]
-    """Characters of text that count towards the record's substance; see ``standing``."""
+    """Characters that count towards the record's substance; see ``policy.standing.rule``."""
     words: Column[str] = Field(sa_type=Text)
-    """Lower-case text that search looks in."""
+    """Lower-case text of the part, for search."""
     size: Column[int]
-    """Bytes that it takes on the wire."""
+    """Bytes of the part on the wire."""
     disclosure: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
 
 
@@ -122,7 +122,7 @@ class PartDomainRow(SQLModel, table=True):
 
 
 class SecondedRow(SQLModel, table=True):
-    """A record that a peer gave after another; which peer was first is its ``origin``."""
+    """A record that a peer gave after another peer had; the first is the record's ``origin``."""
 
     __tablename__ = "seconded"
     __table_args__ = {"sqlite_with_rowid": False}

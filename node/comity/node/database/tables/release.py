@@ -1,4 +1,4 @@
-"""The queues of peers: which parts were released, in which order and by which ruling."""
+"""The queues of peers: the parts released to each, in order, and the rulings that allowed them."""
 
 from __future__ import annotations
 

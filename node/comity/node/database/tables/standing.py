@@ -1,4 +1,4 @@
-"""Standing: counters, and the subjects counted; see ``comity.node.policy.standing.rule``."""
+"""Standing: counters, and the subjects that they count; see ``policy.standing.rule``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class StandingRow(SQLModel, table=True):
     __tablename__ = "standing"
     peer: Column[str] = Field(max_length=253, primary_key=True)
     kind: Column[str] = Field(max_length=32, primary_key=True)
-    """Empty for what was rejected and claimed no kind."""
+    """Empty for rejected records that claimed no kind."""
     received: Column[int] = Field(default=0, sa_type=BigInteger)
     received_ever: Column[int] = Field(default=0, sa_type=BigInteger)
     given: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Given and signed for."""
+    """Given, and signed for by the peer."""
     given_ever: Column[int] = Field(default=0, sa_type=BigInteger)
     pending: Column[int] = Field(default=0, sa_type=BigInteger)
     """Released and not yet signed for."""
@@ -31,7 +31,7 @@ class StandingRow(SQLModel, table=True):
 
 
 class StandingEntryRow(SQLModel, table=True):
-    """A subject that counts towards standing with a peer; see ``standing`` for the rule."""
+    """A subject that counts towards standing with a peer."""
 
     __tablename__ = "standing_entry"
     __table_args__ = (
@@ -41,14 +41,14 @@ class StandingEntryRow(SQLModel, table=True):
     )
     # numbers that grow as records do, so that new entries lie side by side
     subject_seq: Column[int] = Field(sa_type=BigInteger, primary_key=True)
-    """As in ``RecordRow``; of what was rejected, ``counting.rejected_seq`` of the record's id."""
+    """As in ``RecordRow``; for a rejected record ``counted_subjects.rejected_seq`` of its id."""
     side: Column[str] = Field(max_length=8, primary_key=True)
-    """received, given or rejected."""
+    """``received``, ``given`` or ``rejected``."""
     peer: Column[str] = Field(max_length=253, primary_key=True)
     kind: Column[str] = Field(max_length=32, primary_key=True)
     counted_time: Column[int] = Field(sa_type=BigInteger)
-    """Since when it counts."""
+    """The time from which it counts."""
     recent: Column[bool]
-    """Whether it is counted within the window."""
+    """True while it is counted within the window."""
     offer_number: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Of what was given, the offer that made it count; it is pending until that is signed for."""
+    """If given, the offer that made it count; it is pending until that offer is signed for."""

@@ -1,4 +1,4 @@
-"""Other institutes' logs: what this node has seen of them, and what they proved.
+"""Other institutes' logs: the checkpoints that this node holds, and the proofs it was shown.
 
 Checkpoints are kept as the bytes that were signed.
 """
@@ -22,27 +22,27 @@ class WitnessedLogRow(SQLModel, table=True):
     """As its log signed it, with the cosignatures that were on it."""
     witnessed_time: Column[int] = Field(sa_type=BigInteger)
     halted: Column[str] = Field(default="", sa_type=Text)
-    """Why it is not cosigned any more; empty where all is well."""
+    """Why this node cosigns it no more; empty while it is cosigned."""
     passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Size up to which checkpoints of a former life are not held against it; see ``halting``."""
+    """Checkpoints up to this size, of a former life, do not count against it; see ``halting``."""
 
 
 class SightingRow(SQLModel, table=True):
-    """The newest checkpoint of another's log that a peer told of and that is not the held one."""
+    """The newest checkpoint of a log that a peer told of, if it is not the one held."""
 
     __tablename__ = "sighting"
     institute: Column[str] = Field(max_length=253, primary_key=True)
     teller: Column[str] = Field(max_length=253, primary_key=True)
-    """The peer that told: each peer keeps one place for each log."""
+    """The peer that told: one row for each peer and log."""
     size: Column[int] = Field(sa_type=BigInteger)
     note: Column[bytes] = Field(sa_type=LargeBinary)
     told_time: Column[int] = Field(sa_type=BigInteger)
     checked: Column[bool] = Field(default=False)
-    """Whether that log has shown how it fits into what is held."""
+    """True if the log has proved that it is consistent with the checkpoint held."""
 
 
 class SplitViewRow(SQLModel, table=True):
-    """Two checkpoints that one log signed and that contradict each other: evidence, kept."""
+    """Two checkpoints that one log signed and that contradict each other, kept as evidence."""
 
     __tablename__ = "split_view"
     institute: Column[str] = Field(max_length=253, primary_key=True)
@@ -54,7 +54,7 @@ class SplitViewRow(SQLModel, table=True):
 
 
 class InclusionRow(SQLModel, table=True):
-    """That a peer's record stands in its issuer's log, as it was shown to us."""
+    """A checked proof that a peer's record stands in its issuer's log."""
 
     __tablename__ = "inclusion"
     record_id: Column[str] = Field(max_length=64, primary_key=True)
