@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, inspect
+from sqlalchemy import SQLColumnExpression, func, inspect
 from sqlmodel import Session, SQLModel, select
 
 from comity.node.database.store import WriteSession
@@ -38,7 +38,7 @@ def insert_rows(
     connection.exec_driver_sql(f"{into} VALUES ({values}){conflict}", rows)
 
 
-def last_number(session: Session, column: Any, default: int = 0) -> int:
+def last_number(session: Session, column: SQLColumnExpression[int], default: int = 0) -> int:
     """Return the highest row number in use, or ``default`` if the table is empty."""
     number: int | None = session.exec(select(func.max(column))).one()
     return default if number is None else number

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, func, select
+from sqlmodel import Session, select
 
-from comity.node.database.rows import insert_rows
+from comity.node.database.rows import insert_rows, last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import LogEntryRow, LogTileRow
 from comity.record import merkle
@@ -40,8 +40,7 @@ class Entry(NamedTuple):
 
 def tree_size(session: Session) -> int:
     """Return the number of leaves."""
-    last = session.exec(select(func.max(LogEntryRow.log_index))).one()
-    return 0 if last is None else last + 1
+    return last_number(session, LogEntryRow.log_index, default=-1) + 1
 
 
 def append(session: WriteSession, entries: Sequence[Entry]) -> int:

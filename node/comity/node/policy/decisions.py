@@ -155,7 +155,7 @@ def _rulings(
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
     query = select(RulingRow.digest, RulingRow.ruling_id).where(RulingRow.digest.in_(wanted))
     found = {wanted[digest]: ruling_id for digest, ruling_id in session.exec(query)}
-    last: int = last_number(session, RulingRow.ruling_id)
+    last = last_number(session, RulingRow.ruling_id)
     for digest, rules in wanted.items():
         if rules not in found:
             last += 1

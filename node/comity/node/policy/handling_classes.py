@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import event, func, insert
 from sqlmodel import Session, select
 
+from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
@@ -92,7 +93,7 @@ class ClassIndex:
     ) -> dict[ClassKey, int]:
         made: dict[ClassKey, int] = {}
         known = dict(found)
-        last = session.exec(select(func.max(HandlingClassRow.class_id))).one() or 0
+        last = last_number(session, HandlingClassRow.class_id)
         rows = []
         for class_id, key in enumerate(keys, start=last + 1):
             made[key] = known[key] = class_id

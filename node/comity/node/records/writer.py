@@ -49,8 +49,8 @@ class RecordWriter:
         self._logged: list[tree.Entry] = []
         self._grown: dict[int, str] = {}
         self._subjects: list[tuple[str, str]] = []
-        self._record_seq: int = last_number(session, RecordRow.record_seq)
-        self._part_id: int = last_number(session, PartRow.part_id)
+        self._record_seq = last_number(session, RecordRow.record_seq)
+        self._part_id = last_number(session, PartRow.part_id)
 
     def add_record(self, arrival: Arrival, *, own: bool) -> int:
         """Take a record that is not held, without its parts; return its ``record_seq``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, exists, func, or_
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from comity.node.database.tables import HEADER, PartRow, ReleaseRow
 
@@ -30,7 +30,7 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
     given = ReleaseRow.part_id.is_not(None)
     embargoed = ~given & ~is_due(now)
     query = (
-        select(  # type: ignore[call-overload]
+        select(
             PartRow.class_id,
             func.count(ReleaseRow.part_id),
             func.sum(case((embargoed, 1), else_=0)),
