@@ -123,12 +123,12 @@ def test_the_command_talks_to_the_node(
     run(scenario())
 
 
-def test_the_readmes_program_prints_what_it_finds(
+def test_the_program_for_analysts_prints_what_it_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COMITY_CONFIG", str(tmp_path / "config"))
-    readme = (ROOT / "README.md").read_text()
-    [program] = [b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "connect" in b]
+    page = (ROOT / "docs" / "analyst.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", page, re.S)
     names: dict[str, Any] = {}
     exec(program.replace("asyncio.run(main())", ""), names)
 

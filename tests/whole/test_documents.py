@@ -88,8 +88,15 @@ def test_a_path_or_link_in_a_document_leads_somewhere(page: Path) -> None:
     for path in marked_words(page):
         if re.fullmatch(r"[\w.*-]+/[\w./*-]*", path) and path.partition("/")[0] in folders:
             assert list(ROOT.glob(path.rstrip("/"))), path
-    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+        assert not anchor or anchor in anchors(page.parent / target if target else page), anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(), flags=re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def section_of(page: str, heading: str) -> str:
