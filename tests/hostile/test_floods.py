@@ -14,7 +14,7 @@ import pytest
 from comity.node.database.tables import ReceiptRow, RecordRow, SecondedRow
 from comity.node.replication import own_receipts
 from comity.node.replication.ledger import given_to, taken_from
-from comity.node.replication.reconciliation import Account, reconcile
+from comity.node.replication.reconciliation import Account, compare_accounts
 from comity.node.server.background import pull
 from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
@@ -96,7 +96,7 @@ def account(giver: Institute, receiver: Institute) -> Account:
     with receiver.node.store.read() as session:
         taken = [item for _, item in taken_from(session, giver.name)]
     keys = Keyring([receiver.node.bundle]).find
-    return reconcile(giver.name, receiver.name, given, taken, keys)
+    return compare_accounts(giver.name, receiver.name, given, taken, keys)
 
 
 def start_anew(receiver: Institute, sender: Institute, clock: HandClock) -> None:

@@ -85,7 +85,7 @@ def test_pages_that_are_too_long_are_refused_by_their_own_limit(tmp_path: Path) 
     async def scenario() -> None:
         async with operating(tmp_path) as (_, line):
             audits = audit_service_pb2_grpc.AuditServiceStub(line)
-            entries = ("MAX_PAGE", "1000", "entries")
+            entries = ("MAX_AUDIT_PAGE", "1000", "entries")
             expected: list[tuple[Awaitable[Any], tuple[str, str, str]]] = [
                 (audits.ListReleases(audit.ListReleasesRequest(page_size=1001)), entries),
                 (audits.ListQuarantine(audit.ListQuarantineRequest(page_size=1001)), entries),

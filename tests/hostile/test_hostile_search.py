@@ -33,7 +33,7 @@ SEARCHES: dict[str, tuple[records.SearchRecordsRequest, str, str, str]] = {
         records.SearchRecordsRequest(page_size=2**32 - 1),
         "LIMIT_EXCEEDED",
         "page_size",
-        "MAX_PAGE",
+        "MAX_SEARCH_PAGE",
     ),
     "a page token that is too long": (
         records.SearchRecordsRequest(page_token="A" * 300),

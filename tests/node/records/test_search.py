@@ -86,7 +86,7 @@ def test_an_unknown_kind_or_severity_is_named(uk: Institute) -> None:
 def test_a_filter_beyond_its_limit_is_refused(uk: Institute) -> None:
     with pytest.raises(LimitExceeded, match="MAX_FILTER_BYTES"):
         found(uk, text="word " * 1000)
-    with pytest.raises(LimitExceeded, match="MAX_PAGE"):
+    with pytest.raises(LimitExceeded, match="MAX_SEARCH_PAGE"):
         page(uk, 257)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from comity.node.database.tables import ReceiptRow, RecordRow
 from comity.node.replication.ledger import Given, Taken, given_to, list_ledger, taken_from
-from comity.node.replication.reconciliation import Account, Finding, reconcile
+from comity.node.replication.reconciliation import Account, DifferenceKind, compare_accounts
 from comity.node.trust.peers import get_peer
 from comity.policies.preset import load_preset
 from comity.record.bundle import Keyring
@@ -42,7 +42,7 @@ def account(giver: Institute, receiver: Institute) -> Account:
 
 def compare(giver: Institute, receiver: Institute, gave: list[Given], took: list[Taken]) -> Account:
     keys = Keyring([receiver.node.bundle]).find
-    return reconcile(giver.name, receiver.name, gave, took, keys)
+    return compare_accounts(giver.name, receiver.name, gave, took, keys)
 
 
 def given(giver: Institute, receiver: Institute) -> list[Given]:
@@ -55,8 +55,8 @@ def taken(receiver: Institute, giver: Institute) -> list[Taken]:
         return [item for _, item in taken_from(session, giver.name)]
 
 
-def findings(found: Account) -> list[Finding]:
-    return [difference.finding for difference in found.differences]
+def findings(found: Account) -> list[DifferenceKind]:
+    return [difference.kind for difference in found.differences]
 
 
 def test_ledgers_agree_once_receipts_have_been_exchanged(pair: list[Institute]) -> None:
@@ -71,7 +71,7 @@ def test_an_offer_that_was_not_pulled_is_told_as_unsigned(pair: list[Institute])
     uk, ca = pair
     record = uk.publish(card("model-2"))
     [difference] = account(uk, ca).differences
-    assert difference.finding is Finding.UNSIGNED
+    assert difference.kind is DifferenceKind.UNSIGNED
     assert difference.record_ids == (record.record_id,)
     assert "offers 7 to 9" in difference.message
 
@@ -83,7 +83,7 @@ def test_a_receipt_that_was_lost_on_the_way_is_told_with_the_receipt(
     record = uk.publish(card("model-2"))
     ca.pull(uk, lose_receipts=True)
     [difference] = account(uk, ca).differences
-    assert difference.finding is Finding.NOT_DELIVERED
+    assert difference.kind is DifferenceKind.NOT_DELIVERED
     assert difference.record_ids == (record.record_id,)
     assert difference.receipts[0].payload == ca.rows(ReceiptRow, ours=True)[-1].payload
     ca.send_receipts(uk)
@@ -110,7 +110,7 @@ def test_a_receipt_that_the_giver_has_lost_is_told_with_its_offers_and_blames_no
     lost = lose(uk, 9)
     found = account(uk, ca)
     [difference] = found.differences
-    assert difference.finding is Finding.NOT_DELIVERED
+    assert difference.kind is DifferenceKind.NOT_DELIVERED
     assert difference.record_ids == (record.record_id,)
     assert difference.receipts[0].payload == lost.payload
     assert difference.message.startswith(f"{UK} has no receipt that {CA} signed at ")
@@ -126,7 +126,7 @@ def test_offers_whose_receipt_both_sides_have_lost_are_told_as_unsigned(
     with ca.node.store.write() as session:
         session.delete(session.get_one(ReceiptRow, 1))
     [difference] = account(uk, ca).differences
-    assert difference.finding is Finding.UNSIGNED
+    assert difference.kind is DifferenceKind.UNSIGNED
     assert difference.message == f"{CA} has not signed for offers 1 to 3 of {UK}"
 
 
@@ -135,7 +135,7 @@ def test_a_receiver_that_lost_its_copies_is_shown_what_it_signed(pair: list[Inst
     with ca.node.store.write() as session:
         session.delete(session.get_one(ReceiptRow, 1))
     [difference] = account(uk, ca).differences
-    assert difference.finding is Finding.NOT_KEPT
+    assert difference.kind is DifferenceKind.NOT_KEPT
     difference.receipts[0].verify(ca.node.key.key)
 
 
@@ -146,7 +146,7 @@ def test_a_record_signed_for_as_stored_and_gone_is_told(pair: list[Institute]) -
         session.get_one(RecordRow, first.record_seq).record_id = "0" * 64
         session.flush()
     [difference] = account(uk, ca).differences
-    assert (difference.finding, difference.record_ids) == (Finding.NOT_HELD, (first.record_id,))
+    assert (difference.kind, difference.record_ids) == (DifferenceKind.NOT_HELD, (first.record_id,))
 
 
 def test_a_receiver_that_started_anew_agrees_all_the_same(pair: list[Institute]) -> None:
@@ -166,15 +166,15 @@ def test_a_forged_receipt_counts_for_nothing(pair: list[Institute]) -> None:
     altered = real.receipt.payload.replace(b'"stored"', b'"Stored"')
     forged = Envelope(RECEIPT_TYPE, altered, real.receipt.keyid, real.receipt.signature)
     found = compare(uk, ca, [replace(real, receipt=forged), other], taken(ca, uk))
-    assert findings(found) == [Finding.BAD_RECEIPT, Finding.NOT_DELIVERED]
+    assert findings(found) == [DifferenceKind.BAD_RECEIPT, DifferenceKind.NOT_DELIVERED]
     assert found.agreed_receipts == 1
 
 
 def test_a_receipt_between_others_counts_for_nothing(pair: list[Institute]) -> None:
     uk, ca = pair
     keys = Keyring([ca.node.bundle]).find
-    found = reconcile("fr.aisi.example", CA, given(uk, ca), [], keys)
-    assert set(findings(found)) == {Finding.BAD_RECEIPT, Finding.UNSIGNED}
+    found = compare_accounts("fr.aisi.example", CA, given(uk, ca), [], keys)
+    assert set(findings(found)) == {DifferenceKind.BAD_RECEIPT, DifferenceKind.UNSIGNED}
 
 
 def test_a_giver_that_tells_other_records_than_were_signed_for_is_found(
@@ -184,14 +184,14 @@ def test_a_giver_that_tells_other_records_than_were_signed_for_is_found(
     first, second = given(uk, ca)
     claimed = tuple(sorted([*first.record_ids, "f" * 64]))
     found = compare(uk, ca, [replace(first, record_ids=claimed), second], taken(ca, uk))
-    assert findings(found) == [Finding.MISMATCH]
+    assert findings(found) == [DifferenceKind.MISMATCH]
     assert found.differences[0].record_ids == ("f" * 64,)
 
 
 def test_a_giver_that_leaves_out_offers_is_found(pair: list[Institute]) -> None:
     uk, ca = pair
     found = compare(uk, ca, given(uk, ca)[1:], taken(ca, uk))
-    assert findings(found) == [Finding.GAP, Finding.NOT_DELIVERED]
+    assert findings(found) == [DifferenceKind.GAP, DifferenceKind.NOT_DELIVERED]
 
 
 def test_pages_of_a_ledger_are_whole_and_concern_one_peer(pair: list[Institute]) -> None:

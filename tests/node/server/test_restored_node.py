@@ -14,7 +14,7 @@ from comity.node.database.tables import PartRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.replication.ledger import given_to, taken_from
-from comity.node.replication.reconciliation import Finding, reconcile
+from comity.node.replication.reconciliation import DifferenceKind, compare_accounts
 from comity.record.bundle import Keyring
 from comity.record.errors import BadConfig
 from tests.support.drafts import card
@@ -57,15 +57,15 @@ def held(one: Running) -> list[str]:
     return sorted(row.record_id for row in one.rows(RecordRow))
 
 
-def differences(giver: Running, receiver: Running) -> list[tuple[Finding, tuple[str, ...]]]:
+def differences(giver: Running, receiver: Running) -> list[tuple[DifferenceKind, tuple[str, ...]]]:
     """Compare what both say of what one gave the other."""
     names = giver.node.institute, receiver.node.institute
     with giver.node.store.read() as session:
         given = list(given_to(session, names[1]))
     with receiver.node.store.read() as session:
         taken = [item for _, item in taken_from(session, names[0])]
-    found = reconcile(*names, given, taken, Keyring([receiver.node.bundle]).find)
-    return [(one.finding, one.record_ids) for one in found.differences]
+    found = compare_accounts(*names, given, taken, Keyring([receiver.node.bundle]).find)
+    return [(one.kind, one.record_ids) for one in found.differences]
 
 
 def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_everything(
@@ -96,7 +96,7 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
                     await signed_for(uk, ca)
                     assert held(ca) == sorted([*records, lost])
                     assert len(ca.rows(PartRow)) == 3 * len(held(ca))
-                    assert differences(uk, ca) == [(Finding.NOT_DELIVERED, (lost,))]
+                    assert differences(uk, ca) == [(DifferenceKind.NOT_DELIVERED, (lost,))]
             assert "EPOCH_CHANGED" in {line.get("reason") for line in logs}
 
     run(scenario())
@@ -153,7 +153,7 @@ def test_a_restored_receiver_gets_everything_again_once_and_tells_what_it_lacks(
                 records.append(publish_card(uk))
                 await signed_for(uk, ca)
                 assert held(ca) == sorted(records)
-                assert differences(uk, ca) == [(Finding.NOT_KEPT, (records[1],))]
+                assert differences(uk, ca) == [(DifferenceKind.NOT_KEPT, (records[1],))]
 
     run(scenario())
 

@@ -27,8 +27,7 @@ from comity.node.node import Node
 from comity.node.release.standing_report import KindReport, StandingReport, report_standing
 from comity.node.replication.ledger import given_to, taken_from
 from comity.node.replication.peer_queries import PeerClient
-from comity.node.replication.reconciliation import Account
-from comity.node.replication.reconciliation import reconcile as compare
+from comity.node.replication.reconciliation import Account, compare_accounts
 from comity.node.trust.peers import bundle_of, get_peer, pinned_peers
 from comity.record import ijson
 from comity.record.bundle import Keyring
@@ -101,8 +100,8 @@ def comity_node_reconcile(
             given_by_us = list(given_to(session, peer))
             taken_by_us = [item for _, item in taken_from(session, peer)]
         accounts = (
-            compare(node.institute, peer, given_by_us, taken, theirs.find),
-            compare(peer, node.institute, given, taken_by_us, ours.find),
+            compare_accounts(node.institute, peer, given_by_us, taken, theirs.find),
+            compare_accounts(peer, node.institute, given, taken_by_us, ours.find),
         )
         value = _evidence(node, accounts)
     if output is not None:
@@ -191,7 +190,7 @@ def _evidence(node: Node, accounts: Sequence[Account]) -> dict[str, Any]:
                 "agreedRecords": account.agreed_records,
                 "differences": [
                     {
-                        "finding": str(difference.finding),
+                        "finding": str(difference.kind),
                         "message": difference.message,
                         "recordIds": list(difference.record_ids),
                         "receipts": [receipt.to_json() for receipt in difference.receipts],
@@ -210,7 +209,7 @@ def _print_accounts(accounts: Sequence[Account]) -> None:
         line = f"{account.giver} to {account.receiver}: {account.agreed_records} records agree"
         say(f"{line}, {account.agreed_receipts} receipts verified")
         for difference in account.differences:
-            line = f"DIFFERENCE  {difference.finding}: {difference.message}"
+            line = f"DIFFERENCE  {difference.kind}: {difference.message}"
             say(line, "red")
             for record_id in difference.record_ids:
                 say(f"            {record_id}")

@@ -23,9 +23,9 @@ from comity.record.errors import InvalidInput, NotFound
 from comity.record.limits import Limit
 from comity.record.severity import Severity
 
-DEFAULT_PAGE: Final = 50
-MAX_PAGE: Final = Limit("MAX_PAGE", 256, "records")
-PAGE_BYTES: Final = 6 << 20
+DEFAULT_SEARCH_PAGE: Final = 50
+MAX_SEARCH_PAGE: Final = Limit("MAX_SEARCH_PAGE", 256, "records")
+SEARCH_PAGE_BYTES: Final = 6 << 20
 """Records of one page together, leaving room for one more within a message."""
 
 MAX_FILTER_WORDS: Final = Limit("MAX_FILTER_WORDS", 32, "words")
@@ -62,15 +62,15 @@ def search_records(
 ) -> tuple[list[RecordRow], str]:
     """Return a page of records before a row number, and the token of the next page.
 
-    ``page_size`` is 1 to MAX_PAGE; 0 means DEFAULT_PAGE. A page may hold fewer records, to fit into
-    a message. The token is empty on the last page.
+    ``page_size`` is 1 to MAX_SEARCH_PAGE; 0 means DEFAULT_SEARCH_PAGE. A page may hold fewer
+    records, to fit into a message. The token is empty on the last page.
 
     Raises:
-        LimitExceeded: page_size is over MAX_PAGE, the filter's text over MAX_FILTER_WORDS.
+        LimitExceeded: page_size is over MAX_SEARCH_PAGE, the filter's text over MAX_FILTER_WORDS.
         InvalidInput: an unknown kind or severity, or U+0000; names the field.
     """
-    MAX_PAGE.check(page_size, "page_size")
-    size = page_size or DEFAULT_PAGE
+    MAX_SEARCH_PAGE.check(page_size, "page_size")
+    size = page_size or DEFAULT_SEARCH_PAGE
 
     # one row more than asked for says whether there is a next page
     query = select(RecordRow).where(*_conditions(wanted), RecordRow.record_seq < before)
@@ -140,7 +140,7 @@ def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
 
 
 def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
-    """Return the first of the rows, as many as fit into PAGE_BYTES, but at least one."""
+    """Return the first of the rows, as many as fit into SEARCH_PAGE_BYTES, but at least one."""
     seqs = [row.record_seq for row in rows]
     sizes = dict.fromkeys(seqs, 0)
     query = select(PartRow.record_seq, PartRow.size).where(PartRow.record_seq.in_(seqs))
@@ -150,7 +150,7 @@ def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
     total = 0
     for count, row in enumerate(rows):
         total += sizes[row.record_seq]
-        if count and total > PAGE_BYTES:
+        if count and total > SEARCH_PAGE_BYTES:
             return rows[:count]
     return rows
 

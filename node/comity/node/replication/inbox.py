@@ -1,8 +1,8 @@
 """The receiving side of replication: a batch from a peer goes through intake and is signed for.
 
 Invariants: the records of a batch, its cursor and this node's receipt are committed together, so
-that nothing is lost or asked for twice after a crash at any point; a bad record is quarantined and
-told in the receipt, and never stalls the stream.
+that nothing is lost or asked for twice after a crash at any point (invariant 2); a bad record is
+quarantined and named in the receipt, and never stalls the stream.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from comity.record.wire import record_from_bytes
 
 @dataclass(frozen=True, slots=True)
 class TakenBatch:
-    """What became of a batch: our signed receipt, how many were new, how many refused.
+    """A batch that was taken: our signed receipt, and the numbers of new and of refused records.
 
-    It is ``idle`` if nothing was stored that the peer had not given before.
+    It is ``idle`` if the peer had given everything that was stored before.
     """
 
     receipt: Envelope
@@ -54,7 +54,7 @@ class Inbox:
         self._intake = intake
 
     def take(self, peer: str, batch: Batch) -> TakenBatch:
-        """Store what is good in a batch, quarantine the rest, and sign for both.
+        """Store the good records of a batch, quarantine the others, and sign for both.
 
         Raises:
             LimitExceeded: a cursor is over MAX_CURSOR_CHARS.
@@ -97,34 +97,38 @@ class Inbox:
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.
 
-        What a key that was revoked since has signed is signed anew, since no peer takes it.
+        Receipts that a key signed which was revoked since are signed anew: no peer takes them.
         """
         with self._site.store.read() as session:
             row = session.get_one(PeerRow, peer)
             receipts = unsent_receipts(session, row, receipted_cursor)
+
         bundle, key = self._site.own.bundle, self._site.own.record_key
         revoked = [r for r in receipts if revoked_from(bundle, r.keyid) is not None]
         if not revoked:
             return receipts
+
         with self._site.store.write() as session:
             for receipt in revoked:
                 sign_anew(session, peer, receipt, key)
             return unsent_receipts(session, row, receipted_cursor)
 
     def retry(self) -> int:
-        """Take records whose key was unknown and is known now; return how many were taken.
+        """Take quarantined records whose key is known now; return how many were taken.
 
-        To be called when a bundle is pinned: the peers that offered them will not offer them again.
+        Call this when a bundle was pinned: the peers that offered them will not offer them again.
         """
         keyring = self._site.keyring()
-        taken = 0
         with self._site.store.read() as session:
             waiting = waiting_records(session)
+
+        taken = 0
         for peer, record_id in waiting:
             with self._site.store.read() as session:
                 row = session.get(QuarantineRow, (peer, record_id))
             if row is None or row.record is None:
-                continue
+                continue  # another process took it meanwhile
+
             record = record_from_bytes(row.record)
             try:
                 arrival = self._examiner.examine(record, peer, keyring)
@@ -154,6 +158,7 @@ class Inbox:
             keep_refusals(session, peer, [refusal], self._site.clock())
 
     def _examine(self, peer: str, batch: Batch) -> tuple[list[Arrival], list[Refusal]]:
+        """Examine each record outside the write lock: signatures are the slowest part of intake."""
         keyring = self._site.keyring()
         arrivals: list[Arrival] = []
         refusals = list(batch.refused)
@@ -183,6 +188,7 @@ class Inbox:
 
 
 def _check_form(batch: Batch) -> None:
+    """Check what a batch says of itself, before any of its records is examined."""
     if not (batch.records or batch.refused):
         raise BadCursor("expected at least one offer in a batch", field="batch.offers")
     if not batch.cursor:

@@ -1,9 +1,9 @@
 """The ledger between this institute and one peer, in compact form, for reconciling.
 
-What was given is told in runs of offers, each with the peer's receipt where there is one; what was
-taken, in our own receipts. Invariants: only what concerns that one peer is ever returned; a receipt
-is told with the offers from its own beginning on, so that where the one before it is missing it
-does not look as if it were for other records.
+What this node gave is listed in runs of offers, each with the peer's receipt if there is one; what
+it took is listed in its own receipts. Invariants: only entries about that one peer are ever
+returned; a receipt is listed with the offers from its own first one on, so that it does not seem to
+be for other records where the receipt before it is missing.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from comity.record import ijson
 from comity.record.envelope import Envelope
 from comity.record.limits import MAX_BATCH_RECORDS, Limit
 
-MAX_PAGE: Final = Limit("MAX_PAGE", 50, "entries")
+MAX_LEDGER_PAGE: Final = Limit("MAX_LEDGER_PAGE", 50, "entries")
 """Entries of a page: a receipt may take 100 KiB, and a page has to fit in one message."""
 
 _RUN_PARTS: Final = 4096
-"""Offers looked at for one run that no receipt covers."""
+"""Most offers in one run that no receipt covers."""
 
 _GIVEN, _TAKEN = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A run of offers, and the receiver's receipt for it, if there is one."""
+    """A run of offers, the ids of their records, and the receiver's receipt if it came."""
 
     first_offer: int
     last_offer: int
@@ -42,34 +42,38 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A receiver's own receipt, and which records it lists as stored that are not held."""
+    """A receiver's own receipt, and the records that it lists as stored but that are not held."""
 
     receipt: Envelope
     missing: tuple[str, ...] = ()
 
 
 def given_to(session: Session, peer: str, after: int = 0) -> Iterator[Given]:
-    """Yield what was given to a peer in offers after one, oldest first."""
+    """Yield what was given to a peer in the offers after number ``after``, oldest first."""
     query = select(ReceiptRow).where(ReceiptRow.peer == peer, ~ReceiptRow.ours)
-    query = query.order_by(ReceiptRow.last_offer).limit(MAX_PAGE)
+    query = query.order_by(ReceiptRow.last_offer).limit(MAX_LEDGER_PAGE)
     while rows := session.exec(query.where(ReceiptRow.last_offer > after)).all():
         for row in rows:
+            # offers before the receipt's own first one lack a receipt
             start = offer_of(ijson.loads(row.payload)["previousCursor"])
             while after < start and (run := _unsigned(session, peer, after, start)):
                 yield run
                 after = run.last_offer
+
             ids = {record_id for _, record_id in _offers(session, peer, after, row.last_offer)}
             yield Given(after + 1, row.last_offer, tuple(sorted(ids)), row.envelope)
             after = row.last_offer
+
+    # and so do those after the last receipt
     while run := _unsigned(session, peer, after):
         yield run
         after = run.last_offer
 
 
 def taken_from(session: Session, peer: str, after: int = 0) -> Iterator[tuple[int, Taken]]:
-    """Yield our receipts for what a peer gave, after a receipt_id, each with its receipt_id."""
+    """Yield our receipts for what a peer gave, each with its receipt_id, after a receipt_id."""
     query = select(ReceiptRow).where(ReceiptRow.peer == peer, ReceiptRow.ours)
-    query = query.order_by(ReceiptRow.receipt_id).limit(MAX_PAGE)
+    query = query.order_by(ReceiptRow.receipt_id).limit(MAX_LEDGER_PAGE)
     while rows := session.exec(query.where(ReceiptRow.receipt_id > after)).all():
         for row in rows:
             stored: set[str] = set(ijson.loads(row.payload)["stored"])
@@ -85,15 +89,15 @@ def list_ledger(
 ) -> tuple[list[Given | Taken], str]:
     """Return a page of the ledger with a peer, and the token of the next page.
 
-    What was given comes first. ``page_size`` is 1 to MAX_PAGE; 0 means MAX_PAGE. The token is empty
-    on the last page.
+    What was given comes first. ``page_size`` is 1 to MAX_LEDGER_PAGE; 0 means MAX_LEDGER_PAGE. The
+    token is empty on the last page.
 
     Raises:
-        LimitExceeded: page_size is over MAX_PAGE.
+        LimitExceeded: page_size is over MAX_LEDGER_PAGE.
         BadCursor: not a page token of this list.
     """
-    MAX_PAGE.check(page_size, "page_size")
-    size = page_size or MAX_PAGE
+    MAX_LEDGER_PAGE.check(page_size, "page_size")
+    size = page_size or MAX_LEDGER_PAGE
     side, after = read_page_token(page_token, _GIVEN, 0)
 
     # one entry more than asked for says whether there is a next page
@@ -116,6 +120,7 @@ def _entries(
 
 
 def _unsigned(session: Session, peer: str, after: int, until: int | None = None) -> Given | None:
+    """Return a run of offers without a receipt, up to MAX_BATCH_RECORDS records; None if none."""
     ids: set[str] = set()
     last = after
     most = after + _RUN_PARTS

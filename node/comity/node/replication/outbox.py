@@ -1,9 +1,9 @@
 """The sending side of replication: a peer's queue, in batches, and its receipts.
 
-Invariants: offers go out in order and a batch is a run of consecutive offers, of which all or none
-were signed for before, so that receipts do not overlap when a peer begins again; memory is bounded
-by one batch, since sizes are known before contents are read; a receipt is kept only if it is signed
-by the peer and names exactly the records of the offers that it covers.
+Invariants: offers go out in order, and a batch is a run of consecutive offers; either all of them
+were signed for before or none, so that receipts do not overlap when a peer begins again; memory is
+bounded by one batch, since sizes are known before contents are read; a receipt is kept only if the
+peer signed it and it names exactly the records of the offers that it covers (invariant 6).
 """
 
 from __future__ import annotations
@@ -75,13 +75,19 @@ def epoch_of(session: Session) -> str:
 
 
 def next_batch(session: Session, peer: str, after: int) -> tuple[Batch, int] | None:
-    """Return the batch after an offer number, and its last offer number; None if there is none."""
+    """Return the batch after an offer number, and the number of its last offer.
+
+    None means that nothing more waits for the peer.
+    """
     offered = _next_offers(session, peer, after)
     if not offered:
         return None
+
+    # proofs of records whose key was revoked since may leave room for fewer offers
     rows = _headers(session, offered)
     proofs = _proofs(session, list(rows.values()))
     offered = _as_proofs_fit(offered, proofs)
+
     epoch, last = epoch_of(session), offered[-1].number
     batch = Batch(
         records=_records(session, offered, rows, proofs),
@@ -92,6 +98,7 @@ def next_batch(session: Session, peer: str, after: int) -> tuple[Batch, int] | N
 
 
 def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
+    """Return the offers after a number, as many as fit into a batch by size and by records."""
     query = (
         sa.select(
             ReleaseRow.offer_number,
@@ -105,9 +112,12 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
         .order_by(ReleaseRow.offer_number)
         .limit(_BATCH_PARTS)
     )
+
+    # all or none of a batch was signed for before
     receipted = session.get_one(PeerRow, peer).receipted
     if after < receipted:
         query = query.where(ReleaseRow.offer_number <= receipted)
+
     rows = session.connection().execute(query)
     chosen: list[_Offered] = []
     seqs: set[int] = set()
@@ -123,12 +133,13 @@ def _next_offers(session: Session, peer: str, after: int) -> list[_Offered]:
 
 
 def _headers(session: Session, offered: list[_Offered]) -> dict[int, Any]:
+    """Return the rows of the offers' records by ``record_seq``, as plain columns."""
     query = _HEADERS.where(RecordRow.record_seq.in_({item.record_seq for item in offered}))
     return {row.record_seq: row for row in session.connection().execute(query)}
 
 
 def _as_proofs_fit(offered: list[_Offered], proofs: dict[int, bytes]) -> list[_Offered]:
-    """Return the first of the offers, as many as their proofs leave within a message."""
+    """Return the first of the offers, as many as have room for their proofs in PROOF_BYTES."""
     sizes = {seq: len(proof) for seq, proof in proofs.items()}
     total = 0
     for count, item in enumerate(offered):
@@ -164,11 +175,12 @@ def _records(
 
 
 def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
-    """Return by ``record_seq`` what must travel with records whose key was revoked since."""
+    """Return by ``record_seq`` the proofs that travel with records whose key was revoked since."""
     own = own_institute(session)
     bundles = {
         issuer: known_bundle(session, issuer, own) for issuer in {row.issuer for row in rows}
     }
+
     proofs = {}
     for row in rows:
         bundle = bundles[row.issuer]
@@ -178,22 +190,34 @@ def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
 
 
 def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int) -> int:
-    """Check and keep a peer's receipt; return the last offer it covers.
+    """Check and keep a peer's receipt; return the number of the last offer that it covers.
+
+    (1) a key in the peer's pinned bundle signed it, and is in force
+    (2) its cursors are of this life of the database
+    (3) it is between the two institutes and names what was offered between its cursors
+    (4) a receipt that comes again changes nothing; a new one is kept and counted
 
     Raises:
         InvalidInput: bad signature, a revoked key, or a receipt that does not fit what was sent.
         CursorRefused: its cursors are not of this database.
     """
+    # (1) the peer signed it
     row = session.get_one(PeerRow, peer)
     bundle = bundle_of(row)
     receipt = open_receipt(envelope, Keyring([bundle]).find)
     check_in_force(envelope.keyid, bundle)
+
+    # (2) the cursors are ours
     epoch = epoch_of(session)
     first = read_cursor(receipt.previous_cursor, epoch, row.offered)
     last = read_cursor(receipt.cursor, epoch, row.offered)
+
+    # (3) it fits what was offered
     _check_fits(session, row, receipt, first, last)
+
+    # (4) it is new, or was sent again after a cut
     if last <= row.receipted:
-        return last  # sent again after a cut
+        return last
     session.connection().execute(
         insert(ReceiptRow),
         [
@@ -218,15 +242,19 @@ def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int)
 
 
 def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
+    """Check that a receipt is the peer's for what was offered to it in offers first + 1 to last."""
     if receipt.receiver != row.institute:
         message = f"expected receiver {row.institute}, got {receipt.receiver}"
         raise BadReceipt(message, field="receipt.receiver")
     own = own_institute(session)
     if receipt.sender != own:
         raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
+
+    # receipts come in order, without a gap
     if first > row.receipted:
         message = f"expected a receipt after offer {row.receipted}, got one after {first}"
         raise BadReceipt(message, field="receipt.previousCursor")
+
     query = (
         select(RecordRow.record_id)
         .join(PartRow, PartRow.record_seq == RecordRow.record_seq)

@@ -1,9 +1,9 @@
 """Our own receipts: what this institute signed for, peer by peer.
 
-A receipt is idle if it signs for no record as stored that was not signed for before: the peer sent
-again what it had sent. Invariants: every receipt for what was new when it was signed for is
-kept; of idle ones the newest MAX_IDLE_RECEIPTS of each peer are, so that a peer that repeats itself
-for ever does not fill the database.
+A receipt is idle if an earlier one lists all of its records as stored: the peer sent again what it
+had sent before. Invariants: every receipt that is not idle is kept; of the idle ones the newest
+MAX_IDLE_RECEIPTS of each peer are kept, so that a peer that repeats itself for ever does not fill
+the database.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS
 
 MAX_IDLE_RECEIPTS: Final = 256
-"""Many times what may be on its way to a peer, which is all that they are needed for."""
+"""Idle receipts are needed only while they are on their way: this is many times as many."""
 
 
 def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:
-    """Return our receipts that lead from a peer's last one to where we are, oldest first.
+    """Return our receipts from the last that the peer holds to the newest, oldest first.
 
-    Receipts from before we had to start anew lead elsewhere: the peer could not place them.
+    The chain is followed backwards from our cursor. Receipts from before we had to start anew are
+    not in it, and the peer could not place them.
     """
     query = select(ReceiptRow).where(ReceiptRow.peer == peer.institute, ReceiptRow.ours)
     newest_first = query.order_by(ReceiptRow.receipt_id.desc())
     found: list[Envelope] = []
     here = peer.cursor
+
     # PostgreSQL keeps a cursor open until it is read to its end or closed
     with closing(session.exec(newest_first.execution_options(yield_per=MAX_BATCH_RECORDS))) as rows:
         for row in rows:
@@ -90,6 +92,7 @@ def note_seconded(session: WriteSession, peer: str, record_ids: Collection[str])
 
 
 def _make_room(session: WriteSession, peer: str) -> None:
+    """Drop the oldest idle receipts, beyond MAX_IDLE_RECEIPTS."""
     idle = (ReceiptRow.peer == peer, ReceiptRow.idle)
     newest_first = select(ReceiptRow.receipt_id).where(*idle)
     newest_first = newest_first.order_by(ReceiptRow.receipt_id.desc())

@@ -27,7 +27,7 @@ from comity.v1 import audit_service_pb2, audit_service_pb2_grpc
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
-ANSWER_SECONDS: Final = 30
+QUERY_SECONDS: Final = 30
 """How long a peer may take for one answer."""
 
 MAX_LEDGER_ENTRIES: Final = Limit("MAX_LEDGER_ENTRIES", 100_000, "entries")
@@ -57,12 +57,12 @@ class PeerClient:
         """Return how the peer sees this institute.
 
         Raises:
-            Unavailable: it cannot be reached, or does not answer within ANSWER_SECONDS.
+            Unavailable: it cannot be reached, or does not answer within QUERY_SECONDS.
             ComityError: it refuses, with its reason.
         """
         async with self._channel() as channel:
             stub = rpc.ExchangeServiceStub(channel)
-            answer = await stub.GetStanding(pb.GetStandingRequest(), timeout=ANSWER_SECONDS)
+            answer = await stub.GetStanding(pb.GetStandingRequest(), timeout=QUERY_SECONDS)
         return _read_standing(answer)
 
     async def ledger(self) -> tuple[list[Given], list[Taken]]:
@@ -78,7 +78,7 @@ class PeerClient:
             stub = rpc.ExchangeServiceStub(channel)
             while True:
                 request = pb.ListLedgerRequest(page_token=token)
-                page = await stub.ListLedger(request, timeout=ANSWER_SECONDS)
+                page = await stub.ListLedger(request, timeout=QUERY_SECONDS)
                 entries.extend(page.entries)
                 MAX_LEDGER_ENTRIES.check(len(entries), "ledger")
 
@@ -99,7 +99,7 @@ class PeerClient:
         request = audit_service_pb2.GetInclusionProofRequest(record_id=record_id)
         async with self._channel() as channel:
             stub = audit_service_pb2_grpc.AuditServiceStub(channel)
-            answer = await stub.GetInclusionProof(request, timeout=ANSWER_SECONDS)
+            answer = await stub.GetInclusionProof(request, timeout=QUERY_SECONDS)
         return TlogProof.parse(answer.proof)
 
     @asynccontextmanager

@@ -26,13 +26,13 @@ class AdminServicer(rpc.AdminServiceServicer):
     async def GetStatus(  # noqa: N802
         self, request: pb.GetStatusRequest, context: Any
     ) -> pb.GetStatusResponse:
-        """Tell how the node is."""
+        """Return how the node is."""
         return await in_thread(self._status)
 
     async def ExplainPolicy(  # noqa: N802
         self, request: pb.ExplainPolicyRequest, context: Any
     ) -> pb.ExplainPolicyResponse:
-        """Tell what is given to a peer or withheld, and why."""
+        """Return why each part of a record is given to a peer, or is not."""
         parts = await in_thread(self._explain, request.peer, request.record_id)
         return pb.ExplainPolicyResponse(parts=[explanation_to_proto(part) for part in parts])
 

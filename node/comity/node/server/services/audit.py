@@ -1,4 +1,4 @@
-"""AuditService: what was released to whom, under which rule, and what was signed for."""
+"""AuditService: releases with the rules that allowed them, receipts, quarantine, and the log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AuditServicer(rpc.AuditServiceServicer):
     async def GetCheckpoint(  # noqa: N802
         self, request: pb.GetCheckpointRequest, context: Any
     ) -> pb.GetCheckpointResponse:
-        """Return the newest checkpoint, and that it continues an older one."""
+        """Return the newest checkpoint, and the proof that it continues an older one."""
         return await in_thread(self._read, _show_checkpoint, request)
 
     async def GetTiles(  # noqa: N802
@@ -66,7 +66,7 @@ class AuditServicer(rpc.AuditServiceServicer):
     async def GetInclusionProof(  # noqa: N802
         self, request: pb.GetInclusionProofRequest, context: Any
     ) -> pb.GetInclusionProofResponse:
-        """Return that a record stands in its issuer's log; to a peer, of own records only."""
+        """Return the proof that a record stands in its log; peers get those of own records."""
         if CALLER.get().institute == self._node.institute:
             proof = await self._prove(request.record_id)
         else:

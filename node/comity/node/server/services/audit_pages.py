@@ -1,6 +1,6 @@
 """The ledger, as auditors read it: releases, receipts and quarantine, newest first.
 
-Invariant: a page token remembers when its list was begun, and later entries stay out of it, so
+Invariant: a page token holds the time of the first page, and later entries stay out of the list, so
 that pages do not shift while the ledger grows.
 """
 
@@ -30,7 +30,7 @@ from comity.node.server.services.audit_messages import (
 from comity.record.limits import Limit
 from comity.v1 import audit_service_pb2 as pb
 
-MAX_PAGE: Final = Limit("MAX_PAGE", 1000, "entries")
+MAX_AUDIT_PAGE: Final = Limit("MAX_AUDIT_PAGE", 1000, "entries")
 MAX_RECEIPTS_PAGE: Final = Limit("MAX_RECEIPTS_PAGE", 100, "receipts")
 """Receipts are up to 20 KiB each."""
 
@@ -41,12 +41,13 @@ def list_releases(
     """Return a page of releases.
 
     Raises:
-        LimitExceeded: page_size is over MAX_PAGE.
+        LimitExceeded: page_size is over MAX_AUDIT_PAGE.
         BadCursor: not a page token of this list.
         InvalidInput, NotFound: record_id, as in ``find_record``.
     """
-    size = _page_size(request.page_size, 100, MAX_PAGE)
+    size = _page_size(request.page_size, 100, MAX_AUDIT_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
+
     query = (
         sa.select(ReleaseRow, PartRow, RecordRow.record_id, RulingRow)
         .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
@@ -60,12 +61,14 @@ def list_releases(
     if request.record_id:
         record = find_record(session, request.record_id)
         query = query.where(_offers_of(session, record.record_seq))
+
     newest = (
         ReleaseRow.release_time.desc(),
         ReleaseRow.offer_number.desc(),
         ReleaseRow.peer,
     )
     rows = session.execute(query.order_by(*newest).offset(skip).limit(size + 1)).all()
+
     receipts = _Receipts(session)
     releases = [
         release_to_proto(
@@ -78,7 +81,7 @@ def list_releases(
 
 
 def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
-    """Return the condition for the releases of a record's parts, whomever they went to."""
+    """Return the condition for the releases of a record's parts to any peer."""
     given = (ReleaseRow.part_id == PartRow.part_id) & (ReleaseRow.peer == PeerRow.institute)
     # an outer join, so that SQLite looks up each part for each peer, and walks through no queue
     query = (
@@ -87,10 +90,13 @@ def _offers_of(session: Session, record_seq: int) -> sa.ColumnElement[bool]:
         .join(PartRow, PartRow.record_seq == record_seq)
         .outerjoin(ReleaseRow, given)
     )
+
     offers: dict[str, list[int]] = {}
     for peer, number in session.connection().execute(query):
         if number is not None:
             offers.setdefault(peer, []).append(number)
+
+    # each is a look-up in the primary key, (peer, offer number)
     found = (
         (ReleaseRow.peer == peer) & ReleaseRow.offer_number.in_(numbers)
         for peer, numbers in offers.items()
@@ -123,10 +129,10 @@ def list_quarantine(
     """Return a page of what was refused from peers.
 
     Raises:
-        LimitExceeded: page_size is over MAX_PAGE.
+        LimitExceeded: page_size is over MAX_AUDIT_PAGE.
         BadCursor: not a page token of this list.
     """
-    size = _page_size(request.page_size, 100, MAX_PAGE)
+    size = _page_size(request.page_size, 100, MAX_AUDIT_PAGE)
     until, skip = read_page_token(request.page_token, now, 0)
     query = select(QuarantineRow).where(QuarantineRow.quarantine_time <= until)
     newest = query.order_by(QuarantineRow.quarantine_time.desc(), QuarantineRow.record_id)
@@ -140,7 +146,7 @@ Row = TypeVar("Row", bound=SQLModel)
 
 
 class _Receipts:
-    """Looks up when an offer was signed for; a peer's receipts cover runs of offers."""
+    """Looks up when a peer's receipt for an offer came; each receipt covers a run of offers."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -161,6 +167,7 @@ class _Receipts:
 def _page(
     session: Session, query: Any, table: type[Row], peer: str, skip: int, size: int
 ) -> list[Row]:
+    """Return one row more than the page holds, which says whether there is a next page."""
     if peer:
         query = query.where(table.peer == peer)  # type: ignore[attr-defined]
     return list(session.exec(query.offset(skip).limit(size + 1)))

@@ -1,4 +1,8 @@
-"""ExchangeService: what a peer's node may ask."""
+"""ExchangeService: the calls of peers' nodes.
+
+Invariants: every answer is about the caller and nobody else; a stream sends nothing to a peer that
+is not active, whenever that changed; at most WINDOW batches wait for a receipt.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
 WINDOW: Final = 4
-"""Batches on their way without a receipt: enough to hide the round trip, bounded memory."""
+"""Most batches on their way without a receipt: enough to hide the round trip, bounded memory."""
 
 
 class ExchangeServicer(rpc.ExchangeServiceServicer):
@@ -47,12 +51,16 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         """Stream what was released to the caller, as long as receipts come back."""
         peer = CALLER.get().institute
         incoming = aiter(requests)
+
+        # the receiver says where it is, and is told which of its receipts are here
         first = await anext(incoming, None)
         if first is None or first.WhichOneof("message") != "start":
             raise InvalidInput("expected start as the first message", field="message")
         after, accepted = await in_thread(self._start, peer, first.start.cursor)
         stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
         yield await in_thread(stream.accept, accepted)
+
+        # batches go out while receipts come in
         reading = asyncio.create_task(stream.read_receipts(incoming))
         try:
             async for response in stream.responses(reading):
@@ -90,7 +98,7 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
     async def ShareCheckpoints(  # noqa: N802
         self, request: pb.ShareCheckpointsRequest, context: Any
     ) -> pb.ShareCheckpointsResponse:
-        """Hear what the caller has seen of others' logs, and tell what this node has."""
+        """Take the checkpoints that the caller has seen of other logs; answer with this node's."""
         await in_thread(hear, self._node, CALLER.get().institute, list(request.checkpoints))
         return pb.ShareCheckpointsResponse(checkpoints=await in_thread(tell, self._node))
 
@@ -142,7 +150,9 @@ class _Outgoing:
         heartbeat = self._node.home.settings.replication.heartbeat_seconds
         loop = asyncio.get_running_loop()
         last_sent = loop.time()
+
         while not (reading.done() or self._stopping.is_set()):
+            # counted before looking, so that a ring that comes meanwhile is not slept through
             heard, progress = self._bell.rings, self._progress.rings
             batch, is_news = await in_thread(self._look)
             if batch is not None:
@@ -156,6 +166,8 @@ class _Outgoing:
                 await self._progress.wait(progress, min(heartbeat, 1))
             else:
                 await self._bell.wait(heard, heartbeat)
+
+        # an error of the receipts' side is this stream's error
         if reading.done():
             reading.result()
 
@@ -170,18 +182,22 @@ class _Outgoing:
                 self._open_batches = [number for number in self._open_batches if number > last]
                 self._progress.ring()
         finally:
-            # whatever ended it is told at once
+            # wakes the other side of the stream, which ends with the same error
             self._progress.ring()
             self._bell.ring()
 
     def _look(self) -> tuple[pb.Batch | None, bool]:
-        """Return the next batch, if there is one and room for it; and whether the root is new."""
+        """Return the next batch, and whether there is a new version of the root.
+
+        The batch is None if none waits, or if WINDOW batches are on their way without a receipt.
+        """
         with self._node.store.read() as session:
             _check_active(get_peer(session, self._peer).status, self._peer)
             version = newest_version(session, self._node.institute)
             is_news, self._root_version = version != self._root_version, version
             has_room = len(self._open_batches) < WINDOW
             found = next_batch(session, self._peer, self._sent) if has_room else None
+
         if found is None:
             return None, is_news
         batch, self._sent = found

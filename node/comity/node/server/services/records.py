@@ -1,4 +1,7 @@
-"""RecordsService: publishing, reading, searching and watching."""
+"""RecordsService: publishing, reading, searching and watching.
+
+Invariant: PublishRecord answers only after the record is stored and logged (invariant 4).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
     async def PublishRecord(  # noqa: N802
         self, request: pb.PublishRecordRequest, context: Any
     ) -> pb.PublishRecordResponse:
-        """Store, log and release."""
+        """Store, log and release a record of this institute."""
         record = record_from_proto(request.record)
         published = await in_thread(self._node.publish, record)
         self._bell.ring()
@@ -61,13 +64,13 @@ class RecordsServicer(rpc.RecordsServiceServicer):
     async def SearchRecords(  # noqa: N802
         self, request: pb.SearchRecordsRequest, context: Any
     ) -> pb.SearchRecordsResponse:
-        """Return a page."""
+        """Return a page of the records that match a filter."""
         return await in_thread(self._search, request)
 
     async def WatchRecords(  # noqa: N802
         self, request: pb.WatchRecordsRequest, context: Any
     ) -> AsyncIterator[pb.WatchRecordsResponse]:
-        """Stream what arrives, until the caller or the node ends it."""
+        """Stream matching records as they arrive, until the caller or the node ends it."""
         wanted = filter_from_proto(request.filter)
         (after,) = read_page_token(request.page_token, await in_thread(self._newest))
         # tells the caller that whatever arrives from now on will be shown
