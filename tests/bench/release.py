@@ -33,8 +33,8 @@ from comity.node.node import Node
 from comity.node.policy.decisions import judge
 from comity.node.policy.facts import facts_of
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
-from comity.node.policy.versions import policy_at, policy_in_force, set_policy
-from comity.node.release.run import Todo, is_due
+from comity.node.policy.versions import policy_in_force, set_policy
+from comity.node.release.schedule import Schedule
 from comity.node.trust.peers import pinned_peers
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind
@@ -192,15 +192,12 @@ def _applying(node: Node, change: Callable[[WriteSession], object]) -> tuple[flo
     with node.store.write() as session:
         change(session)
     with node.store.read() as session:
-        now = node.clock()
-        policy = policy_at(session, now)
-        peers = pinned_peers(session)
-        todo = Todo([row.institute for row in peers if is_due(session, row, policy, now)])
+        schedule = Schedule(session, node.clock())
     seconds = [time.perf_counter() - start, 0.0]
-    while todo:
+    while schedule.more_to_do:
         start = time.perf_counter()
         with node.store.write() as session:
-            released = todo.do_some(session, node.clock())
+            released = schedule.do_next(session, node.clock())
         seconds[released == 0] += time.perf_counter() - start
     return seconds[0], seconds[1]
 

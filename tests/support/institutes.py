@@ -20,7 +20,7 @@ from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.database.tables import HEADER, PartRow, RecordRow, ReleaseRow
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, policy_in_force
-from comity.node.release.run import is_due
+from comity.node.release.schedule import release_is_due
 from comity.node.replication.batches import Batch
 from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
 from comity.node.replication.own_receipts import unsent_receipts
@@ -96,7 +96,7 @@ class Institute:
         with self.node.store.read() as session:
             now = self.node.clock()
             row = get_peer(session, peer.name)
-            return is_due(session, row, policy_at(session, now), now)
+            return release_is_due(session, row, policy_at(session, now), now)
 
     def held(self) -> set[tuple[str, str]]:
         """Return (record id, section name) of every part that is held."""

@@ -20,10 +20,10 @@ from comity.node.home.folder import Home
 from comity.node.policy.standing.given import is_unsettled, settle
 from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, window_of
 from comity.node.policy.treaties import add_treaty, end_treaty
-from comity.node.policy.versions import PolicyInForce, policy_at, set_policy
+from comity.node.policy.versions import PolicyInForce, set_policy
 from comity.node.records.admission import Intake
 from comity.node.records.examination import Examiner
-from comity.node.release.run import Todo, is_due
+from comity.node.release.schedule import Schedule
 from comity.node.replication.inbox import Inbox
 from comity.node.trust.peers import (
     Terms,
@@ -113,14 +113,12 @@ class Node(Site):
         between where that is much.
         """
         with self.store.read() as session:
-            now = self.clock()
-            policy = policy_at(session, now)
-            peers = pinned_peers(session)
-            due = [row.institute for row in peers if is_due(session, row, policy, now)]
-        todo, released = Todo(due), 0
-        while todo:
+            schedule = Schedule(session, self.clock())
+
+        released = 0
+        while schedule.more_to_do:
             with self.store.write() as session:
-                released += todo.do_some(session, self.clock())
+                released += schedule.do_next(session, self.clock())
         return released
 
     def settle_standing(self) -> None:

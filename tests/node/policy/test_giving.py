@@ -33,9 +33,9 @@ def stop_after_release(one: Institute, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> int:
         raise InterruptedError
 
-    monkeypatch.setattr("comity.node.release.run.MAX_AT_ONCE", 1)
+    monkeypatch.setattr("comity.node.release.schedule.MAX_AT_ONCE", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("comity.node.release.run.count_given", killed)
+        patch.setattr("comity.node.release.schedule.count_given", killed)
         with pytest.raises(InterruptedError):
             one.publish(card("one"))
 

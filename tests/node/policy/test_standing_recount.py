@@ -89,7 +89,7 @@ def test_counters_equal_a_recount_after_every_step(
         # records, and what is about one subject, are then counted in several transactions
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr("comity.node.release.run.MAX_AT_ONCE", at_once)
+        patch.setattr("comity.node.release.schedule.MAX_AT_ONCE", at_once)
         ids: list[list[str]] = [[], []]
         for step in taken:
             step(pair, clock, ids)

@@ -94,6 +94,11 @@ def decide_classes(session: WriteSession, row: PeerRow, peer: PeerFacts, policy:
     session.add(row)
 
 
+def decide_anew(row: PeerRow) -> None:
+    """Let the next release decide all of a peer's classes anew, and thus let one be due."""
+    row.decided = ""
+
+
 def judge(
     session: Session, classes: list[HandlingClassRow], peer: PeerFacts, policy: Policy
 ) -> dict[int, Judgement]:

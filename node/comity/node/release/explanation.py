@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
 from comity.node.policy.decisions import judge, stamp
 from comity.node.policy.facts import facts_of
-from comity.node.policy.standing.allowance import PLENTY, using_standing
+from comity.node.policy.standing.allowance import PLENTY, count_waiting
 from comity.node.policy.versions import policy_at
 from comity.node.release.parts import Tally, is_due, is_given, tally_classes
 from comity.node.trust.peers import get_peer
@@ -153,8 +153,7 @@ class _Judged:
         before = and_(PartRow.class_id == header.class_id, PartRow.part_id < header.part_id)
         wait = (PartRow.origin != self.institute, is_due(self.now), ~is_given(self.institute))
         goes_first = or_(before, PartRow.class_id.in_(first))
-        query = using_standing(self.institute, *wait, goes_first).limit(MAX_AMOUNT)
-        return self._session.exec(select(func.count()).select_from(query.subquery())).one()
+        return count_waiting(self._session, self.institute, (*wait, goes_first), MAX_AMOUNT)
 
     def ways(self, class_id: int, *, has_header: bool = False, ahead: int = 0) -> tuple[str, ...]:
         """Return the nearest changes that would release parts of a class, as sentences.

@@ -18,12 +18,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, case, func, or_
 from sqlmodel import Session, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Judgement, judge
 from comity.node.policy.facts import facts_of
-from comity.node.policy.standing.allowance import limits, using_standing
+from comity.node.policy.standing.allowance import last_covered, limits
 from comity.node.release.parts import has_header, is_due, is_given, tally_classes
 from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
@@ -125,24 +124,21 @@ class _View:
         return {class_id: (due, later) for class_id, due, later in rows}
 
     def _limits(self, policy: Policy, judged: Mapping[int, Judgement]) -> dict[int, int | None]:
-        def count(class_id: int, most: int) -> int:
-            found = self._using_standing(class_id).limit(most).subquery()
-            return self._session.exec(select(func.count()).select_from(found)).one()
-
         own = {
             c.class_id: part
             for c in self._classes
             if c.header_class_id is None and judged[c.class_id].allowed
             if (part := self.facts[c.class_id]).own and c.class_id in self.tallies
         }
-        return limits(own, count, self._peer, policy)
+        return limits(self._session, own, self._waiting_headers, self._peer, policy)
 
     def _first(self, class_id: int, allowance: int) -> Counter[int]:
         """Count the parts of a class's records, up to the last that its allowance covers."""
         which = has_header(self._institute)
         if allowance:
-            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
-            which = or_(which, PartRow.record_seq <= self._session.exec(last).one())
+            waits = self._waiting_headers(class_id)
+            last = last_covered(self._session, self._institute, waits, allowance)
+            which = or_(which, PartRow.record_seq <= last)
         family = PartRow.class_id.in_(self._families[class_id])
         query = sa.select(PartRow.class_id, func.count()).where(
             *self._wait(), is_due(self._now), family, which
@@ -150,9 +146,8 @@ class _View:
         rows = self._session.connection().execute(query.group_by(PartRow.class_id))
         return Counter(dict(rows.all()))
 
-    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
-        waits = (*self._wait(), is_due(self._now), PartRow.class_id == class_id)
-        return using_standing(self._institute, *waits)
+    def _waiting_headers(self, class_id: int) -> list[ColumnElement[bool]]:
+        return [*self._wait(), is_due(self._now), PartRow.class_id == class_id]
 
     def _wait(self) -> list[ColumnElement[bool]]:
         return [PartRow.origin != self._institute, ~is_given(self._institute)]

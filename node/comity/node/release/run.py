@@ -15,85 +15,39 @@ everything allowed is appended in the end (invariant 2); what was appended stays
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
 
-from sqlalchemy import ColumnElement, func, or_, update
-from sqlmodel import Session, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import ColumnElement, or_, update
+from sqlmodel import select
 
 from comity.node.database.owner import OWN_INSTITUTE
-from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow
-from comity.node.policy.decisions import Backlog, decide_classes, stamp
+from comity.node.policy.decisions import Backlog, decide_anew, decide_classes
 from comity.node.policy.facts import facts_of
-from comity.node.policy.standing.allowance import limits, using_standing
+from comity.node.policy.standing.allowance import last_covered, limits
 from comity.node.policy.standing.counters import move_window
-from comity.node.policy.standing.given import count_given, is_unsettled, settle
-from comity.node.policy.versions import policy_at
+from comity.node.policy.standing.given import settle
 from comity.node.release.offer_queue import Queue
 from comity.node.release.parts import has_header, is_given
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
-
-MAX_AT_ONCE: Final = 65_536
-"""Parts after which a transaction ends: it takes a fraction of a second, for which others wait.
-What one peer may newly have is released whole, in as many seconds as it takes."""
 
 
 def release_to(session: WriteSession, row: PeerRow, policy: Policy, now: int) -> int:
     """Append to a peer's queue what it may have now; return the number of parts."""
     if row.status == PeerStatus.REMOVED:
         return 0
+
+    # what was given before is counted before the policy is asked for it
     if policy.depends_on_giving:
         settle(session, row, now)
     else:
         move_window(session, row.institute, now)
+
     peer = facts_of(session, row)
     decide_classes(session, row, peer, policy)
     return _Run(session, row, now).append_all(peer, policy)
-
-
-class Todo:
-    """Peers to whom to release, and then to count what they were given; true until all is done.
-
-    Each call takes as much as one transaction should, so that others get their turn to write.
-    """
-
-    def __init__(self, peers: Iterable[str]) -> None:
-        self._waiting = deque(peers)
-        self._uncounted = deque(self._waiting)
-
-    def __bool__(self) -> bool:
-        return bool(self._uncounted)
-
-    def do_some(self, session: WriteSession, now: int) -> int:
-        """Release to the next peers; return the number of parts released."""
-        policy = policy_at(session, now)
-        released = counted = 0
-        while self._waiting and released < MAX_AT_ONCE:
-            row = session.get_one(PeerRow, self._waiting.popleft())
-            released += release_to(session, row, policy, now)
-        while self._uncounted and released + counted < MAX_AT_ONCE and not self._waiting:
-            row = session.get_one(PeerRow, self._uncounted[0])
-            counted += count_given(session, row, now, MAX_AT_ONCE - counted)
-            if row.counted == row.offered:
-                self._uncounted.popleft()
-        return released
-
-
-def is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
-    """Whether anything that release depends on has changed since it last ran for a peer."""
-    if is_unsettled(session, row, now):
-        return True
-    if stamp(policy, facts_of(session, row)) != row.decided:
-        return True
-    ended = PartRow.embargo_time.between(row.considered_time + 1, now)
-    if last_number(session, PartRow.part_id) > row.considered_part:
-        return True
-    return session.exec(select(PartRow.part_id).where(ended).limit(1)).first() is not None
 
 
 class _Run:
@@ -104,42 +58,49 @@ class _Run:
         self._queue = Queue(session, row, now)
 
     def append_all(self, peer: PeerFacts, policy: Policy) -> int:
-        """Append all that may go; return how many parts that were."""
-        limited = self._limited(peer, policy) if policy.depends_on_giving else {}
+        """Append all that may go; return the number of parts.
+
+        (1) if standing limits any class, what others issued, since that uses nothing up
+        (2) the limited classes, in order, each as far as standing allows
+        (3) all other allowed classes
+        (4) sections that may go only to a peer that has their header
+        (5) what may still wait is noted; if something does, and giving has changed the peer's
+            standing, its classes are decided anew by another run
+        """
+        # (1)
+        limited = self._limits(peer, policy) if policy.depends_on_giving else {}
         if limited:
-            self._append_relayed()
+            relayed = DecisionRow.allowed & self._relayed()
+            self._queue.append(relayed, among=self._queue.backlog.keys())
+
+        # (2)
         for class_id, allowance in limited.items():
             self._append_first(class_id, allowance)
+
+        # (3)
         done = self._with_sections(limited)
         others = DecisionRow.allowed & DecisionRow.class_id.not_in(done)
         if limited:
             others &= ~self._relayed()
         self._queue.append(others, among=self._queue.backlog.keys() - done)
+
+        # (4)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
         held_sections = self._with_sections(held_back) - held_back
         allowed_held = DecisionRow.allowed & DecisionRow.class_id.in_(held_sections)
         follows = or_(DecisionRow.follows, allowed_held)
         self._append_following(follows)
+
+        # (5)
         self._keep_backlog(held_back, follows)
         self._queue.close()
         if held_back and self._queue.appended:
-            self._row.decided = ""
+            decide_anew(self._row)
         return self._queue.appended
 
-    def _limited(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
+    def _limits(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
         """Return the classes that standing limits, in order, and how many records of each go."""
-
-        def count(class_id: int, most: int) -> int:
-            found = self._using_standing(class_id).limit(most).subquery()
-            query = select(func.count()).select_from(found)
-            return self._session.exec(query).one()
-
-        return limits(self._own_headers(), count, peer, policy)
-
-    def _append_relayed(self) -> None:
-        """Append what others issued, before anything is used up."""
-        relayed = DecisionRow.allowed & self._relayed()
-        self._queue.append(relayed, among=self._queue.backlog.keys())
+        return limits(self._session, self._own_headers(), self._queue.waits, peer, policy)
 
     def _relayed(self) -> ColumnElement[bool]:
         """Return whether a ``DecisionRow`` is about what others issued."""
@@ -153,8 +114,10 @@ class _Run:
         family = self._with_sections([class_id])
         which = [PartRow.class_id.in_(family), ~is_given(self._row.institute)]
         if allowance is not None:
-            last = self._using_standing(class_id).offset(allowance - 1).limit(1)
-            which.append(PartRow.record_seq <= self._session.exec(last).one())
+            waits = self._queue.waits(class_id)
+            last = last_covered(self._session, self._row.institute, waits, allowance)
+            which.append(PartRow.record_seq <= last)
+
         decided = DecisionRow.allowed & DecisionRow.class_id.in_(family)
         self._queue.append(decided, *which, among=family)
 
@@ -179,9 +142,6 @@ class _Run:
             change = update(DecisionRow).where(DecisionRow.peer == self._row.institute, which)
             change = change.where(before != backlog).values(backlog=backlog)
             self._session.connection().execute(change)
-
-    def _using_standing(self, class_id: int) -> SelectOfScalar[int]:
-        return using_standing(self._row.institute, *self._queue.waits(class_id))
 
     def _with_sections(self, headers: Iterable[int]) -> set[int]:
         """Return classes of headers together with those of their sections."""

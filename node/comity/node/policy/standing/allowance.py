@@ -9,14 +9,14 @@ several are about one subject, that is more than is used up, and the rest follow
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.orm import aliased
-from sqlmodel import select
+from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, PartRow, RecordRow, StandingEntryRow
@@ -32,22 +32,29 @@ _LOOK: Final = 64
 """Records that are looked at first; where more may be given, 16 times as many, and so on."""
 
 
+Conditions = Sequence[ColumnElement[bool]]
+"""Conditions for the ``PartRow`` of a header that waits."""
+
+
 def limits(
+    session: Session,
     headers: Mapping[int, PartFacts],
-    count: Callable[[int, int], int],
+    waits: Callable[[int], Conditions],
     peer: PeerFacts,
     policy: Policy,
 ) -> dict[int, int | None]:
-    """Return, for those classes of own headers that standing limits, how many records may go.
+    """Return how many records of each class may go, for the classes that standing limits.
 
-    ``headers`` are allowed classes; ``count(class_id, most)`` counts, up to ``most``, the records
-    of a class that wait and use standing up. The number is of those; None where all of them may
-    go, and more could. What is given of one class counts for the next: they must be released in
-    this order, before any class that is not limited.
+    ``headers`` are allowed classes of own headers; ``waits`` returns the conditions under which
+    parts of a class wait. Only records that use standing up are counted; None means no limit.
+    What is given of one class counts for the next: they must be released in this order, before
+    any class that is not limited.
     """
     found: dict[int, int | None] = {}
     for class_id, part in _limited(headers, peer, policy):
-        wanted, found[class_id] = _limit(policy, peer, part, partial(count, class_id))
+        count = partial(count_waiting, session, peer.institute, waits(class_id))
+        wanted, found[class_id] = _limit(policy, peer, part, count)
+
         given = found[class_id]
         standing = peer.standing.after_giving(part.kind, wanted if given is None else given)
         peer = replace(peer, standing=standing)
@@ -87,11 +94,19 @@ def _limit(
         most *= 16
 
 
-def using_standing(peer: str, *waits: ColumnElement[bool]) -> SelectOfScalar[int]:
-    """Return the records that wait and use a peer's standing up, in the order of release.
+def count_waiting(session: Session, peer: str, waits: Conditions, most: int) -> int:
+    """Count the records that wait and use a peer's standing up, up to ``most``."""
+    found = _using_standing(peer, waits).limit(most).subquery()
+    return session.exec(select(func.count()).select_from(found)).one()
 
-    ``waits`` are conditions for the ``PartRow`` of their header.
-    """
+
+def last_covered(session: Session, peer: str, waits: Conditions, allowance: int) -> int:
+    """Return the ``record_seq`` of the last record that an allowance of 1 or more covers."""
+    return session.exec(_using_standing(peer, waits).offset(allowance - 1).limit(1)).one()
+
+
+def _using_standing(peer: str, waits: Conditions) -> SelectOfScalar[int]:
+    """Return the records that wait and use a peer's standing up, in the order of release."""
     query = select(RecordRow.record_seq).join(PartRow, PartRow.record_seq == RecordRow.record_seq)
     query = query.where(PartRow.section == HEADER, *waits, _uses_standing(peer))
     return query.order_by(PartRow.class_id, PartRow.part_id)
