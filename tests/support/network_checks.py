@@ -21,7 +21,7 @@ from comity.node.database.tables import (
     ReleaseRow,
 )
 from comity.node.policy.versions import policy_at, with_treaties
-from comity.node.release.explanation import explain
+from comity.node.release.explanation import explain_record
 from comity.node.release.preview import Effect, preview_peer
 from comity.node.trust.peers import get_peer, pinned_peers
 from comity.policies.evaluator import Policy
@@ -87,7 +87,7 @@ class CheckedNetwork:
             queue, view = self._peers[holder, name].queue, self._view(holder, name)
             with self.institutes[holder].node.store.read() as session:
                 for record in session.exec(select(RecordRow)):
-                    for part in explain(session, name, record, self.clock()):
+                    for part in explain_record(session, name, record, self.clock()):
                         key = (record.record_id, part.name)
                         assert (part.release_time is not None) == (key in queue)
                         assert part.allowed <= (key in queue), (holder, part)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from comity.node.database.tables import RecordRow, ReleaseRow, RulingRow
 from comity.node.policy.versions import policy_at, with_treaties
-from comity.node.release.explanation import PartExplanation, explain
-from comity.node.release.preview import Difference, Effect, preview_peer
+from comity.node.release.explanation import PartExplanation, explain_record
+from comity.node.release.preview import ChangedParts, Effect, preview_peer
 from comity.node.trust.peers import pinned_peers
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
@@ -51,7 +51,7 @@ def versions(one: Institute, peer: Institute) -> list[int]:
     return [rulings[row.ruling_id] for row in found]
 
 
-def preview(one: Institute, text: str) -> dict[str, list[Difference]]:
+def preview(one: Institute, text: str) -> dict[str, list[ChangedParts]]:
     """Return by peer what a policy would change, were it in force now."""
     with one.node.store.read() as session:
         now = one.node.clock()
@@ -62,7 +62,7 @@ def preview(one: Institute, text: str) -> dict[str, list[Difference]]:
         }
 
 
-def counted(found: list[Difference], effect: Effect) -> tuple[int, int, int]:
+def counted(found: list[ChangedParts], effect: Effect) -> tuple[int, int, int]:
     """Return parts, records and later parts of an effect, over all kinds and rules."""
     some = [one for one in found if one.effect is effect]
     return (
@@ -82,7 +82,7 @@ def explained(one: Institute, peer: Institute, record: Record) -> dict[str, Part
     """Return by section how a record's release to a peer is explained."""
     [row] = one.rows(RecordRow, record_id=record.record_id)
     with one.node.store.read() as session:
-        found = explain(session, peer.name, row, one.node.clock())
+        found = explain_record(session, peer.name, row, one.node.clock())
     return {part.name: part for part in found}
 
 

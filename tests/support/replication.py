@@ -9,7 +9,7 @@ from comity.node.database.progress_mark import Mark
 from comity.node.database.store import Store
 from comity.node.database.tables import PeerRow, ReceiptRow
 from comity.node.home.folder import Home
-from comity.node.server.recovery import Recovered, recover
+from comity.node.server.recovery import Recovered, recover_database
 from comity.policies.preset import load_preset
 from tests.support.drafts import card
 from tests.support.institutes import Institute
@@ -47,6 +47,6 @@ def recovered(home: Home) -> Recovered:
     try:
         store.upgrade()
         store.claim(home.institute)
-        return recover(store, Mark(home.state), system_clock())
+        return recover_database(store, Mark(home.state), system_clock())
     finally:
         store.close()

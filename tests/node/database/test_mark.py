@@ -14,7 +14,7 @@ from comity.node.database.progress_mark import Mark
 from comity.node.database.store import Store
 from comity.node.database.tables import CheckpointRow, LogHeadRow, WitnessedLogRow
 from comity.node.node import Node
-from comity.node.server.recovery import recover
+from comity.node.server.recovery import recover_database
 from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
@@ -49,7 +49,7 @@ def test_a_damaged_mark_is_named_and_recovered_from(node: Node) -> None:
         file.write_bytes(damaged)
         with pytest.raises(BadConfig, match=r"state/mark: not a mark"):
             Node(node.home)
-    recover(node.store, Mark(node.home.state), NOW)
+    recover_database(node.store, Mark(node.home.state), NOW)
     Node(node.home).close()
 
 
@@ -110,7 +110,7 @@ def test_a_second_home_on_the_database_follows_a_recovery_of_the_first(
         pass
     other = Mark(tmp_path / "other-state")
     other.keep(node.store)
-    recover(node.store, node.mark, NOW)
+    recover_database(node.store, node.mark, NOW)
     other.open(node.store)
     assert other.read() == node.mark.read()
 
@@ -123,7 +123,7 @@ def test_another_database_is_not_taken_for_this_homes(
     store.claim(UK)
     with pytest.raises(BadConfig, match="another database, or restored"):
         node.mark.open(store)
-    recover(store, node.mark, NOW)
+    recover_database(store, node.mark, NOW)
     node.mark.open(store)
     # and the one from before is the old one now
     with pytest.raises(BadConfig, match="another database, or restored"):
@@ -144,7 +144,7 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     with (node.home.state / "mark").open() as file:
         marked = json.load(file)
     (node.home.state / "mark").write_text(json.dumps({**marked, "signed": 2}))
-    done = recover(node.store, node.mark, NOW)
+    done = recover_database(node.store, node.mark, NOW)
     assert done.log_halted
     assert [row.halted for row in uk.rows(LogHeadRow)] == [
         "restored from a backup: the log has 1 leaves, but 2 were signed"
@@ -157,7 +157,7 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
 
 def test_the_log_halts_where_nothing_tells_what_was_signed(node: Node) -> None:
     (node.home.state / "mark").unlink()
-    assert recover(node.store, node.mark, NOW).log_halted
+    assert recover_database(node.store, node.mark, NOW).log_halted
     Institute(node).publish(card())
     assert not node.signer.sign()
 
@@ -167,13 +167,13 @@ def test_the_log_goes_on_where_every_signed_leaf_is_there(node: Node) -> None:
     uk.publish(card())
     node.signer.sign()
     node.keep_mark()
-    assert not recover(node.store, node.mark, NOW).log_halted
+    assert not recover_database(node.store, node.mark, NOW).log_halted
     uk.publish(card("another"))
     assert node.signer.sign()
 
 
 def test_a_recovery_raises_the_alarm(node: Node) -> None:
-    recover(node.store, node.mark, NOW)
+    recover_database(node.store, node.mark, NOW)
     with node.store.read() as session:
         [alarm] = list_alarms(session, UK)
         assert (alarm.reason, alarm.last_time) == (RESTORED, NOW)

@@ -6,7 +6,7 @@ import pytest
 
 from comity.node.database.alarms import clear_alarm
 from comity.node.database.tables import WitnessedLogRow
-from comity.node.server.recovery import recover
+from comity.node.server.recovery import recover_database
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.halting import halt_all
 from comity.record.cosignature import cosign
@@ -81,7 +81,7 @@ def test_after_a_recovery_logs_that_the_database_does_not_know_wait_for_the_oper
 ) -> None:
     uk, ca, _ = three
     log = history(ca)
-    recover(uk.node.store, uk.node.mark, uk.node.clock())
+    recover_database(uk.node.store, uk.node.mark, uk.node.clock())
     with pytest.raises(Forbidden, match="may have been cosigned") as caught:
         take(uk, log, 5)
     assert f"comity-node alarms clear {UK} RESTORED" in caught.value.hint

@@ -18,8 +18,7 @@ from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store
 from comity.node.home.folder import Home
-from comity.node.server.recovery import Recovered, last_mark
-from comity.node.server.recovery import recover as recover_now
+from comity.node.server.recovery import Recovered, last_mark, recover_database
 from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 
@@ -58,7 +57,7 @@ def _recover(home: Home, *, yes: bool) -> Recovered:
         store.claim(home.institute)
         if not yes:
             _ask(store, last_mark(mark))
-        return recover_now(store, mark, system_clock())
+        return recover_database(store, mark, system_clock())
     finally:
         store.close()
 

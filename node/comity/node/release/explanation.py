@@ -21,7 +21,7 @@ from comity.node.policy.decisions import judge, stamp
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import PLENTY, count_waiting
 from comity.node.policy.versions import policy_at
-from comity.node.release.parts import Tally, is_due, is_given, tally_classes
+from comity.node.release.parts import Tally, is_given, is_unembargoed, tally_classes
 from comity.node.trust.peers import get_peer
 from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
@@ -67,7 +67,9 @@ class ClassExplanation:
     nearest: tuple[str, ...] | None
 
 
-def explain(session: Session, peer: str, record: RecordRow, now: int) -> list[PartExplanation]:
+def explain_record(
+    session: Session, peer: str, record: RecordRow, now: int
+) -> list[PartExplanation]:
     """Return the header's explanation, then the held sections' in order.
 
     Raises:
@@ -151,7 +153,11 @@ class _Judged:
         freely = judge(self._session, barred, _in_credit(self._peer), self._policy)
         first = [class_id for class_id, other in freely.items() if other.own.allowed]
         before = and_(PartRow.class_id == header.class_id, PartRow.part_id < header.part_id)
-        wait = (PartRow.origin != self.institute, is_due(self.now), ~is_given(self.institute))
+        wait = (
+            PartRow.origin != self.institute,
+            is_unembargoed(self.now),
+            ~is_given(self.institute),
+        )
         goes_first = or_(before, PartRow.class_id.in_(first))
         return count_waiting(self._session, self.institute, (*wait, goes_first), MAX_AMOUNT)
 

@@ -18,7 +18,7 @@ from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import Backlog
-from comity.node.release.parts import is_due, is_given
+from comity.node.release.parts import is_given, is_unembargoed
 from comity.node.release.scratch_tables import GATHERED, WANTED, prepare
 
 
@@ -116,7 +116,7 @@ class Queue:
 
     def _may_go(self) -> list[ColumnElement[bool]]:
         elsewhere = PartRow.origin != self._row.institute
-        return [is_due(self._now), elsewhere] if self._embargoed else [elsewhere]
+        return [is_unembargoed(self._now), elsewhere] if self._embargoed else [elsewhere]
 
     def _want(self, decided: ColumnElement[bool]) -> None:
         columns = (DecisionRow.class_id, DecisionRow.ruling_id, DecisionRow.backlog)

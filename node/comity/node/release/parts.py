@@ -28,7 +28,7 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
     """Return the tally of each class that has parts; what came from the peer does not count."""
     to_peer = (ReleaseRow.part_id == PartRow.part_id) & (ReleaseRow.peer == peer)
     given = ReleaseRow.part_id.is_not(None)
-    embargoed = ~given & ~is_due(now)
+    embargoed = ~given & ~is_unembargoed(now)
     query = (
         select(
             PartRow.class_id,
@@ -48,7 +48,7 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
     }
 
 
-def is_due(now: int) -> ColumnElement[bool]:
+def is_unembargoed(now: int) -> ColumnElement[bool]:
     """Return whether a ``PartRow`` is under no embargo at a time."""
     # not an OR, which SQLite would answer by a walk along the embargoes
     return func.coalesce(PartRow.embargo_time, 0) <= now

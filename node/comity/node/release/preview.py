@@ -23,7 +23,7 @@ from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerR
 from comity.node.policy.decisions import Judgement, judge
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import last_covered, limits
-from comity.node.release.parts import has_header, is_due, is_given, tally_classes
+from comity.node.release.parts import has_header, is_given, is_unembargoed, tally_classes
 from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
 
@@ -40,7 +40,7 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ChangedParts:
     """What would be different for parts of a kind that the same rules decide on.
 
     ``parts`` and, among them, ``records`` (headers) follow at once; ``later`` counts the parts that
@@ -59,7 +59,7 @@ class Difference:
 
 def preview_peer(
     session: Session, row: PeerRow, policy: Policy, other: Policy, now: int
-) -> list[Difference]:
+) -> list[ChangedParts]:
     """Return what ``other`` in place of ``policy`` would make different for a peer, by kind.
 
     Both are linked for the treaties in force.
@@ -116,7 +116,7 @@ class _View:
     @cached_property
     def _following(self) -> dict[int, tuple[int, int]]:
         """Sections by class, due and under embargo, that wait while the peer has their header."""
-        due = func.sum(case((is_due(self._now), 1), else_=0))
+        due = func.sum(case((is_unembargoed(self._now), 1), else_=0))
         grouped = sa.select(PartRow.class_id, due, func.count() - due)
         query = grouped.where(*self._wait(), has_header(self._institute))
         query = query.where(PartRow.section != HEADER).group_by(PartRow.class_id)
@@ -141,20 +141,20 @@ class _View:
             which = or_(which, PartRow.record_seq <= last)
         family = PartRow.class_id.in_(self._families[class_id])
         query = sa.select(PartRow.class_id, func.count()).where(
-            *self._wait(), is_due(self._now), family, which
+            *self._wait(), is_unembargoed(self._now), family, which
         )
         rows = self._session.connection().execute(query.group_by(PartRow.class_id))
         return Counter(dict(rows.all()))
 
     def _waiting_headers(self, class_id: int) -> list[ColumnElement[bool]]:
-        return [*self._wait(), is_due(self._now), PartRow.class_id == class_id]
+        return [*self._wait(), is_unembargoed(self._now), PartRow.class_id == class_id]
 
     def _wait(self) -> list[ColumnElement[bool]]:
         return [PartRow.origin != self._institute, ~is_given(self._institute)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _ClassChange:
     """A difference for one class."""
 
     part: PartFacts
@@ -165,7 +165,7 @@ class _Change:
     before: Decision
 
 
-def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
+def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassChange]:
     before, after = view.judge(policy), view.judge(other)
     given_before, given_after = view.given_now(policy), view.given_now(other)
     for class_id in view.tallies:
@@ -184,10 +184,10 @@ def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]
         said = after[class_id]
         verdict = said.own if said.follows and parts else said.verdict
         part = view.facts[class_id]
-        yield _Change(part, effect, parts, later, verdict, before[class_id].verdict)
+        yield _ClassChange(part, effect, parts, later, verdict, before[class_id].verdict)
 
 
-def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change]:
+def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassChange]:
     # what has used the peer's standing up is not forbidden for that, so it is judged afresh
     before, after = view.judge(policy, afresh=True), view.judge(other, afresh=True)
     today = view.judge(other)
@@ -196,18 +196,18 @@ def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_Change
             # what is told is in the counts that standing shows, where they say no as well
             said = after[class_id] if today[class_id].allowed else today[class_id]
             verdicts = said.verdict, before[class_id].verdict
-            yield _Change(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
+            yield _ClassChange(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
 
 
-def _grouped(changes: Iterable[_Change]) -> list[Difference]:
-    groups: dict[Any, list[_Change]] = defaultdict(list)
+def _grouped(changes: Iterable[_ClassChange]) -> list[ChangedParts]:
+    groups: dict[Any, list[_ClassChange]] = defaultdict(list)
     for change in changes:
         if change.parts or change.later:
             rules = change.verdict.rules, change.before.rules
             groups[change.part.kind, change.effect, rules].append(change)
     order = list(Effect)
     return [
-        Difference(
+        ChangedParts(
             kind=kind,
             effect=effect,
             parts=sum(change.parts for change in some),

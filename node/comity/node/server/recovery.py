@@ -49,7 +49,7 @@ def last_mark(mark: Mark) -> Progress | None:
         return None
 
 
-def recover(store: Store, mark: Mark, now: int) -> Recovered:
+def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
     """Let a database be used that is behind the mark, or that has none; see above.
 
     Raises:

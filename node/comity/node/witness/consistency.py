@@ -23,7 +23,7 @@ from comity.node.witness.cosigning import (
     log_keys,
     open_seen,
 )
-from comity.node.witness.gossip import settle
+from comity.node.witness.gossip import mark_checked
 from comity.node.witness.halting import LOG_ROLLED_BACK, halt, halt_split, witnessed_log
 from comity.record.checkpoint import Checkpoint
 from comity.record.errors import BadCheckpoint, Conflict
@@ -92,7 +92,7 @@ def examine(site: Site, told: SightingRow, held: Note, tiles: Tiles) -> None:
         accuse_split(site, institute, evidence)
         return
     with site.store.write() as session:
-        settle(session, told)
+        mark_checked(session, told)
         clear_alarm(session, institute, LOG_UNPROVEN)
 
 

@@ -82,7 +82,7 @@ def open_sightings(session: Session, institute: str, limit: int) -> list[Sightin
     return list(found.values())
 
 
-def settle(session: WriteSession, sighting: SightingRow) -> None:
+def mark_checked(session: WriteSession, sighting: SightingRow) -> None:
     """Note that a log has shown how a checkpoint fits, whoever told it."""
     same = select(SightingRow).where(
         SightingRow.institute == sighting.institute, SightingRow.note == sighting.note

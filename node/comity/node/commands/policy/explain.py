@@ -68,7 +68,7 @@ def comity_node_policy_explain(
 def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> None:
     with node.store.read() as session:
         row = find_record(session, record)
-        parts = explanation.explain(session, peer, row, node.clock())
+        parts = explanation.explain_record(session, peer, row, node.clock())
     if as_json:
         print_json({"recordId": row.record_id, "parts": [_part_value(part) for part in parts]})
         return

@@ -24,7 +24,7 @@ from comity.node.commands.options import open_node
 from comity.node.commands.policy.versions import File, Preset, read_file_or_preset
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, with_treaties
-from comity.node.release.preview import Difference, Effect, preview_peer
+from comity.node.release.preview import ChangedParts, Effect, preview_peer
 from comity.node.trust.peers import pinned_peers
 from comity.policies.analysis.findings import RuleFinding, analyse
 from comity.policies.cases import CaseOutcome, read_cases, read_policy
@@ -32,7 +32,7 @@ from comity.policies.evaluator import Policy
 
 FAILED: Final = 1
 
-Differences = Mapping[str, list[Difference]]
+Differences = Mapping[str, list[ChangedParts]]
 
 
 def comity_node_policy_check(
@@ -161,11 +161,11 @@ def _warn(found: Differences) -> None:
                 warn(line)
 
 
-def _peer_value(peer: str, differences: list[Difference]) -> dict[str, Any]:
+def _peer_value(peer: str, differences: list[ChangedParts]) -> dict[str, Any]:
     return {"peer": peer, "differences": [_difference_value(one) for one in differences]}
 
 
-def _difference_value(one: Difference) -> dict[str, Any]:
+def _difference_value(one: ChangedParts) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "change": one.effect.value,

@@ -6,7 +6,7 @@ from typing import Any
 
 from comity.node.node import Node
 from comity.node.records.search import find_record
-from comity.node.release.explanation import PartExplanation, explain
+from comity.node.release.explanation import PartExplanation, explain_record
 from comity.node.server.services.admin_messages import (
     explanation_to_proto,
     node_summary_to_proto,
@@ -43,4 +43,4 @@ class AdminServicer(rpc.AdminServiceServicer):
     def _explain(self, peer: str, record_id: str) -> list[PartExplanation]:
         with self._node.store.read() as session:
             record = find_record(session, record_id)
-            return explain(session, peer, record, self._node.clock())
+            return explain_record(session, peer, record, self._node.clock())
