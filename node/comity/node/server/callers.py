@@ -1,10 +1,10 @@
-"""Who calls, and what they may call (invariant 9).
+"""Who the caller is, and which methods it may call (invariant 9).
 
 The server accepts TLS certificates from every pinned authority, so TLS alone shows only that some
 pinned institute vouches for the caller: one institute's authority can sign a certificate that
-names another. Invariants: a caller is who its certificate says only if the certificate chains to
-the bundle of the very institute that it names; the clock is looked at on every call, since a
-connection may outlive a certificate; a method that is not in the table is refused.
+names another. Invariants: a certificate's name is believed only if the certificate chains to the
+bundle of the very institute that it names; the clock is read on every call, since a connection may
+outlive a certificate; a method that is not in the table is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from comity.record.spiffe import Role, SpiffeId
 from comity.record.times import format_time
 
 CACHED_CERTIFICATES: Final = 1024
-"""Certificates whose signature is not checked again: more than the people and peers of a node."""
+"""Certificates whose checked signature is kept: more than a node has people and peers."""
 
 Period = tuple[datetime, datetime]
 
@@ -51,7 +51,7 @@ class Callers:
     peers: frozenset[Role] = _NOBODY
 
     def words(self, institute: str) -> str:
-        """Say who they are at the node of ``institute``."""
+        """Name these callers, as a refusal of ``institute``'s node does."""
         sides = ((self.own, institute), (self.peers, "a peer"))
         return ", or ".join(f"{' or '.join(sorted(r))} of {whose}" for r, whose in sides if r)
 
@@ -87,7 +87,7 @@ CALLERS: Final[Mapping[str, Callers]] = MappingProxyType(
         "/comity.v1.ExchangeService/ShareCheckpoints": _PEER_NODES,
     }
 )
-"""Who may call a method; one that is not here is refused."""
+"""The callers of each method; a method that is not here is refused."""
 
 
 def authenticate(
@@ -95,25 +95,34 @@ def authenticate(
     find_bundle: Callable[[str], TrustBundle | None],
     now: datetime,
 ) -> SpiffeId:
-    """Return who is calling.
+    """Return the SPIFFE id of the caller.
 
     ``auth_context`` is gRPC's. ``find_bundle`` returns the bundle of this institute or of a pinned
-    peer, and None for every other institute.
+    peer, and None for every other institute. ``now`` is aware UTC.
+
+    (1) the certificate names one identity
+    (2) it chains to the bundle of the institute in that identity, and of no other
+    (3) it and its authority are in date
 
     Raises:
         Unauthenticated: no certificate; not exactly one SPIFFE id in it; an institute that is not
             pinned; a certificate that does not chain to that institute's bundle, or is out of date.
 
     """
+    # (1)
     leaf = next(iter(auth_context.get("x509_pem_cert", ())), None)
     if leaf is None:
         raise Unauthenticated("expected a client certificate, got none", field="certificate")
     who = _named_by(leaf)
+
+    # (2)
     bundle = find_bundle(who.institute)
     if bundle is None:
         message = f"expected an identity of a pinned institute, got {who}"
         raise Unauthenticated(message, field="certificate")
     periods = _periods(leaf, who.institute, bundle.spiffe)
+
+    # (3)
     if not any(start <= now <= end for start, end in periods):
         start, end = map(format_time, periods[-1])
         message = f"expected a certificate of {who} valid at {format_time(now)}"
@@ -124,14 +133,15 @@ def authenticate(
 
 
 def authorise(caller: SpiffeId, method: str, institute: str) -> None:
-    """Check that ``caller`` may call ``method`` (``/package.Service/Method``) of this institute.
+    """Check that ``caller`` may call ``method`` (``/package.Service/Method``) of ``institute``.
 
     Raises:
-        Forbidden: it may not; names the role and the call.
+        Forbidden: it may not; the message names its role and the method.
 
     """
     if method.strip("/").partition("/")[0] in _OPEN_SERVICES:
         return
+
     callers = CALLERS.get(method)
     if callers is None:
         raise Forbidden(f"expected a method of this node, got {method:.200}")
@@ -142,6 +152,7 @@ def authorise(caller: SpiffeId, method: str, institute: str) -> None:
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)
 def _named_by(leaf: bytes) -> SpiffeId:
+    """Return the one identity in a PEM certificate (SPIFFE X509-SVID, section 2)."""
     try:
         extensions = x509.load_pem_x509_certificate(leaf).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -151,6 +162,7 @@ def _named_by(leaf: bytes) -> SpiffeId:
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         message = f"expected a well-formed certificate: {error}"
         raise Unauthenticated(message, field="certificate") from error
+
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if len(uris) != 1:
         message = f"expected exactly one URI in the certificate, got {len(uris)}"
@@ -163,15 +175,15 @@ def _named_by(leaf: bytes) -> SpiffeId:
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)
 def _periods(leaf: bytes, institute: str, authorities: SpiffeBundle) -> tuple[Period, ...]:
-    """Return when the certificate is good, for each authority that signed it.
-
-    Time is left out of the signature check so that the answer holds for ever and can be kept.
-    """
+    """Return the period in which the certificate is good, for each authority that signed it."""
     certificate = x509.load_pem_x509_certificate(leaf)
+
     periods, causes = [], []
     for authority in (key.certificate() for key in authorities.keys):
         start = max(certificate.not_valid_before_utc, authority.not_valid_before_utc)
         end = min(certificate.not_valid_after_utc, authority.not_valid_after_utc)
+
+        # checked for the period's own start: the answer does not depend on now, and can be kept
         verifier = PolicyBuilder().store(Store([authority])).time(start).build_client_verifier()
         try:
             verifier.verify(certificate, [])
@@ -179,6 +191,7 @@ def _periods(leaf: bytes, institute: str, authorities: SpiffeBundle) -> tuple[Pe
             causes.append(error)
         else:
             periods.append((start, end))
+
     if not periods:
         issuer = certificate.issuer.rfc4514_string()
         expected = f"expected a certificate by an authority of {institute}"

@@ -1,8 +1,8 @@
-"""The guard: stands before every method, knows the caller, and turns errors into statuses.
+"""The guard before every method: it admits the caller and turns errors into statuses.
 
 Invariants 9 and 10: no handler runs, and no request is parsed, for a caller that ``callers`` does
-not authenticate and authorise; one peer cannot take up all calls that a node can hold. What is
-raised of Comity's tree becomes its status with ``ErrorInfo``; anything else is logged with its
+not authenticate and authorise; one peer cannot take up all calls that a node can hold. An error of
+Comity's tree becomes its status with ``ErrorInfo`` (AIP-193). Any other error is logged with its
 traceback and answered as INTERNAL without details.
 """
 
@@ -30,18 +30,18 @@ from comity.record.limits import Limit
 from comity.record.spiffe import SpiffeId
 
 MAX_PEER_CALLS: Final = Limit("MAX_PEER_CALLS", 32, "calls")
-"""Calls of one peer at a time. It needs one stream; the rest is for reconnecting over bad lines."""
+"""Calls of one peer at a time: it needs one stream, and reconnects over bad lines need the rest."""
 
 log = structlog.get_logger()
 
 CALLER: ContextVar[SpiffeId] = ContextVar("caller")
-"""Who is calling, inside a handler."""
+"""The caller, as a handler may ask for it."""
 
 Handler = Any
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Wraps every handler of a server."""
+    """Puts itself before every handler of a server."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -52,7 +52,7 @@ class Guard(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Return the method's handler behind the guard."""
+        """Return the method's handler behind the guard; None if there is no such method."""
         handler = await continuation(details)
         if handler is None:
             return None
@@ -62,43 +62,43 @@ class Guard(grpc.aio.ServerInterceptor):
         # requests stay bytes until the caller is known; gRPC itself would answer without ErrorInfo
         parse = _parser(handler.request_deserializer)
         codec = {"response_serializer": handler.response_serializer}
-        if handler.response_streaming:
-            behaviour = handler.stream_stream or handler.unary_stream
-
-            async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-                async with self._guarded(method, context):
-                    parsed = _each(parse, request) if handler.request_streaming else parse(request)
-                    async for response in behaviour(parsed, context):
-                        # a stream may outlive a certificate, or a peer's membership
-                        await in_thread(self._admit, method, context.auth_context())
-                        yield response
-
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            return make(stream, **codec)
-        behaviour = handler.unary_unary
 
         async def unary(request: Any, context: Any) -> Any:
             async with self._guarded(method, context):
-                return await behaviour(parse(request), context)
+                return await handler.unary_unary(parse(request), context)
 
-        return grpc.unary_unary_rpc_method_handler(unary, **codec)
+        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            behaviour = handler.stream_stream or handler.unary_stream
+            async with self._guarded(method, context):
+                parsed = _each(parse, request) if handler.request_streaming else parse(request)
+                async for response in behaviour(parsed, context):
+                    # a stream may outlive a certificate, or a peer's membership
+                    await in_thread(self._admit, method, context.auth_context())
+                    yield response
+
+        if not handler.response_streaming:
+            return grpc.unary_unary_rpc_method_handler(unary, **codec)
+        if not handler.request_streaming:
+            return grpc.unary_stream_rpc_method_handler(stream, **codec)
+        return grpc.stream_stream_rpc_method_handler(stream, **codec)
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: Any) -> AsyncIterator[None]:
+        """Admit the caller, count the call, and abort it with a status if the body fails."""
         try:
             caller = await in_thread(self._admit, method, context.auth_context())
             CALLER.set(caller)
             with self._counted(caller):
                 yield
+
         except ComityError as error:
             log.info("refused", method=method, reason=error.reason, error=str(error))
             await _abort(context, error)
+
+        # the caller hung up, or the call was aborted already: there is nothing left to answer
         except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
             raise
+
         except Exception:
             log.exception("failed", method=method)
             await _abort(context, ComityError("the node failed; its log says why"))
@@ -116,6 +116,7 @@ class Guard(grpc.aio.ServerInterceptor):
             self._in_flight[institute] -= 1
 
     def _admit(self, method: str, auth_context: Any) -> SpiffeId:
+        """Return the caller, if it may call the method now."""
         now = to_datetime(self._site.clock())
         caller = authenticate(auth_context, self._site.find_bundle, now)
         authorise(caller, method, self._site.institute)

@@ -5,10 +5,10 @@
     POST /add-checkpoint    cosigns another institute's checkpoint (C2SP tlog-witness)
     GET  /metrics           for monitoring; a proxy in front can keep it from the public
 
-Off unless ``log.listen`` is set. It is plain HTTP, for a proxy that speaks TLS to stand before:
-what is shown here is signed or hashes to what is. Invariants: everything that is shown was signed
-before; what comes here takes at most WORKERS threads and MAX_CONNECTIONS files, so that a flood of
-it cannot keep the exchange from working.
+The port is off unless ``log.listen`` is set. It speaks plain HTTP, and a proxy with TLS is to stand
+before it; its answers are signed, or hash to a root that is. Invariants: nothing is shown before it
+was signed; requests take at most WORKERS threads and MAX_CONNECTIONS files, so that a flood of them
+cannot keep the exchange from working (invariant 10).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ WORKERS: Final = 2
 """Requests that are worked on at a time; more wait on their connections."""
 
 MAX_CONNECTIONS: Final = 128
-"""Connections at a time; the oldest gives way to another. A process has files for some 1000, and
-without one it cannot open its database."""
+"""Connections at a time; the oldest gives way to a new one. A process may have some 1000 files, and
+needs one to open its database."""
 
 STOP_SECONDS: Final = 5
 """How long requests may take to finish when the node stops."""
@@ -63,11 +63,12 @@ log = structlog.get_logger()
 
 
 class Web:
-    """Serves a node's HTTP port while the context is open. ``address`` is what it bound."""
+    """A node's HTTP port, open while the context is. ``address`` is the host and port it bound."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._working = asyncio.Semaphore(WORKERS)
+
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
         application.add_routes(
             [
@@ -77,10 +78,11 @@ class Web:
                 web.get("/metrics", self._metrics),
             ]
         )
+
         self._runner = web.AppRunner(
             application,
             access_log=None,
-            auto_decompress=False,  # nobody needs it, and little grows to much
+            auto_decompress=False,  # no client needs it, and a small body can unpack to a huge one
             handle_signals=False,
             shutdown_timeout=STOP_SECONDS,
         )
@@ -91,6 +93,7 @@ class Web:
         listen = self._site.home.settings.log.listen
         host, port = parse_address(listen)
         await self._runner.setup()
+
         try:
             serve = partial(_serve, cast("web.Server", self._runner.server))
             loop = asyncio.get_running_loop()
@@ -99,6 +102,7 @@ class Web:
             await self._runner.cleanup()
             hint = "log.listen in comity.toml says what is bound; empty turns it off"
             raise BadConfig(f"cannot listen on {listen}", field="log.listen", hint=hint) from error
+
         self.address = f"{host}:{self._listener.sockets[0].getsockname()[1]}"
         log.info("serving the log", address=self.address)
         return self
@@ -147,7 +151,7 @@ class Web:
 
 
 def _serve(server: web.Server) -> asyncio.Protocol:
-    """Return what serves one more connection."""
+    """Return the protocol of one more connection; the oldest is cut off if there are too many."""
     connections = server.connections
     if len(connections) >= MAX_CONNECTIONS and connections[0].transport is not None:
         connections[0].transport.abort()
@@ -155,7 +159,7 @@ def _serve(server: web.Server) -> asyncio.Protocol:
 
 
 def _status(error: ComityError) -> int:
-    """Return the status of a refusal to cosign, as tlog-witness has it."""
+    """Return the status of a refusal to cosign (C2SP tlog-witness, add-checkpoint)."""
     known = (
         (NotFound, 404),
         ((BadSignature, UnknownKey, Forbidden), 403),

@@ -1,9 +1,9 @@
 """Logs: one JSON object a line on stderr, or key=value on a terminal.
 
-Everything that logs goes the same way: structlog here, the standard library's loggers of gRPC,
-SQLAlchemy and Alembic. Invariant: whatever is logged, no private key and no password of a URL
-leaves the process; it is the finished line that is searched, so nothing can hide in a nested value
-or a traceback.
+All logs take one way: those of structlog here, and those of the standard library's loggers in
+gRPC, SQLAlchemy and Alembic. Invariant: no private key and no password of a URL leaves the process
+in a log. The finished line is searched for them, so that none hides in a nested value or in a
+traceback.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _QUIET: Final = dict.fromkeys(("sqlalchemy", "asyncio", "tuf"), logging.WARNING)
 def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send all logs of this process to ``stream``, by default stderr."""
     out = stream or sys.stderr
+
+    # both kinds of loggers get the same fields
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -42,6 +44,8 @@ def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+    # secrets are taken out last, of the finished line
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -53,6 +57,7 @@ def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> N
             ],
         )
     )
+
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -61,7 +66,7 @@ def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> N
 
 
 def redact(_logger: WrappedLogger, _method: str, line: EventDict | str) -> Any:
-    """Take private keys and passwords of URLs out of a finished line; a structlog processor."""
+    """Remove private keys and passwords of URLs from a finished line; a structlog processor."""
     text = _PRIVATE_KEY.sub("[private key]", str(line))
     return _URL_PASSWORD.sub(r"\1***@", text)
 

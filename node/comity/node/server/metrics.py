@@ -1,7 +1,7 @@
-"""Metrics of a node in the text format that Prometheus and its kin scrape.
+"""Metrics of a node, in the text format of Prometheus (version 0.0.4).
 
-Invariants: everything is read from the database when it is scraped, so that it is true of all
-processes that share one; no institute is named, since whoever reaches the port can read it.
+Invariants: every value is read from the database when it is scraped, so that it is true of all
+processes that share one; no institute is named, since anyone who reaches the port can read it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def metrics(site: Site) -> bytes:
-    """Return all metrics as they are now."""
+    """Return all metrics as they are now, as the body of a response of CONTENT_TYPE."""
     registry = CollectorRegistry()
     registry.register(_Collector(site))
     return generate_latest(registry)
@@ -60,8 +60,11 @@ class _Collector:
 def _totals(session: Session) -> Iterator[Metric]:
     records = last_number(session, RecordRow.record_seq)
     yield GaugeMetricFamily("comity_records", "Records held", records)
+
     pending = sa.func.coalesce(sa.func.sum(PeerRow.offered - PeerRow.receipted), 0)
     yield _one(session, "comity_pending_offers", "Parts released and not signed for", pending)
+
+    # records that wait for a key are in quarantine, but nothing is wrong with them
     refused = sa.func.count(QuarantineRow.record_id).filter(~is_waiting())
     yield _one(session, "comity_quarantined_records", "Records refused from peers", refused)
     waiting = sa.func.count(QuarantineRow.record_id).filter(is_waiting())
@@ -70,11 +73,13 @@ def _totals(session: Session) -> Iterator[Metric]:
 
 def _log(session: Session) -> Iterator[Metric]:
     yield GaugeMetricFamily("comity_log_leaves", "Leaves of the log", tree_size(session))
+
     newest = sa.select(sa.func.max(CheckpointRow.size)).scalar_subquery()
     size = sa.func.coalesce(newest, 0)
     yield _one(session, "comity_checkpoint_leaves", "Leaves under the newest checkpoint", size)
     lines = sa.select(sa.func.count()).where(CosignatureRow.size == newest).scalar_subquery()
     yield _one(session, "comity_cosignatures", "Witnesses of the newest checkpoint", lines)
+
     watched = sa.func.count(WitnessedLogRow.institute)
     yield _one(session, "comity_witnessed_logs", "Logs of others that are witnessed here", watched)
 

@@ -1,4 +1,4 @@
-"""Recovery: the operator's explicit act after the database was restored from an older backup.
+"""Recovery: an operator's explicit act after the database was restored from an older backup.
 
     (1) the database begins a new life: a new epoch, later than any that is known
     (2) the log's signer halts, unless every leaf that was signed is still there
@@ -7,9 +7,9 @@
     (5) the mark is written anew
 
 (1) to (4) are one transaction. Peers' cursors are then refused as EPOCH_CHANGED, and peers begin
-again: they get whatever policy allows, and store each record once. Nothing brings back what only
-the lost part of the database held: records that peers have stay with them, and ``reconcile`` tells
-of receipts that this side lacks.
+again: they get whatever policy allows, and store each record once (invariant 5). Nothing brings
+back rows that only the lost part of the database held. Peers keep the records that they have, and
+``reconcile`` shows the receipts that this side lacks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ from comity.record.merkle import EMPTY_ROOT
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What recovery found and did; ``marked`` is None where no mark could be read."""
+    """The state that recovery found, and its acts; ``marked`` is None if no mark could be read.
+
+    ``witnessed_halted`` is the number of logs that are not cosigned any more.
+    """
 
     found: Progress
     marked: Progress | None
@@ -42,7 +45,7 @@ class Recovered:
 
 
 def last_mark(mark: Mark) -> Progress | None:
-    """Return what is marked; None where nothing is, or nothing that can be read."""
+    """Return the state that is marked; None if there is no mark that can be read."""
     try:
         return mark.read()
     except BadConfig:
@@ -50,31 +53,43 @@ def last_mark(mark: Mark) -> Progress | None:
 
 
 def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
-    """Let a database be used that is behind the mark, or that has none; see above.
+    """Make a database usable that is behind its mark, or has none. ``now`` is Unix time in ms.
+
+    The steps are those of the module. After an error the recovery can be run again.
 
     Raises:
-        BadConfig: the mark cannot be written; run it again.
+        BadConfig: the mark cannot be written.
     """
     marked = last_mark(mark)
     with store.read() as session:
         found = Progress.of(session)
+
     with store.write() as session:
+        # (1) a new epoch
         state = session.exec(select(NodeRow)).one()
         state.epoch = new_epoch(found.epoch, *([marked.epoch] if marked else []))
         session.add(state)
+
+        # (2) the signer halts unless it can prove that no signed leaf is lost (invariant 8)
         lost = _lost_leaves(session, marked)
         if lost:
             head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
             halt(session, head, RESTORED, lost, now)
+
+        # (3) cosigning halts
         witnessed = _halt_witnessing(session, state.institute, now)
+
+        # (4) an alarm
         raise_alarm(session, state.institute, RESTORED, _message(found, marked), now)
         epoch = state.epoch
+
+    # (5) the mark
     mark.reset(store)
     return Recovered(found, marked, epoch, bool(lost), witnessed)
 
 
 def _lost_leaves(session: Session, marked: Progress | None) -> str:
-    """Say which leaves were signed and are lost; empty if none are."""
+    """Describe the leaves that were signed and are lost; empty if none are."""
     size = tree_size(session)
     if marked is None:
         return f"restored from a backup: more than its {size} leaves may have been signed"

@@ -1,7 +1,7 @@
 """Blocking work on worker threads.
 
-Invariant: whoever waits for such work has waited for all of it, even when cancelled, so that
-nothing still runs on a database that is being closed, and a batch that is being taken is finished.
+Invariant: a caller leaves only after its work has ended, even when it is cancelled. So nothing
+still runs on a database that is being closed, and a batch that is being taken is finished.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """As ``asyncio.to_thread``, except that a cancelled caller leaves only when it has ended."""
+    """Run as ``asyncio.to_thread`` does, but let a cancelled caller go only when the work ended."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        # the caller is gone: what came of the work, good or bad, is nobody's any more
+        # the caller is gone: nobody wants the result any more, nor the error
         await asyncio.wait([work])
         if not work.cancelled():
             work.exception()

@@ -1,8 +1,8 @@
-"""TLS credentials of the server: which certificates open a connection at all.
+"""TLS credentials of the server, which say with which certificates a connection opens at all.
 
-Invariants: no connection without a client certificate by this institute or a pinned peer; a peer
-that is added or dropped, and a node certificate that is renewed, count from the next handshake,
-without a restart. Whom a connection speaks for is decided call by call (``identity``).
+Invariants: there is no connection without a client certificate by this institute or a pinned peer;
+a peer that is added or dropped, and a node certificate that is renewed, count from the next
+handshake, without a restart. The identity of a caller is established call by call (``callers``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import grpc
 def server_credentials(
     identity: Callable[[], tuple[bytes, bytes]], authorities: Callable[[], bytes]
 ) -> grpc.ServerCredentials:
-    """Return credentials that follow what ``identity`` and ``authorities`` say.
+    """Return credentials that ``identity`` and ``authorities`` keep up to date.
 
     ``identity`` returns the node's certificate and private key, ``authorities`` the CA
     certificates of this institute and of all pinned peers, all PEM. Both are called at every
-    handshake, on a thread of gRPC's, and must be quick. If one fails, the handshake goes on with
-    what was last in force and gRPC logs the failure.
+    handshake, on a thread of gRPC's, and must be quick. If one fails, gRPC logs the failure and
+    the handshake goes on with the credentials that were last in force.
     """
     in_force = (*identity(), authorities())
 

@@ -1,7 +1,7 @@
-"""Wakes background work when something was committed, in this process or in another.
+"""A bell that wakes background work after a commit of this process or of another.
 
-Invariant: no ring is missed between looking and waiting. Other processes on the same database
-cannot ring; ``background`` looks for their commits and rings in their place.
+Invariant: no ring is missed between a look and a wait. Other processes on the same database cannot
+ring; ``background.workers`` looks for their commits and rings for them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import Final
 
 IDLE_SECONDS: Final = 60.0
-"""Whoever waits looks again after this long even if nothing rang."""
+"""The longest wait: then a waiter looks again even if nothing rang."""
 
 
 class Bell:
-    """Counts rings; waiters say which ring they have heard."""
+    """Counts rings; a waiter says which ring it heard last."""
 
     def __init__(self) -> None:
         self._rings = 0
@@ -23,11 +23,11 @@ class Bell:
 
     @property
     def rings(self) -> int:
-        """How often it rang; read it before looking for work."""
+        """The number of rings so far; read it before looking for work."""
         return self._rings
 
     def ring(self) -> None:
-        """Wake everyone. Only from the event loop's thread."""
+        """Wake all waiters. To be called on the event loop's thread only."""
         self._rings += 1
         self._rung.set()
         self._rung = asyncio.Event()

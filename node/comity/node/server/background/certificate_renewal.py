@@ -40,7 +40,7 @@ class Renewal:
         """Renew what is due, before the node serves.
 
         Raises:
-            BadConfig: the certificate has ended and cannot be renewed: nobody would talk to us.
+            BadConfig: the certificate has ended and cannot be renewed: no peer would accept it.
         """
         problem = self._look()
         end = Life.of(self._home).end
@@ -55,6 +55,7 @@ class Renewal:
             await asyncio.sleep(self._pause)
 
     def _look(self) -> BadConfig | None:
+        """Renew the certificate if it is due; return what keeps it from being renewed."""
         now, self._pause = self._now(), LOOK_SECONDS
         try:
             renewed, life = renew_if_due(self._home, now), Life.of(self._home)
@@ -63,6 +64,7 @@ class Renewal:
                 self._told = now
                 log.warning("certificate not renewed", error=str(error), hint=error.hint)
             return error
+
         if renewed:
             log.info("certificate renewed", until=format_time(life.end))
         self._pause = min(LOOK_SECONDS, max(0.0, (life.due - now).total_seconds()))

@@ -1,7 +1,7 @@
-"""Leases: background work that one process at a time does, of those that share a database.
+"""Leases: of the processes that share a database, one at a time does a piece of background work.
 
-Invariant: two processes never hold the same lease, as far as their clocks agree within the time
-to live; a process that died gives way when its lease expires.
+Invariant: two processes never hold the same lease, provided that their clocks differ by less than
+its life; a process that died gives way when its lease expires.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from comity.node.database.store import WriteSession
 from comity.node.database.tables import LeaseRow
 
 LEASE_MS: Final = 15_000
-"""Time to live. Renewed every second or so; a crash delays the work by at most this."""
+"""Life of a lease, in which it is renewed three times; a crash delays the work by at most this."""
 
 
 def hold(session: WriteSession, name: str, holder: str, now: int) -> bool:

@@ -1,10 +1,16 @@
 """Witnessing one peer's log, beside the stream on which its records come.
 
-On the connection of ``pull``: the log is asked for its newest checkpoint and that it continues the
-one that is held; what was checked is cosigned, and the cosignature goes back; both nodes tell each
-other what they have seen of others' logs. Invariants: nothing here holds up replication, whatever
-the peer answers or leaves unanswered; a call takes CALL_SECONDS at most, one pass MAX_CHECKS
-sightings; the peer is asked again at most every GATHER_SECONDS.
+One pass on the connection of ``pull``:
+
+    (1) the two nodes tell each other the checkpoints that they have seen of other logs
+    (2) the peer's log shows its newest checkpoint, and the proof that it continues the one held
+    (3) if the proof holds, the checkpoint is kept, cosigned, and the cosignature handed over
+    (4) checkpoints of this log that other peers told of are checked against the one it showed
+
+Invariants: nothing here holds up replication, whatever the peer answers or leaves unanswered; a
+call takes CALL_SECONDS at most, one pass checks MAX_CHECKS sightings; the peer is asked again at
+most every GATHER_SECONDS; no checkpoint is cosigned that does not continue the one held
+(invariant 8).
 """
 
 from __future__ import annotations
@@ -63,21 +69,21 @@ CALL_SECONDS: Final = 10
 """How long the peer may take for one answer."""
 
 SHARE_SECONDS: Final = 60.0
-"""How often checkpoints are told again when there are no new ones, for the answer's sake."""
+"""How often checkpoints are sent again if none is new: the answer may hold the peer's new ones."""
 
 MAX_CHECKS: Final = 8
 """Sightings checked in one pass: each may need some tiles of the log."""
 
 PATIENCE_MS: Final = 600_000
-"""How long a log that answers otherwise may fail to show the proof for what it signed."""
+"""How long a log that does answer may fail to prove a checkpoint that it signed."""
 
 log = structlog.get_logger()
 
 
 class Witnessing:
-    """The work of witnessing one peer's log over an open channel, while its context is open.
+    """The work of witnessing one peer's log over an open channel.
 
-    ``batches`` rings when records came, whose log has therefore grown.
+    ``batches`` rings when records came, since the peer's log has then grown.
     """
 
     def __init__(self, site: Site, peer: str, channel: grpc.aio.Channel, batches: Bell) -> None:
@@ -89,18 +95,13 @@ class Witnessing:
         self._complaints: dict[str, str] = {}
         self._log = log.bind(peer=peer)
 
-    async def __aenter__(self) -> None:
-        self._work = asyncio.create_task(self._run())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._work.cancel()
-        await asyncio.gather(self._work, return_exceptions=True)
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Make one pass after another, until cancelled."""
         while True:
             heard = self._batches.rings
             await self._attempt("share", self._share)
             await self._attempt("witness", self._witness)
+
             await asyncio.sleep(min(GATHER_SECONDS, INTERVAL_SECONDS))
             await self._batches.wait(heard, INTERVAL_SECONDS)
 
@@ -117,27 +118,34 @@ class Witnessing:
             self._complaints.pop(name, None)
 
     def _complain(self, step: str, error: ComityError) -> None:
+        """Log an error, but not again while it stays the same."""
         if self._complaints.get(step) != str(error):
             self._complaints[step] = str(error)
             self._log.info("not witnessed", step=step, reason=error.reason, error=str(error))
 
     async def _share(self) -> None:
+        # (1)
         told, now = await in_thread(tell, self._site), time.monotonic()
         if told == self._told and now - self._told_at < SHARE_SECONDS:
             return
+
         request = exchange.ShareCheckpointsRequest(checkpoints=told)
         answer = await self._exchange.ShareCheckpoints(request, timeout=CALL_SECONDS)
         self._told, self._told_at = told, now
         await in_thread(hear, self._site, self._peer, list(answer.checkpoints))
 
     async def _witness(self) -> None:
-        # sightings are looked up before the log is asked, so that what it shows cannot be older
+        # sightings are read before the log is asked, so that no sighting is newer than its answer
         row, sightings = await in_thread(self._look)
         if row.halted and not row.halted.startswith(WITNESS_RESTORED):
             return
+
+        # (2)
         request = audit.GetCheckpointRequest(old_size=row.size)
         shown = await self._audit.GetCheckpoint(request, timeout=CALL_SECONDS)
         data, proof, site = shown.checkpoint, list(shown.consistency), self._site
+
+        # (3)
         try:
             seen, lines = await in_thread(take_shown, site, self._peer, row.size, data, proof)
         except BadProof as error:
@@ -145,6 +153,8 @@ class Witnessing:
                 await self._accuse_inconsistent(Note.parse(row.note), Note.parse(data), error)
             raise
         await self._hand_over(seen.checkpoint.size, lines)
+
+        # (4)
         for told in sightings:
             await self._check(told, seen)
 
@@ -162,12 +172,14 @@ class Witnessing:
             self._log.info("cosigned", size=size)
 
     async def _check(self, told: SightingRow, seen: Seen) -> None:
-        """Let the log show how a checkpoint that a peer told of fits what it has shown to us."""
+        """Check that a checkpoint which a peer told of fits the one that the log showed to us."""
         shown = seen.checkpoint.size
         if told.size > shown:
             message = f"signed {told.size} leaves, as {told.teller} tells, and shows {shown}"
             await self._accuse(LOG_ROLLED_BACK, message)
             return
+
+        # a refusal is the log's own word; an answer that stays out may be the fault of the line
         try:
             tiles = await self._tiles(needed_tiles(told.size, shown))
             await in_thread(examine, self._site, told, seen.note, tiles)
@@ -181,7 +193,7 @@ class Witnessing:
             raise
 
     async def _accuse_inconsistent(self, held: Note, shown: Note, fault: BadProof) -> None:
-        """Halt a log that did not prove that it continues what is held, with evidence if it can."""
+        """Halt a log that did not prove that it continues the note held, with evidence if any."""
         sizes = (Checkpoint.parse(note.text).size for note in (held, shown))
         try:
             tiles = await self._tiles(needed_tiles(*sizes))
@@ -205,11 +217,13 @@ class Witnessing:
         found: list[bytes] = []
         for start in range(0, len(tiles), MAX_TILES):
             paths = [tile.path for tile in tiles[start : start + MAX_TILES]]
+
             try:
                 request = audit.GetTilesRequest(paths=paths)
                 answer = await self._audit.GetTiles(request, timeout=CALL_SECONDS)
             except grpc.RpcError as error:
                 raise from_rpc(error) from error
+
             if len(answer.tiles) != len(paths):
                 message = f"expected {len(paths)} tiles, got {len(answer.tiles)}"
                 raise BadTile(message, field="tiles")
@@ -218,5 +232,5 @@ class Witnessing:
 
 
 def _is_refusal(error: ComityError) -> bool:
-    """Say whether an answer is the log's last word, and not a matter of the line or of load."""
+    """True if the log itself refuses, and the error is no matter of the line or of load."""
     return isinstance(error, InvalidInput | NotFound) and not isinstance(error, LimitExceeded)

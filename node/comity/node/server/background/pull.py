@@ -1,12 +1,14 @@
 """Pulling from one peer: a stream is kept open, batches are taken, receipts go back.
 
-Invariants: an unreachable or misbehaving peer delays nobody else; reconnection backs off with full
-jitter, so that peers do not return all at once; a stream that is silent for SILENCE heartbeats is
-dead; a peer that breaks the protocol is cut off and backed off from, and so is one that sends bad
-records, what it sent before, or heartbeats, beyond the limits below; since what it sent was
-receipted, it does not get to send that again; once our certificate is renewed, and at least once a
-day, a stream gives way between two batches to one that begins where it was, so that certificates
-are checked before they end.
+Invariants:
+- An unreachable or misbehaving peer delays no other peer.
+- Reconnection backs off with full jitter, so that peers do not return all at once.
+- A stream that is silent for SILENCE heartbeats is dead.
+- A peer that breaks the protocol is cut off, and called again only after the longest pause. So is
+  a peer that exceeds the limits below on bad records, on records that it sent before, or on
+  heartbeats. Its batches were receipted, so it cannot send the same ones again.
+- When our certificate was renewed, and at least once a day, a stream gives way between two batches
+  to one that begins where it ended, so that certificates are checked before they end.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
 from comity.node.server.background.root_following import Follower
+from comity.node.server.beside import running
 from comity.node.server.services.exchange_messages import batch_from_proto
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
@@ -48,23 +51,23 @@ SILENCE: Final = 3
 """Heartbeats that may be missed before a stream counts as dead."""
 
 MAX_BAD_IN_A_ROW: Final = 1024
-"""Bad records without a new good one between them: four full batches of nothing but garbage."""
+"""Bad records without a new good one between them: four full batches of garbage."""
 
 MAX_IDLE_IN_A_ROW: Final = 1024
-"""Batches of what the peer had given before. One that starts anew may have to send more: after so
-many, a quarter of a million records, it goes on where it was."""
+"""Batches of records that the peer had given before: a quarter of a million records. A peer that
+starts anew may have to send more of them, and goes on after the pause."""
 
 MAX_EARLY_BEATS: Final = 64
-"""Heartbeats of one stream that may come before their time, as those with news do."""
+"""Heartbeats of one stream that may come early: those that announce a newer root do."""
 
 _LONGEST_PAUSE: Final = 16
 """Failures in a row after which the pause is as long as it gets."""
 
 CONTACT_SECONDS: Final = 60
-"""How far behind the time of the last contact may be that operators see."""
+"""How far the time of the last contact, which operators see, may lag behind."""
 
 MAX_STREAM_SECONDS: Final = 86_400
-"""A connection is made anew this often, since only then the peer's certificate is checked."""
+"""The longest life of a connection: the peer's certificate is checked only when it is dialled."""
 
 log = structlog.get_logger()
 
@@ -118,12 +121,16 @@ class Pull:
         """Keep a stream open until it is time to dial anew."""
         row = await in_thread(self._node.active_peer, self._peer)
         identity = await in_thread(self._node.home.node_identity)
+
         async with open_channel(bundle_of(row), *identity) as channel:
+            # a newer root first: the next batch may hold records of a new key
             follower = Follower(self._node, self._peer, channel)
             await follower.start()
+
             call = rpc.ExchangeServiceStub(channel).Replicate()
             try:
-                async with Witnessing(self._node, self._peer, channel, self._batches):
+                witnessing = Witnessing(self._node, self._peer, channel, self._batches)
+                async with running(witnessing.run()):
                     await self._converse(PeerStream(call), row, identity, follower)
             finally:
                 call.cancel()
@@ -175,10 +182,13 @@ class Pull:
         self._bell.ring()
         self._batches.ring()
         self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
+
+        # a counter that trips is reset: after the longest pause the peer may begin anew
         self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected
         if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
             count, self._bad_in_a_row = self._bad_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} bad records in a row")
+
         self._idle_in_a_row = self._idle_in_a_row + 1 if taken.idle else 0
         if self._idle_in_a_row >= MAX_IDLE_IN_A_ROW:
             count, self._idle_in_a_row = self._idle_in_a_row, 0
@@ -196,6 +206,7 @@ class Pull:
             session.flush()
 
     def _note(self, error: ComityError, anew: bool) -> None:
+        """Keep an error for operators; ``anew`` starts over at the peer's first offer."""
         with self._node.store.write() as session:
             row = get_peer(session, self._peer)
             row.last_error = storable_message(f"{error.reason}: {error}")
@@ -206,5 +217,6 @@ class Pull:
 
 
 def _check_pace(peer: str, beats: int, due: float) -> None:
+    """Refuse a peer whose heartbeats are too many for the time that has gone by."""
     if beats > due + MAX_EARLY_BEATS:
         raise Flooded(f"{peer} sent {beats} heartbeats where {due:.0f} were due")

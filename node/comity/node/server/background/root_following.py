@@ -1,12 +1,12 @@
 """Following a peer's root while pulling from it (TUF, client workflow 5.3).
 
-    (1) at the start of a connection, when the peer says that it has a newer version, and once a
-        refresh hint, the versions after the one that is held are asked for, at most MAX_ROOTS
+    (1) the versions after the one held are asked for, at most MAX_ROOTS: at the start of a
+        connection, when the peer says that it has a newer version, and once per refresh hint
     (2) each is checked against the one before; the last must not have expired
     (3) all are kept in one transaction, and the profile of the last becomes the pinned bundle
 
 Invariants: if any check fails nothing changes, and an alarm says so; a peer that was pinned without
-a root is never asked; what a peer says can neither keep us asking nor fill our memory.
+a root is never asked; no answer of a peer can keep us asking or fill our memory (invariant 10).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Follower:
         is_newer = 0 < self._held < version and not self._in_vain
         if is_newer or time.monotonic() >= self._next:
             await self._ask()
-            # who announces versions that do not hold is asked again when the time comes
+            # a peer that announces versions which do not hold is asked again only when it is time
             self._in_vain = 0 < self._held < version
 
     async def _ask(self) -> None:
@@ -82,11 +82,15 @@ class Follower:
         self._held, self._next = held, time.monotonic() + pause
         if not held:
             return
+
+        # (1)
         try:
             documents = await self._fetch(held)
         except LimitExceeded as error:
             await in_thread(self._node.refuse_root, self._peer, error)
             return
+
+        # (2) and (3)
         version = await in_thread(self._node.follow, self._peer, documents)
         self._held = version
         if version != held:
@@ -96,18 +100,21 @@ class Follower:
         found: list[bytes] = []
         while True:
             request = pb.ListRootsRequest(after_version=held + len(found))
+
             try:
                 page = await self._stub.ListRoots(request, timeout=ANSWER_SECONDS)
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                     return found  # a node from before there were roots
                 raise
+
             if not page.roots:
                 return found
             found += page.roots
             _check_size(found)
 
     def _look(self) -> tuple[int, int]:
+        """Return the version held and its refresh hint in seconds; zeros if no root is pinned."""
         with self._node.store.read() as session:
             root = newest_root(session, self._peer)
         return (root.version, root.profile.spiffe.spiffe_refresh_hint) if root else (0, 0)
