@@ -1,8 +1,8 @@
 """A peer's queue while release appends to it: parts are gathered, numbered, then released.
 
-Gathering and releasing are one ``INSERT … SELECT`` each, never a loop over parts. Gathering is what
-numbers the offers, on SQLite at a fraction of what a window function would take. Invariant: offer
-numbers have no gaps.
+Gathering and releasing are one ``INSERT … SELECT`` each, never a loop over parts. Gathering numbers
+the offers, on SQLite in a fraction of the time of a window function. Invariant: offer numbers have
+no gaps.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ class Queue:
         self._first = row.offered
         prepare(session)
         self._sqlite = session.connection().dialect.name == "sqlite"
+
         waiting = select(DecisionRow.class_id, DecisionRow.backlog).where(
             DecisionRow.peer == row.institute,
             or_(DecisionRow.allowed, DecisionRow.follows),
             DecisionRow.backlog > Backlog.NONE,
         )
         self.backlog: Mapping[int, int] = dict(session.exec(waiting).all())
-        """Allowed classes of whose considered parts some may wait, and which (``Backlog``)."""
+        """The ``Backlog`` of each allowed class that has one, by class id."""
+
+        # looked up once: where no embargo plays a part, the large queries say nothing of them
         ended = select(PartRow.part_id).where(PartRow.part_id <= row.considered_part, self._ended)
         self._embargo_ended = session.exec(ended.limit(1)).first() is not None
         later = select(PartRow.part_id).where(PartRow.embargo_time > now)
@@ -44,7 +47,7 @@ class Queue:
 
     @property
     def appended(self) -> int:
-        """How many parts this run has released."""
+        """The number of parts that this run has released."""
         return self._row.offered - self._first
 
     def append(
@@ -54,13 +57,14 @@ class Queue:
         among: Collection[int],
         least: Backlog = Backlog.HEADERLESS,
     ) -> None:
-        """Release the parts that wait of classes whose ``DecisionRow`` meets ``decided``.
+        """Release the waiting parts of classes whose ``DecisionRow`` meets ``decided``.
 
-        ``which`` are conditions for the parts. What was considered before is looked at only where
-        an embargo has ended, and in those classes ``among`` which have a backlog of ``least`` or
-        more.
+        ``which`` are conditions for the parts. Parts that an earlier run considered are looked at
+        only if their embargo has ended, or if their class is ``among`` and has a backlog of
+        ``least`` or more.
         """
         self._want(decided)
+
         backlog = {i for i in among if self.backlog.get(i, Backlog.NONE) >= least}
         if backlog:
             self._gather(WANTED.c.backlog >= least, *self._in_backlog(backlog), *which)
@@ -68,10 +72,11 @@ class Queue:
             old = [self._considered(), self._ended, ~is_given(self._row.institute)]
             self._gather(WANTED.c.backlog < least, *old, *which)
         self._gather(PartRow.part_id > self._row.considered_part, *which)
+
         self._release()
 
     def waits(self, class_id: int) -> list[ColumnElement[bool]]:
-        """Return the conditions for parts of an allowed class that wait."""
+        """Return the conditions under which a part of an allowed class waits."""
         waits = [PartRow.class_id == class_id, ~is_given(self._row.institute), *self._may_go()]
         if class_id not in self.backlog and not self._embargo_ended:
             waits.append(PartRow.part_id > self._row.considered_part)
@@ -84,10 +89,10 @@ class Queue:
         return or_(new, of_class.where(self._ended)) if self._embargo_ended else new
 
     def close(self) -> None:
-        """Note that all parts have been considered."""
+        """Note that all parts have been considered; empty the scratch table for the next run."""
         row = self._row
         row.considered_part = last_number(self._session, PartRow.part_id)
-        # may go back with the clock: embargoes are then looked at again, and none is missed
+        # it may go back with the clock: embargoes are then looked at again, and none is missed
         row.considered_time = self._now
         self._session.add(row)
         self._session.flush()
@@ -99,16 +104,18 @@ class Queue:
         return PartRow.embargo_time.between(self._row.considered_time + 1, self._now)
 
     def _considered(self) -> ColumnElement[bool]:
-        # a term that no index serves, so that the condition beside it is the way in
+        # no index serves this sum, so that the database takes that of the condition beside it
         return PartRow.part_id + 0 <= self._row.considered_part
 
     def _in_backlog(self, classes: Collection[int]) -> list[ColumnElement[bool]]:
-        """Return the conditions for considered parts of these classes that have not been given."""
+        """Return the conditions for considered parts of these classes that were not given."""
         # one walk over all parts is quicker than a walk for each of many classes
         if 4 * len(classes) <= last_number(self._session, HandlingClassRow.class_id):
             which = [self._considered(), PartRow.class_id.in_(classes)]
         else:
             which = [PartRow.part_id <= self._row.considered_part]
+
+        # of a class with the backlog ALL nothing was ever given, so that need not be looked up
         if any(self.backlog[class_id] < Backlog.ALL for class_id in classes):
             not_given = ~is_given(self._row.institute)
             which.append(or_(WANTED.c.backlog == Backlog.ALL, not_given))
@@ -119,6 +126,7 @@ class Queue:
         return [is_unembargoed(self._now), elsewhere] if self._embargoed else [elsewhere]
 
     def _want(self, decided: ColumnElement[bool]) -> None:
+        """Fill WANTED with the peer's decisions that meet ``decided``."""
         columns = (DecisionRow.class_id, DecisionRow.ruling_id, DecisionRow.backlog)
         query = sa.select(*columns).where(DecisionRow.peer == self._row.institute, decided)
         connection = self._session.connection()
@@ -126,11 +134,13 @@ class Queue:
         connection.execute(insert(WANTED).from_select(WANTED.c.keys(), query))
 
     def _gather(self, *which: ColumnElement[bool]) -> None:
+        """Append the parts of wanted classes that meet ``which`` to GATHERED."""
         columns: dict[str, Any] = {"part_id": PartRow.part_id, "ruling_id": WANTED.c.ruling_id}
         if not self._sqlite:
             # SQLite counts the rows by itself, at a third of the cost
             number = func.row_number().over(order_by=PartRow.part_id)
             columns["number"] = literal(self._gathered(), BigInteger) + number
+
         query = sa.select(*columns.values()).select_from(PartRow)
         # the sum keeps SQLite from walking the parts class by class
         query = query.join(WANTED, WANTED.c.class_id == PartRow.class_id + 0)
@@ -141,6 +151,7 @@ class Queue:
         return last_number(self._session, GATHERED.c.number)
 
     def _release(self) -> None:
+        """Append to the queue the parts that were gathered since the last time."""
         columns: dict[str, Any] = {
             "peer": literal(self._row.institute),
             "offer_number": literal(self._first, BigInteger) + GATHERED.c.number,
@@ -150,5 +161,6 @@ class Queue:
         }
         query = sa.select(*columns.values()).where(GATHERED.c.number > self.appended)
         query = query.order_by(GATHERED.c.number)
+
         self._session.connection().execute(insert(ReleaseRow).from_select(list(columns), query))
         self._row.offered = self._first + self._gathered()

@@ -1,4 +1,7 @@
-"""Tally: how the parts of each handling class stand with a peer, in one grouped count."""
+"""Parts and a peer: conditions on one part, and a tally of each handling class.
+
+Invariant: a tally is one grouped count over all parts, never a query for each class.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from comity.node.database.tables import HEADER, PartRow, ReleaseRow
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Parts of a class that a peer has been given, that are due, or that are under embargo.
+    """The number of parts of a class that a peer was given, that are due, or under embargo.
 
-    Whether policy allows them plays no part. ``embargo_time`` is when the first embargo ends.
+    They are counted whether policy allows them or not. ``embargo_time`` is the end of the first
+    embargo, Unix time in ms.
     """
 
     given: int
@@ -25,10 +29,11 @@ class Tally:
 
 
 def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
-    """Return the tally of each class that has parts; what came from the peer does not count."""
+    """Return the tally of each class that has parts; parts that came from the peer do not count."""
     to_peer = (ReleaseRow.part_id == PartRow.part_id) & (ReleaseRow.peer == peer)
     given = ReleaseRow.part_id.is_not(None)
     embargoed = ~given & ~is_unembargoed(now)
+
     query = (
         select(
             PartRow.class_id,
@@ -42,6 +47,7 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
         .group_by(PartRow.class_id)
     )
     rows = session.connection().execute(query)
+
     return {
         class_id: Tally(given, parts - given - later, later, ends)
         for class_id, given, later, parts, ends in rows
@@ -49,7 +55,7 @@ def tally_classes(session: Session, peer: str, now: int) -> dict[int, Tally]:
 
 
 def is_unembargoed(now: int) -> ColumnElement[bool]:
-    """Return whether a ``PartRow`` is under no embargo at a time."""
+    """True if a ``PartRow`` is under no embargo at ``now``, Unix time in ms."""
     # not an OR, which SQLite would answer by a walk along the embargoes
     return func.coalesce(PartRow.embargo_time, 0) <= now
 
@@ -66,5 +72,5 @@ def has_header(peer: str) -> ColumnElement[bool]:
 
 
 def is_given(peer: str) -> ColumnElement[bool]:
-    """Return whether a ``PartRow`` has been released to a peer."""
+    """True if a ``PartRow`` has been released to the peer."""
     return exists().where(ReleaseRow.part_id == PartRow.part_id, ReleaseRow.peer == peer)

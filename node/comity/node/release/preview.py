@@ -1,9 +1,9 @@
-"""Preview: what another policy would give to each peer, before it is in force. Changes nothing.
+"""Preview: the parts that another policy would give to each peer, before it is in force.
 
 Each peer costs as many decisions as there are handling classes, for the policy in force and for the
-other one, and one grouped count of parts. Invariant: verdicts come from ``decisions.judge`` and the
-use of standing from ``allowance``, as in release, so that what is gained now is what release would
-append.
+other one, and one grouped count of parts. Invariants: a preview changes nothing; verdicts come from
+``decisions.judge`` and the use of standing from ``allowance``, as in release, so that the parts
+gained at once are those that release would append.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from comity.policies.facts import PartFacts, PeerFacts
 
 
 class Effect(StrEnum):
-    """What another policy would do with a part."""
+    """The effect of another policy on a part."""
 
     GAINED = "gained"
     """It is not given now, and would be."""
@@ -41,9 +41,9 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChangedParts:
-    """What would be different for parts of a kind that the same rules decide on.
+    """The parts of one kind, decided on by the same rules, on which a policy has the same effect.
 
-    ``parts`` and, among them, ``records`` (headers) follow at once; ``later`` counts the parts that
+    ``parts`` and, among them, ``records`` (headers) change at once; ``later`` counts the parts that
     would follow once their embargo ends, or standing allows more. ``verdict`` is the other
     policy's, ``before`` that of the policy in force.
     """
@@ -60,7 +60,7 @@ class ChangedParts:
 def preview_peer(
     session: Session, row: PeerRow, policy: Policy, other: Policy, now: int
 ) -> list[ChangedParts]:
-    """Return what ``other`` in place of ``policy`` would make different for a peer, by kind.
+    """Return the parts on which ``other`` in place of ``policy`` has an effect, by kind.
 
     Both are linked for the treaties in force.
     """
@@ -69,7 +69,7 @@ def preview_peer(
 
 
 class _View:
-    """A peer, the handling classes, and how their parts stand with it."""
+    """A peer, the handling classes, and the tallies and verdicts of each."""
 
     def __init__(self, session: Session, row: PeerRow, now: int) -> None:
         self._session, self._institute = session, row.institute
@@ -79,6 +79,8 @@ class _View:
         self.facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in self._classes}
         self.tallies = tally_classes(session, row.institute, now)
         self._judged: dict[tuple[str, bool], dict[int, Judgement]] = {}
+
+        # a family is the class of a header and those of its sections
         self._families: dict[int, list[int]] = defaultdict(list)
         for c in self._classes:
             header = c.class_id if c.header_class_id is None else c.header_class_id
@@ -105,6 +107,8 @@ class _View:
         """Return how many parts of each class release would append at once."""
         judged = self.judge(policy)
         given = Counter({i: self.reach(judged[i], i)[0] for i in self.tallies})
+
+        # where standing is used up, a family goes only as far as the allowance covers its records
         if policy.depends_on_giving:
             for class_id, allowance in self._limits(policy, judged).items():
                 if allowance is not None:
@@ -115,7 +119,7 @@ class _View:
 
     @cached_property
     def _following(self) -> dict[int, tuple[int, int]]:
-        """Sections by class, due and under embargo, that wait while the peer has their header."""
+        """By class, how many sections wait while the peer has their header: due, and embargoed."""
         due = func.sum(case((is_unembargoed(self._now), 1), else_=0))
         grouped = sa.select(PartRow.class_id, due, func.count() - due)
         query = grouped.where(*self._wait(), has_header(self._institute))
@@ -155,7 +159,7 @@ class _View:
 
 @dataclass(frozen=True, slots=True)
 class _ClassChange:
-    """A difference for one class."""
+    """The effect on the parts of one class."""
 
     part: PartFacts
     effect: Effect
@@ -166,6 +170,7 @@ class _ClassChange:
 
 
 def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassChange]:
+    """Yield the effect on parts that the peer has not been given."""
     before, after = view.judge(policy), view.judge(other)
     given_before, given_after = view.given_now(policy), view.given_now(other)
     for class_id in view.tallies:
@@ -173,6 +178,7 @@ def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassCh
         due_before, later_before = view.reach(before[class_id], class_id)
         due_after, later_after = view.reach(after[class_id], class_id)
         total = due_after + later_after - due_before - later_before
+
         if total > 0:
             effect, parts, later = Effect.GAINED, more, total - more
         elif total < 0:
@@ -181,6 +187,8 @@ def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassCh
         else:
             effect, parts = Effect.GAINED if more > 0 else Effect.WITHHELD, abs(more)
             later = 0
+
+        # a section that follows its header is not barred by the header's verdict
         said = after[class_id]
         verdict = said.own if said.follows and parts else said.verdict
         part = view.facts[class_id]
@@ -188,12 +196,14 @@ def _of_waiting(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassCh
 
 
 def _of_released(view: _View, policy: Policy, other: Policy) -> Iterator[_ClassChange]:
-    # what has used the peer's standing up is not forbidden for that, so it is judged afresh
+    """Yield the effect on parts that the peer has been given."""
+    # these parts used standing up themselves and are not forbidden for that: judged afresh
     before, after = view.judge(policy, afresh=True), view.judge(other, afresh=True)
     today = view.judge(other)
+
     for class_id, tally in view.tallies.items():
         if before[class_id].allowed and not after[class_id].allowed:
-            # what is told is in the counts that standing shows, where they say no as well
+            # the reason is told in today's counts, which standing shows, if they say no as well
             said = after[class_id] if today[class_id].allowed else today[class_id]
             verdicts = said.verdict, before[class_id].verdict
             yield _ClassChange(view.facts[class_id], Effect.GONE, tally.given, 0, *verdicts)
@@ -205,6 +215,7 @@ def _grouped(changes: Iterable[_ClassChange]) -> list[ChangedParts]:
         if change.parts or change.later:
             rules = change.verdict.rules, change.before.rules
             groups[change.part.kind, change.effect, rules].append(change)
+
     order = list(Effect)
     return [
         ChangedParts(

@@ -1,12 +1,13 @@
-"""Release: applies decisions to parts, and appends what is allowed to a peer's queue.
+"""One run of release: applies decisions to parts, and appends the allowed ones to a peer's queue.
 
 Three kinds of parts can become releasable: those stored since the peer was last considered, those
 whose embargo has ended since, and those of classes that were denied and are allowed now (the
-backlog). A section of a class that is allowed while its header's is not goes to who has its header.
+backlog). A section whose class is allowed, while its header's is not, goes only to a peer that has
+the header.
 
-Where the policy asks for standing, giving uses standing up. What others issued uses nothing up and
-comes first; then the classes that standing limits, in the order in which ``allowance`` reckoned
-with them, and of each as many records as it says; where less was used up than it reckoned with,
+Where the policy asks for standing, giving uses standing up. Records of other institutes use nothing
+up and come first. Then come the classes that standing limits, in the order in which ``allowance``
+reckoned with them, each with as many records as it says. If less was used up than it reckoned with,
 release runs again.
 
 Invariants: nothing is appended that policy or handling denies at that time (invariant 1);
@@ -99,11 +100,11 @@ class _Run:
         return self._queue.appended
 
     def _limits(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
-        """Return the classes that standing limits, in order, and how many records of each go."""
+        """Return how many records of each class go, for the classes that standing limits."""
         return limits(self._session, self._own_headers(), self._queue.waits, peer, policy)
 
     def _relayed(self) -> ColumnElement[bool]:
-        """Return whether a ``DecisionRow`` is about what others issued."""
+        """True if a ``DecisionRow`` is about records of other institutes."""
         classes = select(HandlingClassRow.class_id).where(HandlingClassRow.issuer != OWN_INSTITUTE)
         return DecisionRow.class_id.in_(classes)
 
@@ -122,18 +123,20 @@ class _Run:
         self._queue.append(decided, *which, among=family)
 
     def _append_following(self, follows: ColumnElement[bool]) -> None:
-        """Append sections that go only to who has their header, where the peer has it."""
+        """Append sections that may go only to a peer that has their header, if this one has it."""
         query = select(DecisionRow.class_id).where(DecisionRow.peer == self._row.institute, follows)
         among = set(self._session.exec(query))
         if among:
-            # those without the header wait for a new decision, and are not looked at until then
+            # the others wait for a new decision, and are not looked at until then
             which = (has_header(self._row.institute), ~is_given(self._row.institute))
             self._queue.append(follows, *which, among=among, least=Backlog.SOME)
 
     def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
+        """Note which parts of each class may still wait, never less than do (invariant 2)."""
         allowed, before = DecisionRow.allowed, DecisionRow.backlog
         held, new = DecisionRow.class_id.in_(held_back), self._queue.has_new()
         denied = ~or_(allowed, DecisionRow.follows)
+
         for which, backlog in (
             (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
             (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
@@ -144,7 +147,7 @@ class _Run:
             self._session.connection().execute(change)
 
     def _with_sections(self, headers: Iterable[int]) -> set[int]:
-        """Return classes of headers together with those of their sections."""
+        """Return the classes of headers together with those of their sections."""
         wanted = set(headers)
         if not wanted:
             return wanted

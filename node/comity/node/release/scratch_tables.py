@@ -1,7 +1,7 @@
-"""Scratch: tables that one connection holds for itself while release works on a peer's queue.
+"""Scratch tables, which one connection holds for itself while release works on a peer's queue.
 
-They are temporary, so nothing of them is written ahead or forced to disk with the commit. What they
-hold serves one run of release; invariant: ``GATHERED`` is empty between runs.
+They are temporary, so none of their rows is written ahead or forced to disk with the commit.
+Invariant: rows serve one run of release, and ``GATHERED`` is empty between runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WANTED: Final = Table(
     Column("backlog", Integer, nullable=False),
     **_TEMPORARY,
 )
-"""Classes whose parts are being released, with the peer's decisions on them."""
+"""The classes whose parts are being released, with the peer's decisions on them."""
 
 GATHERED: Final = Table(
     "scratch_gathered",
