@@ -105,7 +105,15 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
 
 
 class Server:
-    """A node that serves while the context is open. ``address`` is the host and port it bound."""
+    """A node that serves while the context is open. ``address`` is the host and port it bound.
+
+    Starting takes these steps; the end undoes them in the opposite order.
+
+    (1) a certificate that is due is renewed
+    (2) the ports are bound, and calls are answered
+    (3) background work runs
+    (4) health turns to SERVING
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -126,9 +134,10 @@ class Server:
 
     async def __aenter__(self) -> Server:
         async with AsyncExitStack() as stack:
+            # (1)
             await in_thread(self._renewal.start)
 
-            # the HTTP port first: gRPC lets go of a port only once it has started to serve on it
+            # (2) the HTTP port first: gRPC lets go of a port only after it has started
             if self.web is not None:
                 await stack.enter_async_context(self.web)
 
@@ -137,7 +146,10 @@ class Server:
             stack.push_async_callback(self._server.stop, GRACE_SECONDS)
             await self._server.start()
 
+            # (3)
             await stack.enter_async_context(running(self._background.run()))
+
+            # (4)
             stack.push_async_callback(self._end_streams)
             await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
             self._open = stack.pop_all()

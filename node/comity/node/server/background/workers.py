@@ -1,8 +1,9 @@
-"""Background work of a running node: pulling from every peer, releasing what became due, signing.
+"""Background work of a running node: pulling, releasing, signing, and keeping mark and certificate.
 
-Invariants: each peer is pulled from by one process of those that share a database; a peer that is
-added, suspended or removed counts within seconds, without a restart; embargoes that end and
-standing that changes are acted upon within seconds.
+Invariants: of the processes that share a database, one pulls from each peer; a peer that is added,
+suspended or removed counts within seconds, without a restart; embargoes that end and standing that
+changes are acted upon within seconds (invariant 2); work that fails is logged, and goes on with the
+next turn.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ POLL_SECONDS: Final = 1.0
 """How late a change made by another process, such as an operator's command, is noticed."""
 
 RELEASE_SECONDS: Final = 2.0
-"""How late what time alone brings, such as an embargo's end, is acted upon."""
+"""How late an event that time alone brings, such as an embargo's end, is acted upon."""
 
 LEASE_SECONDS: Final = LEASE_MS / 3000
 """How often leases are renewed: three times in their life."""
@@ -76,6 +77,7 @@ class Background:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _keep_mark(self) -> None:
+        """Note each second, outside the database, how far it is."""
         told = ""
         while True:
             with _logged("cannot keep the mark"):
@@ -90,6 +92,7 @@ class Background:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _watch_peers(self, group: asyncio.TaskGroup) -> None:
+        """Start and stop pulls as peers come and go, and renew their leases."""
         while True:
             heard = self._bell.rings
             with _logged("cannot look up the peers"):
@@ -97,6 +100,7 @@ class Background:
             await self._bell.wait(heard, LEASE_SECONDS)
 
     async def _keep_releasing(self) -> None:
+        """Release after each commit, and at the latest after RELEASE_SECONDS."""
         while True:
             heard = self._bell.rings
             with _logged("cannot release"):
@@ -106,6 +110,7 @@ class Background:
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def _keep_signing(self) -> None:
+        """Sign a checkpoint of the log whenever it has grown."""
         while True:
             with _logged("cannot sign a checkpoint"):
                 if await in_thread(self._node.signer.sign):
@@ -113,6 +118,7 @@ class Background:
             await asyncio.sleep(self._node.home.settings.log.checkpoint_seconds)
 
     async def _keep_certificate(self) -> None:
+        """Renew the node's certificate long before it ends."""
         while True:
             with _logged("cannot renew the certificate"):
                 await self._renewal.run()
@@ -144,6 +150,7 @@ class Background:
         if not self._node.store.shared or not active:
             return active
 
+        # several processes may be at work: a peer is for the one that holds its lease
         with self._node.store.write() as session:
             now = self._node.clock()
             return {
