@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from comity.client.connection.node import Node
+from comity.client.connection.node_client import NodeClient
 from comity.client.connection.results import Result
 from comity.client.exports.checking import verify_path
 from comity.client.exports.writing import SUMS_FILE, export_record
@@ -71,7 +71,7 @@ class Exhibit:
         return self.folder.with_name(self.folder.name + suffix)
 
 
-async def collect(node: Node, record_id: str, folder: Path) -> Exhibit:
+async def collect(node: NodeClient, record_id: str, folder: Path) -> Exhibit:
     """Export a record, its evidence and what it takes to check them, and copies to be refused.
 
     Raises:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.log_client import LogClient
-from comity.client.connection.node import Node, connect
+from comity.client.connection.node_client import NodeClient, connect
 from comity.client.connection.profile import Profile
 from comity.client.monitor.look import Monitor
 from comity.client.monitor.report import Report
@@ -46,7 +46,7 @@ class Inquiry:
     def __init__(self, members: Sequence[Member], ids: dict[str, str]) -> None:
         self._members = {member.institute.id: member for member in members}
         self._stack = AsyncExitStack()
-        self._nodes: dict[tuple[str, Role], Node] = {}
+        self._nodes: dict[tuple[str, Role], NodeClient] = {}
         self.ids = ids
         self.folder = members[0].folder
 
@@ -56,7 +56,7 @@ class Inquiry:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def node(self, institute: str, role: Role) -> Node:
+    async def node(self, institute: str, role: Role) -> NodeClient:
         """Return the connection of an institute's person to its node."""
         key = institute, role
         if key not in self._nodes:
@@ -153,7 +153,7 @@ class Inquiry:
         for peer in peers:
             observed.unsigned[institute, peer.institute] = peer.released - peer.receipted
 
-    async def _holdings(self, node: Node) -> set[Piece]:
+    async def _holdings(self, node: NodeClient) -> set[Piece]:
         names, held = self._names(), set[Piece]()
         async for result in node.search(include_superseded=True):
             name = names[result.record_id]
@@ -161,14 +161,14 @@ class Inquiry:
             held |= {(name, disclosure.name) for disclosure in result.opened.disclosures.values()}
         return held
 
-    async def _releases(self, institute: str, node: Node) -> dict[Pair, set[Piece]]:
+    async def _releases(self, institute: str, node: NodeClient) -> dict[Pair, set[Piece]]:
         names, released = self._names(), dict[Pair, set[Piece]]()
         async for release in node.releases():
             pieces = released.setdefault((institute, release.peer), set())
             pieces.add((names[release.record_id], release.section))
         return released
 
-    async def _explanations(self, institute: str, node: Node) -> list[_Explained]:
+    async def _explanations(self, institute: str, node: NodeClient) -> list[_Explained]:
         short = self._members[institute].institute.short
         own = {n: i for n, i in self.ids.items() if n.partition("/")[0] == short}
         return [
@@ -182,7 +182,7 @@ class Inquiry:
         return {record_id: name for name, record_id in self.ids.items()}
 
 
-async def releases_of(node: Node, record_id: str) -> list[audit_service_pb2.Release]:
+async def releases_of(node: NodeClient, record_id: str) -> list[audit_service_pb2.Release]:
     """Return what a node has released of one record, oldest first."""
     return [release async for release in node.releases(record_id=record_id)][::-1]
 

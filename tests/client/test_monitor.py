@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comity.client.monitor.look import Monitor
-from comity.client.monitor.report import Report, Result
+from comity.client.monitor.report import LookResult, Report
 from comity.client.verify.split_view_steps import verify_split_view
 from comity.client.verify.steps import Verdict
 from comity.client.verify.trust import Trust
@@ -28,29 +28,34 @@ def test_a_log_that_grows_is_followed_and_only_what_is_new_is_read(
     long_log: MemoryLog, look: Look
 ) -> None:
     first = look(ShownLog(long_log, 700))
-    assert (first.result, first.institute, first.size, first.before) == (Result.HOLDS, UK, 700, 0)
+    assert (first.result, first.institute, first.size, first.before) == (
+        LookResult.HOLDS,
+        UK,
+        700,
+        0,
+    )
     assert first.cosigned == 1
     source = ShownLog(long_log, 1500)
     second = look(source)
-    assert (second.result, second.size, second.before) == (Result.HOLDS, 1500, 700)
+    assert (second.result, second.size, second.before) == (LookResult.HOLDS, 1500, 700)
     assert [tile.index for tile in source.asked] == [2, 3, 4, 5]
     unchanged = ShownLog(long_log, 1500)
-    assert look(unchanged).result is Result.HOLDS
+    assert look(unchanged).result is LookResult.HOLDS
     assert unchanged.asked == []
 
 
 def test_an_empty_log_holds(long_log: MemoryLog, look: Look) -> None:
     report = look(ShownLog(long_log, 0))
-    assert (report.result, report.size) == (Result.HOLDS, 0)
-    assert look(ShownLog(long_log, 1)).result is Result.HOLDS
+    assert (report.result, report.size) == (LookResult.HOLDS, 0)
+    assert look(ShownLog(long_log, 1)).result is LookResult.HOLDS
 
 
 def test_a_log_that_goes_back_contradicts_itself(long_log: MemoryLog, look: Look) -> None:
     look(ShownLog(long_log, 300))
     report = look(ShownLog(long_log, 299))
-    assert report.result is Result.CONTRADICTS
+    assert report.result is LookResult.CONTRADICTS
     assert [finding.reason for finding in report.findings] == ["LOG_ROLLED_BACK"]
-    assert look(ShownLog(long_log, 300)).result is Result.HOLDS
+    assert look(ShownLog(long_log, 300)).result is LookResult.HOLDS
 
 
 def test_a_log_that_goes_back_to_another_history_leaves_evidence(
@@ -65,7 +70,7 @@ def test_a_log_that_goes_back_to_another_history_leaves_evidence(
     assert evidence is not None
     assert verify_split_view(evidence.read_bytes(), long_log.trust).verdict is Verdict.VALID
     long_log.leaves = kept
-    assert look(ShownLog(long_log, 300)).result is Result.HOLDS
+    assert look(ShownLog(long_log, 300)).result is LookResult.HOLDS
 
 
 def test_a_history_rewritten_along_with_a_change_of_the_logs_key_contradicts(
@@ -77,10 +82,10 @@ def test_a_history_rewritten_along_with_a_change_of_the_logs_key_contradicts(
         monitor = Monitor(trust, tmp_path, None, NOW)
         return asyncio.run(monitor.look("the log", ShownLog(source, 6), lambda done, total: None))
 
-    assert look(long_log, long_log.trust).result is Result.HOLDS
+    assert look(long_log, long_log.trust).result is LookResult.HOLDS
     report = look(renewed, renewed.trust)
     [finding] = report.findings
-    assert (report.result, finding.reason) == (Result.CONTRADICTS, "SPLIT_VIEW")
+    assert (report.result, finding.reason) == (LookResult.CONTRADICTS, "SPLIT_VIEW")
     assert finding.evidence is not None
     evidence = finding.evidence.read_bytes()
     assert verify_split_view(evidence, renewed.trust).verdict is Verdict.UNVERIFIABLE
@@ -110,7 +115,7 @@ def test_a_checkpoint_too_long_for_evidence_is_not_looked_at(
             return Note(long.body, (self.log.signer.sign(long.body),)).to_bytes()
 
     report = look(Long(long_log, 300))
-    assert report.result is Result.UNCHECKED
+    assert report.result is LookResult.UNCHECKED
     assert "MAX_CHECKPOINT_BYTES" in report.problem
 
 
@@ -133,7 +138,7 @@ def test_a_log_that_is_served_without_end_is_left_in_time(
 
     monkeypatch.setattr("comity.client.monitor.look.LOOK_SECONDS", 0.01)
     report = look(Slow(long_log, 300))
-    assert (report.result, report.findings) == (Result.UNCHECKED, [])
+    assert (report.result, report.findings) == (LookResult.UNCHECKED, [])
     assert "not through" in report.problem
 
 
@@ -161,14 +166,14 @@ def test_entries_that_do_not_lead_to_the_root_are_read_once_more_and_then_told(
     report = look(source)
     assert [finding.reason for finding in report.findings] == ["BAD_PROOF"]
     assert [tile.index for tile in source.asked] == [0, 1, 0, 1]
-    assert look(ShownLog(long_log, 300)).result is Result.HOLDS
+    assert look(ShownLog(long_log, 300)).result is LookResult.HOLDS
 
 
 def test_a_checkpoint_of_a_log_without_a_bundle_cannot_be_checked(
     long_log: MemoryLog, look: Look, signing_key: SigningKey
 ) -> None:
     report = look(ShownLog(MemoryLog(CA, signing_key), 4))
-    assert (report.result, report.findings) == (Result.UNCHECKED, [])
+    assert (report.result, report.findings) == (LookResult.UNCHECKED, [])
     assert CA in report.problem
 
 
@@ -176,7 +181,7 @@ def test_a_checkpoint_by_another_key_of_the_same_name_cannot_be_checked(
     long_log: MemoryLog, look: Look
 ) -> None:
     other = MemoryLog(UK, long_log.key)
-    assert look(ShownLog(other, 4)).result is Result.UNCHECKED
+    assert look(ShownLog(other, 4)).result is LookResult.UNCHECKED
 
 
 def test_a_checkpoint_with_a_bad_signature_contradicts(long_log: MemoryLog, look: Look) -> None:
@@ -199,5 +204,5 @@ def test_a_size_beyond_all_reason_costs_nothing(long_log: MemoryLog, look: Look)
             raise AssertionError("nothing is to be fetched")
 
     report = look(Huge(long_log, 0))
-    assert report.result is Result.UNCHECKED
+    assert report.result is LookResult.UNCHECKED
     assert "MAX_MONITORED_ENTRIES" in report.problem

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.monitor.report import Result
+from comity.client.monitor.report import LookResult
 from comity.client.monitor.state import ROW_BYTES, UNREADABLE, digest_in, opened
 from comity.record import log, merkle
 from comity.record.errors import Conflict
@@ -19,10 +19,10 @@ UK = "uk.aisi.example"
 
 def test_an_interrupted_look_goes_on_where_it_was(long_log: MemoryLog, look: Look) -> None:
     report = look(ShownLog(long_log, 2500, fails_after=8))
-    assert (report.result, report.problem) == (Result.UNCHECKED, "the line was cut")
+    assert (report.result, report.problem) == (LookResult.UNCHECKED, "the line was cut")
     source = ShownLog(long_log, 3000)
     report = look(source)
-    assert (report.result, report.before) == (Result.HOLDS, 0)
+    assert (report.result, report.before) == (LookResult.HOLDS, 0)
     assert source.asked[0].index == 8
 
 
@@ -34,7 +34,7 @@ def test_damage_to_what_was_remembered_is_mended_from_the_log(
     data = bytearray(file.read_bytes())
     data[5000] ^= 1
     file.write_bytes(data[:-7])
-    assert look(ShownLog(long_log, 700)).result is Result.HOLDS
+    assert look(ShownLog(long_log, 700)).result is LookResult.HOLDS
     assert file.stat().st_size == 700 * ROW_BYTES
 
 

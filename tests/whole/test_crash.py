@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from comity.client.connection.node import Node as Client
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import NodeClient, connect
 from comity.client.connection.profile import Profile
 from comity.node.database.tables import (
     LogEntryRow,
@@ -70,14 +69,14 @@ async def process(home: Home, code: str = RUN) -> AsyncIterator[Started]:
 
 
 @asynccontextmanager
-async def connected(node: Started, profile: Profile) -> AsyncIterator[Client]:
+async def connected(node: Started, profile: Profile) -> AsyncIterator[NodeClient]:
     """Connect to a node as soon as it serves."""
     await node.says("serving")
     async with connect(profile) as client:
         yield client
 
 
-async def publish_until_cut(client: Client, one: Institute, acknowledged: set[str]) -> None:
+async def publish_until_cut(client: NodeClient, one: Institute, acknowledged: set[str]) -> None:
     """Publish card after card; note those that the node said are on disk and in the log."""
     try:
         while True:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.client.monitor.report import Finding, Report
+from comity.client.monitor.report import LogFinding, Report
 from comity.client.verify.steps import Outcome as StepOutcome
 from comity.client.verify.steps import Step, Verification
 from comity.record.keys import SigningKey
@@ -109,7 +109,7 @@ def test_alarm_is_found() -> None:
 
 def test_what_a_monitor_found_or_could_not_see_is_found() -> None:
     seen = reports()
-    seen[CA].findings.append(Finding("NOT_LOGGED", "record 12ab is not in the log"))
+    seen[CA].findings.append(LogFinding("NOT_LOGGED", "record 12ab is not in the log"))
     seen[DE].problem = "no answer"
     del seen[UK]
     assert compare_reports(expectation(), US, seen.values()).differences == [

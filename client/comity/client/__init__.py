@@ -16,7 +16,7 @@ _MODULES: Final = {
     "Draft": "drafts.draft",
     "Evidence": "verify.evidence",
     "Filter": "connection.results",
-    "Node": "connection.node",
+    "NodeClient": "connection.node_client",
     "Outcome": "verify.steps",
     "Page": "connection.results",
     "Profile": "connection.profile",
@@ -30,7 +30,7 @@ _MODULES: Final = {
     "Trust": "verify.trust",
     "Verdict": "verify.steps",
     "Verification": "verify.steps",
-    "connect": "connection.node",
+    "connect": "connection.node_client",
     "export_record": "exports.writing",
     "verify_path": "exports.checking",
     "verify_record": "verify.record_steps",
@@ -39,8 +39,8 @@ _MODULES: Final = {
 __all__ = list(_MODULES)
 
 if TYPE_CHECKING:
-    from comity.client.connection.node import Node as Node
-    from comity.client.connection.node import connect as connect
+    from comity.client.connection.node_client import NodeClient as NodeClient
+    from comity.client.connection.node_client import connect as connect
     from comity.client.connection.profile import Profile as Profile
     from comity.client.connection.profile_store import ProfileStore as ProfileStore
     from comity.client.connection.results import Filter as Filter

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import connect
 from comity.client.drafts.draft import Draft
 from comity.node.database.cursors import read_page_token
 from comity.node.records.search import (

@@ -16,7 +16,7 @@ from comity.client import terminal
 from comity.client.command_line import JsonOption
 from comity.client.commands.options import ProfileOption
 from comity.client.commands.rendering import SHORT_ID_CHARS
-from comity.client.connection.node import Node, connect
+from comity.client.connection.node_client import NodeClient, connect
 from comity.client.connection.results import message_value
 from comity.client.terminal import text
 from comity.record.times import format_time
@@ -210,7 +210,7 @@ def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) ->
 
 
 async def _collect(
-    profile: str | None, choose: Callable[[Node], AsyncIterator[_T]], maximum: int | None
+    profile: str | None, choose: Callable[[NodeClient], AsyncIterator[_T]], maximum: int | None
 ) -> list[_T]:
     found: list[_T] = []
     async with connect(profile) as node:
@@ -221,7 +221,7 @@ async def _collect(
     return found
 
 
-async def _ask(profile: str | None, choose: Callable[[Node], Awaitable[_T]]) -> _T:
+async def _ask(profile: str | None, choose: Callable[[NodeClient], Awaitable[_T]]) -> _T:
     async with connect(profile) as node:
         return await choose(node)
 

@@ -12,7 +12,7 @@ import typer
 from comity.client import terminal
 from comity.client.command_line import JsonOption
 from comity.client.commands.options import ProfileOption
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import connect
 from comity.client.drafts.draft import Draft
 from comity.client.drafts.schemas import SCHEMAS
 from comity.client.drafts.template import card_template

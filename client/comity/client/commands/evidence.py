@@ -20,7 +20,7 @@ from comity.client.commands.options import (
     trust_at_hand,
 )
 from comity.client.commands.rendering import render_split_view, render_verification
-from comity.client.connection.node import Node, connect
+from comity.client.connection.node_client import NodeClient, connect
 from comity.client.exports.checking import verify_path
 from comity.client.exports.writing import export_record
 from comity.client.exports.zip_archive import ZIP_SUFFIX
@@ -206,7 +206,7 @@ async def _prove(record_id: str, profile: str | None) -> TlogProof | ComityError
         return error
 
 
-async def _ask(node: Node, record_id: str) -> TlogProof | ComityError:
+async def _ask(node: NodeClient, record_id: str) -> TlogProof | ComityError:
     try:
         return await node.log.inclusion(record_id)
     except ComityError as error:

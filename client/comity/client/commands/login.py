@@ -12,7 +12,7 @@ from comity.client import terminal
 from comity.client.command_line import JsonOption
 from comity.client.commands.language import choose_text
 from comity.client.commands.options import ProfileOption
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX, make_folder, write_file

@@ -20,11 +20,11 @@ from comity.client.command_line import JsonOption
 from comity.client.commands.options import ProfileOption
 from comity.client.connection.channel import open_channel
 from comity.client.connection.log_client import LogClient
-from comity.client.connection.node import Node, connect
+from comity.client.connection.node_client import NodeClient, connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
 from comity.client.monitor.look import Monitor, Progress
-from comity.client.monitor.report import Report, Result
+from comity.client.monitor.report import LookResult, Report
 from comity.client.monitor.sources import LogSource, NodeSource, SiteSource, is_url, open_session
 from comity.client.terminal import text
 from comity.client.verify.trust import Trust, load_trust
@@ -34,9 +34,9 @@ from comity.record.errors import ComityError, NotFound
 _CONTRADICTS: Final = 1
 _UNCHECKED: Final = 2
 _STYLES: Final = {
-    Result.HOLDS: "green",
-    Result.CONTRADICTS: "bold red",
-    Result.UNCHECKED: "bold yellow",
+    LookResult.HOLDS: "green",
+    LookResult.CONTRADICTS: "bold red",
+    LookResult.UNCHECKED: "bold yellow",
 }
 
 StateOption = Annotated[
@@ -101,9 +101,9 @@ def comity_monitor(
     else:
         _print(reports)
     results = {report.result for report in reports}
-    if Result.CONTRADICTS in results:
+    if LookResult.CONTRADICTS in results:
         raise typer.Exit(_CONTRADICTS)
-    if Result.UNCHECKED in results:
+    if LookResult.UNCHECKED in results:
         raise typer.Exit(_UNCHECKED)
 
 
@@ -132,7 +132,7 @@ class _Sources:
         self,
         trust: Trust,
         session: aiohttp.ClientSession,
-        node: Node | None,
+        node: NodeClient | None,
         profile: Profile | None,
     ) -> None:
         self._trust, self._session, self._node, self._profile = trust, session, node, profile
@@ -169,7 +169,7 @@ class _Sources:
         raise NotFound(f"expected a URL, or one of {known}, got {log!r:.100}", field="NODE")
 
 
-def _pinned(node: Node | None) -> Trust:
+def _pinned(node: NodeClient | None) -> Trust:
     return Trust(node.bundles, node.roots) if node else Trust()
 
 

@@ -17,7 +17,7 @@ from comity.client.commands.options import (
     trust_at_hand,
 )
 from comity.client.commands.rendering import render_record, render_verification
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import connect
 from comity.client.connection.results import Result
 from comity.client.exports.checking import verify_path
 from comity.client.verify.steps import Outcome, Verdict, Verification

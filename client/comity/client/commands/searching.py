@@ -13,7 +13,7 @@ from comity.client.command_line import JsonOption
 from comity.client.commands.language import choose_text
 from comity.client.commands.options import ProfileOption
 from comity.client.commands.rendering import SHORT_ID_CHARS, render_results, tlp
-from comity.client.connection.node import connect
+from comity.client.connection.node_client import connect
 from comity.client.connection.results import Filter, Page, Result
 from comity.record.content import Kind
 from comity.record.errors import ComityError

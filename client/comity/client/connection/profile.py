@@ -11,7 +11,7 @@ together, and its identity is one of the bundle's institute; its repr does not s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 
 from comity.record import ijson
 from comity.record.bundle import TrustBundle
-from comity.record.errors import BadConfig, InvalidInput
+from comity.record.errors import BadBundle, BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
 from comity.record.root import Root, first, follow
 from comity.record.spiffe import SpiffeId
@@ -87,6 +87,21 @@ class Profile:
         for document in documents if root else ():
             root = follow(root, Root.parse(document)) if root else None
         return replace(self, root=root, bundle=root.profile) if root else self
+
+    def check_pinned(self, bundles: Sequence[TrustBundle]) -> None:
+        """Check that a node's bundles begin with its own, and that this lists the pinned keys.
+
+        Raises:
+            BadBundle: the first bundle is another institute's, or lists other record keys.
+        """
+        pinned, own = self.bundle, bundles[0] if bundles else None
+        if own is None or own.institute != pinned.institute:
+            got = own.institute if own else "none"
+            raise BadBundle(f"expected the bundle of {pinned.institute} first, got {got}")
+        if own.keys_by_id.keys() != pinned.keys_by_id.keys():
+            message = f"expected the keys {sorted(pinned.keys_by_id)}, got {sorted(own.keys_by_id)}"
+            hint = "if your institute changed its keys, ask its operator for a new profile"
+            raise BadBundle(message, field="recordKeys", hint=hint)
 
     @classmethod
     def load(cls, path: Path) -> Profile:

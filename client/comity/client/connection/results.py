@@ -1,7 +1,7 @@
-"""What a node answers to its people, and how they ask.
+"""The answers of a node to its people, and the filter by which they ask.
 
-Invariant: the record of a ``Result`` has been verified by whoever made it; everything else is the
-node's word, which nobody signed.
+Invariant: the record of a ``Result`` was verified before the result was made. Everything else is
+the node's word, which nobody signed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from comity.client.verify.record_view import RecordView
 from comity.record.envelope import Envelope
-from comity.record.receipt import Receipt
-from comity.record.record import OpenedRecord
+from comity.record.errors import ComityError
+from comity.record.receipt import Receipt, open_receipt
+from comity.record.record import FindKey, OpenedRecord
 from comity.record.times import format_time
+from comity.record.wire import envelope_from_proto
+from comity.v1 import audit_service_pb2
 
 
 class Filter(TypedDict, total=False):
-    """Which records are meant: "and" between fields, "or" within one (``RecordFilter``).
+    """A filter on records: they must match every field, and any value of a field.
 
-    ``min_severity`` is low, moderate, high or critical; ``text`` are words that must all occur.
+    ``min_severity`` is low, moderate, high or critical. All words of ``text`` must occur. The
+    message ``RecordFilter`` of the wire describes each field.
     """
 
     kinds: Sequence[str]
@@ -39,11 +43,11 @@ class Filter(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A verified record, and what the node says of it.
+    """A verified record, with the node's word about it.
 
-    ``received_time`` is in UTC; ``superseded_by`` are record ids; ``page_token`` is where a watch
-    resumes after this record, and otherwise empty. ``problem`` is empty unless the key was revoked
-    since: then it says why the record is not known to be older than that.
+    ``received_time`` is in UTC, and ``superseded_by`` holds record ids. A watch resumes after this
+    record from ``page_token``; the token is empty outside a watch. ``problem`` is empty unless the
+    key was revoked since; then it says why the record is not known to be older.
     """
 
     opened: OpenedRecord
@@ -60,11 +64,11 @@ class Result:
 
     @property
     def view(self) -> RecordView:
-        """Header and sections, each present or withheld."""
+        """The header and the sections, each present or withheld."""
         return RecordView.of(self.opened)
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON form: the view's, and what the node says."""
+        """Return the JSON form: that of the view, with the node's word."""
         return {
             **self.view.to_value(),
             "origin": self.origin,
@@ -76,7 +80,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of results; ``next_page_token`` is empty on the last one."""
+    """A page of results. ``next_page_token`` is empty on the last page."""
 
     results: tuple[Result, ...]
     next_page_token: str
@@ -89,10 +93,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class SignedReceipt:
-    """A peer's receipt as the node keeps it. ``receipt_time`` is when it came, in UTC.
+    """A peer's receipt as the node keeps it. It came at ``receipt_time``, in UTC.
 
-    ``problem`` is empty if a key of that peer signed it, and otherwise says what is wrong;
-    ``receipt`` is None where it could not be checked at all.
+    ``problem`` is empty if a key of that peer signed the receipt, and otherwise says what is wrong.
+    ``receipt`` is None if the envelope could not be opened.
     """
 
     peer: str
@@ -101,8 +105,24 @@ class SignedReceipt:
     receipt: Receipt | None
     problem: str
 
+    @classmethod
+    def check(cls, stored: audit_service_pb2.StoredReceipt, find_key: FindKey) -> SignedReceipt:
+        """Check a receipt that the node sent against its peer's keys; never raises."""
+        envelope = envelope_from_proto(stored.envelope)
+        when = stored.receipt_time.ToDatetime(UTC)
+        try:
+            receipt = open_receipt(envelope, find_key)
+        except ComityError as error:
+            # the peer may have changed its keys since, and the old key is not known any more
+            return cls(stored.peer, envelope, when, None, str(error))
+
+        problem = ""
+        if receipt.receiver != stored.peer:
+            problem = f"expected a receipt of {stored.peer}, got one of {receipt.receiver}"
+        return cls(stored.peer, envelope, when, receipt, problem)
+
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON form, with the envelope for other tools to check."""
+        """Return the JSON form, with the envelope so that other tools can check it."""
         return {
             "peer": self.peer,
             "receiptTime": format_time(self.receipt_time),
@@ -113,7 +133,10 @@ class SignedReceipt:
 
 
 def message_value(message: Message) -> dict[str, Any]:
-    """Return a wire message for JSON: camelCase, numbers as numbers, times as RFC 3339 or None."""
+    """Return a message as JSON: camelCase, numbers as numbers, times in RFC 3339 or None.
+
+    Protobuf's own JSON form writes 64-bit numbers as text and leaves empty fields out.
+    """
     return {
         field.json_name: _field_value(message, field.name) for field in message.DESCRIPTOR.fields
     }
@@ -122,6 +145,7 @@ def message_value(message: Message) -> dict[str, Any]:
 def _field_value(message: Message, name: str) -> Any:
     value = getattr(message, name)
     if isinstance(value, Timestamp):
+        # an unset time reads as 1970
         return format_time(value.ToDatetime(UTC)) if message.HasField(name) else None
     if isinstance(value, Mapping):
         return dict(value)

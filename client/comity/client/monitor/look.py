@@ -22,8 +22,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from comity.client.connection.node import Node
-from comity.client.monitor.report import Finding, Report
+from comity.client.connection.node_client import NodeClient
+from comity.client.monitor.report import LogFinding, Report
 from comity.client.monitor.sources import TILES_AT_ONCE, LogSource
 from comity.client.monitor.state import MAX_MONITORED_ENTRIES, UNREADABLE, LogState, opened
 from comity.client.verify.trust import Trust
@@ -78,7 +78,7 @@ Progress = Callable[[int, int], None]
 class Monitor:
     """Looks at logs; keeps what it saw in ``folder``. ``node`` is one's own, if there is one."""
 
-    def __init__(self, trust: Trust, folder: Path, node: Node | None, now: datetime) -> None:
+    def __init__(self, trust: Trust, folder: Path, node: NodeClient | None, now: datetime) -> None:
         self._trust, self._folder, self._node, self._now = trust, folder, node, now
         self._witnessed: Mapping[str, pb.WitnessedLog] = {}
 
@@ -99,7 +99,7 @@ class Monitor:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._look(report, source, progress)
         except _CONTRADICTIONS as error:
-            report.findings.append(Finding(error.reason, str(error)))
+            report.findings.append(LogFinding(error.reason, str(error)))
         except ComityError as error:
             report.problem = str(error)
         except TimeoutError:
@@ -155,12 +155,14 @@ class Monitor:
     def _goes_back(self, report: Report, checkpoint: Checkpoint) -> bool:
         held = self._witnessed.get(report.institute)
         if held and held.halted:
-            report.findings.append(Finding("HALTED", f"our own node stopped: {held.halted:.500}"))
+            report.findings.append(
+                LogFinding("HALTED", f"our own node stopped: {held.halted:.500}")
+            )
         witnessed = _unsigned(held.checkpoint).size if held else 0
         for told, size in (("we saw", report.before), ("our own node saw", witnessed)):
             if checkpoint.size < size:
                 message = f"shows {checkpoint.size} entries, but {told} {size} before"
-                report.findings.append(Finding("LOG_ROLLED_BACK", message))
+                report.findings.append(LogFinding("LOG_ROLLED_BACK", message))
                 return True
         return False
 
@@ -184,7 +186,7 @@ class Monitor:
         except UnknownKey:
             message += "; one is signed with a key that its bundle does not list any more"
         evidence = self._keep_evidence(report.institute, view.to_json())
-        report.findings.append(Finding("SPLIT_VIEW", message, evidence))
+        report.findings.append(LogFinding("SPLIT_VIEW", message, evidence))
 
     def _keep_evidence(self, institute: str, evidence: bytes) -> Path:
         digest = hashlib.sha256(evidence).hexdigest()[:12]
@@ -192,12 +194,12 @@ class Monitor:
         path.write_bytes(evidence)
         return path
 
-    async def _match(self, report: Report, state: LogState, node: Node) -> None:
+    async def _match(self, report: Report, state: LogState, node: NodeClient) -> None:
         """Look for what our own node received in the log."""
         for view in await node.log.split_views(report.institute):
             evidence = self._keep_evidence(report.institute, view.evidence)
             message = "our own node holds evidence that it contradicted itself"
-            report.findings.append(Finding("SPLIT_VIEW", message, evidence))
+            report.findings.append(LogFinding("SPLIT_VIEW", message, evidence))
         received = await _received(node, report.institute)
         counts = state.tally(received, report.size)
         latest = self._now - timedelta(seconds=MERGE_SECONDS)
@@ -206,15 +208,15 @@ class Monitor:
             report.shown += counts[digest] > 0
             if counts[digest] > 1:
                 message = f"record {result.record_id} is in the log {counts[digest]} times"
-                report.findings.append(Finding("LOGGED_TWICE", message))
+                report.findings.append(LogFinding("LOGGED_TWICE", message))
             elif not counts[digest] and result.received_time > latest:
                 report.pending += 1
             elif not counts[digest]:
                 message = f"record {result.record_id}, which we received, is not in the log"
-                report.findings.append(Finding("NOT_LOGGED", message))
+                report.findings.append(LogFinding("NOT_LOGGED", message))
         if counts[UNREADABLE]:
             message = f"{counts[UNREADABLE]} entries are no hashedrekord 0.0.2"
-            report.findings.append(Finding("BAD_ENTRY", message))
+            report.findings.append(LogFinding("BAD_ENTRY", message))
 
 
 class _Entries:
@@ -258,7 +260,7 @@ class _Entries:
             self._progress(self._state.count, size)
 
 
-async def _received(node: Node, institute: str) -> dict[bytes, _Seen]:
+async def _received(node: NodeClient, institute: str) -> dict[bytes, _Seen]:
     """Return what a node received of an institute, by the digest that the log holds of it."""
     found: dict[bytes, _Seen] = {}
     async for result in node.search(issuers=[institute], include_superseded=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LogFinding:
     """Something that contradicts. ``evidence`` is a file that proves it, None where nothing can."""
 
     reason: str
@@ -22,7 +22,7 @@ class Finding:
         return {"reason": self.reason, "message": self.message, "evidence": evidence}
 
 
-class Result(StrEnum):
+class LookResult(StrEnum):
     """What a look came to. Unchecked: nothing contradicts, but not all could be looked at."""
 
     HOLDS = "holds"
@@ -47,7 +47,7 @@ class Report:
     cosigned: int = 0
     shown: int | None = None
     pending: int | None = None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LogFinding] = field(default_factory=list)
     problem: str = ""
 
     @property
@@ -56,11 +56,11 @@ class Report:
         return None if self.shown is None else self.size - self.shown
 
     @property
-    def result(self) -> Result:
+    def result(self) -> LookResult:
         """What the look came to."""
         if self.findings:
-            return Result.CONTRADICTS
-        return Result.UNCHECKED if self.problem else Result.HOLDS
+            return LookResult.CONTRADICTS
+        return LookResult.UNCHECKED if self.problem else LookResult.HOLDS
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
