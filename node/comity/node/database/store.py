@@ -15,17 +15,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from sqlmodel import Session, SQLModel, create_engine, select
+from sqlmodel import Session, create_engine, select
 
 from comity.node.database.cursors import new_epoch
+from comity.node.database.schema import check_privilege, upgrade_schema
 from comity.node.database.tables import NodeRow
 from comity.record.errors import BadConfig
 
@@ -83,26 +80,16 @@ class Store:
             BadConfig: the database cannot be reached or opened, its user may not create temporary
                 tables, or another version made it.
         """
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-
         try:
             with self._writing, self._connect(immediate=True) as connection:
                 self._lock_setup(connection)
                 if not self._sqlite:
-                    _check_privilege(connection)
-
-                # migrations run in this transaction, so a failing one leaves the schema as it was
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                _check_schema(connection)
+                    check_privilege(connection)
+                upgrade_schema(connection)
                 connection.commit()
         except DatabaseError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
-        except CommandError as error:
-            # the message of alembic names the revision that this version does not know
-            raise _other_version(str(error)) from error
 
     def claim(self, institute: str) -> None:
         """Make an unclaimed database the institute's, or check that it is.
@@ -163,39 +150,6 @@ class Store:
     def _lock_setup(self, connection: Connection) -> None:
         if not self._sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-
-
-def _check_privilege(connection: Connection) -> None:
-    """Check that release may make its temporary tables in PostgreSQL."""
-    user, database, may = connection.exec_driver_sql(
-        "SELECT current_user, current_database(), "
-        "has_database_privilege(current_database(), 'TEMPORARY')"
-    ).one()
-    if not may:
-        message = f"expected a user that may create temporary tables in {database}, got {user}"
-        hint = f'as its owner: GRANT TEMPORARY ON DATABASE "{database}" TO "{user}"'
-        raise BadConfig(message, field="database", hint=hint)
-
-
-def _check_schema(connection: Connection) -> None:
-    """Check that every table and column is there: the first write would be late to find out."""
-    found = {
-        name: {column["name"] for column in columns}
-        for (_, name), columns in inspect(connection).get_multi_columns().items()
-    }
-
-    for table in SQLModel.metadata.sorted_tables:
-        if table.name not in found:
-            raise _other_version(f"expected a table {table.name}, got none")
-        missing = {column.name for column in table.columns} - found[table.name]
-        if missing:
-            raise _other_version(f"expected columns {sorted(missing)} of {table.name}, got none")
-
-
-def _other_version(message: str) -> BadConfig:
-    hint = "run the version of Comity that made it, or put back a backup that this version made"
-    message = f"made by another version of Comity: {message}"
-    return BadConfig(message, field="database", hint=hint)
 
 
 def _sqlite_engine(url: str) -> Engine:
