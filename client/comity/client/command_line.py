@@ -171,6 +171,7 @@ def _build_commands(
 ) -> Iterator[TyperCommand | TyperGroup]:
     for row in group.commands:
         path = (*words, row.name)
+
         if isinstance(row, Command):
             yield _DeferredCommand(row, package, path)
         else:

@@ -1,6 +1,6 @@
 """Files that a person names: read within a limit, written without overwriting.
 
-Invariant: whatever is wrong with a file is a BadConfig or LimitExceeded that names it.
+Invariant: every error about a file names the file; it is a BadConfig or a LimitExceeded.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_file(path: Path, limit: Limit, used: int = 0) -> bytes:
 
 
 def write_file(path: Path, data: bytes, hint: str = "") -> None:
-    """Write a new file; ``hint`` is told where there is one already.
+    """Write a new file; ``hint`` goes with the error if there is one already.
 
     Raises:
         BadConfig: it exists already, or cannot be written.
@@ -62,10 +62,10 @@ def write_file(path: Path, data: bytes, hint: str = "") -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those that it lies in, unless it is there.
+    """Make a folder and its parents, unless it exists.
 
     Raises:
-        BadConfig: it cannot be made, as where a file has its name.
+        BadConfig: it cannot be made, for example because a file has its name.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def naming(path: Path) -> Iterator[None]:
 def load_record(path: Path) -> Record:
     """Read a record file or a bare DSSE envelope; nothing is verified yet.
 
-    A draft is none, and whoever takes it for one is told how to make one of it.
+    The error about a draft carries a hint how to sign it.
 
     Raises:
         BadConfig: missing or unreadable.

@@ -31,10 +31,10 @@ err: Final = Console(markup=False, highlight=False, emoji=False, stderr=True)
 """Standard error: progress, warnings, hints."""
 
 _ANY_WIDTH: Final = 1 << 20
-"""Columns of what is not a terminal."""
+"""Width in columns of a pipe or a file."""
 
 _WORD_COLUMNS: Final = 28
-"""What is longer than this is an id or a path, and may be broken."""
+"""The longest word that is kept whole: a longer one is an id or a path, and may be broken."""
 
 _GAP: Final = 2
 """Columns that Rich leaves for each column's padding, at the edges as well."""
@@ -87,7 +87,7 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_text(lines: Text) -> None:
-    """Print text: wrapped at words on a terminal, as it is into a pipe."""
+    """Print text, which a terminal wraps at words and a pipe gets as it is."""
     out.print(lines, soft_wrap=not out.is_terminal)
 
 
@@ -102,8 +102,8 @@ def table(*columns: str) -> Table:
 def print_table(rows: Table, empty: str = "nothing found") -> None:
     """Print a table; into a pipe it is as wide as its text, so that nothing is broken.
 
-    On a terminal that is too narrow for its words, each row becomes a block of lines. That there
-    are no rows is said on stderr, by ``empty``.
+    If a terminal is too narrow for the table's words, each row becomes a block of lines. If there
+    are no rows, ``empty`` is printed on stderr.
     """
     if not out.is_terminal:
         Console(markup=False, highlight=False, emoji=False, width=_ANY_WIDTH).print(rows)
@@ -118,7 +118,7 @@ def print_table(rows: Table, empty: str = "nothing found") -> None:
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Print one value a line; a name such as softwareVersion is told in words."""
+    """Print one value a line, each after its name in words (softwareVersion: software version)."""
     names = {name: re.sub("[A-Z]", lambda m: f" {m[0].lower()}", name) for name in fields}
     width = max(map(len, names.values()))
     for name, value in fields.items():
@@ -126,7 +126,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_error(error: ComityError, *, as_json: bool) -> None:
-    """Tell an error on stderr: one line and a hint, or one line of JSON."""
+    """Print an error on stderr: one line and a hint, or one line of JSON."""
     if as_json:
         names = ("reason", "field", "message", "hint")
         value = {"error": {name: getattr(error, name) for name in names}}
@@ -146,7 +146,7 @@ def _widths(rows: Table, room: int) -> list[int]:
         max(cell.cell_len for cell in column) - width
         for column, width in zip(cells, widths, strict=True)
     ]
-    # whoever wishes for little gets it, and what is left over goes to the others
+    # columns with small wishes get them, and the rest is shared by the others
     order = sorted(range(len(widths)), key=wishes.__getitem__)
     for served, index in enumerate(order):
         extra = min(wishes[index], spare // (len(order) - served))
@@ -158,15 +158,18 @@ def _widths(rows: Table, room: int) -> list[int]:
 def _print_blocks(rows: Table) -> None:
     headings = [str(column.header) for column in rows.columns]
     width = max(map(len, headings))
+
     for number, row in enumerate(zip(*(column.cells for column in rows.columns), strict=True)):
         if number:
             out.print()
+
         block = Table.grid(
             Column(width=width, style="bold"), Column(overflow="fold"), padding=(0, 1)
         )
         for heading, cell in zip(headings, row, strict=True):
             if _as_text(cell):
                 block.add_row(heading, cell)
+
         out.print(block)
 
 

@@ -40,12 +40,12 @@ TABLE: Final = Group(
         Command("schema", "authoring", "Print the JSON Schema of drafts or of a section."),
         Command("sign", "authoring", "Sign drafts; each becomes a *.record.json."),
         Command("publish", "authoring", "Publish records of your institute at its node."),
-        Command("releases", "auditing", "Tell what was given to whom, and by which rules."),
-        Command("receipts", "auditing", "Tell what peers have signed for."),
-        Command("quarantine", "auditing", "Tell what was not taken from peers, and why."),
-        Command("explain", "auditing", "Tell which parts of a record a peer is given, and why."),
-        Command("monitor", "monitoring", "Compare institutes' logs with all that was seen before."),
-        Command("status", "auditing", "Tell how your node and its peers are."),
+        Command("releases", "auditing", "List what was given to each peer, and by which rules."),
+        Command("receipts", "auditing", "List the receipts that peers have signed."),
+        Command("quarantine", "auditing", "List the records that were refused, and why."),
+        Command("explain", "auditing", "Explain which parts of a record a peer gets, and why."),
+        Command("monitor", "monitoring", "Compare institutes' logs with what was seen before."),
+        Command("status", "auditing", "Show the state of your node and its peers."),
     ),
 )
 """Every command, in the order of the help page."""

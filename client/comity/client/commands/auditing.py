@@ -1,4 +1,4 @@
-"""Holding one's node to account: releases, receipts, quarantine, explain, status."""
+"""Auditing one's own node: releases, receipts, quarantine, explanations, status."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from comity.v1 import admin_service_pb2, audit_service_pb2
 _T = TypeVar("_T")
 
 PeerOption = Annotated[str, typer.Option("--peer", metavar="INSTITUTE", help="Only of this peer.")]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
-AllOption = Annotated[bool, typer.Option("--all", help="All there are, whatever --limit says.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Print at most this many.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Print all, whatever --limit says.")]
 
 
 def comity_releases(
@@ -40,11 +40,9 @@ def comity_releases(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was given to whom, and by which rules.
+    """List what was given to each peer, and by which rules.
 
-    For auditors.
-
-    Rules are those of the version of the policy that is named beside them; an operator sees it
+    For auditors. The rules are those of the policy version beside them, which an operator prints
     with comity-node policy show --version N.
 
     Examples:
@@ -53,9 +51,11 @@ def comity_releases(
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.releases(peer, record), maximum))
+
     if as_json:
         terminal.print_json({"releases": [message_value(release) for release in found]})
         return
+
     columns = ("released", "peer", "offer", "record", "part", "policy", "rules", "receipt")
     rows = terminal.table(*columns)
     for release in found:
@@ -79,20 +79,20 @@ def comity_receipts(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what peers have signed for.
+    """List the receipts that peers have signed.
 
-    For auditors.
-
-    Each signature is checked here, with the trust bundle of the peer.
+    For auditors. This command checks each signature itself, with the peer's trust bundle.
 
     Examples:
         comity receipts --peer ca.aisi.example
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.receipts(peer), maximum))
+
     if as_json:
         terminal.print_json({"receipts": [signed.to_value() for signed in found]})
         return
+
     rows = terminal.table("received", "peer", "stored", "rejected", "key", "signature")
     for signed in found:
         receipt = signed.receipt
@@ -114,20 +114,21 @@ def comity_quarantine(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what was not taken from peers, and why.
+    """List the records that were refused, and why.
 
-    For auditors.
-
-    What waits for a bundle is taken as soon as one that lists its key is pinned.
+    For auditors. A record that waits for a bundle is taken once a bundle that lists its key is
+    pinned.
 
     Examples:
         comity quarantine --json
     """
     maximum = None if everything else limit
     found = asyncio.run(_collect(profile, lambda node: node.quarantine(peer), maximum))
+
     if as_json:
         terminal.print_json({"quarantine": [message_value(apart) for apart in found]})
         return
+
     rows = terminal.table("last", "peer", "record", "times", "state", "reason", "message")
     for apart in found:
         rows.add_row(
@@ -144,15 +145,13 @@ def comity_quarantine(
 
 def comity_explain(
     record: Annotated[str, typer.Argument(metavar="ID", help="Record id; 8 digits are enough.")],
-    peer: Annotated[str, typer.Option(metavar="INSTITUTE", help="Given to whom, or not.")],
+    peer: Annotated[str, typer.Option(metavar="INSTITUTE", help="The peer that is asked about.")],
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which parts of a record a peer is given, and why.
+    """Explain which parts of a record a peer gets, and why.
 
-    For auditors.
-
-    For what is withheld, tell the nearest change that would release it.
+    For auditors. For each part that is withheld, the nearest change that would release it is shown.
 
     Examples:
         comity explain 9f86d081 --peer ca.aisi.example
@@ -171,20 +170,20 @@ def comity_explain(
 
 
 def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
-    """Tell how your node and its peers are.
+    """Show the state of your node and its peers.
 
-    For auditors and operators.
-
-    Alarms, which need attention, are told on stderr.
+    For auditors and operators. Alarms, which need attention, are printed on stderr.
 
     Examples:
         comity status
         comity status --json
     """
     answer = asyncio.run(_ask(profile, lambda node: node.status()))
+
     if as_json:
         terminal.print_json(message_value(answer))
         return
+
     head = f"{answer.institute}: {answer.records} records, {answer.log_size} in its log"
     policy = f"software {answer.software_version}, policy {answer.policy_digest}"
     terminal.say(head, "bold")

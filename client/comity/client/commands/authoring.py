@@ -91,9 +91,11 @@ def comity_sign(
         target = (output or path.parent) / (stem + RECORD_SUFFIX)
         write_file(target, record.to_json())
         values.append({"file": str(target), "recordId": record.record_id})
+
     if as_json:
         terminal.print_json({"records": values})
         return
+
     for value in values:
         terminal.say(f"{value['recordId']}  {value['file']}")
 

@@ -93,6 +93,7 @@ def comity_verify(
     trust = trust_at_hand(bundle, profile)
     rules = _load_policy(policy) if policy else None
     found, verdicts = _verify_all(files, trust, rules, as_json=as_json)
+
     if as_json:
         values = [{"file": str(path), **verification.to_value()} for path, verification in found]
         terminal.print_json({"files": values})
@@ -140,6 +141,7 @@ def comity_export(
             opened = open_record(load_record(path), Keyring(trust.bundles).find)
         proof = asyncio.run(_prove(opened.record_id, profile)) if evidence else None
         source = _Source(opened, trust, proof)
+
     _, key = Keyring(source.trust.bundles).find(source.opened.record.envelope.keyid)
     export_record(source.opened, key, output, _evidence(source, key))
     terminal.say(f"{output}: how to check it is in CHECK.md")
@@ -160,16 +162,19 @@ def _verify_all(
     """Verify each; of one that cannot be read it is told at once, so that the others are seen."""
     found: list[tuple[Path, Verification | SplitVerification]] = []
     verdicts: set[Verdict] = set()
+
     for path in files:
         try:
             verification = _verify(path, trust, policy)
         except ComityError as error:
             terminal.print_error(error, as_json=as_json)
+            # a file that cannot be read contradicts nothing
             unread = isinstance(error, BadConfig)
             verdicts.add(Verdict.UNVERIFIABLE if unread else Verdict.INVALID)
         else:
             found.append((path, verification))
             verdicts.add(verification.verdict)
+
     return found, verdicts
 
 
@@ -216,6 +221,7 @@ async def _ask(node: NodeClient, record_id: str) -> TlogProof | ComityError:
 def _evidence(source: _Source, key: RecordKey) -> Evidence | None:
     if source.proof is None:
         return None
+
     institute = source.opened.statement.issuer.institute
     issuer = source.trust.bundle(institute)
     if issuer is None:

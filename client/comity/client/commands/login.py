@@ -50,10 +50,12 @@ def comity_profiles(as_json: JsonOption = False) -> None:
     """
     store = ProfileStore()
     kept = {name: store.open(store.path(name)) for name in store.names}
+
     if as_json:
         values = [_profile_value(name, profile, store.current) for name, profile in kept.items()]
         terminal.print_json({"profiles": values})
         return
+
     rows = terminal.table("", "profile", "identity", "node", "expires")
     for name, profile in kept.items():
         mark = "*" if name == store.current else ""
@@ -82,9 +84,11 @@ def comity_bundles(
     found = asyncio.run(_fetch_bundles(profile))
     if output:
         _write_bundles(found, output)
+
     if as_json:
         terminal.print_json({"bundles": [bundle.to_value() for bundle in found.bundles]})
         return
+
     rows = terminal.table("institute", "name", "address", "keys", "root", "fingerprint")
     for bundle in found.bundles:
         keys, name = str(len(bundle.record_keys)), terminal.text(choose_text(bundle.names))

@@ -72,17 +72,17 @@ def comity_monitor(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare institutes' logs with all that was seen before.
+    """Compare institutes' logs with what was seen before.
 
-    Reads the entries that are new since the last look, and recomputes the root that the log
-    signed. With a profile, also compares the log with what your own node witnessed and received:
-    each record must be in its issuer's log, once. The rest of the log was withheld from you,
-    which is no fault: records for others, and versions of the root. A peer's node answers auditors;
-    a static log answers anyone.
+    The command reads the entries that are new since the last look, and recomputes the root hash
+    that the log signed. With a profile it also compares the log with what your own node witnessed
+    and received: each record must be in its issuer's log, once. The rest of the log was withheld
+    from you, which is no fault: records for other peers, and versions of the root. A peer's node
+    answers auditors; a static log answers anyone.
 
-    One look a call: run it from cron, as often as you like. A long look that is interrupted goes
-    on where it was. A log that began anew, as its institute told you, is followed again once you
-    remove its files, <institute>.checkpoint and .entries, from the state folder.
+    Each call looks once: run it from cron, as often as you like. A look that is interrupted resumes
+    at the next call. If an institute tells you that its log began anew, remove the log's files,
+    <institute>.checkpoint and .entries, from the state folder.
 
     Exits with 0 if all holds, 1 if something contradicts, 2 if nothing does but something could
     not be reached or checked.
@@ -96,6 +96,7 @@ def comity_monitor(
     except ComityError as error:
         terminal.print_error(error, as_json=as_json)
         raise typer.Exit(_UNCHECKED) from error
+
     if as_json:
         terminal.print_json({"logs": [report.to_value() for report in reports]})
     else:
@@ -115,13 +116,16 @@ async def _look_at(
         node = await stack.enter_async_context(connect(chosen)) if chosen else None
         trust = load_trust(bundles) if bundles else _pinned(node)
         session = await stack.enter_async_context(open_session())
+
         look = Monitor(trust, folder, node, datetime.now(UTC))
         await look.prepare()
+
         sources = _Sources(trust, session, node, chosen)
         reports = []
         for log in dict.fromkeys(logs):
             with _progress(log) as progress:
                 reports.append(await sources.look(look, log, progress))
+
     return reports
 
 
@@ -150,6 +154,7 @@ class _Sources:
         if is_url(log):
             yield SiteSource(self._session, log)
             return
+
         bundle = self._bundle(log)
         if self._profile is None:
             hint = "run: comity login FILE, or give the URL of a static log"
@@ -157,6 +162,7 @@ class _Sources:
         if self._node and bundle.institute == self._profile.identity.institute:
             yield NodeSource(self._node.log, bundle.institute)
             return
+
         certificate, key = self._profile.certificate.encode(), self._profile.private_key.encode()
         async with open_channel(bundle, certificate, key) as channel:
             yield NodeSource(LogClient(channel, bundle), bundle.institute)
@@ -198,6 +204,7 @@ def _print(reports: list[Report]) -> None:
             text(str(report.result), _STYLES[report.result]),
         )
     terminal.print_table(rows)
+
     for report in reports:
         name = report.institute or report.name
         for finding in report.findings:

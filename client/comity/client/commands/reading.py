@@ -45,8 +45,10 @@ def comity_show(
         if result.problem:
             raise typer.Exit(1)
         return
+
     verification = verify_path(path, trust_at_hand(bundle, profile), datetime.now(UTC))
     view = verification.view
+
     if as_json:
         shown = view.to_value() if view else {}
         terminal.print_json({**shown, "verification": verification.to_value()})

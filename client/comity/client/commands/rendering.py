@@ -77,16 +77,19 @@ def render_verification(name: str, verification: Verification) -> Text:
         _verdict(name, verification.verdict, verification.expiry),
         Text(f"  record {verification.record.record_id}"),
     ]
+
     if verification.witnessed_time:
         seen = format_time(verification.witnessed_time)
         lines.append(Text(f"  a witness saw it in its log at {seen}"))
     lines += render_steps(verification.steps)
+
     for section in verification.sections:
         status = (f"{section.status:<9}", _STATUS_STYLES[section.status])
         label = text(section.label)
         lines.append(
             Text.assemble("  section ", status, label, text(f"  {section.problem}".rstrip()))
         )
+
     return Text("\n").join(lines)
 
 
@@ -112,10 +115,12 @@ def _verdict(name: str, verdict: Verdict, expiry: datetime | None = None) -> Tex
 def render_results(results: Sequence[Result]) -> Table:
     """Show search results, one a row."""
     rows = table("record", "kind", "TLP", "issuer", "issued", "parts", "title")
+
     for result in results:
         view = result.view
         present = sum(s.status is SectionStatus.PRESENT for s in view.sections)
         predicate = view.statement.predicate
+
         rows.add_row(
             view.record_id[:SHORT_ID_CHARS],
             str(view.statement.kind),
@@ -125,6 +130,7 @@ def render_results(results: Sequence[Result]) -> Table:
             f"{present}/{len(view.sections)}",
             text(choose_text(predicate.title)),
         )
+
     return rows
 
 
@@ -156,6 +162,7 @@ def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:
     yield "key", view.keyid
     yield "issued", format_time(predicate.issue_time)
     yield "handling", _handling(predicate.handling)
+
     if predicate.tags:
         yield "tags", ", ".join(predicate.tags)
     if predicate.supersedes:

@@ -161,6 +161,7 @@ def _print_arrival(result: Result, *, as_json: bool) -> None:
         value = result.to_value() | {"pageToken": result.page_token}
         terminal.print_json(value, indent=None)
         return
+
     predicate = result.opened.statement.predicate
     line = Text.assemble(
         f"{format_time(result.received_time)}  {result.record_id[:SHORT_ID_CHARS]}  "

@@ -26,13 +26,13 @@ TABLE: Final = Group(
     ),
     (
         Command("init", "setup", "Make a node's home: settings, keys, certificates."),
-        Command("bundle", "setup", "Print what peers pin; its fingerprint goes to stderr."),
+        Command("bundle", "setup", "Print the file that peers pin, and its fingerprint."),
         Command("grant", "setup", "Make a profile for a person of the institute."),
         Command("run", "serve", "Serve the institute's people and its peers until interrupted."),
-        Command("status", "status", "Show how the node is, and what needs attention."),
+        Command("status", "status", "Show the state of the node, and what needs attention."),
         Command("publish", "publish", "Store, log and release records of this institute."),
-        Command("recover", "recover", "Let a database from an older backup be used."),
-        Command("standing", "standing", "Show what each peer has given and been given."),
+        Command("recover", "recover", "Make a database from an older backup usable."),
+        Command("standing", "standing", "Show what each peer has given and received."),
         Command("reconcile", "standing", "Compare both sides' ledgers by signed receipts."),
         Group(
             "certificate",
@@ -48,7 +48,7 @@ TABLE: Final = Group(
         ),
         Group(
             "peers",
-            "Pin peers' roots or bundles, and see how things stand.",
+            "Pin peers' roots or trust bundles, and manage peers.",
             (
                 "comity-node peers add ca.aisi.example.bundle.json",
                 "comity-node peers list",
@@ -60,18 +60,12 @@ TABLE: Final = Group(
                     "pinning",
                     "Pin a peer's root or trust bundle, or replace it.",
                 ),
-                Command(
-                    "list", "peers", "List the pinned peers and how replication with each stands."
-                ),
-                Command(
-                    "show", "peers", "Show one peer: fingerprint, terms, and what went to and fro."
-                ),
-                Command("suspend", "peers", "Give a peer nothing more, and take nothing from it."),
-                Command("resume", "peers", "Take up the exchange with a suspended peer."),
+                Command("list", "peers", "List the pinned peers, with counts of replication."),
+                Command("show", "peers", "Show one peer: fingerprint, terms and counts."),
+                Command("suspend", "peers", "Suspend the exchange with a peer."),
+                Command("resume", "peers", "Resume the exchange with a suspended peer."),
                 Command("set", "peers", "Change a peer's terms, for your policy to go by."),
-                Command(
-                    "remove", "peers", "Drop a peer: its certificates no longer open anything."
-                ),
+                Command("remove", "peers", "Remove a peer, whose certificates then open nothing."),
             ),
         ),
         Group(
@@ -83,10 +77,8 @@ TABLE: Final = Group(
                 "comity-node keys revoke SHA256:… --from-index 1200",
             ),
             (
-                Command(
-                    "list", "keys.keys", "List the institute's keys, and what each is good for."
-                ),
-                Command("rotate", "keys.keys", "Make a new key that takes an old one's place."),
+                Command("list", "keys.keys", "List the institute's keys, and the use of each."),
+                Command("rotate", "keys.keys", "Make a new key to replace an old one."),
                 Command(
                     "revoke",
                     "keys.keys",
@@ -96,7 +88,7 @@ TABLE: Final = Group(
         ),
         Group(
             "root",
-            "Keep the institute's root, which vouches for all its keys.\n\n"
+            "Manage the institute's root, which vouches for all its keys.\n\n"
             "Each holder makes a key on a machine of its own; the node prepares a version; enough "
             "holders sign it; the node publishes it, and peers follow.",
             (
@@ -124,7 +116,7 @@ TABLE: Final = Group(
         ),
         Group(
             "policy",
-            "Say who is given what, in Cedar, and see why.",
+            "Decide in Cedar what each peer is given, and see why.",
             (
                 "comity-node policy set --preset balanced",
                 "comity-node policy show > policy.cedar   # edit, then:",
@@ -152,20 +144,20 @@ TABLE: Final = Group(
                     "check", "policy.trial", "Check a policy for errors, and rules that do nothing."
                 ),
                 Command("test", "policy.trial", "Run the cases of a folder against its policy."),
-                Command("diff", "policy.trial", "Tell what a policy would change for each peer."),
+                Command("diff", "policy.trial", "Show what a policy would change for each peer."),
                 Command(
-                    "explain", "policy.explain", "Tell what a peer is given or refused, and why."
+                    "explain", "policy.explain", "Explain what a peer is given or refused, and why."
                 ),
                 Command(
                     "simulate",
                     "policy.simulate",
-                    "Play a network of institutes with the real evaluator.",
+                    "Simulate a network of institutes under policies.",
                 ),
             ),
         ),
         Group(
             "treaty",
-            "Keep the bilateral agreements that your policy goes by.",
+            "Manage the bilateral agreements that your policy refers to.",
             (
                 "comity-node treaty add uk-ca-2026 --party ca.aisi.example --kind evaluation \\",
                 "    --start 2026-01-01 --end 2028-01-01",
@@ -178,9 +170,7 @@ TABLE: Final = Group(
                     "policy.treaty",
                     "Add a treaty with a peer.",
                 ),
-                Command(
-                    "list", "policy.treaty", "List all treaties, those that are over included."
-                ),
+                Command("list", "policy.treaty", "List all treaties, also those that have ended."),
                 Command("end", "policy.treaty", "End a treaty now, before its time."),
             ),
         ),
@@ -194,7 +184,7 @@ TABLE: Final = Group(
             ),
             (
                 Command("list", "witness", "List the logs that this node has seen."),
-                Command("resume", "witness", "Cosign logs again that were halted."),
+                Command("resume", "witness", "Cosign halted logs again."),
                 Command("export", "witness", "Write the proof that a log contradicted itself."),
             ),
         ),

@@ -1,4 +1,4 @@
-"""Peers: whose root or trust bundle is pinned, and how things stand with them."""
+"""Peers: their list, their state and their terms."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute i
 
 
 def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the pinned peers and how replication with each stands.
+    """List the pinned peers, with counts of replication.
 
     Examples:
         comity-node peers list --json
     """
     with open_node(context) as node, node.store.read() as session:
         peers = [peer_value(summarise_peer(session, row)) for row in pinned_peers(session)]
+
     if as_json:
         print_json(peers)
         return
+
     counted = ("received", "refused", "waiting")
     grid = table("institute", "status", "address", "signed for", *counted, "contact")
     for peer in peers:
@@ -65,7 +67,7 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
 def comity_node_peers_show(
     context: typer.Context, institute: Institute, as_json: JsonOption = False
 ) -> None:
-    """Show one peer: fingerprint, terms, and what went to and fro.
+    """Show one peer: fingerprint, terms and counts.
 
     Examples:
         comity-node peers show ca.aisi.example
@@ -79,9 +81,10 @@ def comity_node_peers_show(
 def comity_node_peers_suspend(
     context: typer.Context, institute: Institute, as_json: JsonOption = False
 ) -> None:
-    """Give a peer nothing more, and take nothing from it.
+    """Suspend the exchange with a peer.
 
-    That lasts until it is resumed. What was released to it before stays with it.
+    The node gives the peer no more records and takes none from it, until the peer is resumed. The
+    peer keeps what was released to it before.
 
     Examples:
         comity-node peers suspend ca.aisi.example
@@ -97,7 +100,7 @@ def comity_node_peers_resume(
     ] = PeerStatus.MEMBER,
     as_json: JsonOption = False,
 ) -> None:
-    """Take up the exchange with a suspended peer.
+    """Resume the exchange with a suspended peer.
 
     It also ends a probation, or begins one.
 
@@ -130,24 +133,27 @@ def comity_node_peers_set(
 ) -> None:
     """Change a peer's terms, for your policy to go by.
 
-    What you agreed with it, and how you filed it. The words of an option replace all former ones of
-    their list; what is not named stays.
+    The terms are the uses that you agreed on, and the groups and clearances that you gave the peer.
+    The words of an option replace the whole list; lists that no option names stay.
 
     Examples:
         comity-node peers set ca.aisi.example --group joint-testing --clearance bio
         comity-node peers set ca.aisi.example --no-clearances --status probation
     """
     if status is PeerStatus.REMOVED:
-        hint = "comity-node peers remove drops a peer"
+        hint = "comity-node peers remove removes a peer"
         raise InvalidInput("expected probation, member or suspended", field="--status", hint=hint)
+
     terms = Terms(
         _choice(purposes, no_purposes, "purpose"),
         _choice(groups, no_groups, "group"),
         _choice(clearances, no_clearances, "clearance"),
     )
+
     if status is None and terms == Terms():
         message = "expected a status or words to set, got neither"
         raise InvalidInput(message, hint="add --help to see what can be set")
+
     with open_node(context) as node:
         print_peer(node, node.change_peer(institute, status, terms), as_json=as_json)
 
@@ -155,9 +161,10 @@ def comity_node_peers_set(
 def comity_node_peers_remove(
     context: typer.Context, institute: Institute, as_json: JsonOption = False
 ) -> None:
-    """Drop a peer: its certificates no longer open anything.
+    """Remove a peer, whose certificates then open nothing.
 
-    What was released to it stays on record, and withdrawals still go to it if it is added again.
+    The node remembers what was released to the peer, and sends it withdrawals if the peer is added
+    again.
 
     Examples:
         comity-node peers remove ca.aisi.example

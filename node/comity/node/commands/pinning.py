@@ -109,14 +109,17 @@ def _ask(pin: Pin, replaced: str, reason: str) -> None:
         note(f"{tag:<12} {name}")
     note(f"institute    {bundle.institute}")
     note(f"address      {bundle.address}")
+
     if isinstance(pin, Root):
         kept = f"version {pin.version}, {pin.threshold} of {len(pin.keys)} keys sign"
         note(f"root         {kept}, until {format_time(pin.expires)}")
     note(f"fingerprint  {spoken(fingerprint_of(pin))}")
+
     if replaced and replaced != fingerprint_of(pin):
         note(f"replaces     {spoken(replaced)}")
     if replaced:
         note(f"compare      {reason}")
+
     if not agrees("Did the peer read this fingerprint to you?"):
         hint = "compare it with the peer, then answer y or add --fingerprint HEX"
         raise BadBundle("fingerprint not confirmed; nothing was changed", field="bundle", hint=hint)

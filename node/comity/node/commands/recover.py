@@ -28,12 +28,11 @@ def comity_node_recover(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a database from an older backup be used.
+    """Make a database from an older backup usable.
 
-    Stop the node first, and look for a newer copy of the database: what only that copy holds is
-    lost otherwise. Peers begin again from the start and get what they may have; nothing arrives
-    twice. What this node signed as a log and as a witness stays halted where it may contradict
-    what it signed before.
+    Stop the node first, and look for a newer copy of the database: whatever only that copy holds is
+    lost. Peers then pull from the start, and no record arrives twice. The node's own log and the
+    logs that it witnesses stay halted where a new signature might contradict an older one.
 
     Examples:
         comity-node recover

@@ -48,7 +48,7 @@ def comity_node_init(
 ) -> None:
     r"""Make a node's home: settings, keys, certificates.
 
-    Nothing is overwritten, and a failed init leaves nothing behind.
+    No file is overwritten, and an init that fails leaves no file behind.
 
     Examples:
         comity-node init --institute uk.aisi.example --name en='AI Security Institute' \
@@ -65,6 +65,7 @@ def comity_node_init(
         listen=listen,
         database=database,
     )
+
     if as_json:
         print_json(_summary(home))
     else:
@@ -72,10 +73,11 @@ def comity_node_init(
 
 
 def comity_node_bundle(context: typer.Context) -> None:
-    """Print what peers pin; its fingerprint goes to stderr.
+    """Print the file that peers pin, and its fingerprint.
 
-    That is the newest version of the root, or the trust bundle of an institute without one, as
-    JSON. Send the file to a peer, and read the fingerprint to it over the telephone.
+    The file is JSON: the newest version of the root, or the trust bundle if the institute has no
+    root. The fingerprint goes to stderr. Send the file to a peer, and read the fingerprint to the
+    peer over the telephone.
 
     Examples:
         comity-node bundle > uk.aisi.example.bundle.json
@@ -100,8 +102,8 @@ def comity_node_grant(
 ) -> None:
     """Make a profile for a person of the institute.
 
-    It holds an identity, a key and a certificate for a year: the file is a secret. Hand it to that
-    person only, and delete your copy.
+    The profile holds an identity, a key and a certificate for a year, so the file is a secret. Hand
+    it to that person only, and delete your copy.
 
     Examples:
         comity-node grant analyst/ada
@@ -153,6 +155,7 @@ def _summary(home: Home) -> dict[str, object]:
 def _print_next_steps(home: Home) -> None:
     summary = _summary(home)
     print_fields({**summary, "fingerprint": spoken(str(summary["fingerprint"]))})
+
     prefix = f"comity-node --home {home.path}"
     steps = (
         f"{prefix} policy set --preset open     say who is given what",
@@ -162,6 +165,7 @@ def _print_next_steps(home: Home) -> None:
         f"{prefix} peers add FILE               pin a peer's root or bundle",
         f"{prefix} run                          serve",
     )
+
     note()
     note("Back up this folder, all but state/: its keys exist nowhere else. Next:")
     for step in steps:

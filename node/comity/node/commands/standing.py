@@ -48,11 +48,11 @@ def comity_node_standing(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each peer has given and been given.
+    """Show what each peer has given and received.
 
-    By kind; subjects are counted, not records. Each cell says how many within the window, and how
-    many since the beginning where that is more. Withheld are records that wait for a better
-    standing. With --ask, exits with 2 if the peer cannot be reached.
+    Each row is a kind of record, and each cell counts subjects, not records: within the window, and
+    in brackets since the beginning if that is more. Withheld records wait for a better standing.
+    With --ask, the exit code is 2 if the peer cannot be reached.
 
     Examples:
         comity-node standing
@@ -67,9 +67,11 @@ def comity_node_standing(
                 found = {peer: asyncio.run(PeerClient(node, peer).standing())}
         else:
             found = _own_view(node, peer)
+
     if as_json:
         print_json([_value(institute, view) for institute, view in found.items()])
         return
+
     _print_standing(found)
     if ask:
         note(f"This is how {peer} sees this institute: received is what we gave.")
@@ -85,8 +87,9 @@ def comity_node_reconcile(
 ) -> None:
     """Compare both sides' ledgers by signed receipts.
 
-    In both directions. Exits with 0 if they agree, 1 if they differ, 2 if the peer cannot be
-    reached. What is on its way at this moment is a difference until it has been signed for.
+    Both directions are compared. The exit code is 0 if the ledgers agree, 1 if they differ, and 2
+    if the peer cannot be reached. A record that is on its way counts as a difference until its
+    receipt arrives.
 
     Examples:
         comity-node reconcile ca.aisi.example
@@ -106,6 +109,7 @@ def comity_node_reconcile(
         value = _evidence(node, accounts)
     if output is not None:
         write_file(output, ijson.canonical(value) + b"\n")
+
     if as_json:
         print_json(value)
     else:
@@ -159,11 +163,13 @@ def _kind_value(kind: KindReport) -> dict[str, Any]:
 def _print_standing(found: dict[str, StandingReport]) -> None:
     columns = ("received", "given", "pending", "rejected")
     grid = table("peer", "kind", *columns, "credit", "withheld")
+
     for institute, view in found.items():
         for kind in view.kinds:
             counts = [_count(kind, column) for column in columns]
             cells = (*counts, str(kind.credit), str(kind.withheld))
             grid.add_row(*map(text, (institute, kind.kind or "(unreadable)", *cells)))
+
     if grid.row_count:
         print_table(grid)
         days = next(iter(found.values())).window_days

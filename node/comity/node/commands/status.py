@@ -25,7 +25,7 @@ ROOT_WARNING: Final = timedelta(days=30)
 
 
 def comity_node_status(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Show how the node is, and what needs attention.
+    """Show the state of the node, and what needs attention.
 
     The page shows records, log, policy and peers, and when the root and the certificate end.
     Alarms are printed on stderr, and so are warnings of a root or a certificate that ends soon.

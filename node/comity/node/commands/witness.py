@@ -27,13 +27,13 @@ from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
-Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whose log.")]
+Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="The institute of the log.")]
 
 
 def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the logs that this node has seen.
 
-    It says of each whether it is witnessed, and if not, why.
+    The state of a log is "witnessed", or the reason why this node no longer cosigns it.
 
     Examples:
         comity-node witness list --json
@@ -41,9 +41,11 @@ def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False
     with open_node(context) as node, node.store.read() as session:
         rows = witnessed_logs(session)
         values = [_value(row, len(split_views(session, row.institute))) for row in rows]
+
     if as_json:
         print_json(values)
         return
+
     grid = table("institute", "leaves", "seen", "proofs against it", "state")
     for value in values:
         state = text(value["halted"], "red") if value["halted"] else text("witnessed")
@@ -55,18 +57,22 @@ def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False
 def comity_node_witness_resume(
     context: typer.Context,
     institutes: Annotated[
-        list[str], typer.Argument(metavar="INSTITUTE...", help="Whose logs.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="INSTITUTE...", help="The institutes of the logs.", show_default=False
+        ),
     ],
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget what was seen of the log: it has begun again.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Cosign logs again that were halted.
+    """Cosign halted logs again.
 
-    Their alarms are cleared; evidence is kept. What a log shows next must continue what was seen of
-    it before, unless it may begin anew. Of this institute's own log: sign checkpoints again. Find
-    out first what happened: two histories under one key are what a witness is there to prevent.
+    Find out first what happened: a witness exists to prevent two histories under one key. The
+    command clears the logs' alarms and keeps the evidence. The next checkpoint of a log must
+    continue what was seen of it, unless --anew is given. For this institute's own log, the node
+    signs checkpoints again.
 
     Examples:
         comity-node witness resume ca.aisi.example fr.aisi.example
@@ -91,8 +97,8 @@ def comity_node_witness_export(
 ) -> None:
     """Write the proof that a log contradicted itself.
 
-    It is the first that was found. Whoever knows the institute's bundle checks it offline with
-    comity verify FILE, and need not believe us.
+    The proof is the first that was found. Anyone with the institute's bundle can check it offline
+    with comity verify FILE.
 
     Examples:
         comity-node witness export ca.aisi.example ca.split-view.json
@@ -104,9 +110,11 @@ def comity_node_witness_export(
         message = f"no proof against the log of {institute!r:.100}"
         raise NotFound(message, field="institute", hint=hint)
     write_file(file, found[0].evidence)
+
     if as_json:
         print_json({"institute": institute, "file": str(file), "digest": found[0].digest})
         return
+
     say(str(file))
     note(f"Check it with: comity verify {file}")
 

@@ -32,11 +32,10 @@ from comity.record.times import format_time
 
 
 def comity_node_keys_list(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the institute's keys, and what each is good for.
+    """List the institute's keys, and the use of each.
 
-    They are for records, log, witness and certificates (ca), and the node's own. Staged is a key
-    that is not in force so far; retired is one that signs no more, though what it signed stays
-    good.
+    A key signs records, the log, cosignatures (witness) or certificates (ca), or is the node's own.
+    A staged key is not in force yet. A retired key signs no more, but its signatures stay good.
 
     Examples:
         comity-node keys list
@@ -62,11 +61,11 @@ def comity_node_keys_rotate(
     output: Output = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a new key that takes an old one's place.
+    """Make a new key to replace an old one.
 
-    Both are listed from then on. With a root, the next version that lists it is prepared, and the
-    key signs once that is published. Without one it signs at once, and peers have to pin the new
-    bundle by hand.
+    Both keys are listed from then on. With a root, the command prepares the next version, and the
+    new key signs once that version is published. Without a root the new key signs at once, and
+    peers have to pin the new bundle by hand.
 
     Examples:
         comity-node keys rotate record
@@ -77,10 +76,13 @@ def comity_node_keys_rotate(
         if finish:
             _finish(site, use, as_json=as_json)
             return
+
         path = output or Path("1.root.json")
         has_root = site.own.root is not None or read_draft(site, path) is not None
+        # a second call amends the draft, and makes no second key
         if not has_root or not _staged(site, use):
             make_key(site.home.path, site.institute, use)
+
         if has_root:
             root, path = amend(site, output, Wish())
             print_draft(root, site.own.root, path, as_json=as_json)
@@ -105,8 +107,9 @@ def comity_node_keys_revoke(
 ) -> None:
     """Prepare the next version of the root, which revokes a key.
 
-    What a record key signed and was logged before stays good everywhere. Any other key is simply
-    not listed any more. Records that were logged with a lost key since have to be published anew.
+    Records that a record key signed and that were logged before stay good everywhere. Any other key
+    is simply no longer listed. Records that were logged with a lost key since then have to be
+    published anew.
 
     Examples:
         comity-node keys revoke SHA256:…                     # from here on
@@ -117,10 +120,12 @@ def comity_node_keys_revoke(
         if from_index is not None and use is not KeyUse.RECORD:
             raise InvalidInput("expected no index but for a record key", field="--from-index")
         index = _index(site, from_index)
+
         root, path = amend(site, output, Wish(), revocation(site, use, found, index))
         before = site.own.root
         with site.store.read() as session:
             losses = losses_of(session, root.profile, before.profile if before else None)
+
         print_draft(root, before, path, as_json=as_json)
         if not as_json:
             print_losses(losses)
@@ -152,9 +157,11 @@ def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
         raise InvalidInput(message, field="--finish", hint=hint)
     certify(site.home, site.home.authority_of(newest), datetime.now(UTC))
     expiry = format_time(Life.of(site.home).end)
+
     if as_json:
         print_json({"certificateExpiry": expiry})
         return
+
     say(f"the node has a certificate of the new authority, valid until {expiry}")
     told = "Next: comity-node grant, for everyone who was not here since it was listed."
     note(told)

@@ -120,10 +120,12 @@ def comity_node_root_publish(
     with open_node(context) as node:
         before = node.own.root
         is_new, losses = publish(node, root)
+
     if as_json:
         lost = [{"keyid": loss.keyid, "records": loss.records} for loss in losses]
         print_json(root_value(root, before) | {"published": is_new, "revokedRecords": lost})
         return
+
     said = "published" if is_new else "was published before"
     say(f"version {root.version} {said}: {spoken(root.digest)}")
     print_losses(losses)
@@ -156,6 +158,7 @@ def comity_node_root_show(
             hint = "comity-node root init prepares the first version"
             raise NotFound("this institute has no root", field="root", hint=hint)
         root = published
+
     if as_json:
         print_json(root_value(root, before))
     else:

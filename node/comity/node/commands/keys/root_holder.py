@@ -92,6 +92,7 @@ def comity_node_root_sign(
         _confirm(f"Sign version {root.version} as {signing.key.keyid}?")
     signed = root.sign(signing)
     save_draft(signed, file)
+
     if as_json:
         print_json(root_value(signed, former))
     else:

@@ -51,6 +51,7 @@ def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -
     if as_json:
         print_json(root_value(root, before) | {"file": str(path)})
         return
+
     told = f"{path}: version {root.version} of {root.institute}, unsigned"
     say(told)
     for line in changes(before, root):

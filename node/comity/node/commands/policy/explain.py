@@ -46,10 +46,11 @@ def comity_node_policy_explain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a peer is given or refused, and why.
+    """Explain what a peer is given or refused, and why.
 
-    By which rule, and what would release the rest. Of a kind, parts are told together that policy
-    cannot tell apart. What was released under an earlier policy stays released, whatever holds now.
+    The table names the deciding rule of each part, and the nearest change that would release a part
+    that is withheld. With --kind, parts that policy cannot tell apart share a row. A part that was
+    released under an earlier policy stays released.
 
     Examples:
         comity-node policy explain ca.aisi.example 9f86d081
@@ -69,9 +70,11 @@ def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> Non
     with node.store.read() as session:
         row = find_record(session, record)
         parts = explanation.explain_record(session, peer, row, node.clock())
+
     if as_json:
         print_json({"recordId": row.record_id, "parts": [_part_value(part) for part in parts]})
         return
+
     grid = table("part", "now", "released", "why", "nearest change")
     for part in parts:
         value = _part_value(part)
@@ -86,9 +89,11 @@ def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> Non
 def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
     with node.store.read() as session:
         found = explanation.explain_kind(session, peer, kind, node.clock())
+
     if as_json:
         print_json({"kind": kind.value, "classes": [_class_value(one) for one in found]})
         return
+
     grid = table("part", "handling", "given", "waits", "now", "why", "nearest change")
     for one in found:
         verdict = "given" if one.verdict.allowed else "withheld"

@@ -104,11 +104,11 @@ def comity_node_policy_simulate(
     picture: Picture = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a network of institutes with the real evaluator.
+    """Simulate a network of institutes under policies.
 
-    Day by day; nothing is changed. Tells what each gives, gets and lacks; who rides free (gives
-    less than a quarter of what it gets or lacks) and who is starved (lacks more than half of that);
-    and who waits for whom.
+    The simulation runs the real evaluator day by day and changes nothing. It shows what each
+    institute gives, gets and lacks, which institutes ride free (give less than a quarter of what
+    they get or lack) or are starved (lack more than half of that), and which wait for each other.
 
     Examples:
         comity-node policy simulate --list
@@ -134,6 +134,7 @@ def comity_node_policy_simulate(
     outcome = _played(play)
     if picture is not None:
         write_file(picture, draw(outcome).encode())
+
     if as_json:
         print_json(outcome.to_value())
     else:

@@ -27,10 +27,12 @@ def print_outcome(outcome: SimulationOutcome, note: str) -> None:
     issued = sum(result.issued for result in outcome.results)
     count = len(outcome.results)
     print_text(text(f"{title}{count} institutes, {issued} records, {outcome.days} days"))
+
     columns = ("institute", "policy", "issued", "given", "received", "gain", "coverage", "lacks")
     grid = table(*columns, "")
     for column in grid.columns[2:-1]:
         column.justify = "right"
+
     rows = outcome.results
     if count > MAX_ROWS:
         rows = tuple(sorted(rows, key=_coverage)[:MAX_ROWS])
@@ -38,8 +40,10 @@ def print_outcome(outcome: SimulationOutcome, note: str) -> None:
         grid.add_row(*map(text, _row(result)))
     grid.columns[0].no_wrap = True
     print_table(grid)
+
     if count > MAX_ROWS:
         print_text(text(f"and {count - MAX_ROWS} more of higher coverage; --json has them all"))
+
     _print_lacking(outcome)
     _print_deadlocks(outcome.deadlocks)
     print_text(text(f"{_LEGEND}. {note}", "dim"))
@@ -56,6 +60,7 @@ _LEGEND: Final = (
 
 def _row(result: InstituteResult) -> tuple[str, ...]:
     remarks = [word for word in ("free rider", "starved") if _applies(result, word)]
+
     return (
         result.institute,
         result.policy,
@@ -95,14 +100,18 @@ def _print_lacking(outcome: SimulationOutcome) -> None:
 def _print_deadlocks(deadlocks: tuple[Deadlock, ...]) -> None:
     if not deadlocks:
         print_text(text("no deadlock: no two withhold from each other for standing for long"))
+
+    # pairs that differ in their names alone are one sentence
     alike: dict[Hashable, list[Deadlock]] = {}
     for deadlock in deadlocks:
         alike.setdefault(_likeness(deadlock), []).append(deadlock)
+
     for some in list(alike.values())[:MAX_DEADLOCKS]:
         more = len(some) - 1
         stems = " and ".join(sorted({id_stem(side.giver) for side in some[0].sides}))
         rest = f"; so do {more} more pairs of {stems}" if more else ""
         print_text(text(_sentence(some[0]) + rest))
+
     left = len(alike) - MAX_DEADLOCKS
     if left > 0:
         print_text(text(f"and {left} more sorts of deadlock; --json has them all"))

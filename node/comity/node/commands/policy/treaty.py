@@ -1,4 +1,4 @@
-"""Treaties: bilateral agreements that the policy's templates are linked for."""
+"""Treaties: bilateral agreements, for each of which the policy's templates are linked."""
 
 from __future__ import annotations
 
@@ -32,40 +32,44 @@ from comity.record.times import format_time
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 TreatyId = Annotated[
-    str, typer.Argument(metavar="ID", help="Your name for it; releases name it so.")
+    str, typer.Argument(metavar="ID", help="Your name for the treaty, which releases show.")
+]
+Parties = Annotated[
+    list[str], typer.Option("--party", metavar="INSTITUTE", help="The other party: one peer.")
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help=f"Only records of this kind, repeatable: {', '.join(Kind)}. All by default.",
+    ),
+]
+Sections = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--section", metavar="NAME", help="Only this section, repeatable. All by default."
+    ),
 ]
 
 
 def comity_node_treaty_add(
     context: typer.Context,
     treaty_id: TreatyId,
-    parties: Annotated[
-        list[str],
-        typer.Option("--party", metavar="INSTITUTE", help="The peer that it is with, just one."),
-    ],
-    start: Annotated[str, typer.Option(metavar="TIME", help="In force from then on, UTC.")],
+    parties: Parties,
+    start: Annotated[str, typer.Option(metavar="TIME", help="Start: a date or a time in UTC.")],
     end: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Until just before then, UTC; open-ended by default."),
+        typer.Option(metavar="TIME", help="End: a date or a time in UTC. None by default."),
     ] = None,
-    kinds: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind", metavar="KIND", help=f"All by default; repeatable: {', '.join(Kind)}."
-        ),
-    ] = None,
-    sections: Annotated[
-        list[str] | None,
-        typer.Option("--section", metavar="NAME", help="All by default; repeatable."),
-    ] = None,
+    kinds: Kinds = None,
+    sections: Sections = None,
     as_json: JsonOption = False,
 ) -> None:
     r"""Add a treaty with a peer.
 
-    It takes effect at its start, and ceases to at its end, by itself.
-
-    A treaty gives nothing by itself: it is worth what a rule with ?principal in your policy says,
-    as in the preset treaty. A date means its beginning, 00:00 UTC.
+    The treaty is in force from its start until just before its end. It gives only what a rule with
+    ?principal in your policy gives, as in the preset treaty. A date means 00:00 UTC.
 
     Examples:
         comity-node treaty add uk-ca-2026 --party ca.aisi.example --start 2026-01-01
@@ -76,6 +80,7 @@ def comity_node_treaty_add(
         hint = "add a treaty for each, with an id of its own"
         message = f"expected one party beside this institute, got {', '.join(parties)}"
         raise InvalidInput(message, field="--party", hint=hint)
+
     treaty = Treaty.parse(
         {
             "treatyId": treaty_id,
@@ -86,19 +91,20 @@ def comity_node_treaty_add(
             "end": None if end is None else _time(end),
         }
     )
+
     with open_node(context) as node:
         row = _add(node, treaty)
         with node.store.read() as session:
             linked = policy_in_force(session).policy.has_templates
         _print(row, node.clock(), as_json=as_json)
+
     _warn_of_sections(treaty)
     if not linked:
-        told = "note: the policy in force has no rule with ?principal, so no treaty bears on it"
-        note(told)
+        note("note: the policy in force has no rule with ?principal, so no treaty bears on it")
 
 
 def comity_node_treaty_list(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List all treaties, those that are over included.
+    """List all treaties, also those that have ended.
 
     Examples:
         comity-node treaty list --json

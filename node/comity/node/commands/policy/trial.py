@@ -40,14 +40,15 @@ def comity_node_policy_check(
 ) -> None:
     """Check a policy for errors, and rules that do nothing.
 
-    Nothing is changed. Exit code 1 if it cannot be put in force. A rule that can never match, that
-    other rules make moot, or that fails at large counts, is a warning.
+    Nothing is changed. The exit code is 1 if the policy cannot be put in force. A warning names a
+    rule that can never match, that other rules make moot, or that fails at large counts.
 
     Examples:
         comity-node policy check policy.cedar
     """
     policy = read_file_or_preset(file, preset)
     findings = analyse(policy)
+
     if as_json:
         print_json(
             {
@@ -59,6 +60,7 @@ def comity_node_policy_check(
             }
         )
         return
+
     asks = "asks for standing" if policy.depends_on_standing else "does not ask for standing"
     gives = ", gives nothing to anyone" if policy.gives_nothing else ""
     say(f"valid, {asks}{gives}, digest {policy.digest}")
@@ -75,9 +77,9 @@ def comity_node_policy_test(
 ) -> None:
     """Run the cases of a folder against its policy.
 
-    Exit code 1 if one fails. A case names a peer, a part, the treaties in force if any, and the
-    rules that must decide. Cases and folders in any other place are refused, not passed over. The
-    presets are such folders.
+    The exit code is 1 if a case fails. A case names a peer, a part, the treaties in force, and the
+    rules that must decide. A case or a folder in any other place is an error. The presets are such
+    folders.
 
     Examples:
         comity-node policy test policies/ours
@@ -86,6 +88,7 @@ def comity_node_policy_test(
         policy, cases = read_policy(folder), read_cases(folder)
     outcomes = [case.run(policy) for case in cases]
     failed = sum(not outcome.passed for outcome in outcomes)
+
     if as_json:
         print_json({"cases": [_case_value(outcome) for outcome in outcomes], "failed": failed})
     else:
@@ -104,11 +107,11 @@ def comity_node_policy_test(
 def comity_node_policy_diff(
     context: typer.Context, file: File = None, preset: Preset = None, as_json: JsonOption = False
 ) -> None:
-    """Tell what a policy would change for each peer.
+    """Show what a policy would change for each peer.
 
-    It is not put in force. Counts the parts, and among them the records, that a peer would be
-    given, or would not be given any more. "Later" counts what waits for the end of an embargo, or
-    for a better standing.
+    The policy is not put in force. The table counts the parts, and the records among them, that a
+    peer would get, or would no longer get. "Later" counts parts that wait for the end of an embargo
+    or for a better standing.
 
     Examples:
         comity-node policy diff policy.cedar
@@ -138,6 +141,7 @@ def _differences(node: Node, other: Policy) -> Differences:
 
 def _print_differences(found: Differences) -> None:
     grid = table("peer", "kind", "change", "parts", "records", "later", "why", "until now")
+
     for peer, differences in found.items():
         for one in differences:
             if one.effect is not Effect.GONE:
@@ -145,6 +149,7 @@ def _print_differences(found: Differences) -> None:
                 until_now = ", ".join(one.before.rules) or "no rule"
                 cells = (peer, one.kind, one.effect, *counts, one.verdict.message, until_now)
                 grid.add_row(*map(text, cells))
+
     if grid.row_count:
         print_table(grid)
     else:

@@ -1,4 +1,4 @@
-"""Policy: who is given what, and why."""
+"""The versions of the policy: print, put in force, list."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def comity_node_policy_set(
 ) -> None:
     """Put a policy in force and release what it newly allows.
 
-    What has been released cannot be taken back by a narrower policy. Rules that do nothing, or can
-    fail, do not hinder it; how many warnings there are is told, and policy check shows them.
+    A narrower policy cannot take back what has been released. Rules that do nothing, or can fail,
+    are only warnings: their number is printed, and policy check shows them.
 
     Examples:
         comity-node policy set --preset balanced
@@ -93,7 +93,8 @@ def comity_node_policy_set(
 def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the versions of the policy, and what each changed.
 
-    Newest first. A release names the digest of the policy that allowed it, and its rules.
+    The newest version comes first. A release names the digest and the rules of the policy that
+    allowed it.
 
     Examples:
         comity-node policy log
@@ -101,9 +102,11 @@ def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) 
     """
     with open_node(context) as node, node.store.read() as session:
         changes = policy_log(session)
+
     if as_json:
         print_json([_change_value(change) for change in changes])
         return
+
     grid = table("version", "digest", "in force since", "what changed")
     for change in changes:
         row = change.version
