@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.core import TyperGroup
 
-from comity.client.command_line import Command, Group
+from comity.client.command_line import Command, CommandGroup
 from comity.client.command_line import run as run_command
 
 
@@ -57,7 +57,7 @@ def printed(program: TyperGroup, *arguments: str) -> str:
     return out.getvalue()
 
 
-def commands(group: Group, *words: str) -> Iterator[tuple[tuple[str, ...], Command]]:
+def commands(group: CommandGroup, *words: str) -> Iterator[tuple[tuple[str, ...], Command]]:
     """Yield each command of a table, by the words that follow the program's name."""
     for row in group.commands:
         if isinstance(row, Command):

@@ -10,9 +10,9 @@ from importlib import import_module
 import pytest
 
 import comity.client
-from comity.client.command_line import Command, Group
-from comity.client.commands.app import TABLE as COMITY
-from comity.node.commands.app import TABLE as COMITY_NODE
+from comity.client.command_line import Command, CommandGroup
+from comity.client.commands.app import COMITY
+from comity.node.commands.app import COMITY_NODE
 from tests.support.command_line import commands
 
 TABLES = {table.name: table for table in (COMITY, COMITY_NODE)}
@@ -87,7 +87,7 @@ def test_a_table_says_of_a_command_what_its_own_help_says_first(program: str) ->
         assert (inspect.getdoc(function) or "").splitlines()[0] == row.about
 
 
-def every_name(group: Group) -> list[str]:
+def every_name(group: CommandGroup) -> list[str]:
     """Return the names of a group's rows, and of the groups among them, with their group."""
     names = [f"{group.name} {row.name}" for row in group.commands]
     inner = [row for row in group.commands if not isinstance(row, Command)]

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from comity.client.commands.app import TABLE as COMITY
+from comity.client.commands.app import COMITY
 from comity.client.commands.app import app as comity_app
-from comity.node.commands.app import TABLE as COMITY_NODE
+from comity.node.commands.app import COMITY_NODE
 from comity.node.commands.app import app as node_app
 from comity.record import limits
 from tests.support.command_line import commands, printed

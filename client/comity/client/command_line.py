@@ -44,13 +44,13 @@ class Command(NamedTuple):
     about: str
 
 
-class Group(NamedTuple):
+class CommandGroup(NamedTuple):
     """A program, or a group of its commands, with examples for its help page."""
 
     name: str
     about: str
     examples: tuple[str, ...]
-    commands: tuple[Command | Group, ...]
+    commands: tuple[Command | CommandGroup, ...]
 
 
 def _print_version(context: typer.Context, asked: bool) -> None:
@@ -81,7 +81,7 @@ class _TextOption(TyperOption):
         return self.callback(ctx, self, value) if self.callback else value
 
 
-class _CommandGroup(TyperGroup):
+class _TextGroup(TyperGroup):
     """A program or a group, all of whose own options are taken as they are, also ``--help``."""
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -115,7 +115,7 @@ class _DeferredCommand(TyperCommand):
         return cast("TyperCommand", typer.main.get_command(app))
 
 
-def build_program(table: Group, options: Callable[..., None], package: str) -> TyperGroup:
+def build_program(table: CommandGroup, options: Callable[..., None], package: str) -> TyperGroup:
     """Return the program of a table.
 
     Args:
@@ -126,7 +126,7 @@ def build_program(table: Group, options: Callable[..., None], package: str) -> T
     """
     app = typer.Typer(
         name=table.name,
-        cls=_CommandGroup,
+        cls=_TextGroup,
         help=table.about,
         epilog=_examples(table.examples),
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -167,7 +167,7 @@ def run(program: TyperGroup, arguments: Sequence[str] | None = None) -> NoReturn
 
 
 def _build_commands(
-    group: Group, package: str, words: tuple[str, ...]
+    group: CommandGroup, package: str, words: tuple[str, ...]
 ) -> Iterator[TyperCommand | TyperGroup]:
     for row in group.commands:
         path = (*words, row.name)
@@ -175,7 +175,7 @@ def _build_commands(
         if isinstance(row, Command):
             yield _DeferredCommand(row, package, path)
         else:
-            yield _CommandGroup(
+            yield _TextGroup(
                 name=row.name,
                 help=row.about,
                 epilog=_examples(row.examples),

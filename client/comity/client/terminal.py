@@ -21,9 +21,6 @@ from rich.text import Text
 
 from comity.record.errors import ComityError
 
-USAGE: Final = 64
-INTERRUPTED: Final = 130
-
 out: Final = Console(markup=False, highlight=False, emoji=False)
 """Standard output. Give it ``Text``, tables, or text that this program wrote itself."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from comity.client.command_line import USAGE
 from comity.client.connection.profile import Profile
-from comity.node.commands.app import TABLE
+from comity.node.commands.app import COMITY_NODE
 from comity.node.home.folder import Home
 from comity.record.bundle import TrustBundle, spoken
 from tests.support.command_line import Run, commands, init
@@ -154,7 +154,9 @@ def test_error_is_json_where_json_is_asked_for(uk: Run) -> None:
     assert error["reason"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("command", [(), *(words for words, _ in commands(TABLE))], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [(), *(words for words, _ in commands(COMITY_NODE))], ids=" ".join
+)
 def test_every_help_shows_examples(comity_node: Run, command: tuple[str, ...]) -> None:
     ended = comity_node(*command, "--help")
     assert ended.code == 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from comity.client.command_line import Command, Group, VersionOption, build_program, run
+from comity.client.command_line import Command, CommandGroup, VersionOption, build_program, run
 
-TABLE: Final = Group(
+COMITY: Final = CommandGroup(
     "comity",
     "Signed information about AI models, exchanged between AI safety institutes.",
     (
@@ -25,7 +25,7 @@ TABLE: Final = Group(
         Command("verify", "evidence", "Verify records and their evidence offline, step by step."),
         Command("export", "evidence", "Write a record as plain files, for other tools."),
         Command("import", "importing", "Make drafts of files such as model cards."),
-        Group(
+        CommandGroup(
             "new",
             "Start a draft, to be filled in and signed.",
             ("comity new card llama.yaml", "comity new card > llama.yaml"),
@@ -55,7 +55,7 @@ def _take_options(version: VersionOption = False) -> None:
     """Take the options that stand before the command."""
 
 
-app: Final = build_program(TABLE, _take_options, "comity.client.commands")
+app: Final = build_program(COMITY, _take_options, "comity.client.commands")
 
 
 def main() -> NoReturn:

@@ -48,7 +48,7 @@ StateOption = Annotated[
         "~/.local/state/comity/monitor.",
     ),
 ]
-BundleOption = Annotated[
+PinnedBundlesOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--bundle",
@@ -68,7 +68,7 @@ def comity_monitor(
         ),
     ],
     state: StateOption = None,
-    bundle: BundleOption = None,
+    bundle: PinnedBundlesOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,9 +12,9 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from comity.client.command_line import Command, Group, VersionOption, build_program, run
+from comity.client.command_line import Command, CommandGroup, VersionOption, build_program, run
 
-TABLE: Final = Group(
+COMITY_NODE: Final = CommandGroup(
     "comity-node",
     "Run an institute's node: exchange signed information about AI models with peers.",
     (
@@ -34,7 +34,7 @@ TABLE: Final = Group(
         Command("recover", "recover", "Make a database from an older backup usable."),
         Command("standing", "standing", "Show what each peer has given and received."),
         Command("reconcile", "standing", "Compare both sides' ledgers by signed receipts."),
-        Group(
+        CommandGroup(
             "certificate",
             "Renew the node's certificate by hand.",
             ("comity-node certificate renew --ca-key /media/usb/ca.key",),
@@ -46,7 +46,7 @@ TABLE: Final = Group(
                 ),
             ),
         ),
-        Group(
+        CommandGroup(
             "peers",
             "Pin peers' roots or trust bundles, and manage peers.",
             (
@@ -68,7 +68,7 @@ TABLE: Final = Group(
                 Command("remove", "peers", "Remove a peer, whose certificates then open nothing."),
             ),
         ),
-        Group(
+        CommandGroup(
             "keys",
             "See the institute's keys, and replace or revoke them.",
             (
@@ -86,7 +86,7 @@ TABLE: Final = Group(
                 ),
             ),
         ),
-        Group(
+        CommandGroup(
             "root",
             "Manage the institute's root, which vouches for all its keys.\n\n"
             "Each holder makes a key on a machine of its own; the node prepares a version; enough "
@@ -114,7 +114,7 @@ TABLE: Final = Group(
                 ),
             ),
         ),
-        Group(
+        CommandGroup(
             "policy",
             "Decide in Cedar what each peer is given, and see why.",
             (
@@ -155,7 +155,7 @@ TABLE: Final = Group(
                 ),
             ),
         ),
-        Group(
+        CommandGroup(
             "treaty",
             "Manage the bilateral agreements that your policy refers to.",
             (
@@ -174,7 +174,7 @@ TABLE: Final = Group(
                 Command("end", "policy.treaty", "End a treaty now, before its time."),
             ),
         ),
-        Group(
+        CommandGroup(
             "witness",
             "Watch other institutes' logs, which this node cosigns.",
             (
@@ -188,7 +188,7 @@ TABLE: Final = Group(
                 Command("export", "witness", "Write the proof that a log contradicted itself."),
             ),
         ),
-        Group(
+        CommandGroup(
             "alarms",
             "See what needs your attention.",
             (
@@ -220,7 +220,7 @@ def _take_options(
     context.obj = Path(home).expanduser()
 
 
-app: Final = build_program(TABLE, _take_options, "comity.node.commands")
+app: Final = build_program(COMITY_NODE, _take_options, "comity.node.commands")
 
 
 def main() -> NoReturn:

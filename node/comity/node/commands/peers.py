@@ -34,7 +34,9 @@ Clearances = Annotated[
     typer.Option("--clearance", metavar="WORD", help="What you clear it for; repeatable."),
 ]
 
-Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute id of the peer.")]
+PeerInstitute = Annotated[
+    str, typer.Argument(metavar="INSTITUTE", help="Institute id of the peer.")
+]
 
 
 def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -65,7 +67,7 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
 
 
 def comity_node_peers_show(
-    context: typer.Context, institute: Institute, as_json: JsonOption = False
+    context: typer.Context, institute: PeerInstitute, as_json: JsonOption = False
 ) -> None:
     """Show one peer: fingerprint, terms and counts.
 
@@ -79,7 +81,7 @@ def comity_node_peers_show(
 
 
 def comity_node_peers_suspend(
-    context: typer.Context, institute: Institute, as_json: JsonOption = False
+    context: typer.Context, institute: PeerInstitute, as_json: JsonOption = False
 ) -> None:
     """Suspend the exchange with a peer.
 
@@ -94,7 +96,7 @@ def comity_node_peers_suspend(
 
 def comity_node_peers_resume(
     context: typer.Context,
-    institute: Institute,
+    institute: PeerInstitute,
     status: Annotated[
         PeerStatus, typer.Option(metavar="STATUS", help="probation or member.")
     ] = PeerStatus.MEMBER,
@@ -115,7 +117,7 @@ def comity_node_peers_resume(
 
 def comity_node_peers_set(
     context: typer.Context,
-    institute: Institute,
+    institute: PeerInstitute,
     status: Annotated[
         PeerStatus | None, typer.Option(metavar="STATUS", help="probation, member or suspended.")
     ] = None,
@@ -159,7 +161,7 @@ def comity_node_peers_set(
 
 
 def comity_node_peers_remove(
-    context: typer.Context, institute: Institute, as_json: JsonOption = False
+    context: typer.Context, institute: PeerInstitute, as_json: JsonOption = False
 ) -> None:
     """Remove a peer, whose certificates then open nothing.
 

@@ -27,7 +27,7 @@ from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
 
-Institute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="The institute of the log.")]
+LogInstitute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="The institute of the log.")]
 
 
 def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -91,7 +91,7 @@ def comity_node_witness_resume(
 
 def comity_node_witness_export(
     context: typer.Context,
-    institute: Institute,
+    institute: LogInstitute,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; must be new.")],
     as_json: JsonOption = False,
 ) -> None:

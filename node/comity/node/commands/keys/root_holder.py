@@ -19,7 +19,7 @@ from comity.client.terminal import (
     say,
 )
 from comity.node.commands.keys.root_output import (
-    describe,
+    describe_version,
     is_complete,
     root_value,
     signatures,
@@ -87,7 +87,7 @@ def comity_node_root_sign(
     if signing.key.keyid not in trusted and (former is not None or root.version == 1):
         message = f"expected a key of version {root.version} or the one before"
         raise InvalidInput(f"{message}, got {signing.key.keyid}", field="--key")
-    describe(root, former)
+    describe_version(root, former)
     if not yes:
         _confirm(f"Sign version {root.version} as {signing.key.keyid}?")
     signed = root.sign(signing)

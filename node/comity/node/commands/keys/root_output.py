@@ -103,7 +103,7 @@ def root_fields(root: Root) -> dict[str, object]:
     }
 
 
-def describe(root: Root, before: Root | None) -> None:
+def describe_version(root: Root, before: Root | None) -> None:
     """Tell on stderr what a version says, for whoever is to sign it."""
     for name, value in root_fields(root).items():
         note(f"{name:<12} {value}")

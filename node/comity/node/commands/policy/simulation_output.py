@@ -11,7 +11,7 @@ from comity.policies.simulation.institute_groups import id_stem
 from comity.policies.simulation.report import InstituteResult, SimulationOutcome
 from comity.policies.simulation.withholding import Deadlock, Gift, Withheld
 
-MAX_ROWS: Final = 30
+MAX_TABLE_ROWS: Final = 30
 """Institutes in the table, those of least coverage; JSON has them all."""
 
 MAX_DEADLOCKS: Final = 10
@@ -34,15 +34,17 @@ def print_outcome(outcome: SimulationOutcome, note: str) -> None:
         column.justify = "right"
 
     rows = outcome.results
-    if count > MAX_ROWS:
-        rows = tuple(sorted(rows, key=_coverage)[:MAX_ROWS])
+    if count > MAX_TABLE_ROWS:
+        rows = tuple(sorted(rows, key=_coverage)[:MAX_TABLE_ROWS])
     for result in rows:
         grid.add_row(*map(text, _row(result)))
     grid.columns[0].no_wrap = True
     print_table(grid)
 
-    if count > MAX_ROWS:
-        print_text(text(f"and {count - MAX_ROWS} more of higher coverage; --json has them all"))
+    if count > MAX_TABLE_ROWS:
+        print_text(
+            text(f"and {count - MAX_TABLE_ROWS} more of higher coverage; --json has them all")
+        )
 
     _print_lacking(outcome)
     _print_deadlocks(outcome.deadlocks)
