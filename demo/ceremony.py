@@ -18,8 +18,14 @@ from typing import Final
 from comity.client.files import ROOT_SUFFIX
 from comity.node.home.key_files import KeyUse, make_key
 from comity.node.node import Node
-from comity.node.trust.root_ceremony import DEFAULT_DAYS, Wish, prepare_first, prepare_next, publish
-from comity.node.trust.root_changes import changes
+from comity.node.trust.root_ceremony import (
+    DEFAULT_ROOT_DAYS,
+    RootRequest,
+    prepare_first,
+    prepare_next,
+    publish_signed_root,
+)
+from comity.node.trust.root_changes import describe_changes
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root
@@ -55,7 +61,7 @@ def found_root(member: Member) -> Root:
         key.save(folder / f"{holder}.key")
     with closing(Node(member.open_home())) as node:
         public = [key.key for key in keys]
-        return _publish(node, member, prepare_first(node, public, len(HOLDERS), DEFAULT_DAYS))
+        return _publish(node, member, prepare_first(node, public, len(HOLDERS), DEFAULT_ROOT_DAYS))
 
 
 def rotate_record_key(member: Member) -> Rotation:
@@ -63,8 +69,8 @@ def rotate_record_key(member: Member) -> Rotation:
     with closing(Node(member.open_home())) as node:
         before = node.own.root
         make_key(node.home.path, node.institute, KeyUse.RECORD)
-        root = _publish(node, member, prepare_next(node, None, Wish()))
-        return Rotation(root, changes(before, root), node.key)
+        root = _publish(node, member, prepare_next(node, None, RootRequest()))
+        return Rotation(root, describe_changes(before, root), node.key)
 
 
 def compare_followed(rotation: Rotation, followed: Mapping[str, Followed]) -> Outcome:
@@ -85,7 +91,7 @@ def _publish(node: Node, member: Member, root: Root) -> Root:
     for holder in HOLDERS:
         root = root.sign(SigningKey.load(_folder(member) / f"{holder}.key"))
     (_folder(member) / f"{root.version}{ROOT_SUFFIX}").write_bytes(root.document)
-    publish(node, root)
+    publish_signed_root(node, root)
     return root
 
 

@@ -22,10 +22,10 @@ from typing import Final
 
 from comity.node.home.folder import Home
 from comity.node.home.new_home import create_home
-from comity.node.home.settings import FILE as SETTINGS_FILE
+from comity.node.home.settings import SETTINGS_FILE
 from comity.node.node import Node
-from comity.node.trust.peers import Terms, change_peer
-from comity.node.trust.pins import Pin, bundle_in, pin_peer
+from comity.node.trust.peers import AgreedTerms, change_peer
+from comity.node.trust.pins import Pin, bundle_of_pin, pin_peer
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import TrustBundle
 from comity.record.spiffe import Role
@@ -113,10 +113,10 @@ def introduce(member: Member, pins: Sequence[Pin]) -> Node:
     node.set_policy(terms.policy_text(node.institute))
     with node.store.write() as session:
         for pin in pins:
-            own, peer = node.institute, bundle_in(pin).institute
+            own, peer = node.institute, bundle_of_pin(pin).institute
             if peer != own:
-                bound, member_ = Terms(terms.purposes(peer)), PeerStatus.MEMBER
+                bound, member_ = AgreedTerms(terms.purposes(peer)), PeerStatus.MEMBER
                 now = node.clock()
                 pin_peer(session, pin, now, own_institute=own, status=member_, terms=bound)
-                change_peer(session, peer, terms.status(own, peer), Terms())
+                change_peer(session, peer, terms.status(own, peer), AgreedTerms())
     return node

@@ -15,7 +15,7 @@ from comity.node.database.tables import (
     CosignatureRow,
     WitnessedLogRow,
 )
-from comity.node.trust.root_ceremony import prepare_first, publish
+from comity.node.trust.root_ceremony import prepare_first, publish_signed_root
 from comity.policies.preset import load_preset
 from comity.record.keys import SigningKey
 from comity.record.spiffe import Role
@@ -100,7 +100,7 @@ def test_evidence_and_bundles_come_with_the_root_that_says_until_when(
         async with pair() as here:
             offline = SigningKey.generate()
             root = prepare_first(here.uk.node, [offline.key], 1, days=30).sign(offline)
-            await asyncio.to_thread(publish, here.uk.node, root)
+            await asyncio.to_thread(publish_signed_root, here.uk.node, root)
             [record] = await here.publish("one")
             bo = tmp_path / "bo.json"
             here.uk.node.home.grant(Role.AUDITOR, "bo").save(bo)

@@ -9,7 +9,7 @@ import pytest
 
 from comity.client.drafts.draft import Draft
 from comity.node.records.search import NEWEST, RecordFilter, search_records
-from comity.node.trust.peers import Terms
+from comity.node.trust.peers import AgreedTerms
 from comity.policies.preset import load_preset
 from comity.record import content
 from comity.record.content import SECTION_MODELS, Kind, check_content, domains_and_severity
@@ -47,7 +47,7 @@ def test_critical_content_of_any_kind_goes_to_who_is_cleared_and_to_no_other_mem
         told = [uk.publish(record(kind, {"risks": [GRAVE]})).record_id for kind in KINDS]
         headers = [(record_id, "") for record_id in told]
         assert uk.released(ca) == headers
-        uk.node.change_peer(CA, None, Terms(clearances=[CBRN]))
+        uk.node.change_peer(CA, None, AgreedTerms(clearances=[CBRN]))
         assert sorted(uk.released(ca)) == sorted([*headers, *((i, "risks") for i in told)])
 
 

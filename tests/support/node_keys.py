@@ -12,7 +12,7 @@ from comity.node.home.folder import Home
 from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
-from comity.node.trust.key_status import KeyStatus, State, list_keys
+from comity.node.trust.key_status import KeyState, KeyStatus, list_keys
 from comity.record.record import Record
 from tests.support.command_line import Ended, Run, init
 from tests.support.drafts import card
@@ -27,7 +27,7 @@ def publish(node: Node, name: str) -> Record:
     return record
 
 
-def states(node: Node, use: KeyUse) -> list[State]:
+def states(node: Node, use: KeyUse) -> list[KeyState]:
     """Return the states of a node's keys of a sort, in order."""
     return [key.state for key in list_keys(node) if key.use == use]
 

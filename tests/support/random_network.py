@@ -13,7 +13,7 @@ from typing import Final
 from comity.node.database.tables import PeerRow
 from comity.node.policy.versions import policy_at, set_policy
 from comity.node.release.run import release_to
-from comity.node.trust.peers import Terms, pinned_peers
+from comity.node.trust.peers import AgreedTerms, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
 from tests.support.institutes import HandClock, Institute
@@ -148,7 +148,7 @@ class RandomNetwork(CheckedNetwork):
         peer = self._peers[holder, name]
         self._busy.add(holder)
         if peer.status != PeerStatus.REMOVED:
-            terms = Terms(groups=sorted(groups), clearances=sorted(clearances))
+            terms = AgreedTerms(groups=sorted(groups), clearances=sorted(clearances))
             self.institutes[holder].node.change_peer(name, None, terms)
             peer.groups, peer.clearances = frozenset(groups), frozenset(clearances)
 

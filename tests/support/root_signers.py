@@ -7,8 +7,13 @@ from datetime import UTC, datetime, timedelta
 from comity.node.database.tables import RootVersionRow
 from comity.node.home.key_files import KeyUse, make_key
 from comity.node.node import Node
-from comity.node.trust.key_revocation import Change, revocation
-from comity.node.trust.root_ceremony import Wish, prepare_first, prepare_next, publish
+from comity.node.trust.key_revocation import BundleChange, revoking_change
+from comity.node.trust.root_ceremony import (
+    RootRequest,
+    prepare_first,
+    prepare_next,
+    publish_signed_root,
+)
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
 from comity.record.root import Root
@@ -39,9 +44,9 @@ class RootSigners:
         """Publish the first version of a node's root."""
         return self._publish(node, prepare_first(node, [k.key for k in self.keys], 2, DAYS))
 
-    def renew(self, node: Node, change: Change | None = None) -> Root:
+    def renew(self, node: Node, change: BundleChange | None = None) -> Root:
         """Publish the next version: what the home has, and a change of it."""
-        return self._publish(node, prepare_next(node, None, Wish(), change))
+        return self._publish(node, prepare_next(node, None, RootRequest(), change))
 
     def rotate(self, node: Node, sort: KeyUse) -> Root:
         """Make a new key and publish a version that lists it."""
@@ -50,21 +55,21 @@ class RootSigners:
 
     def revoke(self, node: Node, sort: KeyUse, keyid: str, index: int = 0) -> Root:
         """Publish a version that revokes a key."""
-        return self.renew(node, revocation(node, sort, keyid, index))
+        return self.renew(node, revoking_change(node, sort, keyid, index))
 
     def give_way(self, node: Node, others: RootSigners) -> Root:
         """Publish a version that puts others in their place, signed by both."""
-        wish = Wish(
+        request = RootRequest(
             add_keys=tuple(key.key for key in others.keys),
             remove_keys=tuple(key.key.keyid for key in self.keys),
         )
-        root = self.sign(others.sign(prepare_next(node, None, wish)))
-        publish(node, root)
+        root = self.sign(others.sign(prepare_next(node, None, request)))
+        publish_signed_root(node, root)
         return root
 
     def _publish(self, node: Node, draft: Root) -> Root:
         root = self.sign(draft)
-        publish(node, root)
+        publish_signed_root(node, root)
         return root
 
 

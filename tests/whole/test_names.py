@@ -13,7 +13,6 @@ DEFINED_TWICE = {
     "halt": "",
     "read_tiles": "",
     "root": "",
-    "stamp": "",
 }
 """Names that two modules define, and why they may."""
 

@@ -26,7 +26,7 @@ from comity.node.records.examination import Examiner
 from comity.node.release.schedule import Schedule
 from comity.node.replication.inbox import Inbox
 from comity.node.trust.peers import (
-    Terms,
+    AgreedTerms,
     change_peer,
     check_authorities,
     pinned_peers,
@@ -34,8 +34,8 @@ from comity.node.trust.peers import (
 from comity.node.trust.pins import (
     ROOT_REFUSED,
     Pin,
-    bundle_in,
-    follow_peer,
+    bundle_of_pin,
+    follow_peer_root,
     pin_peer,
     watch_expiry,
 )
@@ -156,7 +156,7 @@ class Node(Site):
 
         Raises: as ``peers.check_authorities`` and ``pinning.pin_peer``.
         """
-        check_authorities(bundle_in(pin), self.bundles())
+        check_authorities(bundle_of_pin(pin), self.bundles())
         with self.store.write() as session:
             row = pin_peer(
                 session,
@@ -164,7 +164,7 @@ class Node(Site):
                 self.clock(),
                 own_institute=self.institute,
                 status=status,
-                terms=Terms(purposes, groups, clearances),
+                terms=AgreedTerms(purposes, groups, clearances),
             )
         self.inbox.retry()
         self.release()
@@ -178,7 +178,7 @@ class Node(Site):
         others = self.bundles()
         try:
             with self.store.write() as session:
-                root = follow_peer(session, peer, documents, others, self.clock())
+                root = follow_peer_root(session, peer, documents, others, self.clock())
                 if root is not None:
                     watch_expiry(session, root, self.clock())
         except (InvalidInput, Conflict) as error:
@@ -198,9 +198,9 @@ class Node(Site):
 
     def set_peer_status(self, institute: str, status: PeerStatus) -> PeerRow:
         """Change a peer's status; see ``peers.change_peer``."""
-        return self.change_peer(institute, status, Terms())
+        return self.change_peer(institute, status, AgreedTerms())
 
-    def change_peer(self, institute: str, status: PeerStatus | None, terms: Terms) -> PeerRow:
+    def change_peer(self, institute: str, status: PeerStatus | None, terms: AgreedTerms) -> PeerRow:
         """Change a peer's status and terms, and release what follows; see ``peers.change_peer``."""
         with self.store.write() as session:
             row = change_peer(session, institute, status, terms)

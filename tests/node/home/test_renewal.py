@@ -14,7 +14,12 @@ from structlog.testing import capture_logs
 from comity.node.database.tables import PeerRow, RecordRow
 from comity.node.home.certificate_authority import NODE_LIFETIME
 from comity.node.home.folder import Home
-from comity.node.home.node_certificate import Life, obstacle, renew, renew_if_due
+from comity.node.home.node_certificate import (
+    CertificateLife,
+    renew_certificate,
+    renew_if_due,
+    renewal_obstacle,
+)
 from comity.node.server.background import pull
 from comity.node.server.background.certificate_renewal import Renewal
 from comity.policies.preset import load_preset
@@ -47,7 +52,7 @@ def issue(home: Home, lifetime: timedelta, age: timedelta = timedelta(0)) -> Non
 
 
 def in_two_thirds(home: Home) -> datetime:
-    return Life.of(home).start + NODE_LIFETIME * 2 / 3 + timedelta(minutes=1)
+    return CertificateLife.of(home).start + NODE_LIFETIME * 2 / 3 + timedelta(minutes=1)
 
 
 async def arrives(record_id: str, at: Running) -> None:
@@ -62,7 +67,7 @@ def test_records_keep_flowing_while_certificates_of_both_sides_are_renewed_and_e
         homes = [make_home(tmp_path, name, heartbeat_seconds=10) for name in (UK, CA)]
         for home in homes:
             issue(home, timedelta(seconds=24), age=timedelta(seconds=4))
-        first = [Life.of(home) for home in homes]
+        first = [CertificateLife.of(home) for home in homes]
         with capture_logs() as logs:
             async with serving(homes[0]) as uk, serving(homes[1]) as ca:
                 befriend(uk, ca)
@@ -81,7 +86,9 @@ def test_records_keep_flowing_while_certificates_of_both_sides_are_renewed_and_e
                 await until(lambda: settled(uk, CA) and settled(ca, UK), "all receipts")
                 events = [line["event"] for line in logs]
                 reasons = {line.get("reason") for line in logs[known:]}
-        assert all(Life.of(home).end > life.end for home, life in zip(homes, first, strict=True))
+        assert all(
+            CertificateLife.of(home).end > life.end for home, life in zip(homes, first, strict=True)
+        )
         assert events.count("certificate renewed") >= 2
         assert "dialling anew" in events
         assert not {"pull ended", "pull failed", "failed"}.intersection(events[known:])
@@ -112,7 +119,7 @@ def test_a_node_whose_certificate_has_ended_renews_it_at_start(tmp_path: Path) -
         home = make_home(tmp_path, UK)
         issue(home, timedelta(days=1), age=timedelta(days=2))
         async with serving(home):
-            assert Life.of(home).end > datetime.now(UTC) + timedelta(hours=23)
+            assert CertificateLife.of(home).end > datetime.now(UTC) + timedelta(hours=23)
 
     run(scenario())
 
@@ -162,7 +169,7 @@ def test_a_renewal_that_cannot_be_written_leaves_the_old_certificate(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BadConfig, match=r"node\.pem: cannot be written: No space left"):
-        renew(home, datetime.now(UTC))
+        renew_certificate(home, datetime.now(UTC))
     assert home.node_identity() == before
     assert not [file for file in home.keys.iterdir() if file.name.startswith(".node.pem")]
 
@@ -173,7 +180,7 @@ def test_a_missing_ca_key_is_told_once_a_day_and_what_to_do(home: Home) -> None:
     keeper = Renewal(home, clock)
     with capture_logs() as logs:
         keeper.start()
-        assert obstacle(home, clock.time) is None
+        assert renewal_obstacle(home, clock.time) is None
         assert logs == []
         clock.turn(NODE_LIFETIME.total_seconds() * 0.7)
         for _ in range(6):
@@ -189,7 +196,7 @@ def test_an_operator_renews_with_a_ca_key_that_is_kept_elsewhere(tmp_path: Path)
         async with network(tmp_path, UK, CA) as (uk, ca):
             home = uk.node.home
             (home.keys / "ca.key").rename(tmp_path / "away.key")
-            issued = Life.of(home).end
+            issued = CertificateLife.of(home).end
             code, out, _ = await command(uk, "status", "--json")
             assert code == 0
             # within the second third all is well
@@ -202,7 +209,7 @@ def test_an_operator_renews_with_a_ca_key_that_is_kept_elsewhere(tmp_path: Path)
                 await until(lambda: "dialling anew" in str(logs), "the next connection")
                 await arrives(publish_card(uk), ca)
                 await arrives(publish_card(ca), uk)
-            assert Life.of(home).end >= issued
+            assert CertificateLife.of(home).end >= issued
             assert not (home.keys / "ca.key").exists()
 
     run(scenario())
@@ -226,7 +233,7 @@ def test_a_ca_key_of_another_institute_is_refused(home: Home, tmp_path: Path) ->
     before = home.node_identity()
     other = make_home(tmp_path, CA)
     with pytest.raises(BadConfig, match="expected the key of the authority's certificate"):
-        renew(home, datetime.now(UTC), other.keys / "ca.key")
+        renew_certificate(home, datetime.now(UTC), other.keys / "ca.key")
     assert home.node_identity() == before
 
 
@@ -234,5 +241,5 @@ def test_a_damaged_certificate_is_named_and_can_be_renewed(home: Home) -> None:
     (home.keys / "node.pem").write_text("rubbish")
     with pytest.raises(BadConfig, match=r"node\.pem: expected a private key and its certificate"):
         renew_if_due(home, datetime.now(UTC))
-    renew(home, datetime.now(UTC))
-    assert Life.of(home).end > datetime.now(UTC) + timedelta(days=89)
+    renew_certificate(home, datetime.now(UTC))
+    assert CertificateLife.of(home).end > datetime.now(UTC) + timedelta(days=89)

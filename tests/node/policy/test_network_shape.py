@@ -11,7 +11,7 @@ import pytest
 
 from comity.client.drafts.draft import Draft
 from comity.node.policy.network_scenario import network_scenario
-from comity.node.trust.peers import Terms
+from comity.node.trust.peers import AgreedTerms
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
 from comity.policies.simulation.network import Network
@@ -184,7 +184,7 @@ def test_what_a_peer_gave_for_a_purpose_is_given_in_the_simulation(
 ) -> None:
     policy = load_preset("open")
     with pair(tmp_path, new_database, policy, policy) as (uk, ca):
-        ca.node.change_peer(UK, None, Terms(purposes=["safety-testing"]))
+        ca.node.change_peer(UK, None, AgreedTerms(purposes=["safety-testing"]))
         publish(ca, [card(handling={"purposes": ["safety-testing"]})])
         exchange(uk, ca)
         assert really_given(ca, uk) == simulated(uk, policy, policy, back=True) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from comity.node.trust.peers import Terms
+from comity.node.trust.peers import AgreedTerms
 from comity.policies.preset import load_preset
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
@@ -82,6 +82,6 @@ def test_a_record_with_one_bar_more_is_told_of_those_that_go_first(pair: list[In
     for number in range(2):
         ca.publish(card(f"theirs-{number}"))
     uk.pull(ca)
-    uk.node.change_peer(CA, None, Terms(clearances=["bio"]))
+    uk.node.change_peer(CA, None, AgreedTerms(clearances=["bio"]))
     release_all(uk)
     assert sections(uk, ca, last.record_id)

@@ -11,7 +11,7 @@ from comity.node.home.folder import Home
 from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.node import Node
-from comity.node.trust.key_status import State, note_id
+from comity.node.trust.key_status import KeyState, note_id
 from comity.record.errors import BadConfig, RevokedKey
 from comity.record.record import Record
 from comity.record.revocation import check_revocation
@@ -78,7 +78,7 @@ def test_nothing_is_published_with_a_revoked_key(node: Node, root_signers: RootS
     stolen = card("stolen").sign(node.home.node_id, lost)
     with pytest.raises(RevokedKey):
         node.publish(stolen)
-    assert states(node, KeyUse.RECORD) == [State.REVOKED, State.CURRENT]
+    assert states(node, KeyUse.RECORD) == [KeyState.REVOKED, KeyState.CURRENT]
 
 
 @pytest.mark.parametrize("use", [KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS, KeyUse.CA])
@@ -89,7 +89,7 @@ def test_the_last_key_of_a_sort_is_not_revoked(
     with pytest.raises(BadConfig, match=f"expected a {use} key here to take its place") as caught:
         root_signers.revoke(node, use, only.keyid)
     assert f"keys rotate {use}" in caught.value.hint
-    assert states(node, use) == [State.CURRENT]
+    assert states(node, use) == [KeyState.CURRENT]
 
 
 def test_revoking_tells_which_records_it_takes_with_it(comity_node: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from comity.node.home.folder import Home
 from comity.node.home.key_files import KeyUse, make_key
 from comity.node.log.proofs import newest_checkpoint
 from comity.node.node import Node
-from comity.node.trust.key_status import State, note_id
+from comity.node.trust.key_status import KeyState, note_id
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig
 from comity.record.note import Note
@@ -28,13 +28,13 @@ def test_a_new_key_is_staged_until_a_root_lists_it(
 ) -> None:
     before = node.bundle
     make_key(node.home.path, UK, use)
-    assert states(node, use) == [State.CURRENT, State.STAGED]
+    assert states(node, use) == [KeyState.CURRENT, KeyState.STAGED]
     assert node.bundle == before
     root_signers.renew(node)
     after = states(node, use)
-    assert after[1] is State.CURRENT
+    assert after[1] is KeyState.CURRENT
     # a log or witness signs with all keys that are listed
-    assert after[0] is (State.RETIRED if use is KeyUse.RECORD else State.CURRENT)
+    assert after[0] is (KeyState.RETIRED if use is KeyUse.RECORD else KeyState.CURRENT)
 
 
 def test_records_of_a_retired_key_stay_good_and_new_ones_have_the_new_key(
@@ -74,7 +74,7 @@ def test_checkpoints_carry_every_log_key_that_is_listed(
     root_signers.revoke(node, KeyUse.LOG, note_id(str(old.verifier)))
     node.signer.sign()
     assert signers(node) == [str(node.own.log_signers()[0].verifier)]
-    assert states(node, KeyUse.LOG) == [State.CURRENT, State.REVOKED]
+    assert states(node, KeyUse.LOG) == [KeyState.CURRENT, KeyState.REVOKED]
 
 
 def signers(node: Node) -> list[str]:

@@ -11,7 +11,7 @@ from comity.node.database.tables import PeerRow
 from comity.node.policy.facts import facts_of
 from comity.node.policy.versions import policy_in_force
 from comity.node.server.background import pull
-from comity.node.trust.peers import Terms, get_peer
+from comity.node.trust.peers import AgreedTerms, get_peer
 from comity.node.trust.pins import read_pin
 from comity.policies.facts import PeerFacts, PeerStatus
 from comity.record.errors import (
@@ -57,17 +57,17 @@ def test_policy_goes_by_group_and_clearance_as_soon_as_they_are_set(pair: list[I
     uk, ca = pair
     uk.publish(card())
     assert uk.released(ca) == []
-    uk.node.change_peer(CA, None, Terms(groups=["joint-testing"]))
+    uk.node.change_peer(CA, None, AgreedTerms(groups=["joint-testing"]))
     assert [name for _, name in uk.released(ca)] == ["", "limitations"]
-    uk.node.change_peer(CA, None, Terms(clearances=["bio"]))
+    uk.node.change_peer(CA, None, AgreedTerms(clearances=["bio"]))
     assert [name for _, name in uk.released(ca)] == ["", "limitations", "risks"]
 
 
 def test_a_group_that_is_taken_away_stops_what_comes_later(pair: list[Institute]) -> None:
     uk, ca = pair
-    uk.node.change_peer(CA, None, Terms(groups=["joint-testing"]))
+    uk.node.change_peer(CA, None, AgreedTerms(groups=["joint-testing"]))
     uk.publish(card())
-    uk.node.change_peer(CA, None, Terms(groups=[]))
+    uk.node.change_peer(CA, None, AgreedTerms(groups=[]))
     uk.publish(card())
     assert len(uk.released(ca)) == 2
 
@@ -76,8 +76,8 @@ def test_what_is_not_named_stays_as_it_was_also_when_a_bundle_is_pinned_anew(
     pair: list[Institute],
 ) -> None:
     uk, ca = pair
-    uk.node.change_peer(CA, PeerStatus.PROBATION, Terms(["research"], ["g7"], ["bio", "bio"]))
-    uk.node.change_peer(CA, None, Terms(groups=["g20"]))
+    uk.node.change_peer(CA, PeerStatus.PROBATION, AgreedTerms(["research"], ["g7"], ["bio", "bio"]))
+    uk.node.change_peer(CA, None, AgreedTerms(groups=["g20"]))
     uk.node.add_peer(ca.node.bundle, PeerStatus.PROBATION)
     found = facts(uk, ca)
     assert found.status is PeerStatus.PROBATION
@@ -90,10 +90,10 @@ def test_words_are_bounded_and_printable(pair: list[Institute], field: str) -> N
     uk, ca = pair
     before = facts(uk, ca)
     with pytest.raises(LimitExceeded, match=f"{field}: expected at most 64"):
-        uk.node.change_peer(CA, None, Terms(**{field: [f"word-{n}" for n in range(65)]}))
+        uk.node.change_peer(CA, None, AgreedTerms(**{field: [f"word-{n}" for n in range(65)]}))
     for word in ("", "x" * 257, "nul\x00", "\ud800", "two\nlines"):
         with pytest.raises(InvalidInput, match=f"{field}: expected"):
-            uk.node.change_peer(CA, PeerStatus.SUSPENDED, Terms(**{field: [word]}))
+            uk.node.change_peer(CA, PeerStatus.SUSPENDED, AgreedTerms(**{field: [word]}))
     assert facts(uk, ca) == before
 
 
@@ -102,7 +102,7 @@ def test_a_peer_that_was_removed_or_never_was_cannot_be_changed(pair: list[Insti
     uk.node.set_peer_status(CA, PeerStatus.REMOVED)
     for peer in (CA, "fr.aisi.example", "a\x00b"):
         with pytest.raises(NotFound):
-            uk.node.change_peer(peer, None, Terms(groups=["g7"]))
+            uk.node.change_peer(peer, None, AgreedTerms(groups=["g7"]))
 
 
 def test_what_an_operator_gets_wrong_is_refused_by_name_and_changes_nothing(

@@ -13,7 +13,7 @@ import pytest
 
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.key_files import KeyUse
-from comity.node.home.node_certificate import certify
+from comity.node.home.node_certificate import certify_node
 from comity.node.trust.key_status import list_keys
 from comity.record.record import Record
 from tests.support.drafts import card
@@ -113,7 +113,7 @@ def give_way(pair: Pair, one: Running) -> None:
 
 def finish(pair: Pair, one: Running) -> None:
     home = one.node.home
-    certify(home, home.authority_of(one.node.bundle.authorities[-1]), datetime.now(UTC))
+    certify_node(home, home.authority_of(one.node.bundle.authorities[-1]), datetime.now(UTC))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from comity.client.terminal import (
 from comity.node.commands.options import open_node
 from comity.node.commands.peers_output import peer_value, print_peer
 from comity.node.server.status import summarise_peer
-from comity.node.trust.peers import Terms, get_peer, pinned_peers
+from comity.node.trust.peers import AgreedTerms, get_peer, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.record.errors import InvalidInput
 
@@ -146,13 +146,13 @@ def comity_node_peers_set(
         hint = "comity-node peers remove removes a peer"
         raise InvalidInput("expected probation, member or suspended", field="--status", hint=hint)
 
-    terms = Terms(
+    terms = AgreedTerms(
         _choice(purposes, no_purposes, "purpose"),
         _choice(groups, no_groups, "group"),
         _choice(clearances, no_clearances, "clearance"),
     )
 
-    if status is None and terms == Terms():
+    if status is None and terms == AgreedTerms():
         message = "expected a status or words to set, got neither"
         raise InvalidInput(message, hint="add --help to see what can be set")
 

@@ -21,7 +21,7 @@ from comity.node.node import Node
 from comity.node.trust.peers import get_peer
 from comity.node.trust.pins import (
     Pin,
-    bundle_in,
+    bundle_of_pin,
     compared_fingerprint,
     fingerprint_of,
     read_pin,
@@ -72,7 +72,7 @@ def comity_node_peers_add(
     with naming(file):
         pin = read_pin(data)
     with open_node(context) as node:
-        former = _pinned(node, bundle_in(pin).institute)
+        former = _pinned(node, bundle_of_pin(pin).institute)
         with node.store.read() as session:
             reason = why_compare(session, pin)
             replaced = compared_fingerprint(session, former) if former else ""
@@ -104,7 +104,7 @@ def _compare(pin: Pin, fingerprint: str) -> None:
 
 
 def _ask(pin: Pin, replaced: str, reason: str) -> None:
-    bundle = bundle_in(pin)
+    bundle = bundle_of_pin(pin)
     for tag, name in bundle.names.items():
         note(f"{tag:<12} {name}")
     note(f"institute    {bundle.institute}")

@@ -39,7 +39,7 @@ def comity_node_recover(
         comity-node recover --yes --json
     """
     home = open_home(context)
-    with home.occupied():
+    with home.locked_for_serving():
         done = _recover(home, yes=yes)
     if as_json:
         print_json(_value(done))

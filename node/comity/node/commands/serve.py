@@ -23,5 +23,5 @@ def comity_node_run(context: typer.Context) -> None:
     """
     home = open_home(context)
     configure_logs()
-    with home.occupied():
+    with home.locked_for_serving():
         asyncio.run(serve(home))

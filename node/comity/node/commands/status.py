@@ -14,7 +14,7 @@ from comity.node.commands.options import open_node
 from comity.node.commands.peers_output import in_words, peer_value
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import AlarmRow
-from comity.node.home.node_certificate import Life, obstacle
+from comity.node.home.node_certificate import CertificateLife, renewal_obstacle
 from comity.node.node import Node
 from comity.node.server.status import summarise_node
 from comity.node.trust.pins import fingerprint_of
@@ -59,13 +59,13 @@ def _warn_of_ends(node: Node, now: datetime) -> None:
         message = f"the root ends at {format_time(root.expires)}; peers will call it stale"
         warn(message, "comity-node root next prepares the next version")
 
-    problem = obstacle(node.home, now)
+    problem = renewal_obstacle(node.home, now)
     if problem is not None:
         warn(f"the certificate cannot be renewed: {problem}", problem.hint)
 
 
 def _to_value(node: Node, session: Session) -> dict[str, Any]:
-    life = Life.of(node.home)
+    life = CertificateLife.of(node.home)
     root = node.own.root
     settings, counted = node.home.settings, summarise_node(session, node.institute)
     return {

@@ -23,7 +23,7 @@ from sqlmodel import Session, select
 from comity.node.database.cursors import EPOCH, generation
 from comity.node.database.store import Store
 from comity.node.database.tables import LogHeadRow, NodeRow
-from comity.node.home.files import alone, replace_file
+from comity.node.home.files import lock_folder, replace_file
 from comity.record import ijson
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret
@@ -110,7 +110,7 @@ class Mark:
             return
 
         self._make_folder()
-        with alone(self._folder):
+        with lock_folder(self._folder):
             # read again under the lock: another process may have moved the mark on meanwhile
             found, marked = _progress(store), self.read()
             if marked is not None:
@@ -126,7 +126,7 @@ class Mark:
             BadConfig: the mark cannot be written.
         """
         self._make_folder()
-        with alone(self._folder):
+        with lock_folder(self._folder):
             replace_file(self._file, _progress(store).to_json())
 
     def read(self) -> Progress | None:

@@ -44,7 +44,7 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
+def lock_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Wait until no other thread or process is in here for the same folder.
 
     The kernel ends the turn of a process that dies.

@@ -28,7 +28,7 @@ from cryptography.exceptions import InvalidSignature
 
 from comity.client.connection.profile import Profile
 from comity.node.home.certificate_authority import Authority, Svid
-from comity.node.home.files import alone, replace_file
+from comity.node.home.files import lock_folder, replace_file
 from comity.node.home.key_files import KeyUse, generations, load_certificate
 from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings
@@ -77,7 +77,7 @@ class Home:
         return self.path / "state"
 
     @contextmanager
-    def occupied(self) -> Iterator[None]:
+    def locked_for_serving(self) -> Iterator[None]:
         """Keep other processes from serving this home, unless its database is for several.
 
         Two on one SQLite database would both pull from every peer, and both sign.
@@ -91,7 +91,7 @@ class Home:
             return
         with ExitStack() as stack:
             try:
-                stack.enter_context(alone(self.path, wait=False))
+                stack.enter_context(lock_folder(self.path, wait=False))
             except BlockingIOError as error:
                 hint = "stop it first; only a database of PostgreSQL is served by several"
                 message = "another process serves this home"

@@ -84,7 +84,7 @@ def load_certificate(file: Path) -> x509.Certificate:
         raise BadConfig("expected a certificate in PEM", field=str(file)) from error
 
 
-def stamp(home: Path) -> tuple[int, int]:
+def key_folder_times(home: Path) -> tuple[int, int]:
     """Return what changes when a key is added to a home or taken away."""
     folders = home / "keys", home / "certificates"
     try:

@@ -15,20 +15,20 @@ from pathlib import Path
 from cryptography import x509
 
 from comity.node.home.certificate_authority import CLOCK_DRIFT, Authority
-from comity.node.home.files import alone
+from comity.node.home.files import lock_folder
 from comity.node.home.folder import NODE_FILE, Home
 from comity.record.errors import BadConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class CertificateLife:
     """When a certificate was issued and when it ends: aware UTC datetimes."""
 
     start: datetime
     end: datetime
 
     @classmethod
-    def of(cls, home: Home) -> Life:
+    def of(cls, home: Home) -> CertificateLife:
         """Return the life of the node's certificate.
 
         Raises:
@@ -47,7 +47,7 @@ class Life:
         return self.end - (self.end - self.start) / 3
 
 
-def renew(home: Home, now: datetime, ca_key: Path | None = None) -> None:
+def renew_certificate(home: Home, now: datetime, ca_key: Path | None = None) -> None:
     """Give the node a new key and a certificate for 90 days, whether the old one is due or not.
 
     ``ca_key`` is the file of the CA's private key, by default the home's.
@@ -56,16 +56,16 @@ def renew(home: Home, now: datetime, ca_key: Path | None = None) -> None:
         BadConfig: that key is not here or not the CA's, or the home cannot be written; nothing
             has changed.
     """
-    certify(home, home.authority if ca_key is None else home.authority_with(ca_key), now)
+    certify_node(home, home.authority if ca_key is None else home.authority_with(ca_key), now)
 
 
-def certify(home: Home, authority: Authority, now: datetime) -> None:
+def certify_node(home: Home, authority: Authority, now: datetime) -> None:
     """Give the node a new key and a certificate of ``authority`` for 90 days.
 
     Raises:
         BadConfig: the home cannot be written; nothing has changed.
     """
-    with alone(home.keys):
+    with lock_folder(home.keys):
         home.save_node_identity(authority.issue(home.node_id, now=now))
 
 
@@ -74,19 +74,19 @@ def renew_if_due(home: Home, now: datetime) -> bool:
 
     Raises: as ``renew``.
     """
-    if now < Life.of(home).due:
+    if now < CertificateLife.of(home).due:
         return False
-    with alone(home.keys):
-        old = Life.of(home)
+    with lock_folder(home.keys):
+        old = CertificateLife.of(home)
         if now < old.due:
             return False
         home.save_node_identity(home.authority.issue(home.node_id, old.end - old.start, now))
     return True
 
 
-def obstacle(home: Home, now: datetime) -> BadConfig | None:
+def renewal_obstacle(home: Home, now: datetime) -> BadConfig | None:
     """Return what keeps a certificate that is due from being renewed; None if nothing does."""
-    if now < Life.of(home).due:
+    if now < CertificateLife.of(home).due:
         return None
     try:
         _ = home.authority

@@ -47,7 +47,7 @@ from comity.record.models import Integer, describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
 
-FILE: Final = "comity.toml"
+SETTINGS_FILE: Final = "comity.toml"
 SQLITE_FILE: Final = "comity.db"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _DRIVERS: Final = ("sqlite", "postgresql+psycopg")
@@ -167,7 +167,7 @@ class Settings(_Table):
                 names the key. Also a password in a file that others may read.
 
         """
-        file = home / FILE
+        file = home / SETTINGS_FILE
         settings = cls._parse(_read(file), file)
         if settings.database.password is not None:
             read_secret(file)
@@ -198,7 +198,7 @@ class Settings(_Table):
             database=database or f"sqlite:///{SQLITE_FILE}",
         )
 
-        file = home / FILE
+        file = home / SETTINGS_FILE
         settings = cls._parse(text, file)
         write_secret(file, text.encode())
         return settings._resolved(home)

@@ -18,10 +18,10 @@ from comity.record.errors import BadConfig, InvalidInput, NotFound
 from comity.record.revocation import revoked_from
 from comity.record.root import Root
 
-Change = Callable[[TrustBundle], TrustBundle]
+BundleChange = Callable[[TrustBundle], TrustBundle]
 
 
-def revocation(site: Site, use: KeyUse, keyid: str, index: int) -> Change:
+def revoking_change(site: Site, use: KeyUse, keyid: str, index: int) -> BundleChange:
     """Return the change of a bundle that revokes a key; ``index`` counts for record keys only.
 
     The change raises

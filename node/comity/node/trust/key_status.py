@@ -26,7 +26,7 @@ from comity.record.keys import fingerprint
 from comity.record.times import format_time
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """What a key is at present."""
 
     CURRENT = "current"
@@ -45,7 +45,7 @@ class KeyStatus:
 
     use: str
     keyid: str
-    state: State
+    state: KeyState
     since: datetime
     revoked_from: int | None = None
 
@@ -111,15 +111,15 @@ def _record_keys(site: Site) -> Iterator[KeyStatus]:
     in_force = [k.keyid for k in bundle.record_keys if k.revoked_from is None and k.keyid in held]
     current = max(in_force, key=held.index, default="")
     for key in bundle.record_keys:
-        state = State.CURRENT if key.keyid == current else State.RETIRED
+        state = KeyState.CURRENT if key.keyid == current else KeyState.RETIRED
         if key.revoked_from is not None:
-            state = State.REVOKED
+            state = KeyState.REVOKED
         since = _since(site, KeyUse.RECORD, key.keyid, held)
         yield KeyStatus(KeyUse.RECORD, key.keyid, state, since, key.revoked_from)
     for keyid in held:
         if keyid not in bundle.keys_by_id:
             since = _since(site, KeyUse.RECORD, keyid, held)
-            yield KeyStatus(KeyUse.RECORD, keyid, State.STAGED, since)
+            yield KeyStatus(KeyUse.RECORD, keyid, KeyState.STAGED, since)
 
 
 def _note_keys(site: Site, use: KeyUse) -> Iterator[KeyStatus]:
@@ -145,17 +145,17 @@ def _unrevoked(
     for keyid in [*listed, *(keyid for keyid in held if keyid not in listed)]:
         place = held.index(keyid) if keyid in held else -1
         if keyid in listed and signs(keyid):
-            state = State.CURRENT
+            state = KeyState.CURRENT
         elif place > max(used, default=-1):
-            state = State.STAGED
+            state = KeyState.STAGED
         else:
-            state = State.RETIRED if keyid in listed else State.REVOKED
+            state = KeyState.RETIRED if keyid in listed else KeyState.REVOKED
         yield KeyStatus(use, keyid, state, _since(site, use, keyid, held))
 
 
 def _node_key(site: Site) -> KeyStatus:
     leaf = x509.load_pem_x509_certificate(site.home.node_identity()[0])
-    return KeyStatus("node", authority_id(leaf), State.CURRENT, leaf.not_valid_before_utc)
+    return KeyStatus("node", authority_id(leaf), KeyState.CURRENT, leaf.not_valid_before_utc)
 
 
 def _listed(bundle: TrustBundle, use: KeyUse) -> list[str]:

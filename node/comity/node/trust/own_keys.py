@@ -13,7 +13,7 @@ from functools import cached_property
 
 from comity.node.database.store import Store
 from comity.node.home.folder import Home
-from comity.node.home.key_files import stamp
+from comity.node.home.key_files import key_folder_times
 from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings
 from comity.node.trust.root_chains import newest_root
@@ -87,7 +87,7 @@ class OwnKeys:
         self.keychain.check(self.bundle)
 
     def _look(self) -> _Seen:
-        now, seen = stamp(self._home.path), self._seen
+        now, seen = key_folder_times(self._home.path), self._seen
         if seen is None or seen.stamp != now:
             seen = self._seen = _Seen(now, self._home.keychain(), self._home.settings)
         return seen

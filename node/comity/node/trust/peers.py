@@ -24,7 +24,7 @@ from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AgreedTerms:
     """What was agreed with a peer, and how the operator has filed it, in words.
 
     ``purposes`` are the uses that the peer is bound to; ``groups`` and ``clearances`` are the
@@ -86,7 +86,7 @@ def add_peer(
     *,
     own_institute: str,
     status: PeerStatus = PeerStatus.MEMBER,
-    terms: Terms = Terms(),
+    terms: AgreedTerms = AgreedTerms(),
 ) -> PeerRow:
     """Pin a peer's bundle, or replace the pinned one.
 
@@ -116,13 +116,13 @@ def add_peer(
 
 
 def change_peer(
-    session: WriteSession, institute: str, status: PeerStatus | None, terms: Terms
+    session: WriteSession, institute: str, status: PeerStatus | None, terms: AgreedTerms
 ) -> PeerRow:
     """Change a peer's status or terms; REMOVED drops it.
 
     Raises:
         NotFound: no such peer, or a removed one (add it again).
-        LimitExceeded, InvalidInput: as ``Terms.apply``.
+        LimitExceeded, InvalidInput: as ``AgreedTerms.apply``.
     """
     row = get_peer(session, institute)
     if row.status == PeerStatus.REMOVED:

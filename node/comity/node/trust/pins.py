@@ -17,7 +17,7 @@ from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.clock import to_datetime
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import PeerRow
-from comity.node.trust.peers import Terms, add_peer, bundle_of, check_authorities, get_peer
+from comity.node.trust.peers import AgreedTerms, add_peer, bundle_of, check_authorities, get_peer
 from comity.node.trust.root_chains import follow_chain, forget_chain, keep_chain, newest_root
 from comity.policies.facts import PeerStatus
 from comity.record import ijson
@@ -45,7 +45,7 @@ def read_pin(data: bytes) -> Pin:
     return Root.parse(data) if is_root else TrustBundle.from_json(data)
 
 
-def bundle_in(pin: Pin) -> TrustBundle:
+def bundle_of_pin(pin: Pin) -> TrustBundle:
     """Return the bundle itself, or a root's profile."""
     return pin.profile if isinstance(pin, Root) else pin
 
@@ -99,7 +99,7 @@ def pin_peer(
     *,
     own_institute: str,
     status: PeerStatus,
-    terms: Terms,
+    terms: AgreedTerms,
 ) -> PeerRow:
     """Pin a peer; where ``why_compare`` says so, the caller has compared the fingerprint.
 
@@ -110,9 +110,9 @@ def pin_peer(
     if isinstance(pin, Root):
         first(pin).check_fresh(to_datetime(now))
     leads_on = not why_compare(session, pin)
-    current = newest_root(session, bundle_in(pin).institute)
+    current = newest_root(session, bundle_of_pin(pin).institute)
     row = add_peer(
-        session, bundle_in(pin), now, own_institute=own_institute, status=status, terms=terms
+        session, bundle_of_pin(pin), now, own_institute=own_institute, status=status, terms=terms
     )
     if not leads_on:
         forget_chain(session, row.institute)
@@ -123,7 +123,7 @@ def pin_peer(
     return row
 
 
-def follow_peer(
+def follow_peer_root(
     session: WriteSession,
     peer: str,
     documents: Sequence[bytes],

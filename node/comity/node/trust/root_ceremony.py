@@ -26,7 +26,7 @@ from comity.client.files import naming, read_file, write_file
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import LogEntryRow, RecordRow
 from comity.node.home.files import replace_file
-from comity.node.trust.key_revocation import Change, check_certified
+from comity.node.trust.key_revocation import BundleChange, check_certified
 from comity.node.trust.peers import check_authorities
 from comity.node.trust.root_chains import newest_root, publish_root
 from comity.node.trust.site import Site
@@ -36,15 +36,15 @@ from comity.record.keys import RecordKey
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root
 
-DEFAULT_DAYS: Final = 365
-MAX_DAYS: Final = 3650
+DEFAULT_ROOT_DAYS: Final = 365
+MAX_ROOT_DAYS: Final = 3650
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RootRequest:
     """What the next version is to have; None leaves what the one before has.
 
-    ``days`` is how long it is valid from now, 1 to MAX_DAYS.
+    ``days`` is how long it is valid from now, 1 to MAX_ROOT_DAYS.
     """
 
     threshold: int | None = None
@@ -54,7 +54,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class RevokedRecords:
     """Own records that a revocation takes with it: those the key signed from its index on."""
 
     keyid: str
@@ -87,7 +87,9 @@ def prepare_first(site: Site, keys: Iterable[RecordKey], threshold: int, days: i
     return Root.draft(bundle, keys, threshold, _until(site, days))
 
 
-def prepare_next(site: Site, draft: Root | None, wish: Wish, change: Change | None = None) -> Root:
+def prepare_next(
+    site: Site, draft: Root | None, request: RootRequest, change: BundleChange | None = None
+) -> Root:
     """Return the version after the published one, unsigned; ``draft`` is what is there of it.
 
     It lists what the version before lists and the home's newer keys, and is then changed.
@@ -104,19 +106,19 @@ def prepare_next(site: Site, draft: Root | None, wish: Wish, change: Change | No
         raise BadConfig("this institute has no root", field="root", hint=hint)
     version = published.version + 1 if published else 1
     bundle = site.own.keychain.bundle(site.home.settings, before.profile, version)
-    keys = dict(before.keys) | {key.keyid: key for key in wish.add_keys}
-    for keyid in wish.remove_keys:
+    keys = dict(before.keys) | {key.keyid: key for key in request.add_keys}
+    for keyid in request.remove_keys:
         if keyid not in keys:
             raise NotFound(f"no root key {keyid!r:.80}", field="--remove-key")
         del keys[keyid]
-    if draft is not None and wish.days is None:
+    if draft is not None and request.days is None:
         expires = draft.expires
     else:
-        expires = _until(site, DEFAULT_DAYS if wish.days is None else wish.days)
+        expires = _until(site, DEFAULT_ROOT_DAYS if request.days is None else request.days)
     return Root.draft(
         change(bundle) if change else bundle,
         keys.values(),
-        before.threshold if wish.threshold is None else wish.threshold,
+        before.threshold if request.threshold is None else request.threshold,
         expires,
         version,
     )
@@ -156,7 +158,7 @@ def save_draft(root: Root, path: Path) -> None:
         write_file(path, root.document)
 
 
-def publish(site: Site, root: Root) -> tuple[bool, list[Loss]]:
+def publish_signed_root(site: Site, root: Root) -> tuple[bool, list[RevokedRecords]]:
     """Publish a version; return whether it is new, and what its revocations take with them.
 
     Raises:
@@ -168,11 +170,13 @@ def publish(site: Site, root: Root) -> tuple[bool, list[Loss]]:
     with site.store.write() as session:
         before = newest_root(session, site.institute)
         is_new = publish_root(session, root, site.institute, site.clock())
-        losses = losses_of(session, root.profile, before.profile if before else None)
+        losses = revoked_records(session, root.profile, before.profile if before else None)
     return is_new, losses if is_new else []
 
 
-def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) -> list[Loss]:
+def revoked_records(
+    session: Session, after: TrustBundle, before: TrustBundle | None
+) -> list[RevokedRecords]:
     """Return what the revocations in ``after`` take with them that ``before`` did not."""
     known = {key.keyid: key.revoked_from for key in before.record_keys} if before else {}
     found = []
@@ -184,7 +188,7 @@ def losses_of(session: Session, after: TrustBundle, before: TrustBundle | None) 
                 .join(LogEntryRow, LogEntryRow.record_id == RecordRow.record_id)
                 .where(RecordRow.keyid == key.keyid, LogEntryRow.log_index >= key.revoked_from)
             )
-            found.append(Loss(key.keyid, key.revoked_from, session.exec(count).one()))
+            found.append(RevokedRecords(key.keyid, key.revoked_from, session.exec(count).one()))
     return found
 
 
@@ -194,6 +198,8 @@ def _check_workable(site: Site, root: Root) -> None:
 
 
 def _until(site: Site, days: int) -> datetime:
-    if not 1 <= days <= MAX_DAYS:
-        raise InvalidInput(f"expected 1 to {MAX_DAYS} days, got {days}", field="--expires-days")
+    if not 1 <= days <= MAX_ROOT_DAYS:
+        raise InvalidInput(
+            f"expected 1 to {MAX_ROOT_DAYS} days, got {days}", field="--expires-days"
+        )
     return to_datetime(site.clock()) + timedelta(days=days)

@@ -16,7 +16,7 @@ from comity.record.root import Root
 from comity.record.times import format_time
 
 
-def changes(before: Root | None, after: Root) -> list[str]:
+def describe_changes(before: Root | None, after: Root) -> list[str]:
     """Return what ``after`` changes; without ``before``, all that it says."""
     lines = [*_listed("root key", _root_keys(before), _root_keys(after))]
     if before is None or before.threshold != after.threshold:

@@ -14,8 +14,7 @@ from comity.client.terminal import (
     say,
 )
 from comity.node.commands.options import open_home
-from comity.node.home.node_certificate import Life
-from comity.node.home.node_certificate import renew as renew_now
+from comity.node.home.node_certificate import CertificateLife, renew_certificate
 from comity.record.times import format_time
 
 
@@ -37,8 +36,8 @@ def comity_node_certificate_renew(
         comity-node certificate renew --ca-key /media/usb/ca.key
     """
     home = open_home(context)
-    renew_now(home, datetime.now(UTC), ca_key)
-    expiry = format_time(Life.of(home).end)
+    renew_certificate(home, datetime.now(UTC), ca_key)
+    expiry = format_time(CertificateLife.of(home).end)
     if as_json:
         print_json({"certificateExpiry": expiry})
     else:

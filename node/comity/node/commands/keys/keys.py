@@ -20,11 +20,11 @@ from comity.client.terminal import (
 from comity.node.commands.keys.root_output import Output, amend, print_draft, print_losses
 from comity.node.commands.options import open_node
 from comity.node.home.key_files import KeyUse, make_key
-from comity.node.home.node_certificate import Life, certify
+from comity.node.home.node_certificate import CertificateLife, certify_node
 from comity.node.log.tree import tree_size
-from comity.node.trust.key_revocation import revocation
-from comity.node.trust.key_status import KeyStatus, State, find_key, list_keys
-from comity.node.trust.root_ceremony import Wish, losses_of, read_draft
+from comity.node.trust.key_revocation import revoking_change
+from comity.node.trust.key_status import KeyState, KeyStatus, find_key, list_keys
+from comity.node.trust.root_ceremony import RootRequest, read_draft, revoked_records
 from comity.node.trust.site import Site
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
@@ -84,7 +84,7 @@ def comity_node_keys_rotate(
             make_key(site.home.path, site.institute, use)
 
         if has_root:
-            root, path = amend(site, output, Wish())
+            root, path = amend(site, output, RootRequest())
             print_draft(root, site.own.root, path, as_json=as_json)
         else:
             _print_unrooted(site, use, as_json=as_json)
@@ -121,10 +121,10 @@ def comity_node_keys_revoke(
             raise InvalidInput("expected no index but for a record key", field="--from-index")
         index = _index(site, from_index)
 
-        root, path = amend(site, output, Wish(), revocation(site, use, found, index))
+        root, path = amend(site, output, RootRequest(), revoking_change(site, use, found, index))
         before = site.own.root
         with site.store.read() as session:
-            losses = losses_of(session, root.profile, before.profile if before else None)
+            losses = revoked_records(session, root.profile, before.profile if before else None)
 
         print_draft(root, before, path, as_json=as_json)
         if not as_json:
@@ -144,7 +144,7 @@ def _index(site: Site, given: int | None) -> int:
 
 
 def _staged(site: Site, use: KeyUse) -> bool:
-    return any(key.use == use and key.state is State.STAGED for key in list_keys(site))
+    return any(key.use == use and key.state is KeyState.STAGED for key in list_keys(site))
 
 
 def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
@@ -155,8 +155,8 @@ def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
         hint = "comity-node keys rotate ca makes a new one, which has to be published first"
         message = "the node's certificate is of the newest authority that the bundle lists"
         raise InvalidInput(message, field="--finish", hint=hint)
-    certify(site.home, site.home.authority_of(newest), datetime.now(UTC))
-    expiry = format_time(Life.of(site.home).end)
+    certify_node(site.home, site.home.authority_of(newest), datetime.now(UTC))
+    expiry = format_time(CertificateLife.of(site.home).end)
 
     if as_json:
         print_json({"certificateExpiry": expiry})

@@ -27,15 +27,15 @@ from comity.node.commands.keys.root_output import (
 )
 from comity.node.commands.options import open_node
 from comity.node.trust.root_ceremony import (
-    DEFAULT_DAYS,
-    Wish,
+    DEFAULT_ROOT_DAYS,
+    RootRequest,
     prepare_first,
-    publish,
+    publish_signed_root,
     read_draft,
     read_root,
     save_draft,
 )
-from comity.node.trust.root_changes import changes
+from comity.node.trust.root_changes import describe_changes
 from comity.record.bundle import spoken
 from comity.record.errors import NotFound
 from comity.record.keys import RecordKey
@@ -49,7 +49,7 @@ def comity_node_root_init(
     context: typer.Context,
     keys: Annotated[list[Path], typer.Argument(metavar="PUB…", help="Public keys of the holders.")],
     threshold: Annotated[int, typer.Option(help="How many of them must sign.")],
-    expires_days: Annotated[int, typer.Option(help="Days that it is valid.")] = DEFAULT_DAYS,
+    expires_days: Annotated[int, typer.Option(help="Days that it is valid.")] = DEFAULT_ROOT_DAYS,
     output: Output = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,9 +97,9 @@ def comity_node_root_next(
         comity-node root next --add-key cyd.key.pub --remove-key SHA256:… --threshold 2
     """
     added = tuple(_public(file) for file in add_key or ())
-    wish = Wish(threshold, added, tuple(remove_key or ()), expires_days)
+    request = RootRequest(threshold, added, tuple(remove_key or ()), expires_days)
     with open_node(context) as node:
-        root, path = amend(node, output, wish)
+        root, path = amend(node, output, request)
         print_draft(root, node.own.root, path, as_json=as_json)
 
 
@@ -119,7 +119,7 @@ def comity_node_root_publish(
     root = read_root(file)
     with open_node(context) as node:
         before = node.own.root
-        is_new, losses = publish(node, root)
+        is_new, losses = publish_signed_root(node, root)
 
     if as_json:
         lost = [{"keyid": loss.keyid, "records": loss.records} for loss in losses]
@@ -163,7 +163,7 @@ def comity_node_root_show(
         print_json(root_value(root, before))
     else:
         print_fields(root_fields(root))
-        for line in changes(before, root):
+        for line in describe_changes(before, root):
             say(f"  {line}")
 
 

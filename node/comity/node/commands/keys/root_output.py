@@ -13,9 +13,15 @@ from comity.client.terminal import (
     print_json,
     say,
 )
-from comity.node.trust.key_revocation import Change
-from comity.node.trust.root_ceremony import Loss, Wish, prepare_next, read_draft, save_draft
-from comity.node.trust.root_changes import changes
+from comity.node.trust.key_revocation import BundleChange
+from comity.node.trust.root_ceremony import (
+    RevokedRecords,
+    RootRequest,
+    prepare_next,
+    read_draft,
+    save_draft,
+)
+from comity.node.trust.root_changes import describe_changes
 from comity.node.trust.site import Site
 from comity.record.bundle import spoken
 from comity.record.root import Root
@@ -28,7 +34,7 @@ Output = Annotated[
 
 
 def amend(
-    site: Site, output: Path | None, wish: Wish, change: Change | None = None
+    site: Site, output: Path | None, request: RootRequest, change: BundleChange | None = None
 ) -> tuple[Root, Path]:
     """Prepare the next version in a file, or amend what is there of it; return it and the file.
 
@@ -36,7 +42,7 @@ def amend(
     """
     published = site.own.root
     path = output or Path(f"{published.version + 1 if published else 1}.root.json")
-    root = prepare_next(site, read_draft(site, path), wish, change)
+    root = prepare_next(site, read_draft(site, path), request, change)
     save_draft(root, path)
     return root, path
 
@@ -54,7 +60,7 @@ def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -
 
     told = f"{path}: version {root.version} of {root.institute}, unsigned"
     say(told)
-    for line in changes(before, root):
+    for line in describe_changes(before, root):
         say(f"  {line}")
     holders = f"{root.threshold} of its {len(root.keys)} holders"
     if before is not None:
@@ -66,7 +72,7 @@ def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -
     note(f"  comity-node root publish {path.name}")
 
 
-def print_losses(losses: Sequence[Loss]) -> None:
+def print_losses(losses: Sequence[RevokedRecords]) -> None:
     """Warn of own records that a revocation takes with it."""
     for loss in losses:
         if loss.records:
@@ -88,7 +94,7 @@ def root_value(root: Root, before: Root | None) -> dict[str, Any]:
         "keys": sorted(root.keys),
         "signers": root.signers(root),
         "formerSigners": root.signers(before) if before else [],
-        "changes": changes(before, root),
+        "changes": describe_changes(before, root),
     }
 
 
@@ -109,7 +115,7 @@ def describe_version(root: Root, before: Root | None) -> None:
         note(f"{name:<12} {value}")
     if before is None and root.version > 1:
         note("what it changes is not known: name the version before with --before FILE")
-    for line in changes(before, root):
+    for line in describe_changes(before, root):
         note(f"  {line}")
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from comity.node.database.clock import Clock, to_datetime
 from comity.node.home.folder import Home
-from comity.node.home.node_certificate import Life, renew_if_due
+from comity.node.home.node_certificate import CertificateLife, renew_if_due
 from comity.node.server.threads import in_thread
 from comity.record.errors import BadConfig
 from comity.record.times import format_time
@@ -43,7 +43,7 @@ class Renewal:
             BadConfig: the certificate has ended and cannot be renewed: no peer would accept it.
         """
         problem = self._look()
-        end = Life.of(self._home).end
+        end = CertificateLife.of(self._home).end
         if problem is not None and end <= self._now():
             message = f"the node's certificate ended at {format_time(end)}: {problem}"
             raise BadConfig(message, hint=problem.hint) from problem
@@ -58,7 +58,7 @@ class Renewal:
         """Renew the certificate if it is due; return what keeps it from being renewed."""
         now, self._pause = self._now(), LOOK_SECONDS
         try:
-            renewed, life = renew_if_due(self._home, now), Life.of(self._home)
+            renewed, life = renew_if_due(self._home, now), CertificateLife.of(self._home)
         except BadConfig as error:
             if self._told is None or now - self._told >= _DAY:
                 self._told = now
