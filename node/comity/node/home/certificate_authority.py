@@ -1,8 +1,8 @@
 """The institute's certificate authority: X.509-SVIDs (spiffe/spiffe, standards/X509-SVID.md).
 
-Invariants: every key is ECDSA P-256; the authority signs for its own institute only; a leaf has
-exactly one URI SAN, is no CA and may only make signatures; only the node's certificate carries a
-DNS name (the institute's id, which callers expect) and may serve.
+Invariants: every key is ECDSA P-256. The authority signs for its own institute only. A leaf has
+exactly one URI SAN, is not a CA, and may only make signatures. Only the node's certificate may
+serve TLS and carries a DNS name: the institute's id, which callers expect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from comity.record.keys import private_pem
 from comity.record.spiffe import Role, SpiffeId, check_institute
 
 CLOCK_DRIFT: Final = timedelta(hours=1)
-"""How long before now a certificate begins: the other side's clock may be slow."""
+"""A certificate is valid from this long before now, since a caller's clock may be slow."""
 
 AUTHORITY_LIFETIME: Final = timedelta(days=3650)
 NODE_LIFETIME: Final = timedelta(days=90)
@@ -33,7 +33,7 @@ _PEM: Final = serialization.Encoding.PEM
 
 @dataclass(frozen=True, slots=True)
 class Svid:
-    """A certificate and its private key, both PEM. Its repr shows neither."""
+    """An X.509-SVID: a certificate and its private key, both PEM. The repr shows neither."""
 
     certificate: bytes
     private_key: bytes
@@ -44,7 +44,7 @@ class Svid:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An institute's CA. Its repr does not show the private key."""
+    """An institute's certificate authority. The repr does not show the private key."""
 
     institute: str
     certificate: x509.Certificate
@@ -55,28 +55,32 @@ class Authority:
 
     @classmethod
     def create(cls, institute: str, now: datetime | None = None, generation: int = 1) -> Authority:
-        """Make a key and a self-signed certificate of ``spiffe://<institute>``, 10 years long.
+        """Make a key and a self-signed certificate of ``spiffe://<institute>``, valid for 10 years.
 
-        ``generation`` counts the institute's authorities, from 1: each has a name of its own.
+        ``generation`` counts the institute's authorities from 1; each gets a different name.
 
         Raises:
-            InvalidInput: not an institute id.
+            InvalidInput: ``institute`` is not an institute id.
 
         """
         check_institute(institute)
         private = ec.generate_private_key(ec.SECP256R1())
-        # a common name holds at most 64 characters, an institute id up to 253
+
+        # a common name has at most 64 characters (RFC 5280, appendix A.1), an institute id 253
         attributes = [x509.NameAttribute(NameOID.COMMON_NAME, f"Comity {institute}"[:64])]
         if generation > 1:
-            # TLS looks an issuer up by its name, and tries one only
+            # TLS finds an issuer by its name, and tries only one of that name
             attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, str(generation)))
         name = x509.Name(attributes)
+
         certificate = (
             _builder(private.public_key(), now, AUTHORITY_LIFETIME)
             .subject_name(name)
             .issuer_name(name)
+            # it signs leaves only, no further authority (RFC 5280, section 4.2.1.9)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
+            # a signing certificate names the trust domain without a path (X509-SVID, section 3.2)
             .add_extension(_uri_name(f"spiffe://{institute}"), critical=False)
             .sign(private, hashes.SHA256())
         )
@@ -84,10 +88,10 @@ class Authority:
 
     @classmethod
     def load(cls, institute: str, certificate: bytes, private_key: bytes) -> Authority:
-        """Read certificate and unencrypted private key, both PEM.
+        """Read an authority's certificate and its unencrypted private key, both PEM.
 
         Raises:
-            BadConfig: not PEM, not P-256, or the two do not belong together.
+            BadConfig: a file is not PEM, the key is not P-256, or it is not the certificate's.
 
         """
         try:
@@ -95,6 +99,7 @@ class Authority:
             parsed = x509.load_pem_x509_certificate(certificate)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise BadConfig("expected the authority's certificate and key in PEM") from error
+
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise BadConfig(f"expected an ECDSA P-256 key, got {type(private).__name__}")
         if private.public_key() != parsed.public_key():
@@ -102,44 +107,47 @@ class Authority:
         return cls(institute, parsed, private)
 
     def pem(self) -> tuple[bytes, bytes]:
-        """Return certificate and private key, both PEM."""
+        """Return the certificate and the private key, both PEM."""
         return self.certificate.public_bytes(_PEM), private_pem(self._private)
 
     def issue(
-        self, who: SpiffeId, lifetime: timedelta | None = None, now: datetime | None = None
+        self, holder: SpiffeId, lifetime: timedelta | None = None, now: datetime | None = None
     ) -> Svid:
-        """Make a new key and a certificate for ``who``.
+        """Make a new key and a certificate for ``holder``.
 
         ``lifetime`` is by default 90 days for the node and 365 days for a person.
 
         Raises:
-            InvalidInput: ``who`` is of another institute.
+            InvalidInput: ``holder`` belongs to another institute.
 
         """
         private = ec.generate_private_key(ec.SECP256R1())
-        return Svid(self.certify(who, private.public_key(), lifetime, now), private_pem(private))
+        return Svid(self.certify(holder, private.public_key(), lifetime, now), private_pem(private))
 
     def certify(
         self,
-        who: SpiffeId,
+        holder: SpiffeId,
         public: ec.EllipticCurvePublicKey,
         lifetime: timedelta | None = None,
         now: datetime | None = None,
     ) -> bytes:
-        """Return a certificate (PEM) that says that ``public`` is the key of ``who``.
+        """Return a certificate (PEM) that binds the key ``public`` to ``holder``.
 
         Raises:
-            InvalidInput: ``who`` is of another institute.
+            InvalidInput: ``holder`` belongs to another institute.
 
         """
-        if who.institute != self.institute:
-            raise InvalidInput(f"expected an identity of {self.institute}, got {who}")
-        serves = who.role is Role.NODE
-        names = _uri_name(str(who), who.institute if serves else None)
+        if holder.institute != self.institute:
+            raise InvalidInput(f"expected an identity of {self.institute}, got {holder}")
+        serves = holder.role is Role.NODE
+        names = _uri_name(str(holder), holder.institute if serves else None)
+
+        # the key identifiers of leaf and authority must match (RFC 5280, section 4.2.1.1)
         identifier = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
             identifier.value
         )
+
         builder = (
             _builder(public, now, lifetime or (NODE_LIFETIME if serves else PERSON_LIFETIME))
             .subject_name(x509.Name([]))
@@ -169,6 +177,7 @@ def _builder(
 
 
 def _uri_name(uri: str, dns_name: str | None = None) -> x509.SubjectAlternativeName:
+    # exactly one URI; a DNS name may stand beside it (X509-SVID, section 2)
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)]
     if dns_name:
         names.append(x509.DNSName(dns_name))
@@ -181,6 +190,7 @@ def _purposes(*, serves: bool) -> x509.ExtendedKeyUsage:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    # a leaf must not sign certificates (X509-SVID, section 4.3); an authority signs nothing else
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

@@ -1,7 +1,7 @@
-"""Files that are replaced, such as those of a home while the node runs.
+"""Replacing a file while other processes read it, and locking a folder against them.
 
-Invariants: such a file is replaced whole or not at all, and is on disk when the call
-returns; processes that share the folder take turns.
+Invariants: a file is replaced whole or not at all, and it is on disk when the call returns. Only
+one thread of one process at a time holds the lock of a folder.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ _LOCK: Final = ".lock"
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put ``data`` in place of what ``path`` held, synced to disk; by default it is a secret.
+    """Replace the content of ``path`` by ``data``, synced to disk.
+
+    With the default ``mode`` only the owner may read the file.
 
     Raises:
-        BadConfig: the folder cannot be written; the file is as it was.
+        BadConfig: the folder cannot be written; the file is unchanged.
     """
     try:
+        # a rename within one folder is atomic, so a reader finds the old file or the new one
         descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -33,11 +36,13 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
                 file.flush()
                 os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
+
             Path(draft).replace(path)
         except BaseException:
             with suppress(FileNotFoundError):
                 Path(draft).unlink()
             raise
+
         _sync_folder(path.parent)
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
@@ -45,16 +50,16 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 @contextmanager
 def lock_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Wait until no other thread or process is in here for the same folder.
+    """Hold the lock of a folder; wait while another thread or process holds it.
 
-    The kernel ends the turn of a process that dies.
+    The kernel releases the lock of a process that dies.
 
     Raises:
         BadConfig: the folder cannot be written.
-        BlockingIOError: another is in here, and ``wait`` is false.
+        BlockingIOError: the lock is held, and ``wait`` is false.
     """
     try:
-        # a file of its own, since network file systems do not lock folders
+        # the lock is on a separate file, since network file systems cannot lock folders
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,6 +70,7 @@ def lock_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
         raise
     except OSError as error:
         raise BadConfig(f"cannot be locked: {error.strerror}", field=str(folder)) from error
+
     try:
         yield
     finally:
@@ -72,7 +78,7 @@ def lock_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    # a rename is on disk once its folder is
+    # a rename reaches the disk only with the folder that holds the name
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

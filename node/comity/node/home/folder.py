@@ -7,12 +7,12 @@
     keys/log.key              signs checkpoints
     keys/witness.key          cosigns checkpoints of other logs
     certificates/ca.pem
-    keys/record.2.key         a successor, where there is one; see ``keychain``
-    state/mark                how far the database has come; belongs in no backup
+    keys/record.2.key         a successor, if there is one; see ``keychain``
+    state/mark                how far the database has come; not for backups
     comity.db                 the database, unless the settings name another
 
-Invariants: folders are 0700 and keys 0600; the five keys differ. The node's key and certificate are
-one file, so that they belong together whenever a crash comes; ``node_certificate`` replaces it.
+Invariants: folders have mode 0700 and keys 0600. The five keys differ. The node's key and
+certificate are in one file, so they match after a crash too; ``node_certificate`` replaces it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ _CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class Home:
-    """A home folder that exists; ``path`` is absolute. Everything is read when asked for."""
+    """A home folder that exists; ``path`` is absolute.
+
+    Only the settings are kept in memory. Keys and certificates are read again on each call, since
+    another process may have added or replaced some.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -53,17 +57,17 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
-        """What ``comity.toml`` says, read once.
+        """The settings in ``comity.toml``, read once.
 
         Raises:
-            BadConfig: there is no home, or the file is not acceptable.
+            BadConfig: there is no home here, or the file has an error.
 
         """
         return Settings.load(self.path)
 
     @property
     def institute(self) -> str:
-        """Institute id."""
+        """The institute's id."""
         return self.settings.institute
 
     @property
@@ -73,22 +77,22 @@ class Home:
 
     @property
     def state(self) -> Path:
-        """The folder of what must not be restored together with the database."""
+        """The folder of state that must not be restored together with the database."""
         return self.path / "state"
 
     @contextmanager
     def locked_for_serving(self) -> Iterator[None]:
-        """Keep other processes from serving this home, unless its database is for several.
-
-        Two on one SQLite database would both pull from every peer, and both sign.
+        """Keep other processes from serving this home while its database is SQLite.
 
         Raises:
-            BadConfig: another process serves it.
+            BadConfig: another process serves this home.
 
         """
+        # processes on PostgreSQL share the work by leases; on SQLite both would pull and sign
         if self.settings.database.get_backend_name() != "sqlite":
             yield
             return
+
         with ExitStack() as stack:
             try:
                 stack.enter_context(lock_folder(self.path, wait=False))
@@ -103,7 +107,7 @@ class Home:
         """The institute's CA: the one that signed the node's certificate, or else the oldest.
 
         Raises:
-            BadConfig: a file is missing, readable by others, or not what it should be.
+            BadConfig: a file is missing, readable by others, or malformed.
 
         """
         files = self._certificates()
@@ -112,10 +116,10 @@ class Home:
         return self.authority_of(signer or load_certificate(files[0]))
 
     def authority_of(self, certificate: x509.Certificate) -> Authority:
-        """Return a CA of the institute by its certificate.
+        """Return the institute's CA that has this certificate.
 
         Raises:
-            BadConfig: it is not here, or its key is not.
+            BadConfig: the certificate or its key is not in the home.
 
         """
         for file in self._certificates():
@@ -130,13 +134,15 @@ class Home:
         return self.authority_with(key)
 
     def authority_with(self, key: Path) -> Authority:
-        """Return the CA of a private key, which may lie outside the home.
+        """Return the CA that has this private key; the file may be outside the home.
 
         Raises:
-            BadConfig: as ``authority``; or no certificate here is this key's.
+            BadConfig: as ``authority``, or no certificate in the home is for this key.
 
         """
         secret = read_secret(key)
+
+        # the last attempt is outside the loop, so that its error reaches the operator
         *others, newest = self._certificates()
         for file in others:
             with suppress(BadConfig):
@@ -145,43 +151,43 @@ class Home:
 
     @property
     def node_id(self) -> SpiffeId:
-        """Identity of the node, which also signs what the institute publishes with it."""
+        """The node's identity, under which it also publishes records."""
         return SpiffeId(self.institute, Role.NODE)
 
     def keychain(self) -> Keychain:
-        """Return the keys that are here now.
+        """Return the keys that the home has now.
 
         Raises:
-            BadConfig: a file is missing, readable by others, or not what it should be.
+            BadConfig: a file is missing, readable by others, or malformed.
 
         """
         return Keychain.load(self.path, self.institute)
 
     def bundle(self) -> TrustBundle:
-        """Return a bundle of all keys that are here: what peers pin of an institute without a root.
+        """Return the bundle of all keys of the home, which peers pin if there is no root.
 
-        It has the same bytes for as long as nothing has changed.
+        The same keys and settings give the same bytes.
 
         Raises:
-            BadConfig: a file is missing or not what it should be.
+            BadConfig: a file is missing or malformed.
 
         """
         return self.keychain().bundle(self.settings)
 
     def record_key(self) -> SigningKey:
-        """Return what signs records and receipts of an institute without a root.
+        """Return the key that signs records and receipts if the institute has no root.
 
         Raises:
-            BadConfig: a file is missing or not what it should be.
+            BadConfig: a file is missing or malformed.
 
         """
         return self.keychain().record_key(self.bundle())
 
     def node_identity(self) -> tuple[bytes, bytes]:
-        """Return the node's certificate and private key as they are now, both PEM.
+        """Return the node's present certificate and private key, both PEM.
 
         Raises:
-            BadConfig: the file is missing, readable by others, or not what it should be.
+            BadConfig: the file is missing, readable by others, or malformed.
 
         """
         file = self.keys / NODE_FILE
@@ -194,13 +200,13 @@ class Home:
         """Replace the node's certificate and private key; open connections keep the old ones.
 
         Raises:
-            BadConfig: the file cannot be written; it is as it was.
+            BadConfig: the file cannot be written; it is unchanged.
 
         """
         replace_file(self.keys / NODE_FILE, svid.private_key + svid.certificate)
 
     def is_certified_by(self, authority: x509.Certificate) -> bool:
-        """Tell whether an authority signed the node's certificate; not if that is damaged."""
+        """Return True if the authority signed the node's certificate; False if that is damaged."""
         try:
             leaf = x509.load_pem_x509_certificate(self.node_identity()[0])
             leaf.verify_directly_issued_by(authority)
@@ -211,23 +217,24 @@ class Home:
     def grant(self, role: Role, name: str, pin: Root | TrustBundle | None = None) -> Profile:
         """Return a new profile, valid for a year, for a person of this institute.
 
-        ``role`` is any but the node's; ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``; ``pin`` is
-        the institute's root or bundle, by default ``bundle()``.
+        ``role`` is any role except the node's. ``name`` is 1 to 64 of ``[a-zA-Z0-9._-]``. ``pin``
+        is the institute's root or bundle, by default ``bundle()``.
 
         Raises:
-            InvalidInput: not a name, or the node's role.
-            BadConfig: a file is missing, readable by others, or not what it should be.
+            InvalidInput: the name is malformed, or the role is the node's.
+            BadConfig: a file is missing, readable by others, or malformed.
 
         """
-        who = SpiffeId(self.institute, role, name)
+        holder = SpiffeId(self.institute, role, name)
         if role is Role.NODE:
             people = ", ".join(r for r in Role if r is not Role.NODE)
             raise InvalidInput(f"expected one of {people}, got {role}", field="role")
-        svid = self.authority.issue(who)
+
+        svid = self.authority.issue(holder)
         root = pin if isinstance(pin, Root) else None
         bundle = pin.profile if isinstance(pin, Root) else pin or self.bundle()
         certificate, private_key = svid.certificate.decode(), svid.private_key.decode()
-        return Profile(who, bundle, certificate, private_key, root)
+        return Profile(holder, bundle, certificate, private_key, root)
 
     def _certificates(self) -> list[Path]:
         files = generations(self.path, KeyUse.CA)

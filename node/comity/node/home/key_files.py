@@ -1,10 +1,10 @@
-"""The files of a home's keys, generation by generation.
+"""The key files of a home; each new key of a use is another generation.
 
     keys/record.key             the first record key
     keys/record.2.key           the second, and so on; log, witness and ca likewise
     certificates/ca.2.pem       the certificate of keys/ca.2.key
 
-Invariants: no file is ever written over; a generation is never used twice.
+Invariants: a key file is never overwritten, and the number of a generation is never used again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from comity.record.keys import SigningKey, private_pem, read_secret, write_secre
 
 
 class KeyUse(StrEnum):
-    """What a key is for."""
+    """What a key signs: records and receipts, checkpoints, cosignatures, or certificates."""
 
     RECORD = "record"
     LOG = "log"
@@ -33,48 +33,53 @@ class KeyUse(StrEnum):
 
 
 def make_key(home: Path, institute: str, use: KeyUse) -> Path:
-    """Make the next generation of a key; return its file.
+    """Make the next key of a use; return its file.
 
     Raises:
         BadConfig: the home cannot be written.
     """
+    # the first generation has no number in its name
     files = generations(home, use)
     number = _generation(files[-1]) + 1 if files else 1
     name = str(use) if number == 1 else f"{use}.{number}"
     file = home / "keys" / f"{name}.key"
+
     if use is KeyUse.RECORD:
         SigningKey.generate().save(file)
     elif use is KeyUse.CA:
         certificate, private_key = Authority.create(institute, generation=number).pem()
         write_secret(file, private_key)
-        # last, since it is by its certificate that an authority is known to be here
+        # the certificate last: ``generations`` finds an authority by it
         write_secret(home / "certificates" / f"{name}.pem", certificate)
     else:
         write_secret(file, private_pem(ed25519.Ed25519PrivateKey.generate()))
+
     return file
 
 
 def generations(home: Path, use: KeyUse) -> list[Path]:
-    """Return the files of a use of key, oldest first; of an authority, its certificates.
+    """Return the files of one use, oldest first: private keys, but certificates for ``CA``.
 
     Raises:
         BadConfig: the home cannot be read.
     """
     folder, suffix = ("certificates", "pem") if use is KeyUse.CA else ("keys", "key")
     pattern = re.compile(rf"{use}(?:\.[1-9][0-9]{{0,5}})?\.{suffix}")
+
     try:
         names = os.listdir(home / folder)
     except OSError as error:
         raise BadConfig(f"cannot be read: {error.strerror}", field=str(home / folder)) from error
+
     found = [home / folder / name for name in names if pattern.fullmatch(name)]
     return sorted(found, key=_generation)
 
 
 def load_certificate(file: Path) -> x509.Certificate:
-    """Read a certificate.
+    """Read a certificate in PEM.
 
     Raises:
-        BadConfig: missing, or not one in PEM.
+        BadConfig: the file is missing or is not a certificate in PEM.
     """
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
@@ -85,7 +90,13 @@ def load_certificate(file: Path) -> x509.Certificate:
 
 
 def key_folder_times(home: Path) -> tuple[int, int]:
-    """Return what changes when a key is added to a home or taken away."""
+    """Return when the folders of keys and certificates last changed, in nanoseconds.
+
+    The times differ once a key was added or removed.
+
+    Raises:
+        BadConfig: the home cannot be read.
+    """
     folders = home / "keys", home / "certificates"
     try:
         return folders[0].stat().st_mtime_ns, folders[1].stat().st_mtime_ns
@@ -94,10 +105,11 @@ def key_folder_times(home: Path) -> tuple[int, int]:
 
 
 def load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
-    """Read a private key that signs notes.
+    """Read the private key of a log or a witness, which signs notes (C2SP signed-note).
 
     Raises:
-        BadConfig: missing, readable by others, or not an unencrypted Ed25519 key in PEM.
+        BadConfig: the file is missing, readable by others, or not an unencrypted Ed25519 key in
+            PEM.
     """
     try:
         private = serialization.load_pem_private_key(read_secret(path), password=None)

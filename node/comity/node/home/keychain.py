@@ -1,9 +1,9 @@
 """The keys of a home, and the trust bundle that lists them.
 
-A key is in force because the institute's bundle lists it, not because of where its file lies. A
-key that is newer than those that the bundle lists is staged. Of the keys that the bundle lists and
-has not revoked, the newest signs. So publishing a root moves no file, and all processes that share
-a home agree.
+A key is in force because the institute's bundle lists it, not because of the place of its file. A
+key that is newer than all listed ones is staged. Of the keys that the bundle lists and has not
+revoked, the newest signs. So publishing a root moves no file, and all processes that share a home
+agree.
 
 Invariant: a key leaves a bundle only because an operator revoked it.
 """
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Keychain:
-    """The keys that a home had when it was read, each use oldest first."""
+    """The keys of a home at the time it was read; the keys of each use are oldest first."""
 
     institute: str
     record: tuple[SigningKey, ...]
@@ -42,10 +42,10 @@ class Keychain:
 
     @classmethod
     def load(cls, home: Path, institute: str) -> Keychain:
-        """Read all keys but those of authorities, of which the certificates are read.
+        """Read all private keys of a home, except that of authorities only the certificates.
 
         Raises:
-            BadConfig: a file is missing, readable by others, or not what it should be.
+            BadConfig: a file is missing, readable by others, or malformed.
         """
 
         def signer(name: str, kind: int) -> Callable[[Path], NoteSigner]:
@@ -62,27 +62,30 @@ class Keychain:
     def bundle(
         self, settings: Settings, before: TrustBundle | None = None, sequence: int = 1
     ) -> TrustBundle:
-        """Return the bundle that follows ``before``: its keys, and those here that are newer.
+        """Return the bundle that follows ``before``: its keys and the home's newer ones.
 
-        Without ``before``, it lists every key. Names and address are the settings'; ``sequence``
-        is SPIFFE's, 0 or more.
+        Without ``before`` the bundle lists every key of the home. ``settings`` gives names and
+        address. ``sequence`` is ``spiffe_sequence`` of the SPIFFE bundle, 0 or more.
 
         Raises:
-            BadConfig: there is no key of some use.
+            BadConfig: without ``before``, the home has no key of some use.
         """
         records = [_public(key.key) for key in self.record]
         logs, witnesses = _verifiers(self.log), _verifiers(self.witness)
         authorities = [_web_key(certificate) for certificate in self.authorities]
+
         if before is None:
-            _some(records, KeyUse.RECORD)
-            _some(logs, KeyUse.LOG)
-            _some(witnesses, KeyUse.WITNESS)
-            _some(authorities, KeyUse.CA)
+            _require(records, KeyUse.RECORD)
+            _require(logs, KeyUse.LOG)
+            _require(witnesses, KeyUse.WITNESS)
+            _require(authorities, KeyUse.CA)
         else:
+            # a held key that is older than a listed one was dropped before, and stays out
             records = _followed(before.record_keys, records, lambda key: key.keyid)
             logs = _followed(before.log_keys, logs, str)
             witnesses = _followed(before.witness_keys, witnesses, str)
             authorities = _followed(before.spiffe.keys, authorities, lambda key: key.x5c)
+
         return TrustBundle(
             institute=self.institute,
             names=settings.names,
@@ -94,37 +97,37 @@ class Keychain:
         )
 
     def record_key(self, bundle: TrustBundle) -> SigningKey:
-        """Return what signs records and receipts: the newest key that the bundle has in force.
+        """Return the key that signs records and receipts: the newest that the bundle has in force.
 
         Raises:
-            BadConfig: none of them is here.
+            BadConfig: the home has no key that the bundle has in force.
         """
         valid = {key.keyid for key in bundle.record_keys if key.revoked_from is None}
-        return _some([key for key in self.record if key.key.keyid in valid], KeyUse.RECORD)[-1]
+        return _require([key for key in self.record if key.key.keyid in valid], KeyUse.RECORD)[-1]
 
     def log_signers(self, bundle: TrustBundle) -> list[NoteSigner]:
-        """Return what signs checkpoints, the newest key first: all that the bundle lists.
+        """Return the keys that sign checkpoints, newest first: all that the bundle lists.
 
         Raises:
-            BadConfig: none of them is here.
+            BadConfig: the home has no log key that the bundle lists.
         """
         listed = [key for key in self.log if str(key.verifier) in bundle.log_keys]
-        return _some(listed, KeyUse.LOG)[::-1]
+        return _require(listed, KeyUse.LOG)[::-1]
 
     def witness_signers(self, bundle: TrustBundle) -> list[NoteSigner]:
-        """Return what cosigns checkpoints of other logs, the newest key first.
+        """Return the keys that cosign checkpoints of other logs, newest first.
 
         Raises:
-            BadConfig: none of them is here.
+            BadConfig: the home has no witness key that the bundle lists.
         """
         listed = [key for key in self.witness if str(key.verifier) in bundle.witness_keys]
-        return _some(listed, KeyUse.WITNESS)[::-1]
+        return _require(listed, KeyUse.WITNESS)[::-1]
 
     def check(self, bundle: TrustBundle) -> None:
-        """Check that all that has to be signed under a bundle can be signed here.
+        """Check that the home can make every signature that the bundle lets peers expect.
 
         Raises:
-            BadConfig: the bundle has none of a use in force that is here.
+            BadConfig: for some use, the home has no key that the bundle has in force.
         """
         self.record_key(bundle)
         self.log_signers(bundle)
@@ -136,14 +139,14 @@ def _load(home: Path, use: KeyUse, read: Callable[[Path], T]) -> tuple[T, ...]:
 
 
 def _followed(listed: Iterable[T], held: list[T], name: Callable[[T], Hashable]) -> list[T]:
-    """Return what is listed, and of what is held those that are newer than all of it."""
+    """Return the listed keys, and the held ones (oldest first) newer than every listed one."""
     known = [*listed]
     names = {name(item) for item in known}
     places = [place for place, item in enumerate(held) if name(item) in names]
     return known + held[max(places, default=-1) + 1 :]
 
 
-def _some(keys: list[T], use: KeyUse) -> list[T]:
+def _require(keys: list[T], use: KeyUse) -> list[T]:
     if not keys:
         hint = f"comity-node keys rotate {use} makes a new one"
         raise BadConfig(f"no {use} key in force is here", field="keys", hint=hint)

@@ -1,7 +1,7 @@
 """A new home: settings, five keys and two certificates.
 
-Invariants: a home is made whole or not at all, and never over another; folders are 0700 and keys
-0600.
+Invariants: a home is made whole or not at all, and never replaces another. Folders have mode 0700
+and keys 0600.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ def create_home(
     listen: str | None = None,
     database: str | None = None,
 ) -> Home:
-    """Make a home: settings, five keys, two certificates.
+    """Make a home with settings, five keys and two certificates.
+
+    ``names`` are by BCP 47 language tag, ``address`` and ``listen`` are ``host:port``, and
+    ``database`` is a SQLAlchemy URL; ``Settings.write`` has the defaults.
 
     Raises:
-        BadConfig: ``path`` exists and is not an empty folder, or a setting is not acceptable.
-            Nothing is left behind.
+        BadConfig: ``path`` exists and is not an empty folder, or a setting is invalid. Nothing is
+            left on disk.
 
     """
     with _built_beside(path) as draft:
@@ -54,6 +57,7 @@ def _built_beside(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         hint = "name another folder with --home, or move this one away"
         raise BadConfig("exists already and is not overwritten", field=str(path), hint=hint)
+
     draft = _empty_folder_beside(path)
     try:
         yield draft
@@ -62,6 +66,7 @@ def _built_beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(draft)
         raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
     except BadConfig as error:
+        # the operator named ``path``, and the folder in the message is gone
         shutil.rmtree(draft)
         field = error.field.replace(str(draft), str(path))
         raise BadConfig(error.message, field=field, hint=error.hint) from error
@@ -86,6 +91,7 @@ def _write_keys(draft: Path, institute: str) -> None:
     certificates.mkdir(mode=0o700)
     for use in KeyUse:
         make_key(draft, institute, use)
+
     authority = Home(draft).authority_with(keys / "ca.key")
     svid = authority.issue(SpiffeId(institute, Role.NODE))
     write_secret(keys / NODE_FILE, svid.private_key + svid.certificate)

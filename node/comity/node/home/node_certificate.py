@@ -1,9 +1,11 @@
-"""The node's certificate: its life, and its successor long before it ends.
+"""The node's certificate: its lifetime and its renewal.
 
-A certificate is due when two thirds of its life are over; its successor has a new key and a life
-of the same length. Invariants: key and certificate are one file that is replaced whole, so they
-belong together after any crash; of processes that share a home one renews, and the others find
-the new file; a renewal that fails leaves the old certificate in force.
+A certificate is due for renewal after two thirds of its lifetime. The new one has a new key and the
+same lifetime.
+
+Invariants: key and certificate are one file that is replaced whole, so they match after any crash.
+Of the processes that share a home only one renews, and the others find the new file. A renewal that
+fails leaves the old certificate in force.
 """
 
 from __future__ import annotations
@@ -22,45 +24,47 @@ from comity.record.errors import BadConfig
 
 @dataclass(frozen=True, slots=True)
 class CertificateLife:
-    """When a certificate was issued and when it ends: aware UTC datetimes."""
+    """When a certificate was issued and when it expires, as aware datetimes in UTC."""
 
     start: datetime
     end: datetime
 
     @classmethod
     def of(cls, home: Home) -> CertificateLife:
-        """Return the life of the node's certificate.
+        """Return the lifetime of the node's certificate.
 
         Raises:
-            BadConfig: the file is missing, readable by others, or not what it should be.
+            BadConfig: the file is missing, readable by others, or malformed.
         """
         try:
             certificate = x509.load_pem_x509_certificate(home.node_identity()[0])
         except ValueError as error:
             message = "expected the node's certificate in PEM"
             raise BadConfig(message, field=str(home.keys / NODE_FILE)) from error
+
+        # validity begins CLOCK_DRIFT before the issue
         return cls(certificate.not_valid_before_utc + CLOCK_DRIFT, certificate.not_valid_after_utc)
 
     @property
     def due(self) -> datetime:
-        """When the certificate is to be renewed."""
+        """The time from which the certificate should be renewed."""
         return self.end - (self.end - self.start) / 3
 
 
 def renew_certificate(home: Home, now: datetime, ca_key: Path | None = None) -> None:
-    """Give the node a new key and a certificate for 90 days, whether the old one is due or not.
+    """Give the node a new key and a certificate for 90 days, even if the old one is not due.
 
-    ``ca_key`` is the file of the CA's private key, by default the home's.
+    ``ca_key`` is the file of the CA's private key, by default the one in the home.
 
     Raises:
-        BadConfig: that key is not here or not the CA's, or the home cannot be written; nothing
-            has changed.
+        BadConfig: the key is missing or not the CA's, or the home cannot be written; nothing has
+            changed.
     """
     certify_node(home, home.authority if ca_key is None else home.authority_with(ca_key), now)
 
 
 def certify_node(home: Home, authority: Authority, now: datetime) -> None:
-    """Give the node a new key and a certificate of ``authority`` for 90 days.
+    """Give the node a new key and a certificate by ``authority`` for 90 days.
 
     Raises:
         BadConfig: the home cannot be written; nothing has changed.
@@ -70,13 +74,16 @@ def certify_node(home: Home, authority: Authority, now: datetime) -> None:
 
 
 def renew_if_due(home: Home, now: datetime) -> bool:
-    """Renew the node's certificate if it is due and no other process has; tell whether it was.
+    """Renew the node's certificate if it is due; return True if this call renewed it.
 
-    Raises: as ``renew``.
+    Raises:
+        BadConfig: as ``renew_certificate``.
     """
     if now < CertificateLife.of(home).due:
         return False
+
     with lock_folder(home.keys):
+        # another process may have renewed it while this one waited for the lock
         old = CertificateLife.of(home)
         if now < old.due:
             return False
@@ -85,7 +92,7 @@ def renew_if_due(home: Home, now: datetime) -> bool:
 
 
 def renewal_obstacle(home: Home, now: datetime) -> BadConfig | None:
-    """Return what keeps a certificate that is due from being renewed; None if nothing does."""
+    """Return the error that a renewal would meet; None if it is not due or would succeed."""
     if now < CertificateLife.of(home).due:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Settings: what an operator decides, one TOML file read into one frozen object.
+"""An operator's settings: one TOML file, read into one frozen object.
 
     institute = "uk.aisi.example"
     address = "comity.aisi.example:7000"
@@ -15,8 +15,8 @@
     [standing.weights]
     evaluation = 1
 
-Invariants: an unknown key is an error, since a misspelt one would be a setting that is silently
-not in force; a database password is shown by no repr, error or log.
+Invariants: an unknown key is an error, since a misspelt setting would silently have no effect. No
+repr, error or log shows the database password.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Split ``host:port``; an IPv6 host stands in brackets. Port 0 to 65535.
+    """Split ``host:port`` into host and port, 0 to 65535; an IPv6 host is in brackets.
 
     Raises:
-        InvalidInput: anything else.
+        InvalidInput: the text has another form.
 
     """
     match = _ADDRESS.fullmatch(text)
@@ -104,7 +104,10 @@ class _Table(BaseModel):
 
 
 class ReplicationSettings(_Table):
-    """The pace of replication, in seconds, each 1 to 3600, a heartbeat to MAX_HEARTBEAT_SECONDS."""
+    """The pace of replication, in seconds, each 1 to 3600.
+
+    ``heartbeat_seconds`` is at most MAX_HEARTBEAT_SECONDS, since a puller drops a silent stream.
+    """
 
     heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
     retry_min_seconds: _Seconds = 1
@@ -119,9 +122,9 @@ class ReplicationSettings(_Table):
 
 
 class LogSettings(_Table):
-    """How the log is shown.
+    """How often the log is signed and where it is served.
 
-    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is ``host:port`` of the HTTP port, or empty.
+    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is the HTTP port's ``host:port``; empty, none.
     """
 
     checkpoint_seconds: _Seconds = 1
@@ -129,9 +132,9 @@ class LogSettings(_Table):
 
 
 class StandingSettings(_Table):
-    """How standing is counted; ``comity.node.policy.standing.rule`` has the rule.
+    """How standing is counted; ``comity.node.policy.standing.rule`` states the rule.
 
-    ``window_days`` is 1 to 36500, a weight 0 to 1000.
+    ``window_days`` is 1 to 36500. A weight is 0 to 1000, by kind of record.
     """
 
     window_days: Annotated[Integer, Field(ge=1, le=36_500)] = 365
@@ -141,7 +144,7 @@ class StandingSettings(_Table):
 class Settings(_Table):
     """All settings of a node. ``address`` and ``listen`` are ``host:port``.
 
-    ``database`` is a SQLAlchemy URL whose SQLite path is absolute; its ``str`` hides the password.
+    ``database`` is a SQLAlchemy URL, of SQLite with an absolute path; ``str`` hides its password.
     """
 
     institute: Annotated[str, AfterValidator(_institute)]
@@ -155,7 +158,7 @@ class Settings(_Table):
 
     @property
     def database_url(self) -> str:
-        """The database's URL with its password: for the driver, never for a log."""
+        """The database's URL with its password, for the driver only and never for a log."""
         return self.database.render_as_string(hide_password=False)
 
     @classmethod
@@ -163,12 +166,13 @@ class Settings(_Table):
         """Read ``comity.toml`` of the home folder.
 
         Raises:
-            BadConfig: missing, not TOML, an unknown key, or a value of the wrong type or range;
-                names the key. Also a password in a file that others may read.
+            BadConfig: the file is missing or not TOML, or has an unknown key or a value of the
+                wrong type or range; names the key. Also if others may read a password in it.
 
         """
         file = home / SETTINGS_FILE
         settings = cls._parse(_read(file), file)
+        # a file with a password must have the mode of a secret
         if settings.database.password is not None:
             read_secret(file)
         return settings._resolved(home)
@@ -184,10 +188,12 @@ class Settings(_Table):
         listen: str | None = None,
         database: str | None = None,
     ) -> Settings:
-        """Write a new ``comity.toml`` with comments, mode 0600, and return what it says.
+        """Write a new ``comity.toml`` with comments, mode 0600, and return its settings.
+
+        By default ``listen`` is the port of ``address`` and ``database`` SQLite in the home.
 
         Raises:
-            BadConfig: a value is not acceptable, or the file exists; nothing is written then.
+            BadConfig: a value is invalid, or the file exists; nothing is written.
 
         """
         text = settings_text(
@@ -198,6 +204,7 @@ class Settings(_Table):
             database=database or f"sqlite:///{SQLITE_FILE}",
         )
 
+        # parsed before it is written, so that no invalid file stays behind
         file = home / SETTINGS_FILE
         settings = cls._parse(text, file)
         write_secret(file, text.encode())

@@ -1,7 +1,6 @@
-"""The text of a new ``comity.toml``: every setting with its default and what it does.
+"""The text of a new ``comity.toml``: every setting with its default and an explanation.
 
-Invariant: the text is TOML whatever the values are; ``settings`` decides whether they are
-acceptable.
+Invariant: the text is TOML for any values; ``settings`` decides whether they are valid.
 """
 
 from __future__ import annotations
@@ -69,5 +68,5 @@ def settings_text(
 
 
 def _quote(text: str) -> str:
-    # a JSON string is a TOML string, but for DEL
+    # a JSON string is a TOML string, except for DEL (TOML 1.0, "String")
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
