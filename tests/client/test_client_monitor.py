@@ -171,7 +171,7 @@ def test_a_record_that_its_issuers_log_lacks_is_found(
     pair: Callable[[], Any], comity: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as if the records had come long ago
-    monkeypatch.setattr("comity.client.monitor.look.MERGE_SECONDS", -60)
+    monkeypatch.setattr("comity.client.monitor.received.MERGE_SECONDS", -60)
 
     async def scenario() -> None:
         async with pair() as here:

@@ -23,7 +23,8 @@ from comity.client.connection.log_client import LogClient
 from comity.client.connection.node_client import NodeClient, connect
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
-from comity.client.monitor.look import Monitor, Progress
+from comity.client.monitor.entries import Progress
+from comity.client.monitor.look import Monitor
 from comity.client.monitor.report import LookResult, Report
 from comity.client.monitor.sources import LogSource, NodeSource, SiteSource, is_url, open_session
 from comity.client.terminal import text

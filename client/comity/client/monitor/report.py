@@ -1,4 +1,8 @@
-"""What a monitor tells of a log."""
+"""Reports of a monitor: what one look at a log showed, and what it found wrong.
+
+Invariant: a finding says that something contradicts. A thing that could not be looked at is a
+problem, and never a finding.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LogFinding:
-    """Something that contradicts. ``evidence`` is a file that proves it, None where nothing can."""
+    """A contradiction. ``reason`` is a word such as SPLIT_VIEW or NOT_LOGGED, for programs.
+
+    ``evidence`` is a file that proves the contradiction to anyone; None means that no file can.
+    """
 
     reason: str
     message: str
@@ -23,7 +30,7 @@ class LogFinding:
 
 
 class LookResult(StrEnum):
-    """What a look came to. Unchecked: nothing contradicts, but not all could be looked at."""
+    """The result of a look. Unchecked: nothing contradicts, but part of the log was not seen."""
 
     HOLDS = "holds"
     CONTRADICTS = "contradicts"
@@ -32,12 +39,13 @@ class LookResult(StrEnum):
 
 @dataclass(slots=True)
 class Report:
-    """What one look at a log showed.
+    """The outcome of one look at a log.
 
-    ``name`` is how the log was named; ``before`` the size at the last look, 0 at the first;
-    ``cosigned`` how many known witnesses cosigned. ``shown`` are records that one's node received
-    and that are in the log, ``pending`` those that came too recently to say; both are None where
-    no node was asked. ``problem`` says why something could not be looked at, and is else empty.
+    ``name`` is the name that the log was asked for by. ``size`` is its number of entries, and
+    ``before`` that of the last look (0 at the first). ``cosigned`` counts the known witnesses that
+    cosigned the checkpoint. ``shown`` counts the records that our own node received and that are in
+    the log, and ``pending`` those that came too recently to be expected there; both are None if no
+    node was asked. ``problem`` says why something could not be looked at, and is otherwise empty.
     """
 
     name: str
@@ -52,18 +60,18 @@ class Report:
 
     @property
     def withheld(self) -> int | None:
-        """How many entries were not shown to us; None where no node was asked."""
+        """Number of entries that were not shown to us; None if no node was asked."""
         return None if self.shown is None else self.size - self.shown
 
     @property
     def result(self) -> LookResult:
-        """What the look came to."""
+        """The result: a finding weighs more than a problem."""
         if self.findings:
             return LookResult.CONTRADICTS
         return LookResult.UNCHECKED if self.problem else LookResult.HOLDS
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form, with the computed ``result`` and ``withheld``."""
         counted = ("name", "institute", "size", "before", "cosigned", "shown", "pending")
         return {
             **{name: getattr(self, name) for name in counted},

@@ -1,6 +1,6 @@
-"""Where a monitor reads a log: over HTTP as static tiles, or over gRPC from a node.
+"""Sources of a log for a monitor: static tiles over HTTP (C2SP tlog-tiles), or a node over gRPC.
 
-Invariants: what is read is bounded while it is read; nothing of it is believed here.
+Invariants: every answer is bounded while it is read; nothing is verified here.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from comity.record.log import origin
 from comity.record.tile import TILE_WIDTH, Tile, decode_entries
 
 SILENCE_SECONDS: Final = 30.0
-"""How long a log may be silent."""
+"""How long a log may send nothing while it is read over HTTP."""
 
 TIMEOUT_SECONDS: Final = 300.0
-"""How long one file may take."""
+"""How long one file may take over HTTP."""
 
 TILES_AT_ONCE: Final = 8
-"""Tiles a request over gRPC, 150 KB each, and requests at a time over HTTP."""
+"""Tiles in one request over gRPC, 150 KB each, or requests at a time over HTTP."""
 
 MAX_TILE_BYTES: Final = Limit("MAX_TILE_BYTES", TILE_WIDTH * (2 + MAX_ENTRY_BYTES), "bytes")
-"""A tile of entries: each entry comes after two bytes of its length (C2SP tlog-tiles)."""
+"""A tile of entries: two bytes of length before each entry (C2SP tlog-tiles)."""
 
 _CHUNK_BYTES: Final = 1 << 16
 
 
 class LogSource(Protocol):
-    """A log, as it is shown to whoever reads it.
+    """A log as it is shown to its readers.
 
-    Both methods raise Unavailable where it cannot be reached, and what a node answers. ``origin``
-    is the name of the log that was asked for: whoever answers may show another's.
+    ``origin`` is the name of the log that was asked for; the server may answer with another log.
+    Both methods raise Unavailable if the log cannot be reached, and the errors that a node answers.
     """
 
     origin: str
 
     async def checkpoint(self) -> bytes:
-        """Return the newest checkpoint that is shown: a signed note."""
+        """Return the newest checkpoint that is shown, a signed note."""
         ...
 
     async def entries(self, tiles: Sequence[Tile]) -> list[list[bytes]]:
-        """Return the entries of up to TILES_AT_ONCE tiles of entries, as wide as was asked for.
+        """Return the entries of each tile of entries, 1 to TILES_AT_ONCE tiles, in their order.
 
         Raises:
-            BadTile: a tile of another width, or malformed.
+            BadTile: a tile is malformed, or of another width than was asked for.
         """
         ...
 
 
 class NodeSource:
-    """A node's log over gRPC."""
+    """The log of a node, over gRPC."""
 
     def __init__(self, log: LogClient, institute: str) -> None:
         self._log, self.origin = log, origin(institute)
@@ -72,10 +72,12 @@ class NodeSource:
 
 
 class SiteSource:
-    """A static log (C2SP tlog-tiles) below the URL ``prefix``, whose host may be its name.
+    """A static log (C2SP tlog-tiles) below the URL ``prefix``.
+
+    The host of the URL is taken for the log's name; it counts only if a bundle knows the name.
 
     Raises:
-        BadConfig: not a URL.
+        BadConfig: ``prefix`` is not a URL.
     """
 
     def __init__(self, session: aiohttp.ClientSession, prefix: str) -> None:
@@ -100,10 +102,12 @@ class SiteSource:
         url = f"{self._prefix}/{path}"
         data = bytearray()
         try:
-            # a redirect would be followed to wherever the log's host says, also inside our network
+            # no redirects: the log's host could send us anywhere, also inside our own network
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise Unavailable(f"expected status 200, got {answer.status}", field=url)
+
+                # the limit holds at each chunk, whatever length the server states
                 async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
                     data += chunk
                     limit.check(len(data), url)
@@ -114,22 +118,22 @@ class SiteSource:
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Return what static logs are read with; to be closed. Needs a running event loop."""
+    """Open the HTTP session for static logs. The caller closes it; needs a running event loop."""
     timeout = aiohttp.ClientTimeout(
         total=TIMEOUT_SECONDS, connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS
     )
-    # proxies as the environment has them: auditors often sit behind one
+    # proxies are taken from the environment, since auditors often sit behind one
     return aiohttp.ClientSession(timeout=timeout, trust_env=True)
 
 
 def is_url(name: str) -> bool:
-    """Say whether a log is named by the URL of a static log."""
+    """Return True if a log is named by the URL of a static log."""
     return name.startswith(("https://", "http://"))
 
 
 def _decode(tile: Tile, data: bytes) -> list[bytes]:
     entries = decode_entries(data)
-    # a log may answer with the full tile, once there is one
+    # C2SP tlog-tiles: a log may delete a partial tile, and answer with the full one
     if len(entries) not in (tile.width, TILE_WIDTH):
         message = f"expected {tile.width} entries, got {len(entries)}"
         raise BadTile(message, field=tile.path)

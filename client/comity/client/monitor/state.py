@@ -1,18 +1,23 @@
-"""What a monitor remembers of a log between two looks at it: a folder with two files a log.
+"""The memory of a monitor between two looks at a log, in a folder for all logs.
 
-    <institute>.checkpoint    the newest checkpoint that held, a signed note
-    <institute>.entries       64 bytes an entry, in order: its leaf hash, and the digest it holds
-                              (SHA-256 of what was signed; zeros where it is no hashedrekord)
+    <institute>.checkpoint             the newest checkpoint that held, a signed note
+    <institute>.entries                64 bytes an entry, in order: its leaf hash (RFC 6962, section
+                                       2.1), and the digest in it (SHA-256 of the signed bytes;
+                                       zeros if the entry is no hashedrekord)
+    <institute>.<digest>.split-view.json    evidence that the log contradicted itself
 
-Invariants: the first entries up to the checkpoint's size lead to its root; those after it were
-fetched and not yet checked, so that a long fetch that is interrupted goes on where it was. One
-monitor at a time looks at a log.
+Invariants:
+
+- The entries up to the checkpoint's size lead to its root. Later ones were fetched and not yet
+  checked, so an interrupted fetch goes on where it was.
+- One monitor at a time looks at a log.
 """
 
 from __future__ import annotations
 
 import base64
 import fcntl
+import hashlib
 import os
 import re
 from collections import Counter
@@ -33,7 +38,10 @@ UNREADABLE: Final = bytes(HASH_BYTES)
 """Digest of an entry that is no hashedrekord."""
 
 _SPAN_LEVEL: Final = 10
-"""Subtrees of 1024 leaves are hashed at a time, and their hashes kept in memory."""
+"""Subtrees of 2**10 leaves are hashed at a time, and their hashes are kept in memory."""
+
+_DIGEST_CHARS: Final = 12
+"""Hex digits of the evidence's SHA-256 in the name of its file."""
 
 _LEAF: Final = re.compile(
     rb'\{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":\{"hashedRekordV002":\{"data":'
@@ -41,39 +49,50 @@ _LEAF: Final = re.compile(
     rb'"[A-Za-z0-9+/=]+","verifier":\{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":'
     rb'\{"rawBytes":"[A-Za-z0-9+/=]+"\}\}\}\}\}\}'
 )
-"""What ``comity.record.log`` writes: a tenth of the time that parsing it would take."""
+"""The one form that ``comity.record.log`` writes. Matching takes a tenth of the time of parsing."""
 
 
 class LogState:
-    """One log's state, open and locked. ``close`` it; ``opened`` does."""
+    """The memory of one log, open and locked. ``opened`` makes it and closes it."""
 
     def __init__(self, folder: Path, institute: str) -> None:
+        self._folder, self._institute = folder, institute
         self._path = folder / f"{institute}.checkpoint"
         self._file = _open(folder / f"{institute}.entries")
         self._spans: dict[Node, bytes] = {}
 
     def close(self) -> None:
-        """Let others look."""
+        """Close the files and let other monitors look."""
         self._file.close()
 
     @property
     def checkpoint(self) -> bytes | None:
-        """The newest checkpoint that held, None before the first one."""
+        """The newest checkpoint that held, a signed note. None means that there is none yet."""
         if not self._path.exists():
             return None
+        # one byte more than is allowed, so that a longer file fails as one
         return self._path.read_bytes()[: MAX_NOTE_BYTES + 1]
 
     def keep(self, checkpoint: bytes) -> None:
-        """Keep a checkpoint to whose root the entries lead."""
+        """Keep a checkpoint. The entries must lead to its root."""
+        # the entries are on disk before the checkpoint that vouches for them
         self._file.flush()
         os.fsync(self._file.fileno())
+
         fresh = self._path.with_suffix(".new")
         fresh.write_bytes(checkpoint)
         fresh.replace(self._path)
 
+    def keep_evidence(self, evidence: bytes) -> Path:
+        """Write evidence of a split view, in its JSON form, and return the file."""
+        digest = hashlib.sha256(evidence).hexdigest()[:_DIGEST_CHARS]
+        path = self._folder / f"{self._institute}.{digest}.split-view.json"
+        path.write_bytes(evidence)
+        return path
+
     @property
     def count(self) -> int:
-        """How many entries there are."""
+        """Number of entries."""
         return self._file.seek(0, os.SEEK_END) // ROW_BYTES
 
     def cut(self, count: int) -> None:
@@ -82,16 +101,16 @@ class LogState:
         self._spans.clear()
 
     def append(self, entries: Sequence[bytes]) -> None:
-        """Add entries, as the log serves them."""
+        """Add entries in the form in which the log serves them."""
         self._file.seek(0, os.SEEK_END)
         self._file.write(b"".join(leaf_hash(entry) + digest_in(entry) for entry in entries))
 
     def read(self, nodes: Sequence[Node]) -> list[bytes]:
-        """Return the hashes of subtrees of the entries: fits ``merkle.root``."""
+        """Return the hashes of subtrees of the entries: a ``merkle.ReadHashes``."""
         return [self._hash(*node) for node in nodes]
 
     def tally(self, digests: Collection[bytes], size: int) -> Counter[bytes]:
-        """Count how often each digest, and UNREADABLE, stands among the first ``size`` entries."""
+        """Count each digest, and UNREADABLE, among the first ``size`` entries."""
         wanted = {*digests, UNREADABLE}
         found: Counter[bytes] = Counter()
         for start in range(0, size, 1 << _SPAN_LEVEL):
@@ -100,8 +119,11 @@ class LogState:
         return found
 
     def _hash(self, level: int, index: int) -> bytes:
+        # above the spans: few nodes, made of hashes in memory
         if level > _SPAN_LEVEL:
             return node_hash(self._hash(level - 1, 2 * index), self._hash(level - 1, 2 * index + 1))
+
+        # a span, or a part of one: hashed level by level from its leaves
         if (level, index) not in self._spans:
             rows = self._rows(index << level, (index + 1) << level)
             hashes = [row[:HASH_BYTES] for row in rows]
@@ -118,17 +140,18 @@ class LogState:
 
 @contextmanager
 def opened(folder: Path, institute: str) -> Iterator[LogState]:
-    """Open a log's state, made if there is none; ``institute`` is an institute id.
+    """Open the memory of a log, and make it if there is none. ``institute`` is an institute id.
 
     Raises:
         BadConfig: the folder cannot be written.
-        Conflict: another monitor looks at this log.
+        Conflict: another monitor is looking at this log.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         state = LogState(folder, institute)
     except OSError as error:
         raise BadConfig(f"cannot be used: {error.strerror}", field=str(folder)) from error
+
     try:
         yield state
     finally:
@@ -136,7 +159,7 @@ def opened(folder: Path, institute: str) -> Iterator[LogState]:
 
 
 def digest_in(entry: bytes) -> bytes:
-    """Return the digest (32 bytes) that a log's entry holds, UNREADABLE if it holds none."""
+    """Return the digest (32 bytes) in a log's entry, or UNREADABLE if it is no hashedrekord."""
     match = _LEAF.fullmatch(entry)
     return base64.b64decode(match[1]) if match else UNREADABLE
 
@@ -148,6 +171,7 @@ def _open(path: Path) -> IO[bytes]:
     except BlockingIOError as error:
         file.close()
         raise Conflict("another monitor is looking at this log", field=str(path)) from error
-    # what was cut off in the middle of an entry is fetched again
+
+    # an entry that was cut off in the middle of writing is fetched again
     file.truncate(file.seek(0, os.SEEK_END) // ROW_BYTES * ROW_BYTES)
     return file
