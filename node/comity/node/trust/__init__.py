@@ -1,1 +1,1 @@
-"""Whom this node trusts: its own keys and root, peers, their pins and root chains."""
+"""Trust: this institute's own keys and root, and the peers with their pins and root chains."""

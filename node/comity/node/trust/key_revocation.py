@@ -1,8 +1,8 @@
-"""Revoking a key: what becomes of a bundle.
+"""Revoking a key: the change that it makes to the institute's bundle.
 
-Invariants: a revoked record key stays listed, with the index of the log from which it is not
-trusted, and that index is never raised once it was published; any other key that is revoked is
-listed no more; no key is revoked unless another one that is here takes its place.
+Invariants: a revoked record key stays in the bundle, with the log index from which it is not
+trusted, and no later version raises a published index. Any other revoked key is removed from the
+bundle. A key is revoked only if the home has another listed key of the same use.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ BundleChange = Callable[[TrustBundle], TrustBundle]
 
 
 def revoking_change(site: Site, use: KeyUse, keyid: str, index: int) -> BundleChange:
-    """Return the change of a bundle that revokes a key; ``index`` counts for record keys only.
+    """Return the change of a bundle that revokes a key.
 
-    The change raises
+    ``index`` is the first log index at which a record key is not trusted; other uses ignore it.
+
+    Calling the change raises
         NotFound: the bundle does not list the key.
-        InvalidInput: the published root revokes it from a lower index.
-        BadConfig: no other key of that use, listed and here, takes its place.
+        InvalidInput: the published root revokes the key from a lower index.
+        BadConfig: the home has no other listed key of that use.
     """
 
     def change(bundle: TrustBundle) -> TrustBundle:
+        # a higher index would trust records again that peers have refused
         _check_not_raised(site.own.root, keyid, index)
         revoked = _CHANGES[use](bundle, keyid, index)
         _check_successor(site, use, revoked)
@@ -44,6 +47,8 @@ def _revoke_record(bundle: TrustBundle, keyid: str, index: int) -> TrustBundle:
     place = next((i for i, key in enumerate(keys) if key.keyid == keyid), None)
     if place is None:
         raise NotFound(f"{keyid} is not listed", field="KEYID")
+
+    # the key stays listed, since records before the index are verified by it
     keys[place] = keys[place].model_copy(update={"revoked_from": index})
     return bundle.model_copy(update={"record_keys": tuple(keys)})
 
@@ -92,6 +97,7 @@ def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
         KeyUse.WITNESS: keychain.witness_signers,
         KeyUse.CA: lambda bundle: check_certified(site, bundle),
     }
+
     try:
         checks[use](bundle)
     except BadConfig as error:
@@ -102,10 +108,12 @@ def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
 
 
 def check_certified(site: Site, bundle: TrustBundle) -> None:
-    """Check that the node's own certificate is by an authority that a bundle lists.
+    """Check that an authority in the bundle signed the node's own certificate.
+
+    Otherwise peers that pin the bundle would refuse the node's connections (invariant 9).
 
     Raises:
-        BadConfig: it is not.
+        BadConfig: no listed authority signed it.
     """
     if not any(site.home.is_certified_by(authority) for authority in bundle.authorities):
         message = "the authority that signed the node's certificate is not listed"

@@ -1,8 +1,8 @@
-"""The institute's keys as they stand: which there are, and what each is good for.
+"""The institute's keys and the state of each.
 
-A key is current if it signs now, staged until the bundle lists it (an authority: until the node
-has a certificate of it), retired once a newer one signs in its place, though what it signed stays
-good, and revoked from where the bundle says so.
+A key is *current* if it signs now. It is *staged* until the bundle lists it; an authority is staged
+until the node has a certificate by it. It is *retired* once a newer key signs in its place; its
+signatures stay valid. It is *revoked* if the bundle says so, or lists it no more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from comity.record.times import format_time
 
 
 class KeyState(StrEnum):
-    """What a key is at present."""
+    """The state of a key; the module describes each."""
 
     CURRENT = "current"
     STAGED = "staged"
@@ -37,10 +37,12 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """A key, since when it is listed (or, while staged, there), and what it is good for.
+    """A key of the institute and its state.
 
-    ``keyid`` is a fingerprint, or name and id of a verifier key. ``revoked_from`` is a record key's
-    index of the log.
+    ``use`` is a ``KeyUse``, or "node" for the key of the node's certificate. ``keyid`` is a
+    fingerprint, or name and id of a verifier key. ``since`` is when the bundle first listed the
+    key, or when its file was made. ``revoked_from`` is the log index from which a record key is
+    not trusted.
     """
 
     use: str
@@ -64,21 +66,23 @@ def list_keys(site: Site) -> list[KeyStatus]:
     """Return all keys that the bundle lists or the home has, by use, oldest first.
 
     Raises:
-        BadConfig: a file of the home is missing or not what it should be.
+        BadConfig: a file of the home is missing or malformed.
     """
     notes = [*_note_keys(site, KeyUse.LOG), *_note_keys(site, KeyUse.WITNESS)]
     return [*_record_keys(site), *notes, *_authorities(site), _node_key(site)]
 
 
 def find_key(site: Site, text: str) -> tuple[KeyUse, str]:
-    """Return use and keyid of a key by its keyid, or a beginning that only it has.
+    """Return use and keyid of a key, given its keyid or an unambiguous beginning of it.
 
     Raises:
-        NotFound: there is none.
-        InvalidInput: more than one begins so, or it is the node's, which renews itself.
+        NotFound: no keyid begins with ``text``.
+        InvalidInput: several keyids do, or the key is the node's own, which is renewed instead.
     """
+    # a complete keyid may also be the beginning of a longer one
     found = [key for key in list_keys(site) if key.keyid.startswith(text)]
     exact = [key for key in found if key.keyid == text] or found
+
     if not exact:
         hint = "comity-node keys list shows the keys"
         raise NotFound(f"no key {text!r:.100}", field="KEYID", hint=hint)
@@ -93,13 +97,18 @@ def find_key(site: Site, text: str) -> tuple[KeyUse, str]:
 
 
 def note_id(key: str) -> str:
-    """Return name and id of a verifier key, without the key itself."""
-    name, keyid, _ = key.split("+", 2)  # there may be more in the base64 of the key
+    """Return name and id of a verifier key, without the key itself (C2SP signed-note)."""
+    # the base64 of the key may contain more plus signs
+    name, keyid, _ = key.split("+", 2)
     return f"{name}+{keyid}"
 
 
 def authority_id(authority: x509.Certificate) -> str:
-    """Return the fingerprint of an authority's key."""
+    """Return the fingerprint of an authority's key.
+
+    Raises:
+        BadConfig: the key is not an elliptic curve key.
+    """
     public = authority.public_key()
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise BadConfig(f"expected an ECDSA P-256 key, got {type(public).__name__}")
@@ -110,12 +119,14 @@ def _record_keys(site: Site) -> Iterator[KeyStatus]:
     bundle, held = site.bundle, [key.key.keyid for key in site.own.keychain.record]
     in_force = [k.keyid for k in bundle.record_keys if k.revoked_from is None and k.keyid in held]
     current = max(in_force, key=held.index, default="")
+
     for key in bundle.record_keys:
         state = KeyState.CURRENT if key.keyid == current else KeyState.RETIRED
         if key.revoked_from is not None:
             state = KeyState.REVOKED
         since = _since(site, KeyUse.RECORD, key.keyid, held)
         yield KeyStatus(KeyUse.RECORD, key.keyid, state, since, key.revoked_from)
+
     for keyid in held:
         if keyid not in bundle.keys_by_id:
             since = _since(site, KeyUse.RECORD, keyid, held)
@@ -140,8 +151,10 @@ def _authorities(site: Site) -> Iterator[KeyStatus]:
 def _unrevoked(
     site: Site, use: KeyUse, held: list[str], listed: list[str], signs: Callable[[str], bool]
 ) -> Iterator[KeyStatus]:
-    """Tell of keys that the bundle lists only while they are good."""
+    """Yield the state of keys that the bundle drops once they are revoked."""
+    # a key in the home that is newer than every key in use waits for its turn
     used = [place for place, keyid in enumerate(held) if keyid in listed and signs(keyid)]
+
     for keyid in [*listed, *(keyid for keyid in held if keyid not in listed)]:
         place = held.index(keyid) if keyid in held else -1
         if keyid in listed and signs(keyid):
@@ -167,9 +180,11 @@ def _listed(bundle: TrustBundle, use: KeyUse) -> list[str]:
 
 
 def _since(site: Site, use: KeyUse, keyid: str, held: list[str]) -> datetime:
+    # a key without a root, or not yet in one, dates from its file
     with site.store.read() as session:
         for root, accepted in list_roots(session, site.institute):
             if keyid in _listed(root.profile, use):
                 return to_datetime(accepted)
+
     file = generations(site.home.path, use)[held.index(keyid)]
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)

@@ -1,9 +1,10 @@
-"""This institute's own bundle and the keys that are in force by it, as they are at the moment.
+"""This institute's own bundle, and the keys that the bundle has in force.
 
-With a root it is the profile of the newest published version, of the database; without one, all
-keys of the home. Invariants: what was published, and a key that was added to the home, count from
-the next question on, in every process, without a restart; nothing is signed with a key that the
-bundle does not list.
+With a root, the bundle is the profile of the newest published version, which is in the database.
+Without a root, the bundle lists all keys of the home.
+
+Invariants: a published version and a new key in the home take effect at the next call, in every
+process and without a restart. Nothing is signed with a key that the bundle does not list.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from comity.record.root import Root
 
 @dataclass(frozen=True)
 class _Seen:
-    """The home's keys when they were last read."""
+    """The home's keys and settings as they were last read."""
 
-    stamp: tuple[int, int]
+    folder_times: tuple[int, int]
     keychain: Keychain
     settings: Settings
 
     @cached_property
     def bundle(self) -> TrustBundle:
-        """What they make without a root."""
+        """The bundle of these keys if the institute has no root."""
         return self.keychain.bundle(self.settings)
 
 
 class OwnKeys:
-    """The bundle and keys of the institute of ``home``."""
+    """The bundle and keys of the institute that ``home`` belongs to."""
 
     def __init__(self, home: Home, store: Store) -> None:
         self._home, self._store = home, store
@@ -46,16 +47,16 @@ class OwnKeys:
 
     @property
     def root(self) -> Root | None:
-        """The newest published version of the root; None where there is none."""
+        """The newest published version of the root; None if no version was published."""
         with self._store.read() as session:
             return newest_root(session, self._home.institute)
 
     @property
     def bundle(self) -> TrustBundle:
-        """What peers pin of this institute.
+        """The bundle that peers pin of this institute.
 
         Raises:
-            BadConfig: a key of the home cannot be read; so for everything here.
+            BadConfig: a key of the home cannot be read. All other members raise this too.
         """
         root = self.root
         return self._look().bundle if root is None else root.profile
@@ -67,27 +68,28 @@ class OwnKeys:
 
     @property
     def record_key(self) -> SigningKey:
-        """What signs records and receipts."""
+        """The key that signs records and receipts."""
         return self.keychain.record_key(self.bundle)
 
     def log_signers(self) -> list[NoteSigner]:
-        """Return what signs checkpoints of this institute's log, the newest key first."""
+        """Return the keys that sign checkpoints of this institute's log, newest first."""
         return self.keychain.log_signers(self.bundle)
 
     def witness_signers(self) -> list[NoteSigner]:
-        """Return what cosigns checkpoints of other logs, the newest key first."""
+        """Return the keys that cosign checkpoints of other logs, newest first."""
         return self.keychain.witness_signers(self.bundle)
 
     def check(self) -> None:
-        """Check that this institute can sign all that it has to, before it serves.
+        """Check before serving that the home has a listed key of each use that signs.
 
         Raises:
-            BadConfig: a key is missing, or the bundle lists none of a use that is here.
+            BadConfig: for some use, the home has no key that the bundle has in force.
         """
         self.keychain.check(self.bundle)
 
     def _look(self) -> _Seen:
+        # a file is never overwritten here, so the times of the folders tell of every new key
         now, seen = key_folder_times(self._home.path), self._seen
-        if seen is None or seen.stamp != now:
+        if seen is None or seen.folder_times != now:
             seen = self._seen = _Seen(now, self._home.keychain(), self._home.settings)
         return seen

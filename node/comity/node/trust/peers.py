@@ -1,8 +1,8 @@
-"""Peers: whose bundles are pinned, and what was agreed with them.
+"""Peers: the institutes whose bundles are pinned, and the terms agreed with each.
 
-Invariants: bundles are never merged (each is looked up by its institute's own id); a removed peer
-keeps its row, its queue and its receipts, since what it was given must stay on record; this
-institute is never its own peer; no two institutes' authorities share a name.
+Invariants: bundles are never merged; each is looked up by its institute's own id. A removed peer
+keeps its row, its queue and its receipts, as evidence of what it was given. This institute is never
+its own peer. No authorities of two institutes share a name.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from comity.record.limits import MAX_NAME_CHARS, MAX_PEERS, MAX_TAGS
 
 @dataclass(frozen=True, slots=True)
 class AgreedTerms:
-    """What was agreed with a peer, and how the operator has filed it, in words.
+    """Words that policies read about a peer: what was agreed, and how the operator files the peer.
 
-    ``purposes`` are the uses that the peer is bound to; ``groups`` and ``clearances`` are the
-    operator's own words, for policies to speak of. None leaves what was there as it is.
+    ``purposes`` are the uses that the peer is bound to. ``groups`` and ``clearances`` are words of
+    the operator's choice. None means no change of the present words.
     """
 
     purposes: Sequence[str] | None = None
@@ -36,12 +36,12 @@ class AgreedTerms:
     clearances: Sequence[str] | None = None
 
     def apply(self, row: PeerRow) -> None:
-        """Write them into a peer's row, each list sorted and without repetition.
+        """Write the terms into a peer's row, each list sorted and without repetition.
 
         Raises:
-            LimitExceeded: more than MAX_TAGS words in a list.
-            InvalidInput: a word of 0 or more than MAX_NAME_CHARS characters, or one that cannot
-                be stored.
+            LimitExceeded: a list has more than MAX_TAGS words.
+            InvalidInput: a word has 0 or more than MAX_NAME_CHARS characters, or an unprintable
+                one.
         """
         for name in ("purposes", "groups", "clearances"):
             words = getattr(self, name)
@@ -50,19 +50,19 @@ class AgreedTerms:
 
 
 def pinned_peers(session: Session) -> list[PeerRow]:
-    """Return every peer that is not removed, by institute id."""
+    """Return every peer that is not removed, ordered by institute id."""
     query = select(PeerRow).where(PeerRow.status != PeerStatus.REMOVED)
     return list(session.exec(query.order_by(PeerRow.institute)))
 
 
 def former_peers(session: Session) -> list[PeerRow]:
-    """Return every peer that was removed, by institute id."""
+    """Return every removed peer, ordered by institute id."""
     query = select(PeerRow).where(PeerRow.status == PeerStatus.REMOVED)
     return list(session.exec(query.order_by(PeerRow.institute)))
 
 
 def get_peer(session: Session, institute: str) -> PeerRow:
-    """Return a peer, also a removed one.
+    """Return a peer, even a removed one.
 
     Raises:
         NotFound: there never was such a peer.
@@ -94,19 +94,21 @@ def add_peer(
 
     Raises:
         Conflict: the bundle is this institute's own.
-        LimitExceeded: more than MAX_PEERS.
-        InvalidInput: status is not probation or member, or a word of the terms is not acceptable.
+        LimitExceeded: there would be more than MAX_PEERS peers, or as ``AgreedTerms.apply``.
+        InvalidInput: status is not probation or member, or as ``AgreedTerms.apply``.
     """
     if bundle.institute == own_institute:
         raise Conflict(f"{own_institute} is this institute itself", field="bundle.institute")
     if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="status")
+
     row = session.get(PeerRow, bundle.institute)
     if row is None:
         _check_room(session)
         row = PeerRow(
             institute=bundle.institute, bundle="", fingerprint="", status="", added_time=now
         )
+
     row.bundle, row.fingerprint = bundle.to_json().decode(), bundle.fingerprint
     row.status = str(status)
     terms.apply(row)
@@ -118,16 +120,19 @@ def add_peer(
 def change_peer(
     session: WriteSession, institute: str, status: PeerStatus | None, terms: AgreedTerms
 ) -> PeerRow:
-    """Change a peer's status or terms; REMOVED drops it.
+    """Change a peer's status or terms; the status REMOVED removes the peer.
+
+    ``status`` None means no change of the present status.
 
     Raises:
-        NotFound: no such peer, or a removed one (add it again).
+        NotFound: there is no such peer, or it was removed and has to be added again.
         LimitExceeded, InvalidInput: as ``AgreedTerms.apply``.
     """
     row = get_peer(session, institute)
     if row.status == PeerStatus.REMOVED:
         hint = "pin its bundle again with comity-node peers add"
         raise NotFound(f"{institute} was removed", field="peer", hint=hint)
+
     if status is not None:
         row.status = str(status)
     terms.apply(row)
@@ -137,17 +142,18 @@ def change_peer(
 
 
 def check_authorities(bundle: TrustBundle, others: Iterable[TrustBundle]) -> None:
-    """Check that no authority of a bundle goes by the name of another institute's.
+    """Check that no authority of a bundle has the name of another institute's authority.
 
-    TLS looks an authority up by its name and tries one only: a namesake would lock out everyone
-    whom the other has certified.
+    TLS finds an authority by its name and tries only one. A second authority of that name would
+    make certificates by the first one fail.
 
     Raises:
-        Conflict: one does.
+        Conflict: the name of an authority is taken.
     """
     for other in others:
         if other.institute == bundle.institute:
             continue
+
         taken = {_name_of(authority) for authority in other.authorities}
         for position, authority in enumerate(bundle.authorities):
             if _name_of(authority) in taken:
@@ -157,7 +163,7 @@ def check_authorities(bundle: TrustBundle, others: Iterable[TrustBundle]) -> Non
 
 
 def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
-    # as TLS compares names: case, and the amount of white space, do not count
+    # names that differ only in case and white space are equal (RFC 5280, section 7.1)
     return tuple(
         (attribute.oid.dotted_string, " ".join(str(attribute.value).casefold().split()))
         for attribute in authority.subject

@@ -1,8 +1,10 @@
-"""Pinning: what is believed of a peer, by a trust bundle or by a root, and what follows from it.
+"""Pinning a peer by a trust bundle or a root, and following the root from there.
 
-A pin is the file that a peer gave and whose fingerprint the operator has compared. Of a root, what
-is kept as the peer's bundle is its profile, and newer versions that follow replace it without a
-new comparison; a peer that was pinned by a bundle stays as it is until the operator pins another.
+A pin is the file that a peer gave and whose fingerprint the operator has compared. The profile of a
+pinned root is kept as the peer's bundle, and newer versions replace it without another comparison
+if they follow from it (TUF client workflow, section 5.3). A peer pinned by a bundle keeps that
+bundle until the operator pins another file.
+
 Invariant: a chain begins only with a root whose fingerprint was compared.
 """
 
@@ -33,38 +35,41 @@ ROOT_EXPIRED: Final = "ROOT_EXPIRED"
 
 
 def read_pin(data: bytes) -> Pin:
-    """Read what a peer gave: a root, or a trust bundle.
+    """Read a peer's file, a root or a trust bundle.
 
     Raises:
         LimitExceeded, MalformedJson, BadRoot, BadBundle: as ``Root.parse`` and
             ``TrustBundle.from_json``.
     """
     MAX_ROOT_BYTES.check(len(data), "bundle")
+
+    # only a root has the field ``signed``
     value = ijson.loads(data, field="bundle")
     is_root = isinstance(value, dict) and "signed" in value
     return Root.parse(data) if is_root else TrustBundle.from_json(data)
 
 
 def bundle_of_pin(pin: Pin) -> TrustBundle:
-    """Return the bundle itself, or a root's profile."""
+    """Return a bundle as it is, and the profile of a root."""
     return pin.profile if isinstance(pin, Root) else pin
 
 
 def fingerprint_of(pin: Pin) -> str:
-    """Return what is compared by voice: of a bundle its fingerprint, of a root its digest."""
+    """Return the fingerprint that operators compare by voice; of a root, its digest."""
     return pin.digest if isinstance(pin, Root) else pin.fingerprint
 
 
 def compared_fingerprint(session: Session, row: PeerRow) -> str:
-    """Return what is compared by voice with a pinned peer: as ``fingerprint_of`` its pin."""
+    """Return ``fingerprint_of`` the pin of a peer that is pinned."""
     root = newest_root(session, row.institute)
     return root.digest if root else row.fingerprint
 
 
 def known_bundle(session: Session, institute: str, own_institute: str) -> TrustBundle | None:
-    """Return what is known of an institute that may have revoked keys; None where nothing is.
+    """Return the bundle that tells which keys an institute has revoked; None if there is none.
 
-    Of this institute that is its root's profile: without a root nothing is revoked.
+    For this institute it is the profile of its root, since without a root no key is revoked. For
+    a peer it is the pinned bundle, even if the peer was removed.
     """
     if institute == own_institute:
         root = newest_root(session, institute)
@@ -74,17 +79,20 @@ def known_bundle(session: Session, institute: str, own_institute: str) -> TrustB
 
 
 def why_compare(session: Session, pin: Pin) -> str:
-    """Say why a pin's fingerprint has to be compared; empty where it follows from what is pinned.
+    """Return the reason to compare a pin's fingerprint; empty if no comparison is needed.
 
-    It follows if it is the version that is held, or the one after it.
+    None is needed for the root version that is pinned already, and for the one that follows it.
     """
+    # trust is transitive only along signed versions of a root; a bundle is signed by nobody
     if not isinstance(pin, Root):
         return "it is a trust bundle, which nothing leads to"
+
     row, current = session.get(PeerRow, pin.institute), newest_root(session, pin.institute)
     if row is None or row.status == PeerStatus.REMOVED or current is None:
         return "no root of this peer is pinned"
     if pin.digest == current.digest:
         return ""
+
     try:
         follow(current, pin)
     except BadRoot as error:
@@ -101,23 +109,31 @@ def pin_peer(
     status: PeerStatus,
     terms: AgreedTerms,
 ) -> PeerRow:
-    """Pin a peer; where ``why_compare`` says so, the caller has compared the fingerprint.
+    """Pin a peer; if ``why_compare`` gives a reason, the caller has compared the fingerprint.
 
     Raises:
-        BadRoot, ExpiredRoot: a root that is not signed by enough of its own keys, or is over.
-        Conflict, LimitExceeded, InvalidInput: as ``peers.add_peer``.
+        BadRoot: too few of the root's own keys signed it.
+        ExpiredRoot: the root has expired.
+        Conflict, LimitExceeded, InvalidInput: as ``add_peer``.
     """
+    # (1) the root is signed by its own keys and is not expired
     if isinstance(pin, Root):
         first(pin).check_fresh(to_datetime(now))
+
+    # (2) the bundle is replaced
     leads_on = not why_compare(session, pin)
     current = newest_root(session, bundle_of_pin(pin).institute)
     row = add_peer(
         session, bundle_of_pin(pin), now, own_institute=own_institute, status=status, terms=terms
     )
+
+    # (3) the root extends the chain if it follows from it, and otherwise begins another
     if not leads_on:
         forget_chain(session, row.institute)
     if isinstance(pin, Root) and not (leads_on and current and current.version == pin.version):
         keep_chain(session, [pin], now)
+
+    # (4) the alarms were about the root that was pinned before
     for reason in (ROOT_REFUSED, ROOT_EXPIRED):
         clear_alarm(session, row.institute, reason)
     return row
@@ -130,22 +146,29 @@ def follow_peer_root(
     others: Iterable[TrustBundle],
     now: int,
 ) -> Root | None:
-    """Follow a peer's root; return the newest version that is held now.
+    """Follow a peer's root along newer versions (TUF client workflow, section 5.3).
 
-    None where the peer is removed or was pinned without a root.
+    ``documents`` are the versions after the pinned one, in order; ``others`` are all other bundles
+    in force. Returns the newest version that the node then has. None means that the peer is
+    removed, or was pinned by a bundle.
 
     Raises:
-        InvalidInput, ExpiredRoot: as ``roots.follow_chain``.
-        Conflict: as ``peers.check_authorities``, for ``others``' bundles.
+        InvalidInput, ExpiredRoot: as ``follow_chain``.
+        Conflict: as ``check_authorities``, with the bundles of ``others``.
     """
     row, current = get_peer(session, peer), newest_root(session, peer)
     if row.status == PeerStatus.REMOVED or current is None:
         return None
+
+    # 5.3.3 to 5.3.6: each version follows the one before
     chain = follow_chain(current, documents, now)
     if not chain:
         return current
+
     newest = chain[-1]
     check_authorities(newest.profile, others)
+
+    # 5.3.7 and 5.3.8: the newest version is trusted, and the chain is kept
     keep_chain(session, chain, now)
     row.bundle, row.fingerprint = newest.profile.to_json().decode(), newest.profile.fingerprint
     session.add(row)
@@ -154,7 +177,7 @@ def follow_peer_root(
 
 
 def watch_expiry(session: WriteSession, root: Root, now: int) -> None:
-    """Raise an alarm if a peer's root is over, and clear it once it no longer is."""
+    """Raise an alarm while a peer's root is expired, and clear the alarm once it is not."""
     try:
         root.check_fresh(to_datetime(now))
     except ExpiredRoot as error:

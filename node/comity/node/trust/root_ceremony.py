@@ -1,14 +1,12 @@
-"""The root's ceremony on the node's side: what the holders of the offline keys are asked to sign.
+"""Preparing and publishing versions of this institute's root.
 
-A version is prepared as a file, signed where the offline keys are, and published here:
+    prepare     the node writes the next version to a file, unsigned
+    sign        holders sign the file with their offline keys, elsewhere; see ``comity.record.root``
+    publish     the node checks the file again, stores it, logs it, and works by it from then on
 
-    prepare     the version after the published one, from what the home has and what was asked for
-    sign        by enough old and new keys, on other machines; ``comity.record.root``
-    publish     checked once more, kept, logged, and in force from then on
-
-Invariants: nothing that is prepared is in force; preparing again amends the file, and drops its
-signatures, since they were for something else; nothing is published that this node could not work
-under, or that names another's authority.
+Invariants: a prepared version is not in force. Preparing again amends the file and drops its
+signatures, which were for another content. A version is published only if this node can work under
+it, and if no authority in it has the name of another institute's.
 """
 
 from __future__ import annotations
@@ -42,9 +40,10 @@ MAX_ROOT_DAYS: Final = 3650
 
 @dataclass(frozen=True, slots=True)
 class RootRequest:
-    """What the next version is to have; None leaves what the one before has.
+    """Changes that an operator asks of the next version; None means as in the version before.
 
-    ``days`` is how long it is valid from now, 1 to MAX_ROOT_DAYS.
+    ``threshold`` is the number of keys that must sign. ``remove_keys`` are keyids. ``days`` is how
+    long the version is valid from now, 1 to MAX_ROOT_DAYS.
     """
 
     threshold: int | None = None
@@ -55,7 +54,7 @@ class RootRequest:
 
 @dataclass(frozen=True, slots=True)
 class RevokedRecords:
-    """Own records that a revocation takes with it: those the key signed from its index on."""
+    """The number of own records that a revoked key signed, logged at ``revoked_from`` or later."""
 
     keyid: str
     revoked_from: int
@@ -63,10 +62,11 @@ class RevokedRecords:
 
 
 def read_root(path: Path) -> Root:
-    """Read a root's file.
+    """Read the file of a root.
 
     Raises:
-        BadConfig, LimitExceeded, MalformedJson, BadRoot: names the file.
+        BadConfig: the file cannot be read; names it.
+        LimitExceeded, MalformedJson, BadRoot: as ``Root.parse``; names the file.
     """
     data = read_file(path, MAX_ROOT_BYTES)
     with naming(path):
@@ -74,15 +74,19 @@ def read_root(path: Path) -> Root:
 
 
 def prepare_first(site: Site, keys: Iterable[RecordKey], threshold: int, days: int) -> Root:
-    """Return version 1 of the root, unsigned: all keys of the home.
+    """Return version 1 of the root, unsigned, which lists all keys of the home.
+
+    ``days`` is how long it is valid from now, 1 to MAX_ROOT_DAYS.
 
     Raises:
         BadConfig: there is a root already.
+        InvalidInput: ``days`` is out of range.
         BadRoot, LimitExceeded: as ``Root.draft``.
     """
     if site.own.root is not None:
         hint = "comity-node root next prepares the next version"
         raise BadConfig("this institute has a root already", field="root", hint=hint)
+
     bundle = site.own.keychain.bundle(site.home.settings)
     return Root.draft(bundle, keys, threshold, _until(site, days))
 
@@ -90,31 +94,39 @@ def prepare_first(site: Site, keys: Iterable[RecordKey], threshold: int, days: i
 def prepare_next(
     site: Site, draft: Root | None, request: RootRequest, change: BundleChange | None = None
 ) -> Root:
-    """Return the version after the published one, unsigned; ``draft`` is what is there of it.
+    """Return the version after the published one, unsigned.
 
-    It lists what the version before lists and the home's newer keys, and is then changed.
+    It lists the keys of ``draft``, or else of the published version, and the home's newer keys.
+    ``change`` is applied to its bundle last.
 
     Raises:
-        BadConfig: there is no root, and no draft of a first one.
-        BadRoot, LimitExceeded: a threshold that the keys cannot meet, or too many of them.
-        NotFound: a key to be removed is not there.
+        BadConfig: there is neither a root nor a draft of its first version.
+        BadRoot, LimitExceeded: the keys cannot meet the threshold, or are too many.
+        NotFound: a key to be removed is not in the version before.
+        InvalidInput: ``request.days`` is out of range.
     """
+    # (1) the version before, and the number of the next one
     published = site.own.root
     before = draft or published
     if before is None:
         hint = "comity-node root init prepares the first version"
         raise BadConfig("this institute has no root", field="root", hint=hint)
     version = published.version + 1 if published else 1
+
+    # (2) the profile, and the holders' keys
     bundle = site.own.keychain.bundle(site.home.settings, before.profile, version)
     keys = dict(before.keys) | {key.keyid: key for key in request.add_keys}
     for keyid in request.remove_keys:
         if keyid not in keys:
             raise NotFound(f"no root key {keyid!r:.80}", field="--remove-key")
         del keys[keyid]
+
+    # (3) amending a draft does not extend its time unless that is asked for
     if draft is not None and request.days is None:
         expires = draft.expires
     else:
         expires = _until(site, DEFAULT_ROOT_DAYS if request.days is None else request.days)
+
     return Root.draft(
         change(bundle) if change else bundle,
         keys.values(),
@@ -125,19 +137,21 @@ def prepare_next(
 
 
 def read_draft(site: Site, path: Path) -> Root | None:
-    """Return the draft of the next version that a file holds; None where there is no file.
+    """Return the draft of the next version in a file; None if there is no file.
 
     Raises:
-        BadConfig: the file holds something else, which is not overwritten.
+        BadConfig: the file has another content, which must not be overwritten.
     """
     if not path.exists():
         return None
+
     published = site.own.root
     version = published.version + 1 if published else 1
     try:
         draft = read_root(path)
     except InvalidInput as error:
         raise BadConfig("exists already and is not overwritten", field=str(path)) from error
+
     if (draft.institute, draft.version) != (site.institute, version):
         message = f"expected version {version} of {site.institute}"
         got = f"got version {draft.version} of {draft.institute}"
@@ -147,10 +161,10 @@ def read_draft(site: Site, path: Path) -> Root | None:
 
 
 def save_draft(root: Root, path: Path) -> None:
-    """Write a draft's file, or put it in place of what is there, for the same readers.
+    """Write a draft to a file; a file that exists is replaced and keeps its mode.
 
     Raises:
-        BadConfig: it cannot be written.
+        BadConfig: the file cannot be written.
     """
     if path.exists():
         replace_file(path, root.document, stat.S_IMODE(path.stat().st_mode))
@@ -159,14 +173,21 @@ def save_draft(root: Root, path: Path) -> None:
 
 
 def publish_signed_root(site: Site, root: Root) -> tuple[bool, list[RevokedRecords]]:
-    """Publish a version; return whether it is new, and what its revocations take with them.
+    """Publish a signed version of this institute's root.
+
+    Returns True and the own records that its revocations affect, or False and an empty list if
+    the version was published before.
 
     Raises:
-        BadRoot, ExpiredRoot, Conflict: as ``roots.publish_root`` and ``check_authorities``.
-        BadConfig: this node could not work under it.
+        BadRoot, ExpiredRoot, Conflict: as ``publish_root`` and ``check_authorities``.
+        BadConfig: the version lists no key of some use that the home has, or not the authority
+            that signed the node's certificate.
     """
+    # a node that could not sign or be authenticated under the root would be cut off by it
     _check_workable(site, root)
     check_authorities(root.profile, site.bundles())
+
+    # losses are counted in the same transaction, before another version can come in between
     with site.store.write() as session:
         before = newest_root(session, site.institute)
         is_new = publish_root(session, root, site.institute, site.clock())
@@ -177,8 +198,9 @@ def publish_signed_root(site: Site, root: Root) -> tuple[bool, list[RevokedRecor
 def revoked_records(
     session: Session, after: TrustBundle, before: TrustBundle | None
 ) -> list[RevokedRecords]:
-    """Return what the revocations in ``after`` take with them that ``before`` did not."""
+    """Return the own records that revocations in ``after``, but not in ``before``, affect."""
     known = {key.keyid: key.revoked_from for key in before.record_keys} if before else {}
+
     found = []
     for key in after.record_keys:
         if key.revoked_from is not None and known.get(key.keyid) != key.revoked_from:
@@ -199,7 +221,6 @@ def _check_workable(site: Site, root: Root) -> None:
 
 def _until(site: Site, days: int) -> datetime:
     if not 1 <= days <= MAX_ROOT_DAYS:
-        raise InvalidInput(
-            f"expected 1 to {MAX_ROOT_DAYS} days, got {days}", field="--expires-days"
-        )
+        message = f"expected 1 to {MAX_ROOT_DAYS} days, got {days}"
+        raise InvalidInput(message, field="--expires-days")
     return to_datetime(site.clock()) + timedelta(days=days)

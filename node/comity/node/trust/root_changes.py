@@ -1,7 +1,6 @@
-"""What a version of a root changes, in words: what whoever signs it has to read.
+"""The changes between two versions of a root, as lines of text for the holders who sign.
 
-Invariant: everything in which two versions differ is told, one change a line, but for SPIFFE's
-sequence, which counts versions.
+Invariant: every difference is one line, except ``spiffe_sequence``, which only counts versions.
 """
 
 from __future__ import annotations
@@ -17,7 +16,12 @@ from comity.record.times import format_time
 
 
 def describe_changes(before: Root | None, after: Root) -> list[str]:
-    """Return what ``after`` changes; without ``before``, all that it says."""
+    """Return one line for each difference; if ``before`` is None, one for each field of ``after``.
+
+    ``+`` is an addition, ``-`` a removal, ``!`` another state of a key, and ``name: old -> new``
+    another value.
+    """
+    # holders first, since they decide about everything that follows
     lines = [*_listed("root key", _root_keys(before), _root_keys(after))]
     if before is None or before.threshold != after.threshold:
         lines.append(f"threshold: {_was(before and before.threshold)}{after.threshold}")
@@ -35,11 +39,13 @@ def _profile(before: TrustBundle | None, after: TrustBundle) -> Iterator[str]:
         old, new = before and getattr(before, name), getattr(after, name)
         if old != new:
             yield f"{name}: {_was(old)}{new}"
+
     yield from _listed("name", before.names if before else {}, after.names)
     yield from _listed("record key", _record_keys(before), _record_keys(after))
     for use in ("log", "witness"):
         yield from _listed(f"{use} key", _note_keys(before, use), _note_keys(after, use))
     yield from _listed("authority", _authorities(before), _authorities(after))
+
     old = before.spiffe.spiffe_refresh_hint if before else None
     if old != after.spiffe.spiffe_refresh_hint:
         yield f"refresh hint: {_was(old)}{after.spiffe.spiffe_refresh_hint} s"

@@ -1,7 +1,7 @@
-"""A site: one institute's home, database, keys and pins, on which all rooms above stand.
+"""A site: one institute's home, database, keys and pins, which all folders above use.
 
-Its methods block and are called on worker threads. Invariant: a site keeps nothing in memory that
-another process on the same database would miss.
+The methods block, so the server calls them on worker threads. Invariant: a site keeps nothing in
+memory that another process on the same database would miss.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from comity.record.keys import SigningKey
 
 
 class Site:
-    """One institute's home and what it trusts. ``close`` it after use.
+    """One institute's home, database and keys, and the peers it trusts. ``close`` it after use.
 
     Raises:
-        BadConfig: the home or the database is not fit for use; nothing stays open.
+        BadConfig: the home or the database cannot be used; nothing stays open.
     """
 
     def __init__(self, home: Home, clock: Clock = system_clock) -> None:
@@ -51,24 +51,24 @@ class Site:
         self.mark.open(self.store)
 
     def close(self) -> None:
-        """Note outside the database how far it is, and close it."""
+        """Write the mark of the database's progress, and close the database."""
         try:
             self.keep_mark()
         finally:
             self.store.close()
 
     def keep_mark(self) -> None:
-        """Note outside the database how far it is; see ``Mark.keep``."""
+        """Write the mark of the database's progress; see ``Mark.keep``."""
         self.mark.keep(self.store)
 
     @property
     def bundle(self) -> TrustBundle:
-        """The bundle that peers pin of this institute, as it is now."""
+        """The present bundle of this institute, which peers pin."""
         return self.own.bundle
 
     @property
     def key(self) -> SigningKey:
-        """The key that signs records and receipts now."""
+        """The key that signs records and receipts at present."""
         return self.own.record_key
 
     def bundles(self) -> list[TrustBundle]:
@@ -78,12 +78,15 @@ class Site:
             return [own, *(bundle_of(row) for row in pinned_peers(session))]
 
     def former_bundles(self) -> list[TrustBundle]:
-        """Return the bundles of removed peers; records that they issued still verify by these."""
+        """Return the bundles of removed peers, by which their records can still be verified."""
         with self.store.read() as session:
             return [bundle_of(row) for row in former_peers(session)]
 
     def find_bundle(self, institute: str) -> TrustBundle | None:
-        """Return the bundle of this institute or of a pinned peer, suspended peers included."""
+        """Return the bundle of this institute or of a peer; None if unknown or removed.
+
+        A suspended peer still has a bundle.
+        """
         if institute == self.institute:
             return self.bundle
 
@@ -92,14 +95,14 @@ class Site:
         return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
 
     def keyring(self) -> Keyring:
-        """Return the record keys that are trusted now."""
+        """Return the record keys of this institute and of all peers that are not removed."""
         return Keyring(self.bundles())
 
     def active_peer(self, institute: str) -> PeerRow:
-        """Return a peer that is neither suspended nor removed.
+        """Return a peer that is a member or on probation.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such peer, or it is suspended or removed.
         """
         with self.store.read() as session:
             row = get_peer(session, institute)
