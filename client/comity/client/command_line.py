@@ -147,8 +147,10 @@ def run(program: TyperGroup, arguments: Sequence[str] | None = None) -> NoReturn
     A ComityError that a command raises is printed by ``terminal.print_error``, as JSON if the
     command line has ``--json``. Any other exception is a defect and ends in a plain traceback.
     """
+    # by what was typed: an error may come before a command has read its options
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        # a program without arguments explains itself, which is no wrong usage
         code = program.main(args=given or ["--help"], prog_name=program.name, standalone_mode=False)
     except ComityError as error:
         _print_error(error, as_json="--json" in given)

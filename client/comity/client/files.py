@@ -37,6 +37,7 @@ def read_file(path: Path, limit: Limit, used: int = 0) -> bytes:
     """
     try:
         with path.open("rb") as file:
+            # one byte too many tells enough, and costs bounded memory (invariant 10)
             data = file.read(limit - used + 1)
             size = max(len(data), path.stat().st_size)
     except OSError as error:
@@ -52,6 +53,7 @@ def write_file(path: Path, data: bytes, hint: str = "") -> None:
         BadConfig: it exists already, or cannot be written.
     """
     try:
+        # x looks and makes in one step, so that no other process's file is lost in between
         with path.open("xb") as file:
             file.write(data)
     except FileExistsError as error:
@@ -80,6 +82,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except ComityError as error:
         error.field = f"{path}: {error.field}" if error.field else str(path)
+        # str(error) is made of args, which were set when it was raised
         error.args = (f"{error.field}: {error.message}",)
         raise
 

@@ -180,6 +180,7 @@ def _longest_word(cell: Text) -> int:
 
 
 def _print_line(console: Console, line: str | Text, style: str = "") -> None:
+    # soft: a pipe gets the line whole, and so does a person who copies it
     console.print(text(line, style) if isinstance(line, str) else line, soft_wrap=True)
 
 

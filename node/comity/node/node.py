@@ -76,6 +76,7 @@ class Node(Site):
         standing = self.home.settings.standing
         with self.store.read() as session:
             kept = window_of(session), weights_of(session)
+        # compared before it writes: most commands change nothing and need no lock
         if kept != (standing.window_days * DAY_MS, standing.weights):
             with self.store.write() as session:
                 set_terms(session, standing.window_days, standing.weights)
@@ -90,6 +91,7 @@ class Node(Site):
 
     def publish_all(self, records: Sequence[Record]) -> list[Published]:
         """Take in several own records in one transaction, all or none."""
+        # trust boundary 4: only this institute's own keys speak for it
         keyring = Keyring([self.bundle])
         arrivals = [self.examiner.examine(r, self.institute, keyring) for r in records]
         ids = [arrival.opened.record_id for arrival in arrivals]
@@ -166,6 +168,7 @@ class Node(Site):
                 status=status,
                 terms=AgreedTerms(purposes, groups, clearances),
             )
+        # first what waited for the peer's keys, so that one release covers it as well
         self.inbox.retry()
         self.release()
         return row

@@ -58,6 +58,7 @@ def comity_releases(
 
     columns = ("released", "peer", "offer", "record", "part", "policy", "rules", "receipt")
     rows = terminal.table(*columns)
+    # trust boundary 6: rules and ids are data of peers, so they pass through text()
     for release in found:
         rows.add_row(
             _time(release, "release_time"),
@@ -99,6 +100,7 @@ def comity_receipts(
         rows.add_row(
             format_time(signed.receipt_time),
             text(signed.peer),
+            # a receipt that cannot be read has no counts, but stays in the list with its problem
             str(len(receipt.stored)) if receipt else "",
             str(len(receipt.rejected)) if receipt else "",
             text(signed.envelope.keyid),
@@ -189,6 +191,7 @@ def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) ->
     terminal.say(head, "bold")
     terminal.say(policy)
     terminal.say("")
+    # on stderr, so that alarms are seen also if the table goes into a file
     for alarm in answer.alarms:
         told = f"{alarm.reason}: {alarm.institute}: {alarm.message}"
         since = f"since {_time(alarm, 'first_time')}, {alarm.count} times"
@@ -215,6 +218,7 @@ async def _collect(
     async with connect(profile) as node:
         async for item in choose(node):
             found.append(item)
+            # leaving ends the stream: the node sends no page that nobody prints
             if len(found) == maximum:
                 break
     return found

@@ -82,11 +82,13 @@ def comity_sign(
         comity sign llama.yaml --key record.key --issuer spiffe://uk.aisi.example/operator/bo
     """
     signing_key, who = SigningKey.load(key), SpiffeId.parse(issuer)
+    # every draft is read, signed and checked before the first file is written
     signed = [(path, _sign(path, who, signing_key)) for path in drafts]
     if output is not None:
         make_folder(output)
     values = []
     for path, record in signed:
+        # comity import names its drafts NAME.draft.yaml
         stem = path.name.removesuffix(path.suffix).removesuffix(".draft")
         target = (output or path.parent) / (stem + RECORD_SUFFIX)
         write_file(target, record.to_json())
@@ -112,6 +114,7 @@ def comity_publish(
     Examples:
         comity publish llama.record.json
     """
+    # every file is read before the first record is sent
     records = [load_record(path) for path in files]
     values = asyncio.run(_publish(records, profile))
     if as_json:
@@ -135,6 +138,7 @@ def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
 async def _publish(records: list[Record], profile: str | None) -> list[dict[str, object]]:
     values: list[dict[str, object]] = []
     async with connect(profile) as node:
+        # one call each: after an error the same command can be given again (invariant 5)
         for record in records:
             answer = await node.publish(record)
             value = {"recordId": answer.record_id, "logIndex": answer.log_index}

@@ -91,6 +91,7 @@ def comity_verify(
         comity verify llama.zip --bundle bundles --policy witnesses.policy
     """
     trust = trust_at_hand(bundle, profile)
+    # a fault in it is the caller's and no verdict, so it is read before any file
     rules = _load_policy(policy) if policy else None
     found, verdicts = _verify_all(files, trust, rules, as_json=as_json)
 
@@ -101,9 +102,11 @@ def comity_verify(
         for path, verification in found:
             _print(path, verification)
     reasons = {step.reason for _, verification in found for step in verification.steps}
+    # the likeliest cause of "unverifiable" is a bundle that is not at hand
     if UnknownKey.reason in reasons and not as_json:
         hint = "hint: comity bundles --output bundles, then comity verify --bundle bundles FILE..."
         terminal.note(hint)
+    # every file has been told by now; the worst verdict gives the code
     for verdict, code in _EXIT_CODES.items():
         if verdict in verdicts:
             raise typer.Exit(code)
@@ -137,8 +140,10 @@ def comity_export(
         source = asyncio.run(_from_node(record, profile, evidence=evidence))
     else:
         trust = trust_at_hand(bundle, profile)
+        # verified before it is written: an export of a false record would pass for evidence
         with naming(path):
             opened = open_record(load_record(path), Keyring(trust.bundles).find)
+        # the record needs no node, only the proof does
         proof = asyncio.run(_prove(opened.record_id, profile)) if evidence else None
         source = _Source(opened, trust, proof)
 
@@ -181,6 +186,7 @@ def _verify_all(
 def _verify(path: Path, trust: Trust, policy: LogPolicy | None) -> Verification | SplitVerification:
     if path.is_file() and path.suffix != ZIP_SUFFIX:
         data = read_file(path, MAX_RECORD_FILE_BYTES)
+        # by its content: evidence is passed on under any name
         if is_split_view(data):
             return verify_split_view(data, trust)
     return verify_path(path, trust, datetime.now(UTC), policy)
@@ -196,9 +202,11 @@ def _print(path: Path, verification: Verification | SplitVerification) -> None:
 async def _from_node(record_id: str, profile: str | None, *, evidence: bool) -> _Source:
     async with connect(profile) as node:
         result = await node.get(record_id)
+        # a key that was revoked since: the node still shows the record, but vouches no more
         if result.problem:
             raise RevokedKey(result.problem, field=result.record_id)
         opened = result.opened
+        # the issuer may have been removed as a peer since, and its records stay good
         trust = Trust((*node.bundles, *node.former_bundles), node.roots)
         return _Source(opened, trust, await _ask(node, opened.record_id) if evidence else None)
 
@@ -227,6 +235,7 @@ def _evidence(source: _Source, key: RecordKey) -> Evidence | None:
     if issuer is None:
         raise UnknownKey(f"expected the bundle of {institute}, got none", field="bundle")
     if isinstance(source.proof, ComityError):
+        # all checks that need no log are worth having without it
         told = f"no proof that it stands in the log of {institute}: {source.proof}"
         terminal.note(told)
         found = Evidence.without_proof(issuer)

@@ -58,6 +58,7 @@ def comity_import(
     done: list[_Done] = []
     refused: list[tuple[Path, ComityError]] = []
     taken: set[Path] = set()
+    # one bad file does not stop a folder of hundreds: it is told at the end, with code 1
     for file, name in _progress([found for path in files for found in _sources(path)]):
         draft = output / name.with_name(name.stem + DRAFT_SUFFIX)
         try:
@@ -83,6 +84,7 @@ def _sources(path: Path) -> Iterator[tuple[Path, Path]]:
         yield path, Path(path.name)
         return
 
+    # sorted, since each file system lists a folder in its own order
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
     if not found:
         expected = " or ".join(f"*{suffix}" for suffix in sorted(_SUFFIXES))
@@ -100,6 +102,7 @@ def _progress(sources: list[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
 
 def _write(draft: Path, data: bytes, *, force: bool, taken: bool) -> None:
     make_folder(draft.parent)
+    # --force drops an earlier draft, but never one that this command made
     if force and not taken:
         try:
             draft.unlink(missing_ok=True)

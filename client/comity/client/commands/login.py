@@ -93,6 +93,7 @@ def comity_bundles(
     for bundle in found.bundles:
         keys, name = str(len(bundle.record_keys)), terminal.text(choose_text(bundle.names))
         root = found.root(bundle.institute)
+        # what people compared when they pinned it, as comity-node peers show prints it
         version, compared = (str(root.version), root.digest) if root else ("", bundle.fingerprint)
         rows.add_row(bundle.institute, name, bundle.address, keys, version, compared)
     terminal.print_table(rows)
@@ -105,6 +106,7 @@ async def _fetch_bundles(profile: str | None) -> Trust:
 
 def _write_bundles(found: Trust, folder: Path) -> None:
     make_folder(folder)
+    # never over an older bundle: such a folder says whom its owner trusts
     hint = "name a new folder"
     for bundle in found.bundles:
         write_file(folder / f"{bundle.institute}{BUNDLE_SUFFIX}", bundle.to_json(), hint)

@@ -32,6 +32,7 @@ from comity.client.verify.trust import Trust, load_trust
 from comity.record.bundle import TrustBundle
 from comity.record.errors import ComityError, NotFound
 
+# cron has to tell them apart: the first needs a person, the second may pass by itself
 _CONTRADICTS: Final = 1
 _UNCHECKED: Final = 2
 _STYLES: Final = {
@@ -95,6 +96,7 @@ def comity_monitor(
     try:
         reports = asyncio.run(_look_at(logs, state or _default_state(), bundle, profile))
     except ComityError as error:
+        # not code 1: nothing speaks against a log, the look itself has failed
         terminal.print_error(error, as_json=as_json)
         raise typer.Exit(_UNCHECKED) from error
 
@@ -112,6 +114,7 @@ def comity_monitor(
 async def _look_at(
     logs: list[str], folder: Path, bundles: list[Path] | None, name: str | None
 ) -> list[Report]:
+    # without a profile static logs can be looked at, but no node
     chosen = ProfileStore().open(name) if name or ProfileStore().current else None
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(connect(chosen)) if chosen else None
@@ -123,6 +126,7 @@ async def _look_at(
 
         sources = _Sources(trust, session, node, chosen)
         reports = []
+        # one after the other, and each once: two looks at a log would write the same files
         for log in dict.fromkeys(logs):
             with _progress(log) as progress:
                 reports.append(await sources.look(look, log, progress))
@@ -160,11 +164,13 @@ class _Sources:
         if self._profile is None:
             hint = "run: comity login FILE, or give the URL of a static log"
             raise NotFound("expected a profile, to talk to a node", field=log, hint=hint)
+        # one's own node is connected already
         if self._node and bundle.institute == self._profile.identity.institute:
             yield NodeSource(self._node.log, bundle.institute)
             return
 
         certificate, key = self._profile.certificate.encode(), self._profile.private_key.encode()
+        # trust boundary 3: only the authorities of the institute that is dialled count
         async with open_channel(bundle, certificate, key) as channel:
             yield NodeSource(LogClient(channel, bundle), bundle.institute)
 
@@ -198,6 +204,7 @@ def _print(reports: list[Report]) -> None:
         rows.add_row(
             text(report.institute or report.name),
             str(report.size),
+            # a log that went back has none; a finding below the table says so
             str(max(report.size - report.before, 0)),
             _count(report.shown),
             _count(report.withheld),
@@ -221,6 +228,7 @@ def _count(number: int | None) -> str:
 
 
 def _default_state() -> Path:
+    # XDG Base Directory Specification
     configured = os.environ.get("XDG_STATE_HOME")
     base = Path(configured) if configured else Path.home() / ".local" / "state"
     return base / "comity" / "monitor"

@@ -43,6 +43,7 @@ def trust_at_hand(paths: list[Path] | None, profile: str | None) -> Trust:
 
     Without either there are none, which makes every record unverifiable rather than wrong.
     """
+    # these alone: a person who names bundles wants no other to count
     if paths:
         return load_trust(paths)
     store = ProfileStore()
@@ -58,8 +59,10 @@ def as_path(record: str) -> Path | None:
         NotFound: it looks like a path, and there is nothing.
     """
     path = Path(record)
+    # a file comes first, since it needs no node
     if path.exists():
         return path
+    # an id has neither a slash nor this suffix, so a file was meant
     if path.name != record or record.endswith(RECORD_SUFFIX):
         raise NotFound("no such file or folder", field=record)
     return None

@@ -42,6 +42,7 @@ def comity_show(
     if path is None:
         result = asyncio.run(_get(record, profile))
         _show_result(result, as_json=as_json)
+        # after it is shown: a person has to see what is not to be trusted
         if result.problem:
             raise typer.Exit(1)
         return
@@ -57,6 +58,7 @@ def comity_show(
         terminal.print_text(render_record(view, facts))
     else:
         terminal.print_text(render_verification(str(path), verification))
+    # unverifiable is no failure here: it is printed, and comity verify has a code for it
     if verification.verdict is Verdict.INVALID:
         raise typer.Exit(1)
 

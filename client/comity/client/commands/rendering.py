@@ -108,6 +108,7 @@ def render_steps(steps: Iterable[Step]) -> Iterator[Text]:
 
 
 def _verdict(name: str, verdict: Verdict, expiry: datetime | None = None) -> Text:
+    # everything held until then, and nothing contradicts it since
     until = f" as of {format_time(expiry)}" if expiry and verdict is Verdict.STALE else ""
     return Text.assemble(text(name), ": ", (f"{verdict}{until}", _VERDICT_STYLES[verdict]))
 
@@ -183,6 +184,7 @@ def _section(section: SectionView) -> Iterator[Text]:
     if section.problem:
         yield Text.assemble("  ", text(section.problem))
     if section.status is SectionStatus.PRESENT:
+        # as its author wrote it, in YAML
         content = dump_yaml(section.content).decode().rstrip()
         yield Text(indent(visible(content), "  "))
 
@@ -193,7 +195,7 @@ def _handling(handling: Handling) -> Text:
 
 
 def _place(kind: Kind, section: SectionView) -> tuple[int, int]:
-    """KeyUse key: sections in the order of their kind's content models, others after them."""
+    """Return a section's sort key: the order of its kind's content models, then all others."""
     order = list(section_models(kind))
     known = order.index(section.name) if section.name in order else len(order)
     return known, section.index

@@ -80,6 +80,7 @@ def comity_search(
         terminal.print_json(page.to_value())
         return
     terminal.print_table(render_results(page.results))
+    # a record whose key was revoked since stays in the list, but not without a word
     for result in page.results:
         _warn(result)
     if page.next_page_token:
@@ -151,6 +152,7 @@ async def _watch(wanted: Filter, token: str, profile: str | None, *, as_json: bo
             async for result in node.watch(token, **wanted):
                 token = result.page_token
                 _print_arrival(result, as_json=as_json)
+        # a connection that broke: with the token the next call misses nothing
         except ComityError as error:
             error.hint = error.hint or (f"go on with --page-token {token}" if token else "")
             raise
@@ -159,6 +161,7 @@ async def _watch(wanted: Filter, token: str, profile: str | None, *, as_json: bo
 def _print_arrival(result: Result, *, as_json: bool) -> None:
     if as_json:
         value = result.to_value() | {"pageToken": result.page_token}
+        # one object a line, so that a program can read each as it comes
         terminal.print_json(value, indent=None)
         return
 

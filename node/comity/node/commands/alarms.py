@@ -35,6 +35,7 @@ def comity_node_alarms_list(context: typer.Context, as_json: JsonOption = False)
         return
     grid = table("institute", "reason", "since", "last", "times", "message")
     for value in values:
+        # a message may quote a peer: text() makes its control characters visible
         grid.add_row(*(text(str(cell)) for cell in value.values()))
     print_table(grid, "no alarms")
 
@@ -54,6 +55,7 @@ def comity_node_alarms_clear(
         comity-node alarms clear ca.aisi.example ROOT_REFUSED
     """
     with open_node(context) as node, node.store.write() as session:
+        # a mistyped reason is an error, or the operator would take the alarm for cleared
         if not clear_alarm(session, institute, reason):
             hint = "comity-node alarms list shows them"
             raise NotFound(f"no alarm {reason!r:.80} about {institute!r:.100}", hint=hint)

@@ -217,6 +217,7 @@ def _take_options(
     version: VersionOption = False,
 ) -> None:
     """Take the options that stand before the command."""
+    # not opened here: root key and root sign work on a machine that has no home
     context.obj = Path(home).expanduser()
 
 

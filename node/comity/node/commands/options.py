@@ -35,6 +35,7 @@ def open_home(context: typer.Context) -> Home:
         configure_logs(level=logging.WARNING)
 
     home = Home(home_folder(context))
+    # read now, so that a fault in comity.toml is told before any work begins
     _ = home.settings
     return home
 

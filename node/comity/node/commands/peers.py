@@ -60,6 +60,7 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
         cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid, "No peer yet: comity-node peers add FILE pins the first one.")
+    # beside the table, which has no room for them; --json has them in each peer
     for peer in peers:
         for reason in peer["alarms"]:
             told = f"alarm: {reason}: {peer['institute']}; comity-node status tells more"
@@ -110,6 +111,7 @@ def comity_node_peers_resume(
         comity-node peers resume ca.aisi.example
         comity-node peers resume ca.aisi.example --status probation
     """
+    # suspend and remove are commands of their own, and the opposite of this one
     if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="--status")
     _set_status(context, institute, status, as_json=as_json)
@@ -142,6 +144,7 @@ def comity_node_peers_set(
         comity-node peers set ca.aisi.example --group joint-testing --clearance bio
         comity-node peers set ca.aisi.example --no-clearances --status probation
     """
+    # removing has its own command, so that it is never one word among other changes
     if status is PeerStatus.REMOVED:
         hint = "comity-node peers remove removes a peer"
         raise InvalidInput("expected probation, member or suspended", field="--status", hint=hint)
@@ -152,6 +155,7 @@ def comity_node_peers_set(
         _choice(clearances, no_clearances, "clearance"),
     )
 
+    # a command that changes nothing would look as if it had changed something
     if status is None and terms == AgreedTerms():
         message = "expected a status or words to set, got neither"
         raise InvalidInput(message, hint="add --help to see what can be set")
@@ -178,6 +182,7 @@ def _choice(words: list[str] | None, none: bool, option: str) -> list[str] | Non
     if words and none:
         message = f"expected --{option} or --no-{option}s, got both"
         raise InvalidInput(message, field=f"--{option}")
+    # an option that is not given is [] here and has to leave the list alone, which None does
     return [] if none else words or None
 
 

@@ -33,6 +33,8 @@ def print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
 
 def in_words(value: Mapping[str, Any], rootless: str) -> dict[str, Any]:
     """Return fields for people: the fingerprint as it is read aloud, named by what it is of."""
+    # operators read this aloud to each other (docs/operator.md, Add a peer), so its name says
+    # whether it is the root's or the bundle's
     of = "rootFingerprint" if value["rootVersion"] else "bundleFingerprint"
     shown = {of if name == "fingerprint" else name: item for name, item in value.items()}
     told = {of: spoken(value["fingerprint"]), "rootVersion": value["rootVersion"] or rootless}

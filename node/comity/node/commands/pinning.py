@@ -68,14 +68,17 @@ def comity_node_peers_add(
         comity-node peers add ca.bundle.json --status probation --purpose research --group g7
         comity-node peers add ca.bundle.json --fingerprint 9f86d081884c7d65…  # all 64 digits
     """
+    # the larger of two limits: only the content tells a root from a bundle
     data = read_file(file, MAX_ROOT_BYTES)
     with naming(file):
         pin = read_pin(data)
     with open_node(context) as node:
         former = _pinned(node, bundle_of_pin(pin).institute)
         with node.store.read() as session:
+            # a root that its former holders signed needs no person to vouch for it
             reason = why_compare(session, pin)
             replaced = compared_fingerprint(session, former) if former else ""
+        # --yes does not overrule a fingerprint that was typed: a swapped file is refused
         if fingerprint is not None:
             _compare(pin, fingerprint)
         elif reason and not yes:
@@ -92,6 +95,7 @@ def _pinned(node: Node, institute: str) -> PeerRow | None:
             row = get_peer(session, institute)
         except NotFound:
             return None
+    # a removed peer is pinned like a new one: its former bundle counts for nothing
     return None if row.status == PeerStatus.REMOVED else row
 
 
@@ -120,11 +124,13 @@ def _ask(pin: Pin, replaced: str, reason: str) -> None:
     if replaced:
         note(f"compare      {reason}")
 
+    # without a terminal the answer is no: a script has to give --fingerprint or --yes
     if not agrees("Did the peer read this fingerprint to you?"):
         hint = "compare it with the peer, then answer y or add --fingerprint HEX"
         raise BadBundle("fingerprint not confirmed; nothing was changed", field="bundle", hint=hint)
 
 
 def _status(former: PeerRow | None) -> PeerStatus:
+    # a new bundle must not end a probation by the way
     kept = former is not None and former.status == PeerStatus.PROBATION
     return PeerStatus.PROBATION if kept else PeerStatus.MEMBER

@@ -37,13 +37,16 @@ def comity_node_publish(
         comity-node publish signed/*.record.json
     """
     with open_node(context) as node:
+        # every file is read, signed and examined before the first row is written
         records = [_read(node, file) for file in files]
+        # one transaction: on return all of them are on disk and in the log (invariant 4)
         published = node.publish_all(records)
     values = [_value(file, done) for file, done in zip(files, published, strict=True)]
     if as_json:
         print_json(values)
         return
     for value in values:
+        # to publish again is no error, since a record is stored once (invariant 5)
         note = " (was here already)" if value["alreadyStored"] else ""
         line = f"{value['recordId']}  log {value['logIndex']}  {value['file']}{note}"
         say(line)

@@ -39,6 +39,7 @@ def comity_node_recover(
         comity-node recover --yes --json
     """
     home = open_home(context)
+    # a node that still serves would go on in the life that ends here
     with home.locked_for_serving():
         done = _recover(home, yes=yes)
     if as_json:
@@ -50,9 +51,11 @@ def comity_node_recover(
 
 
 def _recover(home: Home, *, yes: bool) -> Recovered:
+    # no Node, which refuses a database that is behind its mark
     store, mark = Store(home.settings.database_url), Mark(home.state)
     try:
         store.upgrade()
+        # another institute's database is refused before anything is asked or changed
         store.claim(home.institute)
         if not yes:
             _ask(store, last_mark(mark))
@@ -64,6 +67,7 @@ def _recover(home: Home, *, yes: bool) -> Recovered:
 def _ask(store: Store, marked: Progress | None) -> None:
     with store.read() as session:
         found = Progress.of(session)
+    # the mark can be lost too; then only the operator knows how far the database had come
     reached = marked.commits if marked else "unknown"
     note(f"database     commit {found.commits}, life {found.epoch[:12]}…")
     life = f", life {marked.epoch[:12]}…" if marked else ""

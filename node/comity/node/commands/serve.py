@@ -22,6 +22,8 @@ def comity_node_run(context: typer.Context) -> None:
         comity-node run 2>> comity.log
     """
     home = open_home(context)
+    # open_home lets only warnings through; a server also logs what it does
     configure_logs()
+    # two processes on one SQLite database would both pull from every peer, and both sign
     with home.locked_for_serving():
         asyncio.run(serve(home))

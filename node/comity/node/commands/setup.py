@@ -85,6 +85,7 @@ def comity_node_bundle(context: typer.Context) -> None:
     """
     with open_node(context) as node:
         root, own = node.own.root, node.bundle
+    # the bytes that the holders signed: any other spelling has another fingerprint
     sys.stdout.write((root.document if root else own.to_json()).decode())
     fingerprint = spoken(fingerprint_of(root or own))
     note(f"fingerprint {fingerprint}")
@@ -111,6 +112,7 @@ def comity_node_grant(
     """
     role, name = _person(who)
     with open_node(context) as node:
+        # the file holds what peers pin too: by it the person's commands know their node
         profile = node.home.grant(role, name, node.own.root or node.bundle)
     file = output or Path(f"{role}-{name}.profile.json")
     profile.save(file)
@@ -135,6 +137,7 @@ def _names(pairs: list[str]) -> dict[str, str]:
 
 def _person(who: str) -> tuple[Role, str]:
     role, _, name = who.partition("/")
+    # a node has a role too, but init and certificate renew certify it, not grant
     if role not in set(Role) - {Role.NODE}:
         people = ", ".join(f"{r}/NAME" for r in Role if r is not Role.NODE)
         raise InvalidInput(f"expected one of {people}, got {who!r:.80}", field="ROLE/NAME")
@@ -156,6 +159,7 @@ def _print_next_steps(home: Home) -> None:
     summary = _summary(home)
     print_fields({**summary, "fingerprint": spoken(str(summary["fingerprint"]))})
 
+    # with --home spelled out, since COMITY_HOME may not be set yet
     prefix = f"comity-node --home {home.path}"
     steps = (
         f"{prefix} policy set --preset open     say who is given what",
@@ -167,6 +171,7 @@ def _print_next_steps(home: Home) -> None:
     )
 
     note()
+    # not state/: a mark from a backup could not tell that the database is as old as itself
     note("Back up this folder, all but state/: its keys exist nowhere else. Next:")
     for step in steps:
         note(f"  {step}")

@@ -34,6 +34,7 @@ from comity.record.bundle import Keyring
 from comity.record.errors import InvalidInput, Unavailable
 from comity.record.times import format_time
 
+# a nightly job has to tell ledgers that differ from a peer that is down
 DIFFERENT: Final = 1
 UNREACHABLE: Final = 2
 
@@ -97,17 +98,22 @@ def comity_node_reconcile(
     """
     with open_node(context) as node:
         with _reaching(as_json=as_json):
+            # (1) the peer's account, asked for without a session: a peer may be slow
             given, taken = asyncio.run(PeerClient(node, peer).ledger())
         with node.store.read() as session:
+            # (2) this institute's account, read after it: a receipt that came meanwhile counts
             ours, theirs = Keyring([node.bundle]), Keyring([bundle_of(get_peer(session, peer))])
             given_by_us = list(given_to(session, peer))
             taken_by_us = [item for _, item in taken_from(session, peer)]
+        # (3) both directions, each with the keys of the receiver, which signed the receipts
         accounts = (
             compare_accounts(node.institute, peer, given_by_us, taken, theirs.find),
             compare_accounts(peer, node.institute, given, taken_by_us, ours.find),
         )
         value = _evidence(node, accounts)
+    # (4) also where the ledgers agree: agreement is evidence too
     if output is not None:
+        # canonical JSON (RFC 8785), so that two copies can be compared byte by byte
         write_file(output, ijson.canonical(value) + b"\n")
 
     if as_json:
@@ -129,6 +135,7 @@ def _reaching(*, as_json: bool) -> Iterator[None]:
 
 
 def _own_view(node: Node, peer: str | None) -> dict[str, StandingReport]:
+    # the node may be stopped or behind a large release: count up to this moment first
     node.settle_standing()
     with node.store.read() as session:
         rows = pinned_peers(session) if peer is None else [get_peer(session, peer)]
@@ -203,6 +210,7 @@ def _evidence(node: Node, accounts: Sequence[Account]) -> dict[str, Any]:
                     }
                     for difference in account.differences
                 ],
+                # whole and signed: a third party believes signatures and not this summary
                 "receipts": [receipt.to_json() for receipt in account.receipts],
             }
             for account in accounts

@@ -37,6 +37,7 @@ def comity_node_status(context: typer.Context, as_json: JsonOption = False) -> N
     with open_node(context) as node:
         with node.store.read() as session:
             value = _to_value(node, session)
+        # on stderr also with --json, so that stdout stays one JSON value
         _warn_of_ends(node, to_datetime(node.clock()))
 
     if as_json:
@@ -59,6 +60,7 @@ def _warn_of_ends(node: Node, now: datetime) -> None:
         message = f"the root ends at {format_time(root.expires)}; peers will call it stale"
         warn(message, "comity-node root next prepares the next version")
 
+    # an institute may keep ca.key elsewhere on purpose; the certificate ends all the same
     problem = renewal_obstacle(node.home, now)
     if problem is not None:
         warn(f"the certificate cannot be renewed: {problem}", problem.hint)
@@ -73,6 +75,7 @@ def _to_value(node: Node, session: Session) -> dict[str, Any]:
         "softwareVersion": counted.software_version,
         "home": str(node.home.path),
         "address": settings.address,
+        # such a page gets into tickets and mails, so it shows no password
         "database": settings.database.render_as_string(hide_password=True),
         "fingerprint": fingerprint_of(root or node.bundle),
         "rootVersion": root.version if root else 0,

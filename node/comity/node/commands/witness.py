@@ -78,6 +78,7 @@ def comity_node_witness_resume(
         comity-node witness resume ca.aisi.example fr.aisi.example
         comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us
     """
+    # one transaction: a mistyped institute leaves every log halted as it was
     with open_node(context) as node, node.store.write() as session:
         values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
     if as_json:
@@ -109,6 +110,7 @@ def comity_node_witness_export(
         hint = "comity-node witness list shows the logs"
         message = f"no proof against the log of {institute!r:.100}"
         raise NotFound(message, field="institute", hint=hint)
+    # one proof is enough: any two signed checkpoints that contradict each other convict
     write_file(file, found[0].evidence)
 
     if as_json:
@@ -122,6 +124,7 @@ def comity_node_witness_export(
 def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
     if institute != own:
         return {"institute": institute, "size": resume_log(session, institute, anew=anew).size}
+    # a log that forgot what it signed could sign a second history (invariant 8)
     if anew:
         message = f"the log of {own}, this institute's own, goes on from what it signed"
         raise InvalidInput(message, field="--anew")

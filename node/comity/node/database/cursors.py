@@ -53,6 +53,7 @@ def read_cursor(cursor: str, epoch: str, last_offer: int) -> int:
     if not cursor:
         return 0
     made_in, number = _parse(cursor)
+    # looked at first: in another life the same number belongs to another offer
     if made_in != epoch:
         message = f"expected epoch {epoch[:8]}…, got {made_in[:8]}…"
         raise EpochChanged(message, field="cursor", hint=_RECOVERY)

@@ -92,6 +92,7 @@ class Mark:
             BadConfig: the database is older than the mark or is another one; the database was used
                 and has no mark; or the mark cannot be read or written.
         """
+        # a database without commits is new and cannot be behind anything
         if not self._file.exists() and (found := _progress(store)).commits:
             message = f"the database has {found.commits} commits, and {self._file} is missing"
             hint = f"if both were restored or moved, bring the file along; else {_HINT}"
@@ -106,6 +107,7 @@ class Mark:
         Raises:
             BadConfig: the database is older than the mark, or the mark cannot be read or written.
         """
+        # most calls end here: without a new commit no file is touched
         if self._kept == _progress(store):
             return
 

@@ -35,6 +35,7 @@ def comity_node_certificate_renew(
         comity-node certificate renew
         comity-node certificate renew --ca-key /media/usb/ca.key
     """
+    # the files of the home are enough, so this works while the database does not
     home = open_home(context)
     renew_certificate(home, datetime.now(UTC), ca_key)
     expiry = format_time(CertificateLife.of(home).end)

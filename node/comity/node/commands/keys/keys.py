@@ -73,11 +73,13 @@ def comity_node_keys_rotate(
         comity-node keys rotate ca --finish   # then have the node certified by it
     """
     with open_node(context) as site:
+        # the second half of a change of authority (docs/operator.md, Change or revoke a key)
         if finish:
             _finish(site, use, as_json=as_json)
             return
 
         path = output or Path("1.root.json")
+        # a first root that is still being signed counts too: the key must get into it
         has_root = site.own.root is not None or read_draft(site, path) is not None
         # a second call amends the draft, and makes no second key
         if not has_root or not _staged(site, use):
@@ -117,6 +119,7 @@ def comity_node_keys_revoke(
     """
     with open_node(context) as site:
         use, found = find_key(site, keyid)
+        # only what a record key signs has a place in the log
         if from_index is not None and use is not KeyUse.RECORD:
             raise InvalidInput("expected no index but for a record key", field="--from-index")
         index = _index(site, from_index)
@@ -124,6 +127,7 @@ def comity_node_keys_revoke(
         root, path = amend(site, output, RootRequest(), revoking_change(site, use, found, index))
         before = site.own.root
         with site.store.read() as session:
+            # counted against the version in force, so that only losses of this draft are told
             losses = revoked_records(session, root.profile, before.profile if before else None)
 
         print_draft(root, before, path, as_json=as_json)
@@ -134,6 +138,7 @@ def comity_node_keys_revoke(
 def _index(site: Site, given: int | None) -> int:
     with site.store.read() as session:
         size = tree_size(session)
+    # from the next entry on, so that nothing that is logged already is lost
     if given is None:
         return size
     if not 0 <= given <= size:
@@ -150,6 +155,8 @@ def _staged(site: Site, use: KeyUse) -> bool:
 def _finish(site: Site, use: KeyUse, *, as_json: bool) -> None:
     if use is not KeyUse.CA:
         raise InvalidInput("expected ca: other keys need no finish", field="--finish")
+    # of the bundle in force and not of a draft: peers must know an authority before the node
+    # shows a certificate of it
     newest = site.bundle.authorities[-1]
     if site.home.is_certified_by(newest):
         hint = "comity-node keys rotate ca makes a new one, which has to be published first"
@@ -173,6 +180,7 @@ def _print_unrooted(site: Site, use: KeyUse, *, as_json: bool) -> None:
         print_json(made.to_value() | {"fingerprint": site.bundle.fingerprint})
         return
     say(f"{made.use} key {made.keyid}, {made.state}")
+    # no holder vouches for the change, so people have to compare anew
     note(f"The bundle is another one now: {spoken(site.bundle.fingerprint)}")
     note("Each peer has to pin it by hand: send it comity-node bundle.")
 

@@ -64,6 +64,7 @@ def comity_node_root_init(
     with open_node(context) as node:
         root = prepare_first(node, known, threshold, expires_days)
         path = output or default_file(root)
+        # a draft of this version makes room; read_draft refuses any other file of the name
         if path.exists() and read_draft(node, path) is not None:
             save_draft(root, path)
         else:
@@ -126,9 +127,11 @@ def comity_node_root_publish(
         print_json(root_value(root, before) | {"published": is_new, "revokedRecords": lost})
         return
 
+    # to publish twice is no error: nobody may know if the first call got through
     said = "published" if is_new else "was published before"
     say(f"version {root.version} {said}: {spoken(root.digest)}")
     print_losses(losses)
+    # only a first root needs people; peers follow each later version by themselves
     if is_new and before is None:
         told = "give peers comity-node bundle, and read them this fingerprint; then they follow"
         note(f"Next: {told}")

@@ -49,6 +49,7 @@ def comity_node_root_key(
     """
     words = _new_passphrase() if passphrase else ""
     public = Path(f"{file}.pub")
+    # before the key is made, which would be left behind without its public half
     if public.exists():
         raise BadConfig("exists already and is not overwritten", field=str(public))
     made = SigningKey.generate()
@@ -83,10 +84,13 @@ def comity_node_root_sign(
     root = read_root(file)
     former = version_before(root, file, before)
     signing = SigningKey.load(key, _passphrase)
+    # holders of the version before sign as well (TUF, section 5.3.4); without it at hand a
+    # later version may have any signer
     trusted = {**root.keys, **(former.keys if former else {})}
     if signing.key.keyid not in trusted and (former is not None or root.version == 1):
         message = f"expected a key of version {root.version} or the one before"
         raise InvalidInput(f"{message}, got {signing.key.keyid}", field="--key")
+    # also with --yes, so that what was signed can be read afterwards
     describe_version(root, former)
     if not yes:
         _confirm(f"Sign version {root.version} as {signing.key.keyid}?")
@@ -127,6 +131,7 @@ def _confirm(question: str) -> None:
 
 def _new_passphrase() -> str:
     words = _passphrase("Passphrase (empty for none): ")
+    # asked twice only where it is typed blindly
     if words and sys.stdin.isatty() and _passphrase("The same again: ") != words:
         raise InvalidInput("expected the same passphrase twice; nothing was made", field="FILE")
     return words
@@ -135,4 +140,5 @@ def _new_passphrase() -> str:
 def _passphrase(prompt: str = "Passphrase of the key: ") -> str:
     if sys.stdin.isatty():
         return getpass.getpass(prompt)
+    # from a pipe, so that a passphrase never stands among the arguments of a process
     return sys.stdin.readline().rstrip("\n")

@@ -63,6 +63,7 @@ def print_draft(root: Root, before: Root | None, path: Path, *, as_json: bool) -
     for line in describe_changes(before, root):
         say(f"  {line}")
     holders = f"{root.threshold} of its {len(root.keys)} holders"
+    # both thresholds have to be met (TUF, section 5.3.4)
     if before is not None:
         holders = f"{before.threshold} of version {before.version}'s holders, and {holders}"
     next_ = f"In force once {holders} have signed, and it is published. Next:"

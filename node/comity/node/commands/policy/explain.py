@@ -59,6 +59,7 @@ def comity_node_policy_explain(
     if (record is None) == (kind is None):
         raise InvalidInput("expected either a record or --kind", field="RECORD")
     with open_node(context) as node:
+        # a rule may ask for standing, which must be that of this moment
         node.settle_standing()
         if kind is not None:
             _explain_kind(node, peer, kind, as_json=as_json)
@@ -69,6 +70,7 @@ def comity_node_policy_explain(
 def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> None:
     with node.store.read() as session:
         row = find_record(session, record)
+        # release, preview and this all ask policy.decisions.judge, so that they agree
         parts = explanation.explain_record(session, peer, row, node.clock())
 
     if as_json:
@@ -102,6 +104,7 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
         grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
     print_table(grid)
     _note_what_counts(one.nearest or () for one in found)
+    # the search for the nearest change is bounded (invariant 10), which is told
     if any(one.nearest is None for one in found):
         told = (
             f"note: nearest changes are looked for in {MAX_EXPLAINED} groups, the largest; of a "

@@ -121,6 +121,7 @@ def comity_node_policy_simulate(
         return
     if network == (scenario is not None):
         raise InvalidInput("expected either a scenario or --network", field="SCENARIO")
+    # refused and not ignored: the scenario would be played under policies of its own
     for option, value in (("--policy", policy), ("--peer-policy", peer_policy)):
         if value is not None and not network:
             hint = "a scenario names the policy of each institute itself"
@@ -164,6 +165,7 @@ def _made_up(name: str) -> _Play:
         policies = load_policies(scenario, folder)
         return _Play(scenario, policies, MADE_UP, scenario_summary(name))
     file = Path(name)
+    # a bare word is a misspelt scenario rather than a file: this names those there are
     if not file.suffix and not _is_file(file):
         load_scenario(name)
     data = read_file(file, MAX_SCENARIO_BYTES)
@@ -181,6 +183,7 @@ def _is_file(path: Path) -> bool:
 
 def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play:
     here: Traversable = Path()
+    # files are read first: a fault in one is told without a database
     policies = {name: load_policy(name, here) for name in (policy, peer_policy) if name}
     with open_node(context) as node, node.store.read() as session:
         now, name = node.clock(), policy or IN_FORCE
@@ -189,12 +192,14 @@ def _real(context: typer.Context, policy: str | None, peer_policy: str) -> _Play
     if len(shape.institute) < 2:
         hint = "comity-node peers add, or play a scenario instead"
         raise InvalidInput("expected a peer, got none", field="--network", hint=hint)
+    # the node knows what peers gave, not what they hold back: its own coverage stays open
     note = NOT_KNOWN.format(shape.institute[0].id)
     return _Play(shape, policies, note, incomplete=frozenset({shape.institute[0].id}))
 
 
 def _played(play: _Play) -> SimulationOutcome:
     network = Network(play.scenario, play.policies)
+    # on stderr, and only on a terminal: stdout has the outcome alone
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("Playing days", total=play.scenario.days)
         network.play(lambda day: progress.update(task, completed=day))

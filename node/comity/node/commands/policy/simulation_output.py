@@ -35,9 +35,11 @@ def print_outcome(outcome: SimulationOutcome, note: str) -> None:
 
     rows = outcome.results
     if count > MAX_TABLE_ROWS:
+        # those that get least are the ones to look at before the policy is set
         rows = tuple(sorted(rows, key=_coverage)[:MAX_TABLE_ROWS])
     for result in rows:
         grid.add_row(*map(text, _row(result)))
+    # an id broken over two lines could not be copied
     grid.columns[0].no_wrap = True
     print_table(grid)
 
@@ -81,6 +83,7 @@ def _applies(result: InstituteResult, word: str) -> bool:
 
 
 def _coverage(result: InstituteResult) -> float:
+    # last, since unknown coverage is no finding
     return 1.0 if result.coverage is None else result.coverage
 
 
@@ -91,6 +94,7 @@ def _print_lacking(outcome: SimulationOutcome) -> None:
         by: Counter[str] = Counter()
         for side in outcome.withheld:
             if side.receiver == institute:
+                # institutes of a crowd differ in a number alone and are told as one
                 by[id_stem(side.giver)] += side.records
         whose = ", ".join(f"{stem} ({count})" for stem, count in by.most_common(MAX_GIVERS))
         more = ", and others" if len(by) > MAX_GIVERS else ""

@@ -76,6 +76,7 @@ def comity_node_treaty_add(
         comity-node treaty add uk-jp-cbrn --party jp.aisi.example --kind evaluation \
             --kind model-card --section risks --start 2026-05-21T09:00:00Z --end 2027-01-01
     """
+    # a list only to refuse it: of two --party the parser would drop one in silence
     if len(parties) > 1:
         hint = "add a treaty for each, with an id of its own"
         message = f"expected one party beside this institute, got {', '.join(parties)}"
@@ -99,6 +100,7 @@ def comity_node_treaty_add(
         _print(row, node.clock(), as_json=as_json)
 
     _warn_of_sections(treaty)
+    # only a note: a policy that takes treaties may be set afterwards
     if not linked:
         note("note: the policy in force has no rule with ?principal, so no treaty bears on it")
 
@@ -166,6 +168,7 @@ def _time(given: str) -> str:
 def _state(row: TreatyRow, now: int) -> str:
     over = over_time(row)
     if over is not None and over <= now:
+        # ended before its start: no release can name it
         return "over" if row.start_time < over else "never in force"
     return "in force" if row.start_time <= now else "to come"
 

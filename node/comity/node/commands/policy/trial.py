@@ -46,6 +46,7 @@ def comity_node_policy_check(
     Examples:
         comity-node policy check policy.cedar
     """
+    # this is the check for errors: it raises BadPolicy, for which the exit code is 1
     policy = read_file_or_preset(file, preset)
     findings = analyse(policy)
 
@@ -100,6 +101,7 @@ def comity_node_policy_test(
         allow = sum(case.allowed for case in cases)
         of_each = f"{allow} allow, {len(cases) - allow} deny"
         say(f"{len(cases)} cases ({of_each}), {failed} failed")
+    # in the end, so that a pipeline's log shows every case
     if failed:
         raise typer.Exit(FAILED)
 
@@ -119,6 +121,7 @@ def comity_node_policy_diff(
     """
     other = read_file_or_preset(file, preset)
     with open_node(context) as node:
+        # either policy may ask for standing, which must be that of this moment
         node.settle_standing()
         found = _differences(node, other)
     if as_json:
@@ -130,6 +133,7 @@ def comity_node_policy_diff(
 
 def _differences(node: Node, other: Policy) -> Differences:
     with (
+        # one snapshot for all peers, without the write lock: a running node goes on meanwhile
         node.store.read() as session,
         Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
     ):
@@ -144,6 +148,7 @@ def _print_differences(found: Differences) -> None:
 
     for peer, differences in found.items():
         for one in differences:
+            # what a peer holds cannot be taken back: that is a warning and no change
             if one.effect is not Effect.GONE:
                 counts = map(str, (one.parts, one.records, one.later))
                 until_now = ", ".join(one.before.rules) or "no rule"

@@ -58,12 +58,14 @@ def comity_node_policy_show(
     """
     with open_node(context) as node, node.store.read() as session:
         shown = policy_in_force(session)
+        # the version in force is no former one, also if its number is given
         if version is not None and version != shown.version:
             _show_former(find_version(session, version), as_json=as_json)
             return
     if as_json:
         print_json({"policy": shown.policy.text, **_value(shown)})
         return
+    # the text as it was set, so that a file of it has the same digest
     sys.stdout.write(shown.policy.text)
     note(_sentence(shown))
 
@@ -82,6 +84,7 @@ def comity_node_policy_set(
     """
     policy = read_file_or_preset(file, preset)
     with open_node(context) as node:
+        # releases what it newly allows too (ARCHITECTURE.md, The way of a policy change, step 4)
         in_force = node.set_policy(policy.text)
     _warn(policy)
     if as_json:
@@ -164,6 +167,7 @@ def _change_value(change: PolicyChange) -> dict[str, Any]:
 
 
 def _change_sentence(change: PolicyChange) -> str:
+    # by rule: two texts that differ in comments alone decide alike
     ids = {"added": change.added, "removed": change.removed, "changed": change.changed}
     said = [f"{name} {', '.join(rules)}" for name, rules in ids.items() if rules]
     return "; ".join(said) or "no rule: only order, comments or layout"

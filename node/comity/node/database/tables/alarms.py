@@ -12,6 +12,7 @@ class AlarmRow(SQLModel, table=True):
     """An alarm about an institute, kept until it is cleared; see ``database.alarms``."""
 
     __tablename__ = "alarm"
+    # one row for each cause, so that a peer cannot fill the table (invariant 10)
     institute: Column[str] = Field(max_length=253, primary_key=True)
     """The institute that it is about, perhaps this one."""
     reason: Column[str] = Field(max_length=64, primary_key=True)

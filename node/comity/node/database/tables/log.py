@@ -18,6 +18,7 @@ class LogEntryRow(SQLModel, table=True):
     log_index: Column[int] = Field(
         sa_type=RowNumber, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
+    # a record is logged once, however often it is published (invariant 5)
     record_id: Column[str] = Field(max_length=64, unique=True)
     """The record's id, or for a root the SHA-256 of its signed bytes, hex."""
     leaf: Column[bytes] = Field(sa_type=LargeBinary)
@@ -39,6 +40,7 @@ class LogHeadRow(SQLModel, table=True):
     """One row: the size and root that this institute signed last; see ``log.checkpoints``."""
 
     __tablename__ = "log_head"
+    # never dropped with old checkpoints: no second history may be signed (invariant 8)
     head_id: Column[int] = Field(default=1, primary_key=True)
     size: Column[int] = Field(default=0, sa_type=BigInteger)
     root: Column[str] = Field(max_length=64)

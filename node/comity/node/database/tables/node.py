@@ -16,6 +16,7 @@ class NodeRow(SQLModel, table=True):
     institute: Column[str]
     epoch: Column[str]
     """Names this life of the database; see ``database.cursors``."""
+    # every writer changes this first, which makes the row the lock of PostgreSQL
     commits: Column[int] = Field(default=0, sa_type=BigInteger)
     """Number of writing transactions, so that one read shows if anything has changed."""
     window: Column[int] = Field(default=365 * 86_400_000, sa_type=BigInteger)
@@ -30,4 +31,5 @@ class LeaseRow(SQLModel, table=True):
     __tablename__ = "lease"
     name: Column[str] = Field(max_length=300, primary_key=True)
     holder: Column[str] = Field(max_length=64)
+    # nobody has to give a lease back: that of a process which died runs out
     expires_time: Column[int] = Field(sa_type=BigInteger)

@@ -16,6 +16,7 @@ class PeerRow(SQLModel, table=True):
     institute: Column[str] = Field(max_length=253, primary_key=True)
     bundle: Column[str] = Field(sa_type=Text)
     fingerprint: Column[str] = Field(max_length=64)
+    # a removed peer keeps its row: it has a ledger, and is owed withdrawals (invariant 7)
     status: Column[str] = Field(max_length=16)
     purposes: Column[list[str]] = Field(default_factory=list, sa_type=JsonText)
     groups: Column[list[str]] = Field(default_factory=list, sa_type=JsonText)
@@ -33,6 +34,7 @@ class PeerRow(SQLModel, table=True):
     """Release has looked at the embargoes up to this time."""
     decided: Column[str] = Field(default="", max_length=64)
     """Digest of the policy and the facts about the peer under which its decisions stand."""
+    # advances in the transaction that stores what it covers, so nothing is skipped (invariant 2)
     cursor: Column[str] = Field(default="", max_length=256)
     """The cursor from which this node goes on pulling."""
     contact_time: Column[int | None] = Field(default=None, sa_type=BigInteger)

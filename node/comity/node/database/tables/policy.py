@@ -14,6 +14,7 @@ class PolicyVersionRow(SQLModel, table=True):
     __tablename__ = "policy"
     version: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     digest: Column[str] = Field(max_length=64)
+    # kept for ever, since releases name its digest
     text: Column[str] = Field(sa_type=Text)
     set_time: Column[int] = Field(sa_type=BigInteger)
 
@@ -44,6 +45,7 @@ class HandlingClassRow(SQLModel, table=True):
 
     __tablename__ = "handling_class"
     class_id: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    # finds the class of a part at once, whose facts are too long for an index
     digest: Column[str] = Field(max_length=64, unique=True)
     issuer: Column[str] = Field(max_length=253, index=True)
     facts: Column[str] = Field(sa_type=Text)

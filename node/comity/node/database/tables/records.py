@@ -36,6 +36,7 @@ class RecordRow(SQLModel, table=True):
     received_time: Column[int] = Field(sa_type=BigInteger)
     keyid: Column[str]
     signature: Column[bytes] = Field(sa_type=LargeBinary)
+    # the exact bytes that were signed, never encoded anew (invariant 3)
     payload: Column[bytes] = Field(sa_type=LargeBinary)
 
     @property
@@ -70,6 +71,7 @@ class WithdrawnRow(SQLModel, table=True):
     """A record, held or not, that a notice of withdrawal names."""
 
     __tablename__ = "withdrawn"
+    # no foreign key: a notice may come before the record that it names
     record_id: Column[str] = Field(max_length=64, primary_key=True)
     notice_seq: Column[int] = Field(
         sa_type=BigInteger, primary_key=True, foreign_key="record.record_seq"
@@ -81,6 +83,7 @@ class PartRow(SQLModel, table=True):
 
     __tablename__ = "part"
     __table_args__ = (
+        # a part is stored once, from whichever peer it comes (invariant 5)
         UniqueConstraint("record_seq", "section"),
         Index("part_by_class", "class_id", "part_id"),
         Index("part_by_embargo", "embargo_time"),

@@ -15,6 +15,7 @@ class ReleaseRow(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("peer", "part_id"), {"sqlite_with_rowid": False})
     peer: Column[str] = Field(max_length=253, primary_key=True)
     offer_number: Column[int] = Field(sa_type=BigInteger, primary_key=True)
+    # unique for a peer: a part that it was given is never queued again
     part_id: Column[int] = Field(sa_type=BigInteger, foreign_key="part.part_id")
     ruling_id: Column[int] = Field(foreign_key="ruling.ruling_id")
     release_time: Column[int] = Field(sa_type=BigInteger)

@@ -13,6 +13,7 @@ class RootVersionRow(SQLModel, table=True):
 
     __tablename__ = "root_version"
     institute: Column[str] = Field(max_length=253, primary_key=True)
+    # each version is kept: peers follow them one by one (TUF, section 5.3)
     version: Column[int] = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     document: Column[bytes] = Field(sa_type=LargeBinary)
     """TUF metadata as it came."""

@@ -18,6 +18,7 @@ class StandingRow(SQLModel, table=True):
     peer: Column[str] = Field(max_length=253, primary_key=True)
     kind: Column[str] = Field(max_length=32, primary_key=True)
     """Empty for rejected records that claimed no kind."""
+    # counted here, since decisions read them far more often than they change
     received: Column[int] = Field(default=0, sa_type=BigInteger)
     received_ever: Column[int] = Field(default=0, sa_type=BigInteger)
     given: Column[int] = Field(default=0, sa_type=BigInteger)

@@ -18,6 +18,7 @@ class WitnessedLogRow(SQLModel, table=True):
     institute: Column[str] = Field(max_length=253, primary_key=True)
     size: Column[int] = Field(sa_type=BigInteger)
     root: Column[str] = Field(max_length=64)
+    # kept whole: beside a contradicting one it becomes evidence
     note: Column[bytes] = Field(sa_type=LargeBinary)
     """As its log signed it, with the cosignatures that were on it."""
     witnessed_time: Column[int] = Field(sa_type=BigInteger)
@@ -32,6 +33,7 @@ class SightingRow(SQLModel, table=True):
 
     __tablename__ = "sighting"
     institute: Column[str] = Field(max_length=253, primary_key=True)
+    # part of the key, so that a peer cannot fill the table (invariant 10)
     teller: Column[str] = Field(max_length=253, primary_key=True)
     """The peer that told: one row for each peer and log."""
     size: Column[int] = Field(sa_type=BigInteger)
