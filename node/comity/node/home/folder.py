@@ -110,6 +110,7 @@ class Home:
             BadConfig: a file is missing, readable by others, or malformed.
 
         """
+        # a newer authority signs only once peers have it in their bundles: keys rotate ca --finish
         files = self._certificates()
         certificates = (load_certificate(file) for file in files)
         signer = next((c for c in certificates if self.is_certified_by(c)), None)

@@ -44,6 +44,7 @@ def make_key(home: Path, institute: str, use: KeyUse) -> Path:
     name = str(use) if number == 1 else f"{use}.{number}"
     file = home / "keys" / f"{name}.key"
 
+    # P-256 for records and certificates, Ed25519 for notes (C2SP signed-note)
     if use is KeyUse.RECORD:
         SigningKey.generate().save(file)
     elif use is KeyUse.CA:

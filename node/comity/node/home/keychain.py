@@ -102,6 +102,7 @@ class Keychain:
         Raises:
             BadConfig: the home has no key that the bundle has in force.
         """
+        # one signer only: a record has one signature, and names one key
         valid = {key.keyid for key in bundle.record_keys if key.revoked_from is None}
         return _require([key for key in self.record if key.key.keyid in valid], KeyUse.RECORD)[-1]
 
@@ -111,6 +112,7 @@ class Keychain:
         Raises:
             BadConfig: the home has no log key that the bundle lists.
         """
+        # all of them sign, so that peers with an older bundle find a key that they know
         listed = [key for key in self.log if str(key.verifier) in bundle.log_keys]
         return _require(listed, KeyUse.LOG)[::-1]
 
@@ -140,6 +142,7 @@ def _load(home: Path, use: KeyUse, read: Callable[[Path], T]) -> tuple[T, ...]:
 
 def _followed(listed: Iterable[T], held: list[T], name: Callable[[T], Hashable]) -> list[T]:
     """Return the listed keys, and the held ones (oldest first) newer than every listed one."""
+    # not by time: the order of generations is the only age that every process sees alike
     known = [*listed]
     names = {name(item) for item in known}
     places = [place for place, item in enumerate(held) if name(item) in names]

@@ -58,6 +58,7 @@ def _built_beside(path: Path) -> Iterator[Path]:
         hint = "name another folder with --home, or move this one away"
         raise BadConfig("exists already and is not overwritten", field=str(path), hint=hint)
 
+    # a crash leaves at most the hidden folder, never half a home
     draft = _empty_folder_beside(path)
     try:
         yield draft

@@ -91,6 +91,7 @@ def _check_not_raised(published: Root | None, keyid: str, index: int) -> None:
 
 def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
     keychain = site.own.keychain
+    # each fails if nothing of that use would be left to work with
     checks: dict[KeyUse, Callable[[TrustBundle], object]] = {
         KeyUse.RECORD: keychain.record_key,
         KeyUse.LOG: keychain.log_signers,

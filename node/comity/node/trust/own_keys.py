@@ -58,6 +58,7 @@ class OwnKeys:
         Raises:
             BadConfig: a key of the home cannot be read. All other members raise this too.
         """
+        # read on each call: another process may have published a version
         root = self.root
         return self._look().bundle if root is None else root.profile
 

@@ -102,6 +102,7 @@ def add_peer(
     if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="status")
 
+    # a removed peer that is added again keeps its row, and so its queue and receipts
     row = session.get(PeerRow, bundle.institute)
     if row is None:
         _check_room(session)
@@ -171,6 +172,7 @@ def _name_of(authority: Certificate) -> tuple[tuple[str, str], ...]:
 
 
 def _check_room(session: Session) -> None:
+    # removed peers count, since their rows stay
     count = len(session.exec(select(PeerRow.institute)).all())
     MAX_PEERS.check(count + 1, "peers")
 

@@ -52,6 +52,7 @@ def _profile(before: TrustBundle | None, after: TrustBundle) -> Iterator[str]:
 
 
 def _listed(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    # in the order of the version before, with the additions last
     for key in (*before, *(key for key in after if key not in before)):
         if key not in after:
             yield f"- {what} {key}"

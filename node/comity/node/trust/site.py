@@ -90,6 +90,7 @@ class Site:
         if institute == self.institute:
             return self.bundle
 
+        # suspended is not removed: what the peer signed must stay verifiable
         with self.store.read() as session:
             row = session.get(PeerRow, institute)
         return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
