@@ -1,4 +1,4 @@
-"""Everyone outside a node: drafts, verification, exports, and the connection to one's own node.
+"""Everything outside a node: drafts, verification, exports, and the client of one's own node.
 
 A public name is imported from its module when it is first used (PEP 562), so that a program that
 needs few of them starts at once.

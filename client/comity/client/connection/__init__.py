@@ -1,1 +1,1 @@
-"""The connection to one's own node: profile, channel, calls and their typed results."""
+"""The connection to one's own node: profile, channel, calls, and their typed results."""

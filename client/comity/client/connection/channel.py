@@ -1,10 +1,13 @@
 """Channels: mutual TLS to one institute's node, for its people and for its peers' nodes alike.
 
-``answer`` awaits what a node answers, and ``told`` says what it means when it fails.
+``answer`` awaits a node's answer, and ``told`` turns a failed call into an error of the tree.
 
-Invariants: only the authorities of the very institute that is dialled are offered as roots, so no
-other institute's CA can answer for it; the name that the server's certificate must carry is the
-institute's id, whatever the address; there is no insecure mode.
+Invariants:
+
+- Only the authorities of the dialled institute count as roots, so no other institute's authority
+  can answer for it.
+- The server's certificate must carry the institute's id, whatever the address.
+- There is no insecure mode.
 """
 
 from __future__ import annotations
@@ -22,19 +25,19 @@ from comity.record.errors import BadBundle, ComityError, Unavailable
 from comity.record.limits import MAX_MESSAGE_BYTES
 
 KEEPALIVE_MS: Final = 20_000
-"""A silent connection is probed this often: shorter than the idle limits of common NATs."""
+"""How often a silent connection is probed: sooner than common NATs drop it."""
 
 KEEPALIVE_TIMEOUT_MS: Final = 10_000
-"""Without an answer to a probe for this long, the connection counts as lost."""
+"""How long a probe may go unanswered before the connection counts as lost."""
 
 MAX_BACKOFF_MS: Final = 5_000
-"""Longest pause between two attempts to connect: gRPC's own 2 minutes outlast most restarts."""
+"""The longest pause between two attempts to connect. gRPC's 2 minutes outlast most restarts."""
 
 TIMEOUT_SECONDS: Final = 30.0
-"""How long one answer may take; a stream may last for ever."""
+"""How long one answer may take. A stream has no limit."""
 
 _UNVERIFIED: Final = "CERTIFICATE_VERIFY_FAILED"
-"""BoringSSL's word for a certificate that does not chain to the roots that were offered."""
+"""BoringSSL's word for a certificate that does not chain to the offered roots."""
 
 _T = TypeVar("_T")
 
@@ -56,34 +59,37 @@ SERVER_OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
 )
-"""What a server must be given: gRPC's defaults cut off clients that probe as ours do."""
+"""Options of every server: gRPC's defaults cut off clients that probe as often as ours do."""
 
 
 def open_channel(bundle: TrustBundle, certificate: bytes, private_key: bytes) -> grpc.aio.Channel:
     """Open a channel to the node of ``bundle.institute`` at ``bundle.address``.
 
-    ``certificate`` is the caller's X.509-SVID, ``private_key`` its PKCS #8 key, both PEM. Nothing
-    is sent before the first call. Needs a running event loop.
+    ``certificate`` is the caller's X.509-SVID, and ``private_key`` its key in PKCS #8, both in PEM.
+    Nothing is sent before the first call. Needs a running event loop.
 
     Raises:
-        BadBundle: the bundle holds no authority, which revokes every certificate.
+        BadBundle: the bundle holds no authority; so an institute revokes all its certificates.
     """
+    # an empty list of roots would make gRPC trust those of this machine
     if not bundle.authorities:
-        # an empty list of roots would make gRPC trust the machine's own
         message = f"expected an authority of {bundle.institute}, got none"
         raise BadBundle(message, field="spiffe.keys")
+
     roots = b"".join(a.public_bytes(Encoding.PEM) for a in bundle.authorities)
     credentials = grpc.ssl_channel_credentials(roots, private_key, certificate)
+
+    # the certificate is checked for the institute's id and not for the host of the address
     name = ("grpc.ssl_target_name_override", bundle.institute)
     return grpc.aio.secure_channel(bundle.address, credentials, options=(*_CHANNEL_OPTIONS, name))
 
 
 async def answer(call: Awaitable[_T], bundle: TrustBundle) -> _T:
-    """Await a call to the node of ``bundle``.
+    """Await the answer to one call to the node of ``bundle``.
 
     Raises:
-        Unavailable: no answer within TIMEOUT_SECONDS.
-        ComityError: what the node answers, as ``told``.
+        Unavailable: the node did not answer within TIMEOUT_SECONDS.
+        ComityError: the error that the node answered with, as ``told`` returns it.
     """
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -95,8 +101,10 @@ async def answer(call: Awaitable[_T], bundle: TrustBundle) -> _T:
 
 
 def told(error: grpc.aio.AioRpcError, bundle: TrustBundle) -> ComityError:
-    """Return what a failed call to the node of ``bundle`` says, as an error of the tree."""
+    """Return the error of a failed call to the node of ``bundle``, with a hint what to do."""
     found = from_rpc(error)
+
+    # the node's own hint is better than ours
     if isinstance(found, Unavailable) and not found.hint:
         where = f"{bundle.institute} at {bundle.address}"
         if _UNVERIFIED in found.message:
@@ -104,4 +112,5 @@ def told(error: grpc.aio.AioRpcError, bundle: TrustBundle) -> ComityError:
             found.hint = f"{unknown}: if it changed its own, ask its operator for a new profile"
         else:
             found.hint = f"is the node of {where} up, and does it still accept this profile?"
+
     return found

@@ -1,9 +1,13 @@
 """The one mapping between Comity's errors and gRPC statuses with ``ErrorInfo`` (AIP-193).
 
-Invariants: every class of the error tree has a status, its own or that of its nearest ancestor
-here; what ``to_status`` writes, ``from_rpc`` reads back as the same class with the same message;
-``from_rpc`` returns an error whatever the other side wrote, which may be malice.
-``ErrorInfo.metadata`` carries ``field`` and ``hint``, and for a limit its name, maximum and unit.
+``ErrorInfo.metadata`` holds ``field`` and ``hint``; for a limit also its name, maximum, the value
+and the unit.
+
+Invariants:
+
+- Every class of the error tree has a status: its own, or that of its nearest ancestor in the table.
+- ``from_rpc`` reads what ``to_status`` wrote as the same class with the same message.
+- ``from_rpc`` returns an error whatever a malicious peer wrote (invariant 10).
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ from comity.record import errors
 DOMAIN: Final = "comity.v1"
 
 _TOO_LARGE: Final = re.compile(r"message larger than max \((\d{1,18}) vs\. (\d{1,18})\)")
-"""What gRPC says where a message exceeds MAX_MESSAGE_BYTES, on either side."""
+"""gRPC's words, on either side, for a message above MAX_MESSAGE_BYTES."""
 
 _TURNED_AWAY: Final = re.compile(r"failed to connect .*: Socket closed")
-"""What gRPC says where the other side ends the TLS handshake."""
+"""gRPC's words when the other side ends the TLS handshake."""
 
 _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
     errors.ComityError: grpc.StatusCode.INTERNAL,
@@ -43,7 +47,7 @@ _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
 
 
 def code_of(error: errors.ComityError) -> grpc.StatusCode:
-    """Return the status code of an error."""
+    """Return the status code of an error's class, or of its nearest ancestor that has one."""
     return next(_CODES[c] for c in type(error).__mro__ if c in _CODES)
 
 
@@ -57,6 +61,8 @@ def to_status(error: errors.ComityError) -> status_pb2.Status:
         info.metadata["maximum"] = str(error.maximum)
         info.metadata["got"] = str(error.got)
         info.metadata["unit"] = error.unit
+
+    # rpc_status sends the details in the trailer grpc-status-details-bin
     detail = any_pb2.Any()
     detail.Pack(info)
     number: int = code_of(error).value[0]
@@ -68,9 +74,9 @@ def to_status(error: errors.ComityError) -> status_pb2.Status:
 def from_rpc(error: grpc.RpcError) -> errors.ComityError:
     """Return the Comity error that a failed call carries.
 
-    A failure without ``ErrorInfo`` of this domain comes from gRPC itself: a connection that cannot
-    be made is Unavailable, a message that is too large LimitExceeded, anything else the root of the
-    tree with gRPC's words.
+    A failure without ``ErrorInfo`` of this domain comes from gRPC itself. A connection that cannot
+    be made is Unavailable, and a message that is too large LimitExceeded. Anything else is a
+    ComityError with gRPC's words.
     """
     try:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]
@@ -80,20 +86,24 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
                 return _rebuild(info, status.message if status else "")
     except (ValueError, DecodeError) as malformed:
         return errors.ComityError(f"expected a status with ErrorInfo: {malformed}")
+
     return _of_grpc(error)
 
 
 def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     code: grpc.StatusCode = error.code()
     message = error.details() or ""
-    if code.name != errors.Unavailable.reason:  # which the class of the error says already
+    # the class Unavailable already says so
+    if code.name != errors.Unavailable.reason:
         message = f"{code.name}: {message}"
+
     too_large = _TOO_LARGE.search(message)
     if too_large:
         got, maximum = int(too_large[1]), int(too_large[2])
         return errors.LimitExceeded("MAX_MESSAGE_BYTES", maximum, got, "bytes", field="message")
+
+    # by far the most common cause: only one side has pinned the other so far
     if _TURNED_AWAY.search(message):
-        # by far the most often because trust is still one-sided
         message += "; the other side ended the handshake: it may not have pinned our trust bundle"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return errors.Unavailable(message)
@@ -106,6 +116,8 @@ def _rebuild(info: error_details_pb2.ErrorInfo, message: str) -> errors.ComityEr
         maximum, got = int(info.metadata["maximum"]), int(info.metadata["got"])
         limit, unit = info.metadata["limit"], info.metadata["unit"]
         return errors.LimitExceeded(limit, maximum, got, unit, field=field)
+
+    # a newer node may know reasons that this client does not
     known = _BY_REASON.get(info.reason, errors.ComityError)
     return known(message, field=field, hint=hint)
 

@@ -1,7 +1,6 @@
-"""A node's log over gRPC, for its own people and for auditors of its peers.
+"""A client of a node's log over gRPC, for the institute's own people and its peers' auditors.
 
-Invariant: what is returned is what the node says, checked for its form only; whoever asks checks it
-against keys at hand.
+Invariant: answers are checked for their form only. The caller checks them against keys at hand.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from comity.v1 import audit_service_pb2_grpc as rpc
 
 
 class LogClient:
-    """The log of the node of ``bundle``; every method raises what ``answer`` raises."""
+    """The log of the node of ``bundle``. Every method raises what ``answer`` raises."""
 
     def __init__(self, channel: grpc.aio.Channel, bundle: TrustBundle) -> None:
         self._audit, self._bundle = rpc.AuditServiceStub(channel), bundle
 
     async def checkpoint(self) -> bytes:
-        """Return the newest checkpoint, with its cosignatures."""
+        """Return the newest checkpoint with its cosignatures, a signed note."""
         call = self._audit.GetCheckpoint(pb.GetCheckpointRequest())
         return (await answer(call, self._bundle)).checkpoint
 
     async def tiles(self, paths: Sequence[str]) -> list[bytes]:
-        """Return tiles by their paths, 1 to 32, in the order asked for.
+        """Return the tiles of 1 to 32 paths (C2SP tlog-tiles), in the order of the paths.
 
         Raises:
-            BadTile: another number of them came back.
+            BadTile: the node answered with another number of tiles.
         """
         call = self._audit.GetTiles(pb.GetTilesRequest(paths=paths))
         tiles = (await answer(call, self._bundle)).tiles
@@ -42,22 +41,22 @@ class LogClient:
         return list(tiles)
 
     async def inclusion(self, record_id: str) -> TlogProof:
-        """Return that a record stands in its issuer's log; own people only.
+        """Return the proof that a record is in its issuer's log; for the node's own people.
 
         Raises:
-            NotFound: there is no such record, or no proof of it so far.
-            BadProof, LimitExceeded: not a proof.
+            NotFound: the node has no such record, or no proof of it so far.
+            BadProof, LimitExceeded: the answer is not a proof (C2SP tlog-proof).
         """
         request = pb.GetInclusionProofRequest(record_id=record_id)
         found = await answer(self._audit.GetInclusionProof(request), self._bundle)
         return TlogProof.parse(found.proof)
 
     async def witnessed(self) -> Sequence[pb.WitnessedLog]:
-        """Return what the node holds of other institutes' logs; own people only."""
+        """Return the node's view of other institutes' logs; for the node's own people."""
         call = self._audit.ListWitnessedLogs(pb.ListWitnessedLogsRequest())
         return (await answer(call, self._bundle)).logs
 
     async def split_views(self, institute: str) -> Sequence[pb.SplitView]:
-        """Return evidence that an institute's log contradicts itself; own people only."""
+        """Return evidence that an institute's log contradicts itself; for the node's own people."""
         call = self._audit.ListSplitViews(pb.ListSplitViewsRequest(institute=institute))
         return (await answer(call, self._bundle)).split_views

@@ -1,12 +1,14 @@
-"""Profiles: what a person needs to talk to the node of its institute, in one file of mode 0600.
+"""Profiles: a person's identity, key and trust bundle for one node, in one file of mode 0600.
 
     {"identity": "spiffe://uk.aisi.example/analyst/ada", "bundle": {trust bundle},
      "certificate": "<X.509-SVID, PEM>", "privateKey": "<PKCS #8, PEM>", "root": "<TUF metadata>"}
 
-``comity-node grant`` makes the file, and ``profiles`` keeps a copy of it.
-``root`` is there if the institute has one; the bundle is its profile then, and both move on as the
-institute changes its keys. Invariants: certificate, key and identity of a ``Profile`` belong
-together, and its identity is one of the bundle's institute; its repr does not show the key.
+``comity-node grant`` makes the file, and ``profile_store`` keeps a copy of it. ``root`` is in it if
+the institute has a root; then the bundle is the root's profile, and both follow the institute's
+changes of keys.
+
+Invariants: certificate, key and identity of a ``Profile`` belong together; the identity is one of
+the bundle's institute; the repr does not show the key.
 """
 
 from __future__ import annotations
@@ -36,9 +38,10 @@ _GRANT_HINT: Final = "ask the operator of your node for a new profile (comity-no
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who someone is, and which node and keys it trusts. ``certificate`` and key are PEM.
+    """A person's identity, and the bundle of the node that the person talks to.
 
-    ``bundle`` is the profile of ``root``, where the institute has one.
+    ``certificate`` (X.509-SVID) and ``private_key`` (PKCS #8) are PEM. ``bundle`` is the profile of
+    ``root``; None means that the institute has no root.
     """
 
     identity: SpiffeId
@@ -53,23 +56,26 @@ class Profile:
             raise BadConfig(message, field="identity")
         if self.root is not None and self.root.profile != self.bundle:
             raise BadConfig("expected the root of the bundle, got another", field=_ROOT)
+
+        # X509-SVID, section 2: exactly one URI names the identity
         leaf = self._leaf()
         named = _spiffe_uris(leaf)
         if named != [str(self.identity)]:
             raise BadConfig(f"expected {self.identity}, got {named}", field="certificate")
+
         if _spki(self._private().public_key()) != _spki(leaf.public_key()):
             raise BadConfig("expected the certificate's key, got another", field="privateKey")
 
     @property
     def expiry(self) -> datetime:
-        """Time (UTC) after which the certificate opens nothing."""
+        """The time (UTC) after which the certificate is not accepted."""
         return self._leaf().not_valid_after_utc
 
     def check_current(self, now: datetime) -> None:
         """Check that the certificate is valid at ``now``.
 
         Raises:
-            BadConfig: it has expired, or is not valid yet.
+            BadConfig: the certificate has expired, or is not valid yet.
         """
         leaf = self._leaf()
         if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
@@ -78,10 +84,12 @@ class Profile:
             raise BadConfig(message, field="certificate", hint=_GRANT_HINT)
 
     def follow(self, documents: Iterable[bytes]) -> Profile:
-        """Return the profile as it is after newer versions of its root (TUF, 5.3.3 to 5.3.9).
+        """Return the profile after newer versions of its root (TUF 1.0, sections 5.3.3 to 5.3.9).
+
+        ``documents`` are the versions in their order. A profile without a root stays as it is.
 
         Raises:
-            LimitExceeded, MalformedJson, BadRoot: one of them is no root, or does not follow.
+            LimitExceeded, MalformedJson, BadRoot: a document is no root, or not the next version.
         """
         root = self.root
         for document in documents if root else ():
@@ -108,7 +116,8 @@ class Profile:
         """Read a profile.
 
         Raises:
-            BadConfig: missing, readable by others, or not a profile; names the file and field.
+            BadConfig: the file is missing, readable by other users, or not a profile; names the
+                file and the field.
         """
         data = read_secret(path)
         try:
@@ -139,8 +148,10 @@ class Profile:
             got = ", ".join(sorted(value)) if isinstance(value, dict) else type(value).__name__
             raise BadConfig(f"expected {', '.join(sorted(_FIELDS))}, got {got:.200}")
         for name in ("identity", "certificate", "privateKey", _ROOT):
+            # the root may be left out
             if not isinstance(value.get(name, ""), str):
                 raise BadConfig("expected text", field=name)
+
         bundle = TrustBundle.from_json(ijson.canonical(value["bundle"]))
         identity = SpiffeId.parse(value["identity"])
         root = first(Root.parse(value[_ROOT].encode())) if _ROOT in value else None

@@ -2,10 +2,10 @@
 
 ``comity login`` keeps a copy of each below ``$COMITY_CONFIG`` (by default ``~/.config/comity``):
 
-    profiles/<name>.json        one file a profile, mode 0600
+    profiles/<name>.json        one file for each profile, mode 0600
     current                     the name of the profile that is used unless another is named
 
-Invariant: a profile is replaced as a whole, and only by one of the same identity.
+Invariant: a profile is replaced as a whole, and only by a profile of the same identity.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ class ProfileStore:
     """The profiles that a person has logged in with."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use ``folder``, by default $COMITY_CONFIG or ~/.config/comity."""
+        """Use ``folder``. None means $COMITY_CONFIG, or ~/.config/comity if that is not set."""
         configured = os.environ.get("COMITY_CONFIG")
         default = Path(configured) if configured else Path.home() / ".config" / "comity"
         self._folder = folder or default
 
     @property
     def names(self) -> list[str]:
-        """Names of all profiles, sorted."""
+        """The names of all profiles, sorted."""
         return sorted(path.stem for path in (self._folder / "profiles").glob("*.json"))
 
     @property
     def current(self) -> str:
-        """Name of the profile to use: $COMITY_PROFILE or the last login; empty if neither."""
+        """The name of the profile to use: $COMITY_PROFILE or the last login; empty if neither."""
         named = os.environ.get("COMITY_PROFILE")
         pointer = self._folder / "current"
         return named or (pointer.read_text().strip() if pointer.exists() else "")
 
     def path(self, name: str) -> Path:
-        """Return where a profile of that name is kept.
+        """Return the file of a profile of that name, whether or not it exists.
 
         Raises:
-            InvalidInput: not a name.
+            InvalidInput: ``name`` is not 1 to 200 characters of ``[A-Za-z0-9._@-]``.
         """
         if not _NAME.fullmatch(name):
             message = f"expected 1 to 200 of [A-Za-z0-9._@-], got {name!r:.80}"
@@ -54,20 +54,21 @@ class ProfileStore:
         return self._folder / "profiles" / f"{name}.json"
 
     def login(self, profile: Profile, name: str = "") -> str:
-        """Keep a profile, make it the current one and return its name.
+        """Keep a profile, make it the current one, and return its name.
 
-        The name is by default ``<person>@<institute>``. A profile of the same identity is
-        replaced, as when a certificate was renewed.
+        An empty name means ``<person>@<institute>``. A profile of the same identity is replaced,
+        for example after a certificate was renewed.
 
         Raises:
-            InvalidInput: not a name.
-            BadConfig: the name is taken by another identity, or the folder cannot be written.
+            InvalidInput: ``name`` is not a name, as for ``path``.
+            BadConfig: another identity has the name, or the folder cannot be written.
         """
         identity = profile.identity
         name = name or f"{identity.name or identity.role}@{identity.institute}"
         path = self.path(name)
         if path.exists() and Profile.load(path).identity != identity:
             raise BadConfig("is another identity's: choose another --name", field=name)
+
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _replace(profile, path)
@@ -78,10 +79,10 @@ class ProfileStore:
         return name
 
     def update(self, profile: Profile) -> None:
-        """Keep what a profile has become, if one of its identity is kept here.
+        """Replace the kept profiles of the same identity, if there are any.
 
         Raises:
-            BadConfig: it cannot be written.
+            BadConfig: the file cannot be written.
         """
         for path in (self.path(name) for name in self.names):
             if Profile.load(path).identity == profile.identity:
@@ -92,20 +93,22 @@ class ProfileStore:
                     raise BadConfig(message, field=str(path)) from error
 
     def open(self, name: str | Path | None = None) -> Profile:
-        """Return a profile by name or by path (a ``Path``, or text with a slash or ``.json``).
+        """Return a profile by its name or its path. None means the current profile.
 
-        Without ``name``, the current one.
+        A ``Path`` is a path, and so is text that contains a slash or ends in ``.json``.
 
         Raises:
             BadConfig: the file is not a usable profile.
-            NotFound: no profile of that name, or none at all.
+            NotFound: there is no profile of that name, or none at all.
         """
         chosen = name or self.current
         if not chosen:
             hint = "run: comity login FILE, with the file that your node's operator gave you"
             raise NotFound("no profile yet", field="profile", hint=hint)
+
         if isinstance(chosen, Path) or "/" in chosen or chosen.endswith(".json"):
             return Profile.load(Path(chosen))
+
         path = self.path(chosen)
         if not path.exists():
             known = ", ".join(self.names) or "none"
@@ -114,6 +117,7 @@ class ProfileStore:
 
 
 def _replace(profile: Profile, path: Path) -> None:
+    # a process that reads the profile meanwhile sees the old one or the new one, never a part
     fresh = path.with_suffix(f".{os.getpid()}")
     fresh.unlink(missing_ok=True)
     profile.save(fresh)

@@ -1,1 +1,1 @@
-"""A record written as plain files that other people's tools read, and those files checked."""
+"""Exports: a record as plain files that stock tools read, written and checked."""

@@ -1,7 +1,7 @@
-"""CHECK.md: how to check an export without Comity, with commands that work as they stand.
+"""CHECK.md: a page that tells how to check an export without Comity, by commands to copy.
 
-Invariant: what stands in a command was computed here, or has a form that was checked (digests, key
-ids, institute ids); text that someone else chose is never put into one.
+Invariant: everything put into a command was computed here, or has a form that was checked (digests,
+key ids, institute ids). Text that a stranger chose, such as a section's name, never is.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from comity.record.record import OpenedRecord
 from comity.record.tlog_proof import TlogProof
 
 _KEYID_CHARS: Final = 5
-"""Base64 digits that the 4 bytes of a key id decide alone."""
+"""Base64 digits of a signature line that depend on nothing but the key id's 4 bytes."""
 
 
 def check_page(
     opened: OpenedRecord, disclosures: Mapping[str, bytes], evidence: Evidence | None
 ) -> str:
-    """Return the page for an export; ``disclosures`` are the files in that folder by name."""
+    """Return the page for an export. ``disclosures`` holds the files of that folder by name.
+
+    ``evidence`` None means that the export was made without evidence.
+    """
+    # steps 1 to 5 of the page: files, key, signature and sections
     envelope = opened.record.envelope
     rows = [
         f"| `disclosures/{name}` | `{hashlib.sha256(data).hexdigest()}` |"
@@ -41,6 +45,8 @@ def check_page(
         withheld=len(opened.statement.predicate.sections) - len(rows),
         tools="for step 5 Python with securesystemslib and cryptography" + _more_tools(evidence),
     )
+
+    # steps 6 and 7 of the page: the log
     if evidence is None:
         return page
     if evidence.proof is None:
@@ -55,6 +61,7 @@ def _more_tools(evidence: Evidence | None) -> str:
 def _on_the_log(opened: OpenedRecord, evidence: Evidence, proof: TlogProof) -> str:
     note = Note.parse(proof.checkpoint)
     checkpoint = Checkpoint.parse(note.text)
+    # the key that signed the checkpoint
     log_key = evidence.log_keys[0]
     return _LOG.format(
         institute=evidence.bundle.institute,
@@ -70,16 +77,21 @@ def _on_the_log(opened: OpenedRecord, evidence: Evidence, proof: TlogProof) -> s
 
 
 def _line_of(log_key: Verifier) -> str:
-    """Return how the key's signature line in a note begins."""
+    """Return the beginning of the key's signature line in a note (C2SP signed-note)."""
+    # the base64 is of key id and signature together
     keyid = base64.b64encode(log_key.keyid).decode()[:_KEYID_CHARS]
     return f"\N{EM DASH} {log_key.name} {keyid}"
 
 
 def _path(proof: TlogProof, size: int) -> Iterator[str]:
-    """Yield a line of shell for each hash, from the leaf to the root (RFC 9162, 2.1.3.2)."""
+    """Yield a line of shell for each hash, from the leaf to the root.
+
+    RFC 9162, section 2.1.3.2, where ``node`` is *fn* and ``last`` is *sn*.
+    """
     node, last = proof.index, size - 1
     for value in proof.hashes:
         if node % 2 or node == last:
+            # the sibling is on the left; a last node without one moves up unchanged
             yield f'root=$(node {value.hex()} "$root")'
             while node and node % 2 == 0:
                 node, last = node // 2, last // 2

@@ -1,11 +1,11 @@
-"""Exports, read back and verified: folders and zips, with evidence or without.
+"""Verification of exports: folders and zips, with evidence or without.
 
-Steps 1 to 8 are the record's (``verification``); then
+(1) to (8)    those of ``record_steps``
+(9) files     the other files say the same as the envelope, and SHA256SUMS fits them
+(a) to (g)    those of ``log_steps``, if there is evidence or a policy
+(h), (i)      those of ``key_steps``, if a revoked key or a root calls for them
 
-(9) files     the other files say the same as the envelope, and SHA256SUMS of all of them
-(…)           ``log_steps`` where there is evidence, ``key_steps`` where keys or roots call for it
-
-Invariants: of a folder only files that an export has are read; everything is read once, within
+Invariants: only files that an export can have are read from a folder. Each is read once, within
 limits, and nothing is written.
 """
 
@@ -61,22 +61,32 @@ def verify_path(
 ) -> Verification:
     """Take all steps on a record file, or on an exported folder or zip.
 
+    ``policy`` names the witnesses whose cosignatures evidence must have; None means any or none.
+
     Raises:
-        BadConfig: missing or unreadable, or there is no envelope in it.
-        BadArchive: a zip that is not let in.
+        BadConfig: the path is missing or unreadable, or holds no envelope.
+        BadArchive: the zip is malformed, or holds a name or file that is not accepted.
         LimitExceeded, MalformedJson, MalformedEnvelope: there is no envelope to verify.
     """
     exported = path.is_dir() or path.suffix == ZIP_SUFFIX
     files = _read(path) if exported else {}
     record = _record(path, files) if exported else load_record(path)
+
+    # (1) to (8) the record
     verification = check_record(record, trust, now)
     walk = Walk(verification.steps)
+
+    # (9) the files beside it
     if exported:
         check = partial(_check_files, files, record)
         walk.take("files", "the other files say the same", check)
+
+    # (a) to (g) the log
     log_steps = LogSteps(files, verification, trust, now, policy)
     log_steps.take(walk)
     verification = replace(verification, steps=walk.steps, witnessed_time=log_steps.witnessed_time)
+
+    # (h) and (i) the keys over time, by the record's proved place in the log
     return check_keys(verification, trust, now, log_steps.index)
 
 
@@ -87,9 +97,11 @@ def _read(path: Path) -> dict[str, bytes]:
 def _read_folder(folder: Path) -> dict[str, bytes]:
     named = (folder / name for name in _NAMES)
     globbed = (path for pattern in _PATTERNS for path in sorted(folder.glob(pattern)))
-    # a pipe would be waited for, for ever
+    # a pipe is no file: reading it would wait for ever
     found = [path for path in (*named, *globbed) if path.is_file()]
     MAX_ARCHIVE_FILES.check(len(found), str(folder))
+
+    # the limit is of all files together, as for a zip
     files: dict[str, bytes] = {}
     used = 0
     for path in found:
@@ -117,11 +129,14 @@ def _check_files(files: Mapping[str, bytes], record: Record) -> str:
 
 def _compare(files: Mapping[str, bytes], record: Record) -> Iterator[str]:
     """Yield the names of files that are missing or do not follow from the record."""
+    # the envelope determines payload, signed bytes (DSSE v1, PAE) and signature
     for name, expected in signed_files(record.envelope).items():
         if files.get(name) != expected:
             yield name
     if _keyid(files.get(PUBLIC_KEY_FILE, b"")) != record.envelope.keyid:
         yield PUBLIC_KEY_FILE
+
+    # the record file holds the same envelope and disclosures, in any order
     try:
         whole = Record.from_json(files.get(RECORD_FILE, b""))
     except InvalidInput:
@@ -133,7 +148,7 @@ def _compare(files: Mapping[str, bytes], record: Record) -> Iterator[str]:
 
 
 def _compare_sums(files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the names of files that are missing or differ from what SHA256SUMS says."""
+    """Yield the names of files that SHA256SUMS lists and that are missing or differ."""
     if SUMS_FILE not in files:
         yield SUMS_FILE
     for line in files.get(SUMS_FILE, b"").decode(errors="replace").splitlines():

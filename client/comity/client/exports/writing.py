@@ -1,4 +1,4 @@
-"""Exports: a record as plain files, for tools that know nothing of Comity.
+"""Writing of exports: a record as plain files, for tools that know nothing of Comity.
 
     record.record.json          the record file
     envelope.json               DSSE, JSON form
@@ -6,13 +6,14 @@
     pae.bin                     the exact bytes that were signed
     signature.der               ECDSA P-256, DER
     public-key.pem              the signing key, from its institute's trust bundle
-    disclosures/00-risks.txt    one a disclosed section; its SHA-256 stands in the header
-    …                           with evidence, what ``evidence`` says
-    SHA256SUMS                  of all of these
-    CHECK.md                    how to check them with tools that have nothing to do with Comity
+    disclosures/00-risks.txt    one for each disclosed section; its SHA-256 stands in the header
+    …                           with evidence, the files that ``verify.evidence`` lists
+    SHA256SUMS                  SHA-256 of all of these
+    CHECK.md                    how to check them with other tools
 
-in a folder, or in a zip. Invariants: only a record that passed every check is exported; file names
-are made of ``[a-z0-9-]``, whatever a section is called; nothing is ever overwritten.
+The files go to a folder or a zip. Invariants: only a record that passed every check is exported.
+The name of a disclosure's file consists of ``[a-z0-9-]``, whatever its section is called. No file
+is overwritten.
 """
 
 from __future__ import annotations
@@ -39,17 +40,22 @@ SUMS_FILE: Final = "SHA256SUMS"
 DISCLOSURES: Final = "disclosures"
 
 _ID_CHARS: Final = 12
+"""Hex digits of the record id in the name of a zip's folder."""
+
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 _MAX_STEM: Final = 40
+"""Characters of a section's name in the name of its file."""
 
 
 def export_record(
     opened: OpenedRecord, key: RecordKey, output: Path, evidence: Evidence | None = None
 ) -> None:
-    """Write the files of a record, which ``key`` signed, to a folder or ``*.zip``, which is made.
+    """Write the files of a record to a folder, or to a zip if ``output`` ends in ``.zip``.
+
+    ``key`` is the key that signed the record. The folder is made unless it exists.
 
     Raises:
-        BadConfig: the folder is not empty, the zip exists, or cannot be written.
+        BadConfig: the folder is not empty, the zip exists, or a file cannot be written.
     """
     files = _files(opened, key, evidence)
     if output.suffix == ZIP_SUFFIX:
@@ -69,6 +75,8 @@ def _files(opened: OpenedRecord, key: RecordKey, evidence: Evidence | None) -> d
         **{f"{DISCLOSURES}/{name}": data for name, data in disclosures.items()},
         **(evidence.files(envelope, key) if evidence else {}),
     }
+
+    # the sums cover every file but themselves and CHECK.md, which tells how to use them
     files[SUMS_FILE] = _sums(files)
     files["CHECK.md"] = check_page(opened, disclosures, evidence).encode()
     return files
@@ -83,12 +91,13 @@ def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
         (folder / DISCLOSURES).mkdir()
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(folder)) from error
+
     for name, data in files.items():
         write_file(folder / name, data)
 
 
 def signed_files(envelope: Envelope) -> dict[str, bytes]:
-    """Return the files that follow from an envelope alone, by name."""
+    """Return by name the files that an envelope alone determines."""
     return {
         "payload.json": envelope.payload,
         "pae.bin": pae(envelope.payload_type, envelope.payload),
@@ -104,7 +113,7 @@ def _disclosure_files(opened: OpenedRecord) -> dict[str, bytes]:
 
 
 def _stem(section: str) -> str:
-    # section names come from strangers: ../../.bashrc must stay inside the folder
+    # a section's name comes from a stranger: ../../.bashrc must stay inside the folder
     stem = _UNSAFE.sub("-", section.lower()).strip("-")[:_MAX_STEM]
     return f"-{stem}" if stem else ""
 

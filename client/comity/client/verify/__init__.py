@@ -1,1 +1,1 @@
-"""Verification of records and evidence, offline, in numbered steps."""
+"""Offline verification of records, evidence and split views, in numbered steps."""

@@ -1,4 +1,4 @@
-"""Evidence: what shows that a record stands in its issuer's log, as files for stock tools.
+"""Evidence that a record is in its issuer's log, as files for stock tools.
 
     inclusion.tlog-proof               C2SP tlog-proof, with its checkpoint
     checkpoint.txt                     the checkpoint alone, with its cosignatures
@@ -6,13 +6,16 @@
     leaf.json                          the log's entry: digest, signature, key
     trusted_root.json                  the log's key, for cosign
     log.vkey, log-key.pem              the same for tools of C2SP and for openssl
-    witnesses.vkey                     keys of the witnesses that cosigned, as far as they are known
-    <issuer>.bundle.json               the issuer's trust bundle; nobody believes it for lying there
+    witnesses.vkey                     keys of the known witnesses that cosigned
+    <issuer>.bundle.json               the issuer's trust bundle; not trusted for lying there
     <issuer>.root.json                 its root, if it has one: until when the bundle holds
 
-Invariants: evidence that does not hold is never written, nor a cosignature that its witness did not
-make: whoever shows a proof could spoil it with that. Where there is no proof to be had, what speaks
-of the log's place is left out and the keys remain.
+Invariants:
+
+- Evidence that does not hold is never written.
+- A cosignature that its witness did not make is never written. The server of a proof could
+  otherwise spoil the proof with one.
+- If there is no proof, the keys are written, and the files about the place in the log are not.
 """
 
 from __future__ import annotations
@@ -52,8 +55,8 @@ WITNESS_KEY_FILE: Final = "witnesses.vkey"
 class Evidence:
     """An issuer's bundle, and a proof that was checked under its keys, if there is one.
 
-    ``log_keys`` begin with the key that signed the proof's checkpoint; ``witnesses`` are those
-    that cosigned it and whose keys are known; ``root`` is what ``bundle`` is the profile of.
+    ``log_keys`` begin with the key that signed the proof's checkpoint. ``witnesses`` are the known
+    witnesses that cosigned it. ``bundle`` is the profile of ``root``, if there is one.
     """
 
     bundle: TrustBundle
@@ -64,10 +67,10 @@ class Evidence:
 
     @classmethod
     def without_proof(cls, issuer: TrustBundle) -> Evidence:
-        """Return what remains where there is no proof.
+        """Return the evidence for a record without a proof: the issuer's keys.
 
         Raises:
-            BadNote: the bundle lists what is no verifier key.
+            BadNote: the bundle lists a key that is no verifier key (C2SP signed-note).
         """
         return cls(issuer, tuple(map(Verifier.parse, issuer.log_keys)))
 
@@ -80,25 +83,32 @@ class Evidence:
         proof: TlogProof,
         witnesses: Iterable[Verifier],
     ) -> Evidence:
-        """Check a proof; leave out cosignatures of ``witnesses`` that they did not make.
+        """Check a proof, and leave out forged cosignatures of the known ``witnesses``.
 
         Raises:
-            InvalidInput: it does not hold; as ``check_logged``.
+            InvalidInput: the proof does not hold; as ``check_logged``.
         """
+        # RFC 6962, section 2.1.1: the leaf leads to a root that a key of the issuer's log signed
         check_logged(log.leaf(envelope, key), proof, issuer.institute, issuer.log_keys)
+
+        # C2SP tlog-cosignature: each known witness either made its line, or the line goes
         known = tuple(witnesses)
         note = _without_forged(Note.parse(proof.checkpoint), known)
         listed = map(Verifier.parse, issuer.log_keys)
         signers = tuple(verifier for _, verifier in known_lines(note, listed))
         cosigners = tuple(found.witness for found in cosignatures(note, known))
+
+        # C2SP tlog-proof: the extra data is the server's, and nothing vouches for it
         shown = replace(proof, checkpoint=note.to_bytes(), extra=None)
         return cls(issuer, signers, shown, cosigners)
 
     def files(self, envelope: Envelope, key: RecordKey) -> dict[str, bytes]:
-        """Return the files by name."""
+        """Return the files by name. ``key`` is the record key that signed ``envelope``."""
         files = {f"{self.bundle.institute}{BUNDLE_SUFFIX}": self.bundle.to_json()}
         if self.root:
             files[f"{self.bundle.institute}{ROOT_SUFFIX}"] = self.root.document
+
+        # the key that signed the checkpoint, in the forms of cosign, C2SP tools and openssl
         if self.log_keys:
             newest = self.log_keys[0]
             files |= {
@@ -106,6 +116,7 @@ class Evidence:
                 LOG_KEY_FILE: _lines([newest]),
                 LOG_PEM_FILE: log_key_pem(newest),
             }
+
         if self.witnesses:
             files[WITNESS_KEY_FILE] = _lines(self.witnesses)
         if self.proof:
@@ -125,7 +136,7 @@ class Evidence:
 
 
 def log_key_pem(log_key: Verifier) -> bytes:
-    """Return a log's key as SubjectPublicKeyInfo in PEM, for openssl."""
+    """Return a log's Ed25519 key as SubjectPublicKeyInfo in PEM, for openssl."""
     public = ed25519.Ed25519PublicKey.from_public_bytes(log_key.public)
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 

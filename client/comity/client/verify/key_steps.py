@@ -1,10 +1,10 @@
 """Steps on keys over time: is the key revoked, and does the issuer's profile still hold?
 
-key validity    a key that is revoked from index n of its log speaks for entries before n only
-profile         the time of the issuer's root is not over (TUF client workflow, section 5.3.10)
+(h) key validity    a key that is revoked from index n of its log speaks for entries before n only
+(i) profile         the issuer's root has not expired (TUF 1.0, section 5.3.10)
 
-Invariant: a clock alone never makes a record invalid. A record of a revoked key counts by its place
-in the log; a profile whose time is over makes a record stale.
+The letters go on from ``log_steps``. Invariant: a clock alone never makes a record invalid. A
+record of a revoked key counts by its place in the log; an expired profile makes a record stale.
 """
 
 from __future__ import annotations
@@ -24,21 +24,27 @@ from comity.record.times import format_time
 def check_keys(
     verification: Verification, trust: Trust, now: datetime, index: int | None = None
 ) -> Verification:
-    """Take the steps on keys over time, where they apply.
+    """Take steps (h) and (i), if they apply.
 
-    ``index`` is the record's place in its issuer's log, None where that was not shown.
+    ``index`` is the record's proved place in its issuer's log, from 0. None means that no place was
+    proved.
     """
     if verification.statement is None:
         return verification
     institute = verification.statement.issuer.institute
     walk = Walk(verification.steps)
+
+    # (h) the time in the record does not count: a thief of the key can write any time
     revoked = _revoked_from(trust.bundle(institute), verification.record.envelope.keyid)
     if revoked is not None:
         check = partial(_check_revocation, revoked, index)
         walk.take("key validity", "revocation by log index", check, "issuer")
+
+    # (i) TUF 1.0, section 5.3.10: expiry of the root
     root = trust.root(institute)
     if root is not None:
         walk.take("profile", "TUF 1.0, section 5.3.10", partial(_check_fresh, root, now))
+
     expiry = root.expires if root else None
     return replace(verification, steps=walk.steps, expiry=expiry)
 

@@ -1,15 +1,15 @@
-"""Steps on the log: does a record stand in its issuer's log, and who says that it does?
+"""Steps on the log: is a record in its issuer's log, and which witnesses saw it there?
 
-proof           the proof is well formed, and of the checkpoint that lies beside it
-checkpoint      a key of the issuer's log, from a bundle at hand, signed it
-cosignatures    those of witnesses whose keys are at hand verify
-policy          the policy's logs and quorum of witnesses stand behind it, if there is a policy
-inclusion       the record's leaf leads to the checkpoint's root
-sigstore        the Sigstore bundle says the same of the same record
-log key         what stock tools are told to believe are the keys that are at hand
+(a) proof           the proof is well formed, and its checkpoint is the file beside it
+(b) checkpoint      a key of the issuer's log, from a bundle at hand, signed it
+(c) cosignatures    those of witnesses whose keys are at hand verify
+(d) policy          the policy's log and its quorum of witnesses signed it, if there is a policy
+(e) inclusion       the record's leaf leads to the checkpoint's root
+(f) sigstore        the Sigstore bundle holds the same envelope, entry and proof
+(g) log key         the keys that stock tools read from the evidence are keys at hand
 
-Invariants: no key counts because it lies beside the evidence; only what is at hand otherwise does.
-A witness of the issuer itself counts only where a policy names it.
+Invariants: a key never counts because it lies beside the evidence; it must be at hand otherwise.
+A witness of the issuer itself counts only if a policy names it.
 """
 
 from __future__ import annotations
@@ -45,13 +45,16 @@ from comity.record.tlog_proof import TlogProof
 from comity.record.trusted_root import read_trusted_root
 
 LOG_FILES: Final = frozenset({PROOF_FILE, CHECKPOINT_FILE, SIGSTORE_FILE})
-"""Either all of these are there, or none."""
+"""Evidence has all of these files, or none."""
 
 _POLICY_SPEC: Final = "C2SP tlog-policy"
 
 
 class LogSteps:
-    """Takes the steps on the log after those on the record; ``files`` are by their names."""
+    """Takes the steps on the log after those on the record.
+
+    ``files`` holds the files of the export by their names; ``policy`` None means no policy.
+    """
 
     def __init__(
         self,
@@ -65,16 +68,19 @@ class LogSteps:
         self._envelope = verification.record.envelope
         statement = verification.statement
         self._institute = statement.issuer.institute if statement else ""
+
+        # each is replaced by the step that reads it, and read only by steps that need that one
         self._proof = TlogProof(0, (), b"")
         self._checkpoint = Checkpoint("", 0, b"")
         self._note = Note("", ())
+
         self.index: int | None = None
-        """The record's place in the log, once it is proved."""
+        """The record's place in the log, from 0, once it is proved."""
         self.witnessed_time: datetime | None = None
-        """When a known witness cosigned the checkpoint last."""
+        """The newest time (UTC) at which a known witness cosigned the checkpoint."""
 
     def take(self, walk: Walk) -> None:
-        """Take the steps."""
+        """Take steps (a) to (f) if there is evidence, and (g) if keys for stock tools lie in it."""
         if self._files.keys() & LOG_FILES:
             walk.take("proof", "C2SP tlog-proof", self._check_proof)
             spec = "C2SP tlog-checkpoint, signed-note"
@@ -99,17 +105,20 @@ class LogSteps:
             walk.skip("policy", _POLICY_SPEC, "none given: --policy FILE")
 
     def _check_proof(self) -> str:
+        # (a) two checkpoints would let a tool that reads one of the files see another log
         self._proof = TlogProof.parse(self._file(PROOF_FILE))
         if self._proof.checkpoint != self._file(CHECKPOINT_FILE):
             raise BadEvidence(f"expected the checkpoint of {PROOF_FILE}", field=CHECKPOINT_FILE)
         return f"of entry {self._proof.index}"
 
     def _check_checkpoint(self) -> str:
+        # (b) C2SP tlog-checkpoint: the log's own signature
         found, note = open_checkpoint(self._proof.checkpoint, self._log_keys())
         self._checkpoint, self._note = found, note
         return f"{found.origin} with {found.size} entries"
 
     def _check_cosignatures(self) -> str:
+        # (c) C2SP tlog-cosignature: a cosignature that does not verify fails the step
         found = cosignatures(self._note, self._trust.witnesses(self._institute))
         for cosignature in found:
             self._witnessed(cosignature.witness.name, cosignature.time)
@@ -119,32 +128,42 @@ class LogSteps:
     def _check_policy(self) -> str:
         if self._policy is None:
             raise AssertionError("a step that reads the policy needs one")
+
+        # (d) C2SP tlog-policy
         found = self._policy.check(self._note)
         for name, time in found.items():
             self._witnessed(name, time)
         return f"quorum {self._policy.quorum}: {', '.join(sorted(found)) or 'needs no witness'}"
 
     def _check_inclusion(self) -> str:
+        # (e) the leaf is made anew of the envelope and the key at hand, not read from the evidence
         _, key = Keyring(self._trust.bundles).find(self._envelope.keyid)
         proof, checkpoint = self._proof, self._checkpoint
         leaf = leaf_hash(log.leaf(self._envelope, key))
+
+        # RFC 6962, section 2.1.1
         verify_inclusion(leaf, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
         self.index = proof.index
         return f"entry {proof.index} of {checkpoint.size}"
 
     def _check_sigstore(self) -> str:
+        # (f) a stock tool must see what the steps before have seen
         bundle = SigstoreBundle.from_json(self._file(SIGSTORE_FILE))
         if bundle.envelope != self._envelope or bundle.proof != self._proof:
             message = "expected the same envelope and proof as in the other files"
             raise BadEvidence(message, field=SIGSTORE_FILE)
+
+        # the bundle verifies as a Sigstore client would verify it, under the keys at hand
         log_key = self._signer(bundle.log_id)
         _, key = Keyring(self._trust.bundles).find(self._envelope.keyid)
         bundle.verify(key, log_key)
+
         if self._file(LEAF_FILE) != bundle.leaf:
             raise BadEvidence(f"expected the entry of {SIGSTORE_FILE}", field=LEAF_FILE)
         return "the same envelope, entry and proof"
 
     def _check_log_key(self) -> str:
+        # (g) one file for each kind of tool: cosign, C2SP tools, openssl
         known = self._log_keys()
         named = read_trusted_root(self._file(TRUSTED_ROOT_FILE))
         told = {
@@ -152,6 +171,7 @@ class LogSteps:
             LOG_KEY_FILE: self._file(LOG_KEY_FILE) in [f"{key}\n".encode() for key in known],
             LOG_PEM_FILE: self._file(LOG_PEM_FILE) in map(log_key_pem, known),
         }
+
         for name, same in told.items():
             if not same:
                 message = f"expected a key of {self._origin} that is at hand, got another"
@@ -162,6 +182,7 @@ class LogSteps:
         raise Unproven(f"expected {CHECKPOINT_FILE} (comity export --evidence), got none")
 
     def _witnessed(self, name: str, time: datetime) -> None:
+        """Note the time of a cosignature, which must not lie ahead of this clock."""
         latest = self._now + timedelta(seconds=MAX_CLOCK_SKEW_SECONDS)
         if time > latest:
             message = f"expected a time before {format_time(latest)}, got {format_time(time)}"
@@ -173,10 +194,12 @@ class LogSteps:
         return log.origin(self._institute)
 
     def _signer(self, found: bytes) -> Verifier:
-        """Return the log's key with an id of 32 bytes."""
+        """Return the log's key at hand that has the Sigstore log id ``found`` (32 bytes)."""
+        # C2SP signed-note: a signature line names its key by the first 4 bytes of that id
         if found[:KEYID_BYTES] not in {line.keyid for line in self._note.signatures}:
             message = f"expected a key that signed the checkpoint, got {found.hex()}"
             raise BadEvidence(message, field="logId.keyId")
+
         for key in self._log_keys():
             if log_id(key) == found:
                 return key

@@ -9,11 +9,12 @@
 (7) disclosures  each one is committed to by a digest in the header
 (8) content      each disclosed section follows its content model
 
-Unlike ``open_record``, which stops at the first fault, every step that can still be taken is
-taken: a broken disclosure is named while the signature stands. ``key_steps`` follow where the key
-or the issuer's root calls for them. What this cannot show: that no later version or withdrawal
-exists, and, without evidence (``log_steps``), that the record is in its issuer's log. Invariant:
-nothing is valid whose signature was not checked.
+``open_record`` stops at the first fault; here every step that can still be taken is taken, so a
+broken disclosure is named while the signature stands. ``key_steps`` follow if the key or the
+issuer's root calls for them. The steps cannot show that no later version or withdrawal exists, nor,
+without evidence (``log_steps``), that the record is in its issuer's log.
+
+Invariant: no record is valid unless its signature was checked.
 """
 
 from __future__ import annotations
@@ -49,19 +50,20 @@ def verify_record(
 ) -> Verification:
     """Take all steps; never raises for anything that is wrong with the record.
 
-    ``roots`` are those whose profiles are among ``bundles``; they say until when these hold.
+    Only keys in ``bundles`` count. ``roots`` say until when the bundles that are their profiles
+    hold.
     """
     trust = Trust(tuple(bundles), tuple(roots))
     return check_keys(check_record(record, trust, now), trust, now)
 
 
 def check_record(record: Record, trust: Trust, now: datetime) -> Verification:
-    """Take steps 1 to 8, which need nothing but the record and its key."""
+    """Take steps (1) to (8), which need nothing but the record and its key."""
     return _Verifier(record, Keyring(trust.bundles), now).verify()
 
 
 class _Verifier:
-    """State that the steps hand on to each other."""
+    """The steps, and what each finds out for those after it."""
 
     def __init__(self, record: Record, keyring: Keyring, now: datetime) -> None:
         self._record = record
@@ -76,6 +78,8 @@ class _Verifier:
         walk = Walk()
         for name, spec, needs, check in _STEPS:
             walk.take(name, spec, partial(check, self), *needs)
+
+        # what could be read is shown also if a step failed
         sections = (
             view_sections(self._statement, self._disclosures, self._problems)
             if self._statement
@@ -85,26 +89,31 @@ class _Verifier:
         return Verification(self._record, walk.steps, institutes, self._statement, sections)
 
     def envelope(self) -> str:
+        # (1) DSSE v1, envelope: sizes first, before anything is decoded or hashed
         self._record.check_size()
         self._record.envelope.check_form(STATEMENT_TYPE)
         return f"a payload of {len(self._record.envelope.payload)} bytes"
 
     def key(self) -> str:
+        # (2) no signature counts by a key that merely lies beside it
         keyid = self._record.envelope.keyid
         self._institutes, _ = self._keyring.find(keyid)
         return f"{keyid} of {', '.join(sorted(self._institutes))}"
 
     def signature(self) -> str:
+        # (3) DSSE v1, PAE: the signature covers the payload's type and the payload
         _, key = self._keyring.find(self._record.envelope.keyid)
         self._record.envelope.verify(key)
         return "verifies"
 
     def statement(self) -> str:
+        # (4) the payload is read once its form was checked, whether or not its key is at hand
         self._statement = Statement.from_payload(self._record.envelope.payload)
         count = len(self._statement.predicate.sections)
         return f"{self._statement.kind} with {count} sections"
 
     def issuer(self) -> str:
+        # (5) a key speaks for an issuer only if the issuer's own bundle lists it
         issuer = self._read().issuer
         if issuer.institute not in self._institutes:
             owners = ", ".join(sorted(self._institutes))
@@ -113,10 +122,13 @@ class _Verifier:
         return str(issuer)
 
     def issue_time(self) -> str:
+        # (6) only a time ahead is wrong: an old record stays valid
         check_issue_time(self._read(), self._now)
         return format_time(self._read().predicate.issue_time)
 
     def disclosures(self) -> str:
+        # (7) RFC 9901: the header holds the SHA-256 of each disclosure; one at a time, so that a
+        # broken disclosure does not hide the others
         statement = self._read()
         faults: list[str] = []
         for position, encoded in enumerate(self._record.disclosures):
@@ -129,12 +141,14 @@ class _Verifier:
                 fault = self._blame(encoded, "is disclosed twice")
                 faults.append(f"disclosures[{position}]: {fault}")
             self._disclosures.update(found)
+
         if faults:
             raise BadDisclosure("; ".join(faults))
         present = len(self._disclosures)
         return f"{present} present, {len(statement.predicate.sections) - present} withheld"
 
     def content(self) -> str:
+        # (8) each section that is disclosed follows the model of its name
         kind = self._read().kind
         faults: list[str] = []
         for index, disclosure in self._disclosures.items():
@@ -143,17 +157,21 @@ class _Verifier:
             except BadContent as error:
                 self._problems[index] = str(error)
                 faults.append(str(error))
+
         if faults:
             raise BadContent("; ".join(faults))
         return "follows the models"
 
     def _read(self) -> Statement:
         if self._statement is None:
-            raise AssertionError("a step that reads the statement needs step 4")
+            raise AssertionError("a step that reads the statement needs step (4)")
         return self._statement
 
     def _blame(self, encoded: bytes, fault: str) -> str:
-        """Note a bad disclosure against the section it was meant for, as far as that shows."""
+        """Note the fault of a disclosure at the section that it was meant for; return its text.
+
+        If the section cannot be told, the fault is only returned.
+        """
         index = self._meant(encoded)
         if index is None:
             return fault
@@ -162,12 +180,14 @@ class _Verifier:
         return f"section {name or index}: {fault}"
 
     def _meant(self, encoded: bytes) -> int | None:
+        """Return the index of the section that has a disclosure's digest or else its name."""
         sections = self._read().predicate.sections
         digest = hashlib.sha256(encoded).hexdigest()
         try:
             name = Disclosure.parse(encoded).name
         except InvalidInput:
             name = ""
+
         for index, section in enumerate(sections):
             if section.digest.sha256 == digest or (name and section.name == name):
                 return index

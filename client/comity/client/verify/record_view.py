@@ -1,7 +1,7 @@
-"""What there is to see of a record: its header, and each section as present, withheld or broken.
+"""Views of a record: its header, and each section as present, withheld or broken.
 
-Invariant: a view says only what the record says; whether that may be believed is the business of
-``verification`` or of the node connection that made it.
+Invariant: a view says only what the record says. Whether the record can be believed is decided
+before, by ``record_steps`` or by the client of a node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from comity.record.statement import Statement
 
 
 class SectionStatus(StrEnum):
-    """What has become of a section."""
+    """The state of a section. Broken: its disclosure does not fit the header or its model."""
 
     PRESENT = "present"
     WITHHELD = "withheld"
@@ -27,10 +27,10 @@ class SectionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
-    """One section. ``index`` is its place in the header, from 0, ``digest`` lower-case hex.
+    """One section. ``index`` is its place in the header, from 0; ``digest`` is lower-case hex.
 
-    ``name`` is empty where the header leaves it out and the section is withheld. ``content`` is a
-    plain JSON value, None unless the section is present. ``problem`` says what is broken.
+    ``name`` is empty if the header leaves it out and the section is withheld. ``content`` is a
+    plain JSON value, None unless the section is present. ``problem`` says why a section is broken.
     """
 
     index: int
@@ -47,7 +47,7 @@ class SectionView:
         return self.name or f"#{self.index}"
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON form; content and problem only where there are any."""
+        """Return the JSON form. ``content`` and ``problem`` stand in it only if there are any."""
         value: dict[str, Any] = {
             "index": self.index,
             "name": self.name or None,
@@ -56,6 +56,7 @@ class SectionView:
             "digest": {"sha256": self.digest},
         }
         if self.status is SectionStatus.PRESENT:
+            # also null: a section may be present, and its value None
             value["content"] = self.content
         if self.problem:
             value["problem"] = self.problem
@@ -73,13 +74,13 @@ class RecordView:
 
     @classmethod
     def of(cls, opened: OpenedRecord) -> RecordView:
-        """View a record that passed every check."""
+        """Return the view of a record that passed every check, so no section is broken."""
         keyid = opened.record.envelope.keyid
         sections = view_sections(opened.statement, opened.disclosures, {})
         return cls(opened.record_id, keyid, opened.statement, sections)
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON form: the predicate, with sections as they are seen here."""
+        """Return the JSON form: the predicate, with this view's sections in place of its own."""
         predicate = self.statement.predicate.to_value()
         subject = self.statement.subject[0].to_value()
         return {
@@ -95,12 +96,14 @@ class RecordView:
 def view_sections(
     statement: Statement, disclosures: Mapping[int, Disclosure], problems: Mapping[int, str]
 ) -> tuple[SectionView, ...]:
-    """Return the header's sections; both mappings are keyed by index in the header."""
+    """Return the sections of the header. Both mappings are keyed by the index in the header."""
     views = []
     for index, section in enumerate(statement.predicate.sections):
         disclosure = disclosures.get(index)
         problem = problems.get(index, "")
         status = SectionStatus.PRESENT if disclosure else SectionStatus.WITHHELD
+
+        # a problem hides the content: a reader must not take it for what was signed
         view = SectionView(
             index=index,
             name=section.name or (disclosure.name if disclosure else ""),

@@ -1,6 +1,7 @@
-"""Verifying, offline, that a log contradicted itself (``comity.record.split_view``).
+"""Offline verification of a split view: evidence that a log contradicted itself.
 
-Invariant: only keys at hand count; whoever made or carried the evidence need not be believed.
+``comity.record.split_view`` defines the evidence. Invariant: only keys at hand count, so the maker
+and the bringer of the evidence need not be believed.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from comity.record.split_view import TYPE, SplitView
 
 @dataclass(frozen=True, slots=True)
 class SplitVerification:
-    """The steps; valid means that the contradiction is proved."""
+    """The steps on a split view. The verdict *valid* means that the contradiction is proved."""
 
     steps: tuple[Step, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """What the steps come to."""
+        """The verdict of the steps."""
         return verdict_of(self.steps)
 
     def to_value(self) -> dict[str, Any]:
@@ -33,9 +34,11 @@ class SplitVerification:
 
 
 def is_split_view(data: bytes) -> bool:
-    """Say whether a file claims to be evidence of a split view."""
+    """Return True if a file claims to be evidence of a split view."""
+    # a quick look first: records are up to 14 MiB of JSON
     if TYPE.encode() not in data:
         return False
+
     try:
         value = ijson.loads(data)
     except InvalidInput:
@@ -44,11 +47,12 @@ def is_split_view(data: bytes) -> bool:
 
 
 def verify_split_view(data: bytes, trust: Trust) -> SplitVerification:
-    """Take the steps on the JSON form; never raises for anything that is wrong with it."""
+    """Take the one step on the JSON form; never raises for anything that is wrong with it."""
     walk = Walk()
     keys = [key for bundle in trust.bundles for key in trust.log_keys(bundle.institute)]
 
     def contradiction() -> str:
+        # without the numbers of the check's own steps
         return "; ".join(said.partition(". ")[2] for said in SplitView.parse(data).check(keys))
 
     spec = "C2SP tlog-checkpoint; RFC 6962, section 2.1.4"

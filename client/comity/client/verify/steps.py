@@ -1,8 +1,10 @@
-"""Steps of a verification: what was checked, by which specification, and what that comes to.
+"""Steps of a verification: what was checked, by which specification, with which outcome.
 
-A step that fails does not end a verification: every step that can still be taken is taken, so that
-all that is wrong is named. Invariants: a step is skipped only because it does not apply, or because
-a step that it needs did not pass; the verdict is never better than the worst step.
+A step that fails does not end a verification. Every step that can still be taken is taken, so that
+everything that is wrong is named.
+
+Invariants: a step is skipped only if it does not apply, or if a step that it needs did not pass;
+the verdict is never better than the worst step.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from comity.record.times import format_time
 
 
 class Outcome(StrEnum):
-    """How a step ended.
+    """The outcome of a step.
 
-    Unknown: nothing is wrong, but what is at hand does not suffice. Stale: it held, until a time
-    that has passed.
+    Unknown: nothing is wrong, but a key, a proof or a quorum is not at hand. Stale: the step held
+    until a time that has passed.
     """
 
     OK = "ok"
@@ -35,10 +37,10 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the steps come to.
+    """The verdict of all steps.
 
-    Invalid: something contradicts. Unverifiable: nothing does, but a key, a proof or a quorum is
-    not at hand. Stale: all holds, but by a profile whose time is over.
+    Invalid: something contradicts. Unverifiable: nothing contradicts, but a key, a proof or a
+    quorum is not at hand. Stale: everything holds, but the issuer's profile has expired.
     """
 
     VALID = "valid"
@@ -53,7 +55,7 @@ _OUTCOMES: Final[dict[type[ComityError], Outcome]] = {
     QuorumNotMet: Outcome.UNKNOWN,
     ExpiredRoot: Outcome.STALE,
 }
-"""Errors that say something else than that a step failed."""
+"""Errors that have another outcome than FAILED."""
 
 _VERDICTS: Final = (
     (Outcome.FAILED, Verdict.INVALID),
@@ -65,7 +67,11 @@ _VERDICTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. ``reason`` is the error's reason (BAD_SIGNATURE, …), empty where there was none."""
+    """One step. ``number`` counts from 1, and ``spec`` names the specification.
+
+    ``detail`` is what was found, or what is wrong. ``reason`` is the error's reason, such as
+    BAD_SIGNATURE, and empty if there was no error.
+    """
 
     number: int
     name: str
@@ -80,7 +86,7 @@ class Step:
 
 
 class Walk:
-    """Takes steps one after the other, and keeps what came of them; ``steps`` go before."""
+    """Takes steps one after the other and keeps them. ``steps`` are those taken before."""
 
     def __init__(self, steps: Iterable[Step] = ()) -> None:
         self._steps = list(steps)
@@ -93,12 +99,14 @@ class Walk:
     def take(self, name: str, spec: str, check: Callable[[], str], *needs: str) -> None:
         """Take a step, unless one of the steps in ``needs`` did not pass.
 
-        ``check`` returns what is to be told, and raises what is wrong.
+        ``check`` returns the step's detail, and raises a ComityError if something is wrong.
         """
+        # what a failed step would have established is not there to be checked
         missing = [step.name for step in self._steps if step.name in needs and not _passed(step)]
         if missing:
             self.skip(name, spec, f"needs: {', '.join(missing)}")
             return
+
         try:
             self._add(name, spec, Outcome.OK, check())
         except ComityError as error:
@@ -106,7 +114,7 @@ class Walk:
             self._add(name, spec, outcome, str(error), error.reason)
 
     def skip(self, name: str, spec: str, why: str) -> None:
-        """Leave a step out, and say why."""
+        """Leave a step out, with the reason as its detail."""
         self._add(name, spec, Outcome.SKIPPED, why)
 
     def _add(self, name: str, spec: str, outcome: Outcome, detail: str, reason: str = "") -> None:
@@ -115,12 +123,13 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All steps, and what could be read on the way.
+    """All steps, and what they could read of the record.
 
     ``institutes`` are those whose bundles list the signing key, empty if none does. ``statement``
-    is None where it could not be read, and not to be believed unless the verdict is valid or stale.
-    ``witnessed_time`` is the newest time at which a known witness had seen the record in its log,
-    ``expiry`` that of the issuer's profile; both are None where nothing at hand says.
+    is None if it could not be read; believe it only if the verdict is valid or stale.
+    ``witnessed_time`` is the newest time (UTC) at which a known witness cosigned a checkpoint of
+    the record's log, and ``expiry`` (UTC) is that of the issuer's profile; None means that nothing
+    at hand says so.
     """
 
     record: Record
@@ -133,12 +142,12 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """What the steps come to."""
+        """The verdict of the steps."""
         return verdict_of(self.steps)
 
     @property
     def view(self) -> RecordView | None:
-        """The record as far as it can be read; None where there is no statement."""
+        """The record as far as it can be read; None if there is no statement."""
         if self.statement is None:
             return None
         keyid = self.record.envelope.keyid
@@ -163,12 +172,13 @@ class Verification:
 
 
 def verdict_of(steps: Iterable[Step]) -> Verdict:
-    """Return what steps come to."""
+    """Return the verdict of steps: that of the worst one. Skipped steps do not count."""
     outcomes = {step.outcome for step in steps}
     return next((verdict for worst, verdict in _VERDICTS if worst in outcomes), Verdict.VALID)
 
 
 def _passed(step: Step) -> bool:
+    # what a stale step established did hold, so later steps can build on it
     return step.outcome in (Outcome.OK, Outcome.STALE)
 
 

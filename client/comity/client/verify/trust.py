@@ -1,7 +1,7 @@
-"""What a person believes: trust bundles, and roots, whose profiles are bundles with an expiry.
+"""The trust of a person: trust bundles, and roots, whose profiles are bundles with an expiry.
 
-A file that is named on the command line is pinned by that: whoever names it has compared its
-fingerprint. Invariant: there is one bundle of an institute, and it is never merged with another.
+A person pins a file by naming it on the command line, after comparing its fingerprint. Invariant:
+there is one bundle of each institute, and it is never merged with another.
 """
 
 from __future__ import annotations
@@ -22,36 +22,37 @@ from comity.record.root import Root, first
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Bundles, one an institute; ``roots`` are those whose profiles are among them."""
+    """Bundles, one for each institute. The profile of each of the ``roots`` is among them."""
 
     bundles: tuple[TrustBundle, ...] = ()
     roots: tuple[Root, ...] = ()
 
     def bundle(self, institute: str) -> TrustBundle | None:
-        """Return an institute's bundle, None if there is none at hand."""
+        """Return an institute's bundle; None if it is not at hand."""
         return next((b for b in self.bundles if b.institute == institute), None)
 
     def root(self, institute: str) -> Root | None:
-        """Return an institute's root, None if there is none at hand."""
+        """Return an institute's root; None if it is not at hand."""
         return next((root for root in self.roots if root.institute == institute), None)
 
     def log_keys(self, institute: str) -> list[Verifier]:
-        """Return the keys of an institute's log, which are named as that log.
+        """Return the keys of an institute's log. A key under another log's name does not count.
 
         Raises:
-            BadNote: its bundle lists what is no verifier key.
+            BadNote: the bundle lists a key that is no verifier key (C2SP signed-note).
         """
         bundle = self.bundle(institute)
         keys = [Verifier.parse(key) for key in bundle.log_keys] if bundle else []
         return [key for key in keys if key.name == log.origin(institute)]
 
     def witnesses(self, institute: str) -> list[Verifier]:
-        """Return the keys of all witnesses but the institute's own, whose word adds nothing.
+        """Return the keys of all witnesses of an institute's log.
 
-        Each is named as the witness of the institute whose bundle lists it.
+        The institute's own witness is left out, since its word adds nothing to the log's. A key
+        counts only under the name of the institute whose bundle lists it.
 
         Raises:
-            BadNote: a bundle lists what is no verifier key.
+            BadNote: a bundle lists a key that is no verifier key (C2SP signed-note).
         """
         others = (bundle for bundle in self.bundles if bundle.institute != institute)
         listed = ((bundle, Verifier.parse(key)) for bundle in others for key in bundle.witness_keys)
@@ -62,9 +63,9 @@ def load_trust(paths: Iterable[Path]) -> Trust:
     """Read bundles and roots from files and from folders of ``*.bundle.json`` and ``*.root.json``.
 
     Raises:
-        BadConfig: missing or unreadable, or a folder without either.
-        LimitExceeded, MalformedJson, BadBundle, BadRoot: neither a bundle nor a root.
-        Conflict: two that differ of one institute.
+        BadConfig: a path is missing or unreadable, or a folder holds neither.
+        LimitExceeded, MalformedJson, BadBundle, BadRoot: a file is neither a bundle nor a root.
+        Conflict: two bundles of one institute differ.
     """
     bundles: dict[str, TrustBundle] = {}
     roots: dict[str, Root] = {}
@@ -73,10 +74,14 @@ def load_trust(paths: Iterable[Path]) -> Trust:
         with naming(path):
             root = first(Root.parse(data)) if _is_root(data) else None
             bundle = root.profile if root else TrustBundle.from_json(data)
+
+        # a bundle and the root that it is the profile of may lie side by side
         other = bundles.setdefault(bundle.institute, bundle)
         if other.fingerprint != bundle.fingerprint:
             message = f"expected one bundle of {bundle.institute}, got two that differ"
             raise Conflict(message, field=str(path))
+
+        # of several versions of a root with the same profile, the newest says how long it holds
         if root and root.version >= roots.get(root.institute, root).version:
             roots[root.institute] = root
     return Trust(tuple(bundles.values()), tuple(roots.values()))
