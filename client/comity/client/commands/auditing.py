@@ -42,8 +42,8 @@ def comity_releases(
 ) -> None:
     """List what was given to each peer, and by which rules.
 
-    For auditors. The rules are those of the policy version beside them, which an operator prints
-    with comity-node policy show --version N.
+    This command is for auditors. The rules are those of the policy version beside them, which an
+    operator prints with comity-node policy show --version N.
 
     Examples:
         comity releases --peer ca.aisi.example
@@ -82,7 +82,7 @@ def comity_receipts(
 ) -> None:
     """List the receipts that peers have signed.
 
-    For auditors. This command checks each signature itself, with the peer's trust bundle.
+    This command is for auditors. It checks each signature itself, with the peer's trust bundle.
 
     Examples:
         comity receipts --peer ca.aisi.example
@@ -118,8 +118,8 @@ def comity_quarantine(
 ) -> None:
     """List the records that were refused, and why.
 
-    For auditors. A record that waits for a bundle is taken once a bundle that lists its key is
-    pinned.
+    This command is for auditors. A record that waits for a bundle is taken once a bundle that
+    lists its key is pinned.
 
     Examples:
         comity quarantine --json
@@ -153,7 +153,8 @@ def comity_explain(
 ) -> None:
     """Explain which parts of a record a peer gets, and why.
 
-    For auditors. For each part that is withheld, the nearest change that would release it is shown.
+    This command is for auditors. It shows, for each part that is withheld, the nearest change that
+    would release it.
 
     Examples:
         comity explain 9f86d081 --peer ca.aisi.example
@@ -174,7 +175,7 @@ def comity_explain(
 def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     """Show the state of your node and its peers.
 
-    For auditors and operators. Alarms, which need attention, are printed on stderr.
+    This command is for auditors and operators. It prints alarms, which need attention, on stderr.
 
     Examples:
         comity status

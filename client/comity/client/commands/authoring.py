@@ -67,7 +67,7 @@ def comity_schema(
 def comity_sign(
     drafts: Annotated[list[Path], typer.Argument(metavar="DRAFT", help="Drafts in YAML.")],
     key: Annotated[Path, typer.Option(help="Record key: PKCS #8 PEM, mode 0600.")],
-    issuer: Annotated[str, typer.Option(metavar="SPIFFE-ID", help="Who issues the records.")],
+    issuer: Annotated[str, typer.Option(metavar="SPIFFE-ID", help="Issuer of the records.")],
     output: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where to write. Default: beside each draft."),
@@ -76,7 +76,7 @@ def comity_sign(
 ) -> None:
     """Sign drafts; each becomes a *.record.json.
 
-    Nothing is written unless all of them are good.
+    The command writes nothing unless all drafts are good.
 
     Examples:
         comity sign llama.yaml --key record.key --issuer spiffe://uk.aisi.example/operator/bo
@@ -109,7 +109,7 @@ def comity_publish(
 ) -> None:
     """Publish records of your institute at its node.
 
-    For operators.
+    This command is for operators.
 
     Examples:
         comity publish llama.record.json

@@ -67,9 +67,7 @@ def comity_verify(
     bundle: BundleOption = None,
     policy: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="C2SP tlog-policy: whose cosignatures evidence must have."
-        ),
+        typer.Option(metavar="FILE", help="C2SP tlog-policy: the cosignatures evidence must have."),
     ] = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
@@ -77,13 +75,13 @@ def comity_verify(
     """Verify records and their evidence offline, step by step.
 
     Keys count only if they are at hand: in a --bundle, or in the profile. A bundle that lies in an
-    export counts only if you compared its fingerprint and name it with --bundle yourself. What
-    cannot be seen offline: whether a record has been superseded or withdrawn since.
+    export counts only if you compared its fingerprint and name it with --bundle yourself. The
+    command cannot see offline whether a record has been superseded or withdrawn since.
 
-    Exits with 0 if all are valid; 1 if one is invalid: something contradicts; 2 if one is
-    unverifiable: nothing is wrong, but the file itself, a key, a proof or a quorum is not at hand;
-    3 if one is stale: all holds, but the issuer's profile has expired. Of several, the first of 1,
-    2 and 3.
+    The exit code is 0 if all are valid, 1 if one is invalid, 2 if one is unverifiable, and 3 if one
+    is stale. Of several, the first of 1, 2 and 3 counts. Invalid means that something contradicts.
+    Unverifiable means that nothing is wrong, but the file itself, a key, a proof or a quorum is not
+    at hand. Stale means that all holds, but the issuer's profile has expired.
 
     Examples:
         comity verify llama.record.json --bundle uk.aisi.example.bundle.json
@@ -119,16 +117,16 @@ def comity_export(
     ],
     evidence: Annotated[
         bool,
-        typer.Option("--evidence", help="Also that the record stands in its issuer's log."),
+        typer.Option("--evidence", help="Add the proof that it is in its issuer's log."),
     ] = False,
     bundle: BundleOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """Write a record as plain files, for other tools.
 
-    openssl, sha256sum, securesystemslib and cosign can check them; CHECK.md among them says how.
-    Only a record that verifies is exported. Where no proof of the log is to be had, the rest is
-    written, and that is told.
+    CHECK.md, one of the files, says how openssl, sha256sum, securesystemslib and cosign check them.
+    The command exports only a record that verifies. If it gets no proof of the log, it says so and
+    writes the rest.
 
     Examples:
         comity export 9f86d081 --output llama

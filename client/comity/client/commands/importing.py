@@ -48,8 +48,8 @@ def comity_import(
 
     The content of a file tells its format. Each FILE.md becomes FILE.draft.yaml; the files of a
     folder keep their places below it. A draft says what its source says, with the source's own
-    words and lines under "sources": read it, complete it, then sign it. Exits with 1 if a file was
-    refused; the others are written all the same.
+    words and lines under "sources": read it, complete it, then sign it. The exit code is 1 if a
+    file was refused. The drafts of the others are written all the same.
 
     Examples:
         comity import README.md --output drafts

@@ -28,7 +28,7 @@ def comity_login(
 ) -> None:
     """Keep a profile, and use it from now on.
 
-    It is copied, with mode 0600, to the folder $COMITY_CONFIG or ~/.config/comity.
+    The command copies the profile, with mode 0600, to $COMITY_CONFIG or ~/.config/comity.
 
     Examples:
         comity login ada.profile.json
@@ -74,8 +74,8 @@ def comity_bundles(
 ) -> None:
     """List the trust bundles that your node has pinned.
 
-    The fingerprint is what people compare: the root's where there is one, else the bundle's. With
-    --output, also the roots that they are profiles of, which say until when they hold.
+    People compare the fingerprint: the root's if there is one, else the bundle's. With --output,
+    the command also writes the roots, which say until when the bundles hold.
 
     Examples:
         comity bundles

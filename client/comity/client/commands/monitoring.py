@@ -86,8 +86,8 @@ def comity_monitor(
     at the next call. If an institute tells you that its log began anew, remove the log's files,
     <institute>.checkpoint and .entries, from the state folder.
 
-    Exits with 0 if all holds, 1 if something contradicts, 2 if nothing does but something could
-    not be reached or checked.
+    The exit code is 0 if all holds, 1 if something contradicts, and 2 if nothing contradicts but
+    something could not be reached or checked.
 
     Examples:
         comity monitor ca.aisi.example jp.aisi.example

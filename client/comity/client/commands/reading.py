@@ -32,7 +32,8 @@ def comity_show(
 ) -> None:
     """Show a record: its header and its sections.
 
-    A section is present, withheld, or broken. Exits with 1 if the record is not valid.
+    A section is present, withheld, or broken. The exit code is 1 if the record is invalid, or if
+    its key was revoked.
 
     Examples:
         comity show 9f86d081

@@ -102,7 +102,8 @@ def comity_watch(
 ) -> None:
     """Print records as they arrive at your node.
 
-    Ends when interrupted. With --json, one object a line; its pageToken resumes after it.
+    The command ends when interrupted. With --json it prints one object a line, whose pageToken
+    resumes after it.
 
     Examples:
         comity watch --severity critical

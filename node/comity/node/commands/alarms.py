@@ -42,14 +42,14 @@ def comity_node_alarms_list(context: typer.Context, as_json: JsonOption = False)
 
 def comity_node_alarms_clear(
     context: typer.Context,
-    institute: Annotated[str, typer.Argument(metavar="INSTITUTE", help="Whom it is about.")],
+    institute: Annotated[str, typer.Argument(metavar="INSTITUTE", help="Institute in the alarm.")],
     reason: Annotated[str, typer.Argument(metavar="REASON", help="As alarms list shows it.")],
     as_json: JsonOption = False,
 ) -> None:
     """Clear an alarm that was dealt with.
 
-    It comes back if its cause does. A log that was halted stays halted: comity-node witness resume
-    is the way back.
+    The alarm comes back if its cause does. A log that was halted stays halted until you call
+    comity-node witness resume.
 
     Examples:
         comity-node alarms clear ca.aisi.example ROOT_REFUSED

@@ -31,7 +31,7 @@ Groups = Annotated[
 ]
 Clearances = Annotated[
     list[str] | None,
-    typer.Option("--clearance", metavar="WORD", help="What you clear it for; repeatable."),
+    typer.Option("--clearance", metavar="WORD", help="Topic that you clear it for; repeatable."),
 ]
 
 PeerInstitute = Annotated[
@@ -105,7 +105,7 @@ def comity_node_peers_resume(
 ) -> None:
     """Resume the exchange with a suspended peer.
 
-    It also ends a probation, or begins one.
+    The command also ends a probation, or begins one.
 
     Examples:
         comity-node peers resume ca.aisi.example
@@ -129,7 +129,7 @@ def comity_node_peers_set(
     no_purposes: Annotated[
         bool, typer.Option("--no-purposes", help="The peer is bound to no use.")
     ] = False,
-    no_groups: Annotated[bool, typer.Option("--no-groups", help="It is in no group.")] = False,
+    no_groups: Annotated[bool, typer.Option("--no-groups", help="It has no group.")] = False,
     no_clearances: Annotated[
         bool, typer.Option("--no-clearances", help="It is cleared for nothing.")
     ] = False,

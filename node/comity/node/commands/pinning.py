@@ -58,10 +58,10 @@ def comity_node_peers_add(
 ) -> None:
     """Pin a peer's root or trust bundle, or replace it.
 
-    Whoever can swap the file can pose as the peer. Compare the fingerprint over a channel that
+    A person who can swap the file can pose as the peer. Compare the fingerprint over a channel that
     does not carry the file, such as the telephone. A root that follows from the pinned one needs
-    no comparison; a running node fetches such by itself. Purposes, groups and clearances that were
-    set before stay unless new ones are given.
+    no comparison; a running node fetches such a root by itself. Purposes, groups and clearances
+    that were set before stay unless you give new ones.
 
     Examples:
         comity-node peers add ca.aisi.example.root.json

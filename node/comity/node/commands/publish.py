@@ -29,8 +29,9 @@ def comity_node_publish(
 ) -> None:
     """Store, log and release records of this institute.
 
-    All of them, or none. Signed records are taken as they are. A draft is signed here, with the
-    node's record key, as spiffe://INSTITUTE/node; publishing a draft twice makes two records.
+    The command publishes all files or none. It takes signed records as they are. It signs a draft
+    with the node's record key, as spiffe://INSTITUTE/node, so a draft that is published twice makes
+    two records.
 
     Examples:
         comity-node publish llama-3.1-8b.yaml

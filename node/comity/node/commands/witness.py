@@ -93,7 +93,7 @@ def comity_node_witness_resume(
 def comity_node_witness_export(
     context: typer.Context,
     institute: LogInstitute,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; must be new.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; must not exist.")],
     as_json: JsonOption = False,
 ) -> None:
     """Write the proof that a log contradicted itself.

@@ -28,8 +28,8 @@ def comity_node_certificate_renew(
 ) -> None:
     """Give the node a new key and a certificate for 90 days.
 
-    For an institute that keeps the key of its CA elsewhere: the key is read, not copied. A running
-    node uses the new certificate from its next connection on.
+    With --ca-key, the command reads the key of a CA that is kept elsewhere, and does not copy it.
+    A running node uses the new certificate from its next connection on.
 
     Examples:
         comity-node certificate renew

@@ -56,7 +56,7 @@ def comity_node_keys_rotate(
     context: typer.Context,
     use: Annotated[KeyUse, typer.Argument(metavar="USE", help="record, log, witness or ca.")],
     finish: Annotated[
-        bool, typer.Option("--finish", help="Of ca: give the node a certificate of the new one.")
+        bool, typer.Option("--finish", help="For ca: give the node a certificate of the new CA.")
     ] = False,
     output: Output = None,
     as_json: JsonOption = False,
@@ -95,13 +95,13 @@ def comity_node_keys_rotate(
 def comity_node_keys_revoke(
     context: typer.Context,
     keyid: Annotated[
-        str, typer.Argument(metavar="KEYID", help="A key of keys list, or how it begins.")
+        str, typer.Argument(metavar="KEYID", help="Key id that keys list shows, or its beginning.")
     ],
     from_index: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Of a record key: leaf of the log from which it is not trusted; now by default.",
+            help="For a record key: log entry from which it is not trusted; the next by default.",
         ),
     ] = None,
     output: Output = None,
@@ -109,9 +109,8 @@ def comity_node_keys_revoke(
 ) -> None:
     """Prepare the next version of the root, which revokes a key.
 
-    Records that a record key signed and that were logged before stay good everywhere. Any other key
-    is simply no longer listed. Records that were logged with a lost key since then have to be
-    published anew.
+    Records that a record key signed stay good everywhere if they were logged before that entry.
+    Publish the later ones anew. A key for any other use is simply no longer listed.
 
     Examples:
         comity-node keys revoke SHA256:…                     # from here on

@@ -49,13 +49,13 @@ def comity_node_root_init(
     context: typer.Context,
     keys: Annotated[list[Path], typer.Argument(metavar="PUB…", help="Public keys of the holders.")],
     threshold: Annotated[int, typer.Option(help="How many of them must sign.")],
-    expires_days: Annotated[int, typer.Option(help="Days that it is valid.")] = DEFAULT_ROOT_DAYS,
+    expires_days: Annotated[int, typer.Option(help="Days it is valid.")] = DEFAULT_ROOT_DAYS,
     output: Output = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prepare the first version, for the holders to sign.
 
-    It lists all keys that the home has.
+    The version lists all keys that the home has.
 
     Examples:
         comity-node root init alice.key.pub bob.key.pub --threshold 2
@@ -89,9 +89,9 @@ def comity_node_root_next(
 ) -> None:
     """Prepare the next version, for the holders to sign.
 
-    Other holders, another threshold, or just more time. It also takes up what comity.toml says of
-    names and address, and keys that were made since. Where the file is there, it is amended, and
-    its signatures are dropped.
+    The version may have other holders, another threshold, or just more time. It also takes names
+    and address from comity.toml, and lists the keys that were made since. If the file exists, the
+    command changes the version in it and drops its signatures.
 
     Examples:
         comity-node root next                                   # valid for another year
@@ -111,8 +111,8 @@ def comity_node_root_publish(
 ) -> None:
     """Publish a version that enough holders have signed.
 
-    Keys change now, and peers follow. It becomes a leaf of the log, so that revocations are logged
-    as records are.
+    The keys change at once, and peers follow. The version becomes an entry of the log, so that
+    revocations are logged as records are.
 
     Examples:
         comity-node root publish 1.root.json
@@ -146,7 +146,7 @@ def comity_node_root_show(
 ) -> None:
     """Show a version of the root, and how many have signed it.
 
-    Fingerprint, expiry, holders' keys, and the profile: keys, names and address.
+    The command prints fingerprint, expiry and signatures, and what the version says or changes.
 
     Examples:
         comity-node root show

@@ -42,7 +42,8 @@ def comity_node_root_key(
 ) -> None:
     """Make an offline key of a holder.
 
-    Needs no home. Give FILE.pub to whoever runs root init, and keep FILE where no network is.
+    The command needs no home. Give FILE.pub to the operator who runs root init, and keep FILE
+    offline.
 
     Examples:
         comity-node root key alice.key
@@ -75,7 +76,8 @@ def comity_node_root_sign(
 ) -> None:
     """Sign a version with an offline key, after reading what it says.
 
-    Needs no home. The signature is added to FILE. A changed file needs all signatures anew.
+    The command needs no home. It adds the signature to FILE. If the version is changed afterwards,
+    all holders have to sign anew.
 
     Examples:
         comity-node root sign 1.root.json --key alice.key

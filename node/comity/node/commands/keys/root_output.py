@@ -121,7 +121,7 @@ def describe_version(root: Root, before: Root | None) -> None:
 
 
 def is_complete(root: Root, before: Root | None) -> bool:
-    """Whether enough have signed, as far as that shows without the version before."""
+    """True if enough have signed, as far as that shows without the version before."""
     if len(root.signers(root)) < root.threshold:
         return False
     return len(root.signers(before)) >= before.threshold if before else root.version == 1

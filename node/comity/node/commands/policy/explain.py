@@ -42,7 +42,7 @@ def comity_node_policy_explain(
         typer.Argument(metavar="[RECORD]", help="Record id, or 8 or more digits of it."),
     ] = None,
     kind: Annotated[
-        Kind | None, typer.Option(help="Instead of a record: all that is held of this kind.")
+        Kind | None, typer.Option(help="Explain all records of this kind instead of one.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -76,7 +76,7 @@ def comity_node_policy_set(
     """Put a policy in force and release what it newly allows.
 
     A narrower policy cannot take back what has been released. Rules that do nothing, or can fail,
-    are only warnings: their number is printed, and policy check shows them.
+    are only warnings. The command prints their number, and policy check shows them.
 
     Examples:
         comity-node policy set --preset balanced
