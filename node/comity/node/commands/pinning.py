@@ -75,10 +75,8 @@ def comity_node_peers_add(
     with open_node(context) as node:
         former = _pinned(node, bundle_of_pin(pin).institute)
         with node.store.read() as session:
-            # a root that its former holders signed needs no person to vouch for it
             reason = why_compare(session, pin)
             replaced = compared_fingerprint(session, former) if former else ""
-        # --yes does not overrule a fingerprint that was typed: a swapped file is refused
         if fingerprint is not None:
             _compare(pin, fingerprint)
         elif reason and not yes:
@@ -100,6 +98,7 @@ def _pinned(node: Node, institute: str) -> PeerRow | None:
 
 
 def _compare(pin: Pin, fingerprint: str) -> None:
+    # not asked about --yes: it does not overrule a fingerprint that was typed
     told, got = "".join(fingerprint.split()).lower(), fingerprint_of(pin)
     if told != got:
         message = f"expected fingerprint {spoken(told):.100}, got {spoken(got)}"
