@@ -5,8 +5,8 @@ from __future__ import annotations
 from comity.node.database.alarms import list_alarms
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
-from comity.node.witness.gossip import hear, open_sightings
-from comity.node.witness.halting import resume
+from comity.node.witness.gossip import take_shared_checkpoints, unchecked_sightings
+from comity.node.witness.halting import resume_witnessing
 from comity.record.limits import MAX_PEERS
 from comity.record.note import SignatureLine, Verifier
 from tests.support.institutes import Institute
@@ -51,15 +51,15 @@ def reasons(one: Institute | Running, about: str) -> list[str]:
 def resumed(uk: Institute, *, anew: bool = False, institute: str = CA) -> None:
     """Resume witnessing of an institute's log at uk."""
     with uk.node.store.write() as session:
-        resume(session, institute, anew=anew)
+        resume_witnessing(session, institute, anew=anew)
 
 
 def told(uk: Institute, log: History, *sizes: int, teller: str = FR) -> None:
     """Tell uk of checkpoints."""
-    hear(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
+    take_shared_checkpoints(uk.node, teller, [log.note(size).to_bytes() for size in sizes])
 
 
 def waiting(uk: Institute, institute: str = CA) -> list[int]:
     """Return the sizes of the sightings that were not checked so far."""
     with uk.node.store.read() as session:
-        return [row.size for row in open_sightings(session, institute, MAX_PEERS)]
+        return [row.size for row in unchecked_sightings(session, institute, MAX_PEERS)]

@@ -9,10 +9,6 @@ from tests.support.product import module_name, product_files
 
 DEFINED_TWICE = {
     "main": "comity and comity-node each have an entry point",
-    # still to be renamed: strike out each as soon as one module alone defines it
-    "halt": "",
-    "read_tiles": "",
-    "root": "",
 }
 """Names that two modules define, and why they may."""
 

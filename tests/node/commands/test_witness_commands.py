@@ -11,8 +11,8 @@ import pytest
 from comity.node.commands.app import app
 from comity.node.database.tables import LogHeadRow, WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
-from comity.node.witness.gossip import hear
-from comity.node.witness.halting import resume
+from comity.node.witness.gossip import take_shared_checkpoints
+from comity.node.witness.halting import resume_witnessing
 from comity.record.note import Verifier
 from comity.record.spiffe import Role, SpiffeId
 from comity.record.split_view import SplitView
@@ -52,7 +52,7 @@ def split(pair: list[Institute]) -> None:
     """Let uk see two histories of ca's log."""
     one, other = pair
     add_checkpoint(one.node, history(other).note(8).to_bytes(), 0, [])
-    hear(one.node, FR, [history(other, FALSE).note(8).to_bytes()])
+    take_shared_checkpoints(one.node, FR, [history(other, FALSE).note(8).to_bytes()])
 
 
 def test_a_log_that_was_seen_is_listed(pair: list[Institute], uk: Run) -> None:
@@ -121,7 +121,7 @@ def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk
     assert uk("witness", "resume", UK).code == 1
     one.publish(card())
     one.node.signer.sign()
-    hear(one.node, CA, [history(one).note(7).to_bytes()])
+    take_shared_checkpoints(one.node, CA, [history(one).note(7).to_bytes()])
     assert "LOG_ROLLED_BACK" in uk("status").err
     assert uk("witness", "resume", UK, "--anew").code == 1
     assert uk("witness", "resume", UK).out == f"The log of {UK} is signed again.\n"
@@ -145,7 +145,7 @@ def test_auditors_read_witnessed_logs_evidence_and_alarms(tmp_path: Path) -> Non
                 (CA, note, "")
             ]
             fork = History(signer, FALSE).note(8).to_bytes()
-            await asyncio.to_thread(hear, one.node, FR, [fork])
+            await asyncio.to_thread(take_shared_checkpoints, one.node, FR, [fork])
             for institute, count in ((CA, 1), ("", 1), (FR, 0), ("\x00", 0)):
                 request = audit_service_pb2.ListSplitViewsRequest(institute=institute)
                 found = (await audit.ListSplitViews(request)).split_views
@@ -157,7 +157,7 @@ def test_auditors_read_witnessed_logs_evidence_and_alarms(tmp_path: Path) -> Non
                 (CA, "SPLIT_VIEW")
             ]
             with one.node.store.write() as session:
-                resume(session, CA, anew=True)
+                resume_witnessing(session, CA, anew=True)
             [log] = (
                 await audit.ListWitnessedLogs(audit_service_pb2.ListWitnessedLogsRequest())
             ).logs

@@ -26,7 +26,7 @@ from comity.node.log.proofs import (
     newest_checkpoint,
     prove_consistency,
     prove_inclusion,
-    read_tiles,
+    published_tiles,
 )
 from comity.node.node import Node
 from comity.record.checkpoint import open_checkpoint
@@ -66,7 +66,7 @@ def test_checkpoint_is_signed_by_the_key_in_the_bundle(node: Node) -> None:
     with node.store.read() as session:
         checkpoint, _ = open_checkpoint(newest_checkpoint(session).note, verifiers(node))
         assert (checkpoint.origin, checkpoint.size) == (f"log.{UK}", 5)
-        assert checkpoint.root == tree.root(session, 5)
+        assert checkpoint.root == tree.tree_root(session, 5)
 
 
 def test_empty_log_has_a_checkpoint_too(node: Node) -> None:
@@ -89,7 +89,7 @@ def test_each_checkpoint_continues_the_one_before(node: Node) -> None:
     with node.store.read() as session:
         for old, new in pairwise(sizes):
             proof = prove_consistency(session, old, new)
-            roots = tree.root(session, old), tree.root(session, new)
+            roots = tree.tree_root(session, old), tree.tree_root(session, new)
             verify_consistency(old, new, *roots, proof)
         assert prove_consistency(session, 10_000, sizes[-1]) == []
 
@@ -200,13 +200,13 @@ def test_tiles_are_shown_as_far_as_they_were_signed(node: Node) -> None:
     signed(node, 300)
     grow(node.store, 5)
     with node.store.read() as session:
-        assert list(map(len, read_tiles(session, ["tile/0/000", "tile/0/001.p/44"]))) == [
+        assert list(map(len, published_tiles(session, ["tile/0/000", "tile/0/001.p/44"]))) == [
             8192,
             44 * 32,
         ]
         with pytest.raises(NotFound):
-            read_tiles(session, ["tile/0/001.p/45"])
+            published_tiles(session, ["tile/0/001.p/45"])
         with pytest.raises(NotFound):
-            read_tiles(session, ["tile/entries/001.p/45"])
+            published_tiles(session, ["tile/entries/001.p/45"])
         with pytest.raises(LimitExceeded):
-            read_tiles(session, ["tile/0/000"] * 33)
+            published_tiles(session, ["tile/0/000"] * 33)

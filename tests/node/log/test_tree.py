@@ -28,7 +28,7 @@ def test_tree_without_leaves_has_the_empty_root(database: str) -> None:
     store = open_store(database)
     with store.read() as session:
         assert tree.tree_size(session) == 0
-        assert tree.root(session, 0) == EMPTY_ROOT
+        assert tree.tree_root(session, 0) == EMPTY_ROOT
     store.close()
 
 
@@ -40,7 +40,7 @@ def test_roots_and_proofs_follow_from_the_leaves_however_they_were_batched(datab
     with store.read() as session:
         assert tree.tree_size(session) == 774
         for size in (1, 2, 255, 256, 257, 511, 512, 513, 768, 774):
-            assert tree.root(session, size) == naive_root(hashes[:size])
+            assert tree.tree_root(session, size) == naive_root(hashes[:size])
         read, root = tree.hashes(session, 774), naive_root(hashes)
         for index in (0, 1, 255, 256, 511, 600, 773):
             verify_inclusion(hashes[index], index, 774, inclusion_proof(index, 774, read), root)
@@ -60,7 +60,7 @@ def test_batches_of_any_size_grow_the_same_tree(
     assert firsts == [sum(counts[:i]) for i in range(len(counts))]
     size = sum(counts)
     with store.read() as session:
-        assert tree.root(session, size) == naive_root(
+        assert tree.tree_root(session, size) == naive_root(
             [leaf_hash(entry(i).leaf) for i in range(size)]
         )
         assert all(tree.read_tiles(session, list(tiles_of(size))))
@@ -79,7 +79,7 @@ def test_a_tile_is_cut_to_the_width_that_was_asked_for(database: str) -> None:
         assert upper == naive_root([leaf_hash(entry(i).leaf) for i in range(256)])
         assert decode_entries(entries) == [entry(i).leaf for i in range(256, 300)]
         with pytest.raises(NotFound):
-            tree.root(session, 301)
+            tree.tree_root(session, 301)
     store.close()
 
 
@@ -90,7 +90,9 @@ def test_leaves_of_a_transaction_that_fails_leave_no_trace(database: str) -> Non
         tree.append(session, [entry(3), entry(2)])
     with store.read() as session:
         assert tree.tree_size(session) == 3
-        assert tree.root(session, 3) == naive_root([leaf_hash(entry(i).leaf) for i in range(3)])
+        assert tree.tree_root(session, 3) == naive_root(
+            [leaf_hash(entry(i).leaf) for i in range(3)]
+        )
     store.close()
 
 
@@ -114,5 +116,7 @@ def test_homes_from_before_the_tiles_get_them_from_their_leaves(new_database: Ne
             connection.exec_driver_sql(into, values)
     store.upgrade()
     with store.read() as session:
-        assert tree.root(session, 300) == naive_root([leaf_hash(entry(i).leaf) for i in range(300)])
+        assert tree.tree_root(session, 300) == naive_root(
+            [leaf_hash(entry(i).leaf) for i in range(300)]
+        )
     store.close()

@@ -8,10 +8,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from comity.node.database.tables import SightingRow, SplitViewRow, WitnessedLogRow
-from comity.node.witness.consistency import examine, needed_tiles
+from comity.node.witness.consistency import check_sighting, needed_tiles
 from comity.node.witness.cosigning import add_checkpoint
-from comity.node.witness.gossip import hear, open_sightings, tell
-from comity.node.witness.halting import resume
+from comity.node.witness.gossip import (
+    checkpoints_to_share,
+    take_shared_checkpoints,
+    unchecked_sightings,
+)
+from comity.node.witness.halting import resume_witnessing
 from comity.record import split_view
 from comity.record.errors import (
     BadNote,
@@ -33,10 +37,10 @@ def checked(uk: Institute, log: History) -> None:
     """Check every sighting against what the log shows by its tiles."""
     [held] = uk.rows(WitnessedLogRow, institute=CA)
     with uk.node.store.read() as session:
-        sightings = open_sightings(session, CA, MAX_PEERS)
+        sightings = unchecked_sightings(session, CA, MAX_PEERS)
     for sighting in sightings:
         tiles = {t: log.tile(t.path) for t in needed_tiles(sighting.size, held.size)}
-        examine(uk.node, sighting, Note.parse(held.note), tiles)
+        check_sighting(uk.node, sighting, Note.parse(held.note), tiles)
 
 
 def evidence_holds(uk: Institute, log: History) -> bool:
@@ -94,9 +98,9 @@ def test_a_log_whose_tiles_lead_elsewhere_proves_nothing(three: list[Institute])
     [held] = uk.rows(WitnessedLogRow)
     [sighting] = uk.rows(SightingRow)
     with pytest.raises(NotFound):
-        examine(uk.node, sighting, Note.parse(held.note), {})
+        check_sighting(uk.node, sighting, Note.parse(held.note), {})
     with pytest.raises(BadTile):
-        examine(uk.node, sighting, Note.parse(held.note), {Tile(0, 0, 8): b"short"})
+        check_sighting(uk.node, sighting, Note.parse(held.note), {Tile(0, 0, 8): b"short"})
     assert waiting(uk) == [6]
 
 
@@ -126,7 +130,7 @@ def test_a_forged_or_malformed_checkpoint_is_refused_with_all_that_came_with_it(
     forged = Note(history(ca, FALSE).note(8).text, good.signatures)
     for bad, kind in ((forged.to_bytes(), BadSignature), (b"no note", BadNote)):
         with pytest.raises(kind):
-            hear(uk.node, FR, [good.to_bytes(), bad])
+            take_shared_checkpoints(uk.node, FR, [good.to_bytes(), bad])
     assert uk.rows(SightingRow) == []
 
 
@@ -141,7 +145,7 @@ def test_lines_that_a_log_puts_under_a_checkpoint_do_not_hide_its_other_history(
     uk.node.add_peer(ca.node.bundle.model_copy(update={"log_keys": listed}))
     forged = [SignatureLine(key.name, key.keyid, bytes(72)) for key in (ours, later)]
     add_checkpoint(fr.node, Note(note.text, (*note.signatures, *forged)).to_bytes(), 0, [])
-    hear(uk.node, FR, tell(fr.node))
+    take_shared_checkpoints(uk.node, FR, checkpoints_to_share(fr.node))
     assert reasons(uk, CA) == ["SPLIT_VIEW"]
 
 
@@ -158,10 +162,13 @@ def test_what_a_log_key_signed_that_was_revoked_since_is_not_held_against_the_lo
 
 def test_the_newest_checkpoints_of_others_are_told(three: list[Institute]) -> None:
     uk, ca, fr = three
-    assert tell(uk.node) == []
+    assert checkpoints_to_share(uk.node) == []
     take(uk, history(fr), 4)
     take(uk, history(ca), 8)
-    assert tell(uk.node) == [history(ca).note(8).to_bytes(), history(fr).note(4).to_bytes()]
+    assert checkpoints_to_share(uk.node) == [
+        history(ca).note(8).to_bytes(),
+        history(fr).note(4).to_bytes(),
+    ]
 
 
 def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
@@ -172,7 +179,7 @@ def test_a_former_life_of_a_log_is_not_held_against_it_once_resumed_anew(
     take(uk, log, 9)
     told(uk, fork, 9)
     with uk.node.store.write() as session:
-        resume(session, CA, anew=True)
+        resume_witnessing(session, CA, anew=True)
     take(uk, fork, 7)
     told(uk, log, 9)
     told(uk, log, 8)
@@ -194,7 +201,7 @@ def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
         session.flush()
     take(uk, log, 5)
     note = log.note(8)
-    hear(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
+    take_shared_checkpoints(uk.node, FR, [Note(note.text, (*note.signatures, *lines)).to_bytes()])
     assert reasons(uk, UK) == ["WITNESS_RESTORED"]
     [row] = uk.rows(WitnessedLogRow)
     assert row.halted

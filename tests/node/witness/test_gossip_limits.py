@@ -6,8 +6,8 @@ import pytest
 
 from comity.node.database.tables import SightingRow, SplitViewRow, WitnessedLogRow
 from comity.node.witness.consistency import needed_tiles
-from comity.node.witness.gossip import hear
-from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume
+from comity.node.witness.gossip import take_shared_checkpoints
+from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume_witnessing
 from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
 from comity.record.note import Verifier
@@ -46,9 +46,9 @@ def test_a_flood_of_checkpoints_is_refused_whole(three: list[Institute]) -> None
     uk, ca, _ = three
     note = history(ca).note(6).to_bytes()
     with pytest.raises(LimitExceeded, match="MAX_PEERS"):
-        hear(uk.node, FR, [note] * (MAX_PEERS + 1))
+        take_shared_checkpoints(uk.node, FR, [note] * (MAX_PEERS + 1))
     with pytest.raises(LimitExceeded, match=r"checkpoints\[1\]"):
-        hear(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
+        take_shared_checkpoints(uk.node, FR, [note, bytes(MAX_CHECKPOINT_BYTES + 1)])
     assert uk.rows(SightingRow) == []
 
 
@@ -64,7 +64,7 @@ def test_many_checkpoints_of_one_log_cost_no_more_than_one(
         verify(self, signature, message)
 
     monkeypatch.setattr(Verifier, "verify", counted)
-    hear(uk.node, CA, [log.note(size).to_bytes() for size in range(1, 100)])
+    take_shared_checkpoints(uk.node, CA, [log.note(size).to_bytes() for size in range(1, 100)])
     assert waiting(uk) == [99]
     assert len(checks) <= 2
 
@@ -74,7 +74,7 @@ def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
     for number in range(MAX_SPLIT_VIEWS + 2):
         with uk.node.store.write() as session:
             if session.get(WitnessedLogRow, CA):
-                resume(session, CA, anew=True)
+                resume_witnessing(session, CA, anew=True)
         take(uk, history(ca), 8)
         with uk.node.store.write() as session:
             row = session.get_one(WitnessedLogRow, CA)

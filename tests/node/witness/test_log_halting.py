@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import SplitViewRow
-from comity.node.server.background import log_witnessing
-from comity.node.witness.gossip import hear
-from comity.node.witness.halting import resume
+from comity.node.server.background import log_proofs
+from comity.node.witness.gossip import take_shared_checkpoints
+from comity.node.witness.halting import resume_witnessing
 from comity.record import split_view
 from comity.record.errors import BadTile, NotFound, Unavailable
 from tests.support.forked_logs import (
@@ -42,7 +42,7 @@ def test_a_log_that_replaces_its_history_is_halted_with_evidence(tmp_path: Path)
             assert evidence.check(note_verifiers(log.home.bundle().log_keys))
             log.histories[UK] = History(log.histories[UK].signer, TRUE)
             with uk.node.store.write() as session:
-                resume(session, CA, anew=False)
+                resume_witnessing(session, CA, anew=False)
             await until(lambda: log.cosigned[-1] == (UK, 10), "a cosignature of the true history")
 
     run(scenario())
@@ -70,7 +70,7 @@ def test_a_log_that_goes_back_is_halted_until_it_is_resumed(tmp_path: Path) -> N
             await until(lambda: reasons(uk, CA) == ["LOG_ROLLED_BACK"], "the alarm")
             assert set(log.cosigned) == {(UK, 10)}
             with uk.node.store.write() as session:
-                resume(session, CA, anew=True)
+                resume_witnessing(session, CA, anew=True)
             await until(lambda: log.cosigned[-1] == (UK, 4), "a new beginning")
             assert reasons(uk, CA) == []
 
@@ -83,7 +83,7 @@ def test_a_log_that_refuses_a_proof_for_what_it_signed_is_halted(tmp_path: Path)
         log.refuses_tiles = NotFound("no such tile")
         async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
             await until(lambda: log.cosigned, "a cosignature")
-            hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
+            take_shared_checkpoints(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
             await until(lambda: reasons(uk, CA) == ["LOG_INCONSISTENT"], "the alarm")
 
     run(scenario())
@@ -95,12 +95,12 @@ def test_a_log_that_has_no_time_for_a_proof_is_given_some(tmp_path: Path) -> Non
         log.refuses_tiles = Unavailable("busy")
         async with serving(make_home(tmp_path, UK)) as uk, forking(log, uk):
             await until(lambda: log.cosigned, "a cosignature")
-            hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
+            take_shared_checkpoints(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
             log.histories[UK] = History(log.histories[UK].signer, TRUE * 2)
             await until(lambda: holds_checkpoint(uk, 20), "the next checkpoint")
             assert reasons(uk, CA) == []
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(log_witnessing, "PATIENCE_MS", 0)
+                patch.setattr(log_proofs, "PATIENCE_MS", 0)
                 await until(lambda: reasons(uk, CA) == ["LOG_UNPROVEN"], "the end of patience")
             log.refuses_tiles = None
             await until(lambda: not reasons(uk, CA), "the proof")

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from comity.node.database.tables import CheckpointRow, LogHeadRow
 from comity.node.log.proofs import newest_checkpoint
-from comity.node.witness.gossip import hear
-from comity.node.witness.halting import resume_own
+from comity.node.witness.gossip import take_shared_checkpoints
+from comity.node.witness.halting import resume_signing
 from comity.record.note import LOG_KEY, NoteSigner
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
@@ -35,13 +35,13 @@ def test_a_log_that_peers_know_to_be_longer_signs_nothing_more(
 ) -> None:
     with institutes(tmp_path, HandClock(), new_database, UK, CA) as (uk, _):
         signed(uk, 2)
-        hear(uk.node, CA, [own_note(uk), history(uk).note(7).to_bytes()])
+        take_shared_checkpoints(uk.node, CA, [own_note(uk), history(uk).note(7).to_bytes()])
         assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
         uk.publish(card())
         assert not uk.node.signer.sign()
         assert [row.size for row in uk.rows(CheckpointRow)] == [2]
         with uk.node.store.write() as session:
-            resume_own(session, UK)
+            resume_signing(session, UK)
         assert uk.node.signer.sign()
         assert reasons(uk, UK) == []
 
@@ -52,15 +52,15 @@ def test_a_log_that_was_resumed_is_not_halted_again_by_what_peers_told_before(
     with institutes(tmp_path, HandClock(), new_database, UK, CA, FR) as (uk, _, _):
         signed(uk, 2)
         former = [history(uk).note(size).to_bytes() for size in (7, 8)]
-        hear(uk.node, CA, former[:1])
-        hear(uk.node, FR, former[1:])
+        take_shared_checkpoints(uk.node, CA, former[:1])
+        take_shared_checkpoints(uk.node, FR, former[1:])
         with uk.node.store.write() as session:
-            resume_own(session, UK)
-        hear(uk.node, CA, former)
+            resume_signing(session, UK)
+        take_shared_checkpoints(uk.node, CA, former)
         signed(uk, 1)
         assert reasons(uk, UK) == []
         assert [row.size for row in uk.rows(LogHeadRow)] == [3]
-        hear(uk.node, CA, [history(uk).note(9).to_bytes()])
+        take_shared_checkpoints(uk.node, CA, [history(uk).note(9).to_bytes()])
         assert reasons(uk, UK) == ["LOG_ROLLED_BACK"]
 
 
@@ -69,7 +69,7 @@ def test_a_log_that_grew_again_after_it_was_restored_is_found_by_its_old_checkpo
 ) -> None:
     uk = three[0]
     signed(uk, 3)
-    hear(uk.node, CA, [history(uk).note(2).to_bytes()])
+    take_shared_checkpoints(uk.node, CA, [history(uk).note(2).to_bytes()])
     assert reasons(uk, UK) == ["LOG_INCONSISTENT"]
 
 
@@ -78,7 +78,7 @@ def test_our_own_true_checkpoints_are_no_news(three: list[Institute]) -> None:
     signed(uk, 1)
     first = own_note(uk)
     signed(uk, 2)
-    hear(uk.node, CA, [first, own_note(uk)])
+    take_shared_checkpoints(uk.node, CA, [first, own_note(uk)])
     assert reasons(uk, UK) == []
     assert [row.halted for row in uk.rows(LogHeadRow)] == [""]
 
@@ -87,5 +87,5 @@ def test_nobody_halts_our_log_without_our_key(three: list[Institute]) -> None:
     uk = three[0]
     signed(uk, 1)
     forger = NoteSigner(f"log.{UK}", LOG_KEY, ed25519.Ed25519PrivateKey.generate())
-    hear(uk.node, CA, [History(forger, TRUE).note(9).to_bytes()])
+    take_shared_checkpoints(uk.node, CA, [History(forger, TRUE).note(9).to_bytes()])
     assert reasons(uk, UK) == []

@@ -8,7 +8,7 @@ from comity.node.database.alarms import clear_alarm
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.server.recovery import recover_database
 from comity.node.witness.cosigning import add_checkpoint
-from comity.node.witness.halting import halt_all
+from comity.node.witness.halting import halt_all_witnessing
 from comity.record.cosignature import cosign
 from comity.record.errors import (
     Forbidden,
@@ -100,7 +100,7 @@ def test_a_late_reminder_halts_its_own_log_only_while_others_are_being_resumed(
     forgetful(uk, log, 5)
     take(uk, other, 3)
     with uk.node.store.write() as session:
-        halt_all(session, UK, "restored from a backup", 1)
+        halt_all_witnessing(session, UK, "restored from a backup", 1)
     resumed(uk, institute=FR)
     with pytest.raises(Forbidden):
         add_checkpoint(uk.node, note, 5, log.proof(5, 8))

@@ -16,7 +16,7 @@ from comity.node.database.tables import (
     WitnessedLogRow,
 )
 from comity.node.log.proofs import newest_checkpoint
-from comity.node.witness.gossip import hear
+from comity.node.witness.gossip import take_shared_checkpoints
 from comity.record import split_view
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures
@@ -118,7 +118,7 @@ def test_a_sighting_of_a_log_that_cannot_be_reached_waits_for_it(tmp_path: Path)
         log = forked_log(tmp_path, uk=TRUE)
         async with serving(make_home(tmp_path, UK)) as uk:
             uk.node.add_peer(log.home.bundle())
-            hear(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
+            take_shared_checkpoints(uk.node, FR, [log.histories[UK].note(6).to_bytes()])
             await until(lambda: uk.rows(PeerRow)[0].last_error, "an attempt")
             assert reasons(uk, CA) == []
             async with forking(log, uk):

@@ -21,8 +21,7 @@ from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import WitnessedLogRow
-from comity.node.witness.halting import resume as resume_log
-from comity.node.witness.halting import resume_own
+from comity.node.witness.halting import resume_signing, resume_witnessing
 from comity.node.witness.seen_logs import split_views, witnessed_logs
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.times import format_time
@@ -123,12 +122,13 @@ def comity_node_witness_export(
 
 def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
     if institute != own:
-        return {"institute": institute, "size": resume_log(session, institute, anew=anew).size}
+        row = resume_witnessing(session, institute, anew=anew)
+        return {"institute": institute, "size": row.size}
     # a log that forgot what it signed could sign a second history (invariant 8)
     if anew:
         message = f"the log of {own}, this institute's own, goes on from what it signed"
         raise InvalidInput(message, field="--anew")
-    resume_own(session, own)
+    resume_signing(session, own)
     return {"institute": institute}
 
 

@@ -85,9 +85,9 @@ class Signer:
         if not head.halted:
             fault = _contradiction(session, head, size)
             if fault:
-                halt(session, head, LOG_INCONSISTENT, fault, self._clock())
+                halt_signing(session, head, LOG_INCONSISTENT, fault, self._clock())
             else:
-                head.size, head.root = size, tree.root(session, size).hex()
+                head.size, head.root = size, tree.tree_root(session, size).hex()
 
         session.add(head)
         session.flush()
@@ -105,7 +105,9 @@ class Signer:
         _drop_old(session)
 
 
-def halt(session: WriteSession, head: LogHeadRow, reason: str, fault: str, now: int) -> None:
+def halt_signing(
+    session: WriteSession, head: LogHeadRow, reason: str, fault: str, now: int
+) -> None:
     """Sign nothing more, and raise the alarm about this institute's own log."""
     head.halted = fault
     session.add(head)
@@ -121,7 +123,7 @@ def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
     """Return how the tree fails to continue what was signed; empty if it does continue it."""
     if size < head.size:
         return f"the log has {size} leaves, but {head.size} were signed: an older database?"
-    if tree.root(session, head.size).hex() != head.root:
+    if tree.tree_root(session, head.size).hex() != head.root:
         return f"the first {head.size} leaves are not those that were signed"
     return ""
 

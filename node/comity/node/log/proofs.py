@@ -26,14 +26,14 @@ MAX_TILES: Final = Limit("MAX_TILES", 32, "tiles")
 """Tiles in one answer: each holds up to 256 leaves of some 600 bytes, 5 MiB together."""
 
 
-class Shown(NamedTuple):
+class PublishedCheckpoint(NamedTuple):
     """A signed checkpoint, its ``note`` with the cosignatures so far, and its size in leaves."""
 
     size: int
     note: bytes
 
 
-def newest_checkpoint(session: Session) -> Shown:
+def newest_checkpoint(session: Session) -> PublishedCheckpoint:
     """Return the newest checkpoint.
 
     Raises:
@@ -42,7 +42,7 @@ def newest_checkpoint(session: Session) -> Shown:
     return _checkpoint(session, CheckpointRow.size.desc())
 
 
-def cosigned_checkpoint(session: Session, index: int) -> Shown:
+def cosigned_checkpoint(session: Session, index: int) -> PublishedCheckpoint:
     """Return the checkpoint that covers leaf ``index`` and that most witnesses cosigned.
 
     Raises:
@@ -77,7 +77,7 @@ def prove_inclusion(session: Session, record_id: str) -> TlogProof:
     return TlogProof(index, tuple(hashes), shown.note)
 
 
-def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
+def published_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
     """Return tiles by their paths, as far as a checkpoint covers them.
 
     Raises:
@@ -97,12 +97,14 @@ def read_tiles(session: Session, paths: Sequence[str]) -> list[bytes]:
     return found
 
 
-def _checkpoint(session: Session, *order: sa.UnaryExpression[int], above: int = -1) -> Shown:
+def _checkpoint(
+    session: Session, *order: sa.UnaryExpression[int], above: int = -1
+) -> PublishedCheckpoint:
     query = select(CheckpointRow).where(CheckpointRow.size > above).order_by(*order).limit(1)
     row = session.exec(query).first()
     if row is None:
         raise NotFound("the log has no checkpoint of that so far", field="checkpoint")
-    return Shown(row.size, row.note + b"".join(_cosignatures(session, row)))
+    return PublishedCheckpoint(row.size, row.note + b"".join(_cosignatures(session, row)))
 
 
 def _cosignatures(session: Session, checkpoint: CheckpointRow) -> list[bytes]:

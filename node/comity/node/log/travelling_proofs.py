@@ -20,7 +20,7 @@ from comity.record.note import Note, Verifier
 from comity.record.tlog_proof import TlogProof
 
 
-def keep(session: WriteSession, record_id: str, proof: TlogProof) -> None:
+def keep_proof(session: WriteSession, record_id: str, proof: TlogProof) -> None:
     """Keep a proof that was checked, without its extra data, which nobody has signed."""
     proof = replace(proof, extra=None)
     row = InclusionRow(record_id=record_id, log_index=proof.index, proof=proof.to_bytes())

@@ -72,7 +72,7 @@ def hashes(session: Session, size: int) -> ReadHashes:
     return reader(lambda tiles: read_tiles(session, tiles), size)
 
 
-def root(session: Session, size: int) -> bytes:
+def tree_root(session: Session, size: int) -> bytes:
     """Return the root (32 bytes) of the first ``size`` leaves (RFC 6962, section 2.1)."""
     return merkle.root(size, hashes(session, size))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from comity.node.database.clock import to_datetime
 from comity.node.database.rows import last_number
 from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
-from comity.node.log.travelling_proofs import keep
+from comity.node.log.travelling_proofs import keep_proof
 from comity.node.records.admission import Intake
 from comity.node.records.examination import Arrival, Examiner
 from comity.node.records.quarantine import Refusal, keep_refusals, waiting_records
@@ -79,7 +79,7 @@ class Inbox:
             idle = parts == last_number(session, PartRow.part_id) and not is_seconded
             for arrival in admitted.arrivals:
                 if arrival.proof is not None:
-                    keep(session, arrival.opened.record_id, arrival.proof)
+                    keep_proof(session, arrival.opened.record_id, arrival.proof)
 
             # the rest is quarantined, and both are signed for
             now = self._site.clock()

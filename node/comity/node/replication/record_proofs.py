@@ -12,7 +12,7 @@ from typing import Final
 
 from comity.node.database.tables import InclusionRow, RecordRow
 from comity.node.log.proofs import prove_inclusion
-from comity.node.log.travelling_proofs import keep
+from comity.node.log.travelling_proofs import keep_proof
 from comity.node.records.search import find_record
 from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
@@ -64,7 +64,7 @@ def keep_shown(site: Site, row: RecordRow, proof: TlogProof) -> None:
     """
     check_shown(row, proof, site.find_bundle(row.issuer))
     with site.store.write() as session:
-        keep(session, row.record_id, proof)
+        keep_proof(session, row.record_id, proof)
 
 
 def check_shown(row: RecordRow, proof: TlogProof, bundle: TrustBundle | None) -> None:

@@ -22,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from comity.node.home.settings import parse_address
-from comity.node.log.proofs import newest_checkpoint, read_tiles
+from comity.node.log.proofs import newest_checkpoint, published_tiles
 from comity.node.server.metrics import CONTENT_TYPE, metrics
 from comity.node.server.threads import in_thread
 from comity.node.trust.site import Site
@@ -147,7 +147,7 @@ class Web:
 
     def _one_tile(self, path: str) -> bytes:
         with self._site.store.read() as session:
-            return read_tiles(session, [path])[0]
+            return published_tiles(session, [path])[0]
 
 
 def _serve(server: web.Server) -> asyncio.Protocol:

@@ -23,9 +23,9 @@ from comity.node.database.cursors import new_epoch
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store, WriteSession
 from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
-from comity.node.log.checkpoints import halt
+from comity.node.log.checkpoints import halt_signing
 from comity.node.log.tree import tree_size
-from comity.node.witness.halting import RESTORED, halt_all
+from comity.node.witness.halting import RESTORED, halt_all_witnessing
 from comity.record.errors import BadConfig
 from comity.record.merkle import EMPTY_ROOT
 
@@ -74,7 +74,7 @@ def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
         lost = _lost_leaves(session, marked)
         if lost:
             head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
-            halt(session, head, RESTORED, lost, now)
+            halt_signing(session, head, RESTORED, lost, now)
 
         # (3) cosigning halts
         witnessed = _halt_witnessing(session, state.institute, now)
@@ -103,7 +103,7 @@ def _halt_witnessing(session: WriteSession, institute: str, now: int) -> int:
     count = session.exec(query).one()
     if count:
         message = "restored from a backup: more may have been cosigned than the database knows of"
-        halt_all(session, institute, message, now)
+        halt_all_witnessing(session, institute, message, now)
     return count
 
 

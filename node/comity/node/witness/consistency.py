@@ -1,10 +1,11 @@
-"""Holding a log to what it signed: what it shows when it is asked itself, over its own channel.
+"""Checks that a log is consistent with every checkpoint that it signed.
 
-Whatever cannot be its fault (the line, a proof that somebody else brought) is left for the next
-time. What can be nobody else's halts it: a newer checkpoint without proof that it continues the
-older one, a smaller one than it signed before, no proof for a checkpoint that it signed.
-Invariant: an accusation of a split view comes with evidence that was checked; one that cannot be
-proved to others is raised under another name.
+The log itself is asked, over its own channel. Invariants: a failure that may be another's fault
+(of the connection, of a proof that a third node brought) halts nothing and is tried again; a log is
+halted for what can only be its own fault, which is a newer checkpoint without a proof that it
+continues the older one, a checkpoint smaller than one it signed before, or no proof for a
+checkpoint that it signed; SPLIT_VIEW is raised only with evidence that was checked, and a fault
+that cannot be proved to third parties is raised under another name.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from typing import Final
 from comity.node.database.alarms import clear_alarm
 from comity.node.database.tables import SightingRow
 from comity.node.trust.site import Site
-from comity.node.witness.cosigning import (
-    Seen,
-    add_checkpoint,
-    carries_ours,
+from comity.node.witness.cosigning import add_checkpoint
+from comity.node.witness.gossip import mark_checked
+from comity.node.witness.halting import (
+    LOG_ROLLED_BACK,
+    halt_for_split_view,
+    halt_witnessing,
+    witnessed_log,
+)
+from comity.node.witness.seen_checkpoints import (
+    SeenCheckpoint,
+    has_lines_of,
     is_held,
     log_keys,
-    open_seen,
+    open_seen_checkpoint,
 )
-from comity.node.witness.gossip import mark_checked
-from comity.node.witness.halting import LOG_ROLLED_BACK, halt, halt_split, witnessed_log
 from comity.record.checkpoint import Checkpoint
 from comity.record.errors import BadCheckpoint, Conflict
 from comity.record.merkle import HASH_BYTES, consistency_proof, root, verify_consistency
@@ -34,115 +40,131 @@ from comity.record.split_view import SplitView
 from comity.record.tile import Tile, reader, tile_of
 
 LOG_UNPROVEN: Final = "LOG_UNPROVEN"
-"""About a log that fails to show a proof, though it may not be its fault; it is not halted."""
+"""A log fails to show a proof, though perhaps not by its own fault; it is not halted."""
 
 Tiles = Mapping[Tile, bytes]
 
 
-def take_shown(
+def take_newest_checkpoint(
     site: Site, institute: str, asked: int, data: bytes, proof: Sequence[bytes]
-) -> tuple[Seen, list[SignatureLine]]:
-    """Take what a log showed of itself, asked to continue ``asked`` leaves.
+) -> tuple[SeenCheckpoint, list[SignatureLine]]:
+    """Take the checkpoint that a log answered with when it was asked to continue ``asked`` leaves.
 
-    Returns it with our cosignatures, none where it carries them already.
+    Returns it with our cosignatures; these are none if the log shows them already.
 
     Raises: as ``add_checkpoint``; also
-        BadCheckpoint: of another log.
-        Conflict: smaller than ``asked``, which halts the log.
+        BadCheckpoint: it is of another log.
+        Conflict: it is smaller than ``asked``, and the log was halted for that.
     """
-    seen = open_seen(site, data)
+    seen = open_seen_checkpoint(site, data)
     if seen.institute != institute:
         message = f"expected a checkpoint of {institute}, got one of {seen.institute}"
         raise BadCheckpoint(message, field="checkpoint.origin")
+
+    # a log never shrinks (invariant 8)
     if seen.checkpoint.size < asked:
         message = f"signed {asked} leaves and now shows {seen.checkpoint.size}"
-        accuse(site, institute, LOG_ROLLED_BACK, message)
+        halt_log(site, institute, LOG_ROLLED_BACK, message)
         raise Conflict(f"the log of {institute} {message}", field="checkpoint.size")
+
+    # nothing is new, and the log has our cosignatures: cosigning again would only change their time
     with site.store.read() as session:
         held = witnessed_log(session, institute)
-    if is_held(held, seen) and carries_ours(seen.note, site.own.witness_signers()):
+    if is_held(held, seen) and has_lines_of(seen.note, site.own.witness_signers()):
         return seen, []
+
     return seen, add_checkpoint(site, data, asked, proof)
 
 
 def needed_tiles(old: int, new: int) -> list[Tile]:
-    """Return the tiles of a tree of ``new`` leaves that tell its first ``old``, at most some 30."""
+    """Return the tiles that prove how a tree of ``new`` leaves begins with its first ``old``.
+
+    They are some 30 at most (C2SP tlog-tiles), and none unless 0 < ``old`` < ``new``.
+    """
     if not 0 < old < new:
         return []
-    nodes: list[Place] = []
 
-    def note_down(wanted: Sequence[Place]) -> list[bytes]:
-        nodes.extend(wanted)
+    # run both computations on hashes of zeros, only to learn which hashes they read
+    places: list[Place] = []
+
+    def collect(wanted: Sequence[Place]) -> list[bytes]:
+        places.extend(wanted)
         return [bytes(HASH_BYTES)] * len(wanted)
 
-    root(old, note_down)
-    consistency_proof(old, new, note_down)
-    return list(dict.fromkeys(tile_of(found, new) for found in nodes))
+    root(old, collect)
+    consistency_proof(old, new, collect)
+
+    return list(dict.fromkeys(tile_of(place, new) for place in places))
 
 
-def examine(site: Site, told: SightingRow, held: Note, tiles: Tiles) -> None:
-    """Check a sighting against what is held of its log, by tiles that the log showed.
+def check_sighting(site: Site, sighting: SightingRow, held: Note, tiles: Tiles) -> None:
+    """Check a sighting against the held checkpoint of its log, by tiles that the log showed.
+
+    The log is halted, with the evidence kept, if the two contradict each other.
 
     Raises:
         InvalidInput, NotFound: the log does not prove how the checkpoint fits.
     """
-    institute = told.institute
-    evidence = find_evidence(site, institute, Note.parse(told.note), held, tiles)
+    institute = sighting.institute
+    evidence = find_evidence(site, institute, Note.parse(sighting.note), held, tiles)
     if evidence is not None:
-        accuse_split(site, institute, evidence)
+        halt_split_log(site, institute, evidence)
         return
     with site.store.write() as session:
-        mark_checked(session, told)
+        mark_checked(session, sighting)
         clear_alarm(session, institute, LOG_UNPROVEN)
 
 
 def find_evidence(
     site: Site, institute: str, one: Note, other: Note, tiles: Tiles
 ) -> SplitView | None:
-    """Look in a log's tiles whether the larger of two of its checkpoints begins with the other.
+    """Return checked evidence if two checkpoints of a log contradict each other.
 
-    Returns None if so, else evidence that was checked.
+    None means that the larger tree begins with the smaller one.
 
     Raises:
-        BadTile, BadProof, NotFound: the tiles do not lead to the larger checkpoint's root.
-        BadSplitView, UnknownKey: the log's bundle has changed, and its keys no longer prove it.
+        BadTile, BadProof, NotFound: the tiles do not lead to the root of the larger checkpoint.
+        BadSplitView, UnknownKey: the log's bundle has changed, and its keys prove nothing now.
     """
     pair = (Checkpoint.parse(one.text), Checkpoint.parse(other.text))
     smaller, larger = sorted(pair, key=lambda checkpoint: checkpoint.size)
+
     if smaller.size == larger.size:
         found, evidence = larger.root, SplitView.of(one, other)
     else:
-        found, proof = _beginning(smaller.size, larger, tiles)
+        found, proof = _prove_beginning(smaller.size, larger, tiles)
         evidence = SplitView.of(one, other, found, proof)
     if found == smaller.root:
         return None
+
+    # third parties will check it in the same way
     bundle = site.find_bundle(institute)
     evidence.check(log_keys(bundle) if bundle else ())
     return evidence
 
 
-def _beginning(size: int, larger: Checkpoint, tiles: Tiles) -> tuple[bytes, list[bytes]]:
-    """Return the root of the first ``size`` leaves of a tree, and the proof that it begins so."""
-    read = reader(lambda wanted: [tiles.get(tile, b"") for tile in wanted], larger.size)
-    found = root(size, read)
-    proof = consistency_proof(size, larger.size, read)
-    verify_consistency(size, larger.size, found, larger.root, proof)
-    return found, proof
-
-
-def accuse(site: Site, institute: str, reason: str, message: str) -> None:
-    """Halt a log for what cannot be proved to others."""
+def halt_log(site: Site, institute: str, reason: str, message: str) -> None:
+    """Halt a log, unless it is halted, for a fault that cannot be proved to third parties."""
     with site.store.write() as session:
         row = witnessed_log(session, institute)
         if not row.halted:
-            halt(session, row, reason, f"the log {message}", site.clock())
+            halt_witnessing(session, row, reason, f"the log {message}", site.clock())
 
 
-def accuse_split(site: Site, institute: str, evidence: SplitView) -> None:
-    """Halt a log that contradicted itself, and keep the evidence."""
+def halt_split_log(site: Site, institute: str, evidence: SplitView) -> None:
+    """Halt a log, unless it is halted, for contradicting itself; keep the evidence."""
     sizes = [Checkpoint.parse(Note.parse(n).text).size for n in (evidence.smaller, evidence.larger)]
     message = f"its tree of {sizes[1]} leaves does not begin with the {sizes[0]} that it signed"
     with site.store.write() as session:
         row = witnessed_log(session, institute)
         if not row.halted:
-            halt_split(session, row, evidence, message, site.clock())
+            halt_for_split_view(session, row, evidence, message, site.clock())
+
+
+def _prove_beginning(size: int, larger: Checkpoint, tiles: Tiles) -> tuple[bytes, list[bytes]]:
+    """Return the root of a tree's first ``size`` leaves, and the checked proof that it is so."""
+    read = reader(lambda wanted: [tiles.get(tile, b"") for tile in wanted], larger.size)
+    found = root(size, read)
+    proof = consistency_proof(size, larger.size, read)
+    verify_consistency(size, larger.size, found, larger.root, proof)
+    return found, proof

@@ -1,7 +1,7 @@
-"""Stopping to witness a log, with the evidence and the alarm, and the operator's way back.
+"""Halting a log: it is cosigned no more, evidence is kept, an alarm is raised; and resuming it.
 
-Invariants: a log that was halted is not cosigned again before the operator resumes it, whatever it
-shows meanwhile; evidence is kept only after it was checked, and of one log only so much of it.
+Invariants: a halted log is not cosigned again before an operator resumes it, whatever it shows
+meanwhile; evidence is kept only after it was checked, at most MAX_SPLIT_VIEWS pieces of one log.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ from comity.record.errors import Forbidden, NotFound
 from comity.record.merkle import EMPTY_ROOT
 
 SPLIT_VIEW: Final = "SPLIT_VIEW"
+"""A log signed two checkpoints that contradict each other; there is evidence of it."""
+
 LOG_ROLLED_BACK: Final = "LOG_ROLLED_BACK"
+"""A log shows a smaller tree than it signed before."""
+
 WITNESS_RESTORED: Final = "WITNESS_RESTORED"
-"""About this institute: it cosigned what its database knows nothing of."""
+"""About this institute: it cosigned a checkpoint that its database does not know."""
 
 RESTORED: Final = "RESTORED"
-"""About this institute: its operator let a restored database be used; see ``recovery``."""
+"""About this institute: its operator recovered a restored database; see ``server.recovery``."""
 
 _OF_A_LOG: Final = (LOG_INCONSISTENT, LOG_ROLLED_BACK)
 
@@ -44,7 +48,7 @@ log = structlog.get_logger()
 
 
 def witnessed_log(session: Session, institute: str) -> WitnessedLogRow:
-    """Return what is held of an institute's log; a new row of size 0 where that is nothing."""
+    """Return the row of an institute's log; a new one of size 0 if nothing is held of it."""
     row = session.get(WitnessedLogRow, institute)
     if row is None:
         root = EMPTY_ROOT.hex()
@@ -53,62 +57,66 @@ def witnessed_log(session: Session, institute: str) -> WitnessedLogRow:
 
 
 def check_witnessed(session: Session, row: WitnessedLogRow, own: str) -> None:
-    """Check that a log is still witnessed by the institute ``own``.
+    """Check that this institute, ``own``, may cosign a log.
 
     Raises:
-        Forbidden: it was halted; or nothing is known of it, and this database was restored, so that
-            it may have been cosigned before.
+        Forbidden: the log was halted; or this database was restored and holds nothing of the log,
+            which may have been cosigned before.
     """
     restored = {alarm.reason for alarm in list_alarms(session, own)} & {RESTORED, WITNESS_RESTORED}
     if restored and session.get(WitnessedLogRow, row.institute) is None:
         hint = f"comity-node alarms clear {own} {min(restored)}, once it is known what happened"
         message = "this database was restored: logs that it does not know may have been cosigned"
         raise Forbidden(message, hint=hint)
+
     if row.halted:
         hint = f"comity-node witness resume {row.institute}, once it is known what happened"
         raise Forbidden(f"the log of {row.institute} is not witnessed: {row.halted}", hint=hint)
 
 
-def halt(session: WriteSession, row: WitnessedLogRow, reason: str, message: str, now: int) -> None:
-    """Cosign a log no more, and raise the alarm about its institute."""
+def halt_witnessing(
+    session: WriteSession, row: WitnessedLogRow, reason: str, message: str, now: int
+) -> None:
+    """Stop cosigning a log, and raise the alarm ``reason`` about its institute."""
     row.halted = f"{reason}: {message}"
     session.add(row)
     session.flush()
     raise_alarm(session, row.institute, reason, message, now)
 
 
-def halt_split(
+def halt_for_split_view(
     session: WriteSession,
     row: WitnessedLogRow,
     evidence: split_view.SplitView,
     message: str,
     now: int,
 ) -> None:
-    """Halt a log that contradicted itself, and keep ``evidence``, which was checked."""
+    """Halt a log that contradicted itself, and keep the ``evidence``, which was checked."""
     keep_evidence(session, row.institute, evidence, now)
     hint = f"comity-node witness export {row.institute} FILE writes the proof"
-    halt(session, row, SPLIT_VIEW, f"{message}; {hint}", now)
+    halt_witnessing(session, row, SPLIT_VIEW, f"{message}; {hint}", now)
 
 
-def halt_restored(
+def halt_for_restored_database(
     session: WriteSession, row: WitnessedLogRow, institute: str, message: str, now: int
 ) -> None:
-    """Cosign nothing more, since this ``institute`` cosigned what it forgot.
+    """Halt all logs, since this ``institute`` cosigned one that its database has forgotten.
 
-    While the alarm about that stands, the other logs have been halted already, and an operator is
-    resuming them: it halts the log of ``row`` alone.
+    If the alarm about that stands already, only the log of ``row`` is halted: all others were, and
+    an operator may be resuming them one by one.
     """
     if session.get(AlarmRow, (institute, WITNESS_RESTORED)) is None:
-        halt_all(session, institute, message, now)
+        halt_all_witnessing(session, institute, message, now)
         return
+
     row.halted = f"{WITNESS_RESTORED}: {message}"
     session.add(row)
     session.flush()
     raise_alarm(session, institute, WITNESS_RESTORED, message, now)
 
 
-def halt_all(session: WriteSession, institute: str, message: str, now: int) -> None:
-    """Cosign nothing more, and raise the alarm about this ``institute``."""
+def halt_all_witnessing(session: WriteSession, institute: str, message: str, now: int) -> None:
+    """Stop cosigning every log, and raise the alarm about this ``institute``."""
     rows = session.exec(select(WitnessedLogRow).where(WitnessedLogRow.halted == "")).all()
     for row in rows:
         row.halted = f"{WITNESS_RESTORED}: {message}"
@@ -120,23 +128,25 @@ def halt_all(session: WriteSession, institute: str, message: str, now: int) -> N
 def keep_evidence(
     session: WriteSession, institute: str, evidence: split_view.SplitView, now: int
 ) -> None:
-    """Keep evidence against a log, at most MAX_SPLIT_VIEWS pieces, each once."""
+    """Keep evidence against a log, each piece once; none beyond MAX_SPLIT_VIEWS pieces."""
     data = evidence.to_json()
     digest = hashlib.sha256(data).hexdigest()
+
     count = select(func.count()).where(SplitViewRow.institute == institute)
     full = session.exec(count).one() >= MAX_SPLIT_VIEWS
     if full or session.get(SplitViewRow, (institute, digest)) is not None:
         return
+
     row = SplitViewRow(institute=institute, digest=digest, evidence=data, found_time=now)
     session.add(row)
     session.flush()
 
 
-def resume(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLogRow:
-    """Witness a log again, and clear the alarms that it raised.
+def resume_witnessing(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLogRow:
+    """Witness a log again, clear the alarms about it, and return its row.
 
-    What it shows next must continue what is held of it. With ``anew`` it need not: what is held is
-    forgotten, and so are checkpoints of its former life that peers still tell of.
+    The next checkpoint must continue the held one. With ``anew`` it need not: the log begins a new
+    life, and the held checkpoint and all sightings of the former life are forgotten.
 
     Raises:
         NotFound: that log was never witnessed.
@@ -145,23 +155,28 @@ def resume(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLog
     if row is None:
         hint = "comity-node witness list shows the logs"
         raise NotFound(f"no log of {institute!r:.100}", field="institute", hint=hint)
+
     row.halted = ""
     if anew:
-        row.passed_over = max(row.size, row.passed_over, _largest_told(session, institute))
+        # peers will go on to share checkpoints of the former life: they are not held against it
+        row.passed_over = max(row.size, row.passed_over, _largest_sighting(session, institute))
         row.size, row.root, row.note = 0, EMPTY_ROOT.hex(), b""
         for sighting in session.exec(select(SightingRow).where(SightingRow.institute == institute)):
             session.delete(sighting)
     session.add(row)
     session.flush()
+
     for reason in (SPLIT_VIEW, *_OF_A_LOG):
         clear_alarm(session, institute, reason)
+    # the alarm about this institute stands until the last of its logs is resumed
     if not _is_any_restored(session):
         clear_alarm(session, own_institute(session), WITNESS_RESTORED)
+
     log.info("witnessing resumed", institute=institute, anew=anew)
     return row
 
 
-def resume_own(session: WriteSession, institute: str) -> None:
+def resume_signing(session: WriteSession, institute: str) -> None:
     """Sign checkpoints of this ``institute``'s own log again.
 
     Raises:
@@ -170,19 +185,22 @@ def resume_own(session: WriteSession, institute: str) -> None:
     head = session.get(LogHeadRow, 1)
     if head is None or not head.halted:
         raise NotFound("this institute's own log is not halted", field="institute")
+
     head.halted = ""
     session.add(head)
     session.flush()
+
     for reason in _OF_A_LOG:
         clear_alarm(session, institute, reason)
     log.info("signing resumed", institute=institute)
 
 
 def _is_any_restored(session: Session) -> bool:
+    """True if a log is still halted because this database was restored."""
     which = WitnessedLogRow.halted.startswith(WITNESS_RESTORED)
     return session.exec(select(WitnessedLogRow).where(which).limit(1)).first() is not None
 
 
-def _largest_told(session: Session, institute: str) -> int:
-    told = select(func.max(SightingRow.size)).where(SightingRow.institute == institute)
-    return session.exec(told).one() or 0
+def _largest_sighting(session: Session, institute: str) -> int:
+    largest = select(func.max(SightingRow.size)).where(SightingRow.institute == institute)
+    return session.exec(largest).one() or 0

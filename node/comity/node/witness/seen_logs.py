@@ -1,6 +1,6 @@
-"""What this node has seen of other institutes' logs, for its own people.
+"""Lists of what this node has seen of other institutes' logs, for its own operators and analysts.
 
-Invariant: nothing here is ever shown to a peer; peers tell each other by ``gossip`` alone.
+Invariant: nothing here is shown to a peer; nodes share checkpoints only by ``gossip``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from comity.node.database.tables import SplitViewRow, WitnessedLogRow
 from comity.node.database.text import is_storable
 
 MAX_LISTED: Final = 100
-"""Pieces of evidence in one answer: each is at most 128 KiB, and far smaller as a rule."""
+"""Pieces of evidence in one answer; MAX_SPLIT_VIEW_BYTES bounds each, and most are smaller."""
 
 
 def witnessed_logs(session: Session) -> list[WitnessedLogRow]:
-    """Return what is held of other institutes' logs, by institute."""
+    """Return the row of every other log that is or was witnessed, by institute."""
     return list(session.exec(select(WitnessedLogRow).order_by(WitnessedLogRow.institute)))
 
 
 def split_views(session: Session, institute: str = "") -> list[SplitViewRow]:
-    """Return evidence against one institute's log, or against any: the oldest MAX_LISTED."""
+    """Return evidence of split views, at most MAX_LISTED pieces, the oldest first.
+
+    An ``institute`` limits them to its log; an empty one means all logs.
+    """
     if not is_storable(institute):
         return []
     query = select(SplitViewRow).order_by(SplitViewRow.found_time, SplitViewRow.digest)

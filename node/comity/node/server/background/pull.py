@@ -29,7 +29,7 @@ from comity.node.node import Node
 from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
-from comity.node.server.background.root_following import Follower
+from comity.node.server.background.root_following import RootFollower
 from comity.node.server.beside import running
 from comity.node.server.services.exchange_messages import batch_from_proto
 from comity.node.server.threads import in_thread
@@ -124,7 +124,7 @@ class Pull:
 
         async with open_channel(bundle_of(row), *identity) as channel:
             # a newer root first: the next batch may hold records of a new key
-            follower = Follower(self._node, self._peer, channel)
+            follower = RootFollower(self._node, self._peer, channel)
             await follower.start()
 
             call = rpc.ExchangeServiceStub(channel).Replicate()
@@ -136,7 +136,11 @@ class Pull:
                 call.cancel()
 
     async def _converse(
-        self, stream: PeerStream, row: PeerRow, identity: tuple[bytes, bytes], follower: Follower
+        self,
+        stream: PeerStream,
+        row: PeerRow,
+        identity: tuple[bytes, bytes],
+        follower: RootFollower,
     ) -> None:
         # (1) begin where the last batch ended
         dialled = time.monotonic()
@@ -155,7 +159,7 @@ class Pull:
         async with stream.read_ahead(SILENCE * interval) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
-                await follower.hear(message.root_version)
+                await follower.follow_announced(message.root_version)
 
                 if kind == "batch":
                     await stream.send_receipt(await self._take(message.batch))

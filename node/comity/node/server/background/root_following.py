@@ -1,12 +1,14 @@
-"""Following a peer's root while pulling from it (TUF, client workflow 5.3).
+"""Follows a peer's root while records are pulled from it (TUF, client workflow 5.3).
 
-    (1) the versions after the one held are asked for, at most MAX_ROOTS: at the start of a
-        connection, when the peer says that it has a newer version, and once per refresh hint
-    (2) each is checked against the one before; the last must not have expired
-    (3) all are kept in one transaction, and the profile of the last becomes the pinned bundle
+    (1) the versions after the held one are asked for, at most MAX_ROOTS: when a connection begins,
+        when the peer announces a newer version, and when the time of its refresh hint is over
+    (2) each version is checked against the one before; the last must not have expired
+    (3) all versions are kept in one transaction, and the profile of the last becomes the pinned
+        bundle
 
-Invariants: if any check fails nothing changes, and an alarm says so; a peer that was pinned without
-a root is never asked; no answer of a peer can keep us asking or fill our memory (invariant 10).
+Invariants: if a check fails, nothing changes, and an alarm says so; a peer that was pinned without
+a root is not asked; no announcement or answer of a peer can keep us asking, or fill our memory
+(invariant 10).
 """
 
 from __future__ import annotations
@@ -26,55 +28,58 @@ from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
 
 MAX_ROOTS: Final = Limit("MAX_ROOTS", 256, "versions at once")
-"""Versions that are followed in one go, as in python-tuf's client: years of rotations."""
+"""Versions that are followed at once, as in python-tuf's client: years of rotations."""
 
 MAX_ROOTS_BYTES: Final = Limit("MAX_ROOTS_BYTES", 16 << 20, "bytes")
-"""Their size together."""
+"""Size of all versions that are followed at once."""
 
 ANSWER_SECONDS: Final = 30
-"""How long a peer may take for one page."""
+"""Longest time that a peer may take for one page of versions."""
 
 MIN_REFRESH_SECONDS: Final = 60
-"""A peer may not make us ask more often, whatever its refresh hint."""
+"""Shortest time between two questions by time, whatever the refresh hint."""
 
 MAX_REFRESH_SECONDS: Final = 86_400
-"""We ask once a day, whatever the refresh hint."""
+"""Longest time between two questions, whatever the refresh hint: a day."""
 
 log = structlog.get_logger()
 
 
-class Follower:
+class RootFollower:
     """Follows the root of one peer over one connection."""
 
     def __init__(self, node: Node, peer: str, channel: grpc.aio.Channel) -> None:
         self._node, self._peer = node, peer
         self._stub = rpc.ExchangeServiceStub(channel)
         self._held = 0
-        self._in_vain = False
+        self._announced_in_vain = False
         self._next = 0.0
 
     async def start(self) -> None:
-        """Ask for the first time.
+        """Follow the root as the connection begins.
 
         Raises:
-            RpcError: the peer cannot be asked.
+            RpcError: the peer does not answer.
         """
         await self._ask()
 
-    async def hear(self, version: int) -> None:
-        """Ask if the peer's root is said to be of a newer ``version``, or if it is time to.
+    async def follow_announced(self, version: int) -> None:
+        """Follow the root if the peer announces a newer ``version``, or if it is time to.
+
+        ``version`` 0 announces nothing.
 
         Raises:
-            RpcError: the peer cannot be asked.
+            RpcError: the peer does not answer.
         """
         if version and not self._held:
             # the operator may have pinned the root since
             self._held, _ = await in_thread(self._look)
-        is_newer = 0 < self._held < version and not self._in_vain
+
+        is_newer = 0 < self._held < version and not self._announced_in_vain
         if is_newer or time.monotonic() >= self._next:
             await self._ask()
-            # a peer that announces versions which do not hold is asked again only when it is time
-            self._in_vain = 0 < self._held < version
+            # a peer that announces versions which it does not have is asked by time alone
+            self._announced_in_vain = 0 < self._held < version
 
     async def _ask(self) -> None:
         held, hint = await in_thread(self._look)
@@ -83,29 +88,29 @@ class Follower:
         if not held:
             return
 
-        # (1)
+        # (1) the versions after the held one
         try:
             documents = await self._fetch(held)
         except LimitExceeded as error:
             await in_thread(self._node.refuse_root, self._peer, error)
             return
 
-        # (2) and (3)
+        # (2) and (3) check and keep them
         version = await in_thread(self._node.follow, self._peer, documents)
         self._held = version
         if version != held:
             log.info("root followed", peer=self._peer, version=version)
 
     async def _fetch(self, held: int) -> list[bytes]:
+        """Return the documents of all versions after ``held``."""
         found: list[bytes] = []
         while True:
             request = pb.ListRootsRequest(after_version=held + len(found))
-
             try:
                 page = await self._stub.ListRoots(request, timeout=ANSWER_SECONDS)
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                    return found  # a node from before there were roots
+                    return found  # the peer's release of Comity knows no roots
                 raise
 
             if not page.roots:
@@ -114,12 +119,13 @@ class Follower:
             _check_size(found)
 
     def _look(self) -> tuple[int, int]:
-        """Return the version held and its refresh hint in seconds; zeros if no root is pinned."""
+        """Return the held version and its refresh hint in seconds; both 0 if no root is pinned."""
         with self._node.store.read() as session:
             root = newest_root(session, self._peer)
         return (root.version, root.profile.spiffe.spiffe_refresh_hint) if root else (0, 0)
 
 
 def _check_size(found: list[bytes]) -> None:
+    # checked page by page: a peer cannot fill our memory
     MAX_ROOTS.check(len(found), "roots")
     MAX_ROOTS_BYTES.check(sum(map(len, found)), "roots")

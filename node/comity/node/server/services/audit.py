@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
-from comity.node.log.proofs import newest_checkpoint, prove_consistency, read_tiles
+from comity.node.log.proofs import newest_checkpoint, prove_consistency, published_tiles
 from comity.node.node import Node
 from comity.node.replication.peer_queries import PeerClient
 from comity.node.replication.record_proofs import find_proof, keep_shown, prove_own_record
@@ -110,7 +110,7 @@ def _show_checkpoint(
 
 
 def _show_tiles(session: Session, request: pb.GetTilesRequest, now: int) -> pb.GetTilesResponse:
-    return pb.GetTilesResponse(tiles=read_tiles(session, request.paths))
+    return pb.GetTilesResponse(tiles=published_tiles(session, request.paths))
 
 
 def _list_witnessed_logs(

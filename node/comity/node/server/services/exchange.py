@@ -26,7 +26,7 @@ from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import get_peer
 from comity.node.trust.root_chains import newest_version, page_after
-from comity.node.witness.gossip import hear, tell
+from comity.node.witness.gossip import checkpoints_to_share, take_shared_checkpoints
 from comity.node.witness.received_cosignatures import keep_cosignature
 from comity.policies.facts import PeerStatus
 from comity.record.envelope import Envelope
@@ -98,9 +98,13 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
     async def ShareCheckpoints(  # noqa: N802
         self, request: pb.ShareCheckpointsRequest, context: Any
     ) -> pb.ShareCheckpointsResponse:
-        """Take the checkpoints that the caller has seen of other logs; answer with this node's."""
-        await in_thread(hear, self._node, CALLER.get().institute, list(request.checkpoints))
-        return pb.ShareCheckpointsResponse(checkpoints=await in_thread(tell, self._node))
+        """Take the checkpoints that the caller has seen of other logs; answer with ours."""
+        await in_thread(
+            take_shared_checkpoints, self._node, CALLER.get().institute, list(request.checkpoints)
+        )
+        return pb.ShareCheckpointsResponse(
+            checkpoints=await in_thread(checkpoints_to_share, self._node)
+        )
 
     def _standing(self, peer: str) -> pb.GetStandingResponse:
         with self._node.store.read() as session:
