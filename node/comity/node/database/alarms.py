@@ -30,6 +30,7 @@ def raise_alarm(session: WriteSession, institute: str, reason: str, message: str
             institute=institute, reason=reason, message="", first_time=now, last_time=now, count=0
         )
 
+    # a cause that lasts is logged once
     if alarm.message != message:
         log.error("alarm", institute=institute, reason=reason, message=message)
 

@@ -129,6 +129,7 @@ def _contradiction(session: Session, head: LogHeadRow, size: int) -> str:
 
 
 def _drop_old(session: WriteSession) -> None:
+    # the newest may not be cosigned so far, and a proof for others needs one that is
     cosigned = select(CosignatureRow.size).distinct().order_by(CosignatureRow.size.desc())
     newest = select(CheckpointRow.size).order_by(CheckpointRow.size.desc())
     lists = (cosigned.limit(KEPT), newest.limit(KEPT))

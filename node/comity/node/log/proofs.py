@@ -1,7 +1,7 @@
-"""What the log shows to others: its checkpoint with cosignatures, its tiles, and proofs.
+"""What the log publishes: its checkpoint with cosignatures, its tiles, and its proofs.
 
-Proofs are those of RFC 6962, section 2.1. Invariant: whatever is shown belongs to a tree that was
-signed, never to leaves that are newer than the checkpoint shown with it.
+Proofs are those of RFC 6962, sections 2.1.1 and 2.1.2. Invariant: only leaves under a signed
+checkpoint are shown, and never a leaf that is newer than the checkpoint shown with it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def cosigned_checkpoint(session: Session, index: int) -> PublishedCheckpoint:
     Raises:
         NotFound: no checkpoint covers it so far.
     """
+    # of checkpoints with as many cosignatures the newest one comes first
     count = sa.select(sa.func.count()).where(CosignatureRow.size == CheckpointRow.size)
     most = count.scalar_subquery().desc()
     return _checkpoint(session, most, CheckpointRow.size.desc(), above=index)
@@ -56,16 +57,16 @@ def cosigned_checkpoint(session: Session, index: int) -> PublishedCheckpoint:
 def prove_consistency(session: Session, old: int, new: int) -> list[bytes]:
     """Return the proof that the tree of ``new`` leaves continues the one of ``old``.
 
-    It is empty if ``old`` is more: a witness sees from the checkpoint that the log went back.
+    It is empty if ``old`` is larger: the checkpoint alone shows a witness that the log shrank.
     """
     return merkle.consistency_proof(old, new, tree.hashes(session, new)) if old <= new else []
 
 
 def prove_inclusion(session: Session, record_id: str) -> TlogProof:
-    """Return the proof that a record which this institute issued stands in its log.
+    """Return the proof that a record of this institute is in its log, RFC 6962, section 2.1.1.
 
     Raises:
-        NotFound: it is not in the log, or no checkpoint covers it so far.
+        NotFound: the record is not in the log, or no checkpoint covers it so far.
     """
     which = LogEntryRow.record_id == record_id
     index = session.exec(select(LogEntryRow.log_index).where(which)).one_or_none()

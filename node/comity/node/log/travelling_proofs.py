@@ -44,6 +44,7 @@ def travelling_proof(session: Session, record_id: str, bundle: TrustBundle, own:
             return b""
         proof = TlogProof.parse(kept.proof)
 
+    # cosignatures could make a batch too large for a message
     checkpoint = _bare(proof.checkpoint, bundle.log_keys)
     return replace(proof, checkpoint=checkpoint, extra=None).to_bytes()
 

@@ -79,6 +79,7 @@ def tree_root(session: Session, size: int) -> bytes:
 
 def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
     """Return the bytes of each tile, cut to its width; empty if the tree has no such tile yet."""
+    # one query for all tiles of hashes, of which each row holds the full width so far
     places = {(tile.level, tile.index) for tile in tiles if tile.level != ENTRIES}
     which = sa.tuple_(LogTileRow.level, LogTileRow.position).in_(places)
     kept = {
@@ -99,6 +100,7 @@ def read_tiles(session: Session, tiles: Sequence[Tile]) -> list[bytes]:
 def _grow(session: Session, level: int, start: int, hashes: bytes) -> list[dict[str, Any]]:
     """Return the changed tiles of a level after hashes were appended from place ``start`` on."""
     position, held = divmod(start, TILE_WIDTH)
+    # hashes fill up the last tile of the level before they begin a new one
     if held:
         place = {"level": level, "position": position}
         hashes = session.connection().execute(_HELD, place).scalar_one() + hashes

@@ -63,6 +63,7 @@ def check_witnessed(session: Session, row: WitnessedLogRow, own: str) -> None:
         Forbidden: the log was halted; or this database was restored and holds nothing of the log,
             which may have been cosigned before.
     """
+    # a backup can be older than our first cosignature for a log
     restored = {alarm.reason for alarm in list_alarms(session, own)} & {RESTORED, WITNESS_RESTORED}
     if restored and session.get(WitnessedLogRow, row.institute) is None:
         hint = f"comity-node alarms clear {own} {min(restored)}, once it is known what happened"
@@ -132,6 +133,7 @@ def keep_evidence(
     data = evidence.to_json()
     digest = hashlib.sha256(data).hexdigest()
 
+    # one piece convicts the log, whose key can sign any number of them
     count = select(func.count()).where(SplitViewRow.institute == institute)
     full = session.exec(count).one() >= MAX_SPLIT_VIEWS
     if full or session.get(SplitViewRow, (institute, digest)) is not None:
@@ -186,6 +188,7 @@ def resume_signing(session: WriteSession, institute: str) -> None:
     if head is None or not head.halted:
         raise NotFound("this institute's own log is not halted", field="institute")
 
+    # what peers have shown of our log stays passed over, and does not halt it once more
     head.halted = ""
     session.add(head)
     session.flush()

@@ -47,8 +47,8 @@ class LogHeadRow(SQLModel, table=True):
     halted: Column[str] = Field(default="", sa_type=Text)
     """Why nothing is signed any more; empty while the log is signed."""
     passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Checkpoints up to this size that peers tell of belong to a former life of the database: they
-    do not halt the log again after an operator resumed it."""
+    """Checkpoints up to this size that peers share belong to a former life of the database. They do
+    not halt the log again after an operator has resumed it."""
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -70,7 +70,7 @@ class CosignatureRow(SQLModel, table=True):
         sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
     )
     witness: Column[str] = Field(max_length=300, primary_key=True)
-    """Name in the witness's verifier key."""
+    """The witness key: its name, ``+`` and its key id, 8 hex digits."""
     line: Column[bytes] = Field(sa_type=LargeBinary)
     """The signature line of the note, with its line feed."""
     cosigned_time: Column[int] = Field(sa_type=BigInteger)

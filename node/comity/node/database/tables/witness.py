@@ -1,4 +1,4 @@
-"""Other institutes' logs: the checkpoints that this node holds, and the proofs it was shown.
+"""Other institutes' logs: the checkpoints that this node holds, and the proofs that it was shown.
 
 Checkpoints are kept as the bytes that were signed.
 """
@@ -20,27 +20,30 @@ class WitnessedLogRow(SQLModel, table=True):
     root: Column[str] = Field(max_length=64)
     # kept whole: beside a contradicting one it becomes evidence
     note: Column[bytes] = Field(sa_type=LargeBinary)
-    """As its log signed it, with the cosignatures that were on it."""
+    """The note as its log signed it, with the cosignatures that were under it; empty for none."""
     witnessed_time: Column[int] = Field(sa_type=BigInteger)
     halted: Column[str] = Field(default="", sa_type=Text)
     """Why this node cosigns it no more; empty while it is cosigned."""
     passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Checkpoints up to this size, of a former life, do not count against it; see ``halting``."""
+    """Checkpoints up to this size are of a former life of the log, and not held against it."""
 
 
 class SightingRow(SQLModel, table=True):
-    """The newest checkpoint of a log that a peer told of, if it is not the one held."""
+    """A sighting: a checkpoint of a log that a peer has seen, if it is not the held one.
+
+    There is one for each log and peer, the newest.
+    """
 
     __tablename__ = "sighting"
     institute: Column[str] = Field(max_length=253, primary_key=True)
     # part of the key, so that a peer cannot fill the table (invariant 10)
     teller: Column[str] = Field(max_length=253, primary_key=True)
-    """The peer that told: one row for each peer and log."""
+    """The peer that shared the checkpoint."""
     size: Column[int] = Field(sa_type=BigInteger)
     note: Column[bytes] = Field(sa_type=LargeBinary)
     told_time: Column[int] = Field(sa_type=BigInteger)
     checked: Column[bool] = Field(default=False)
-    """True if the log has proved that it is consistent with the checkpoint held."""
+    """True if the log has proved how the checkpoint fits the held one."""
 
 
 class SplitViewRow(SQLModel, table=True):

@@ -64,6 +64,7 @@ class LogProofs:
             ComityError: it did not so far, perhaps not by its own fault.
         """
         size, shown = sighting.size, seen.checkpoint.size
+        # a log never shrinks (invariant 8)
         if size > shown:
             message = f"signed {size} leaves, as {sighting.teller} tells, and shows {shown}"
             await self._halt(LOG_ROLLED_BACK, message)
@@ -93,6 +94,7 @@ class LogProofs:
             tiles = await self._fetch_tiles(needed_tiles(*sizes))
             found = await in_thread(find_evidence, self._site, self._peer, held, shown, tiles)
         except ComityError as error:
+            # without tiles there is no evidence, but the log owed a proof that holds
             message = f"does not continue what it signed: {fault}; its tiles: {error}"
             await self._halt(LOG_INCONSISTENT, message)
         else:
