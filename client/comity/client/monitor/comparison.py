@@ -18,7 +18,7 @@ from comity.record.note import Note, Verifier
 from comity.record.split_view import SplitView
 
 
-class Shown(NamedTuple):
+class ShownCheckpoint(NamedTuple):
     """A checkpoint that a log showed, as a signed note, and the words that name it in a report.
 
     ``note`` is empty if the log showed none.
@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 
 
 def compare(
-    state: LogState, smaller: Shown, larger: Shown, log_keys: Sequence[Verifier]
+    state: LogState, smaller: ShownCheckpoint, larger: ShownCheckpoint, log_keys: Sequence[Verifier]
 ) -> Iterator[LogFinding]:
     """Yield SPLIT_VIEW unless ``smaller`` begins the tree of ``larger``.
 
@@ -66,7 +66,7 @@ def compare(
     yield LogFinding("SPLIT_VIEW", message, state.keep_evidence(view.to_json()))
 
 
-def leads_to(state: LogState, shown: Shown) -> bool:
+def leads_to(state: LogState, shown: ShownCheckpoint) -> bool:
     """Return True if the entries that ``state`` remembers lead to the root of a checkpoint."""
     checkpoint = shown.checkpoint
     whole = state.count >= checkpoint.size

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from comity.client.connection.node_client import NodeClient
-from comity.client.monitor.comparison import Shown, compare, leads_to
+from comity.client.monitor.comparison import ShownCheckpoint, compare, leads_to
 from comity.client.monitor.entries import Progress, fetch_entries
 from comity.client.monitor.received import match_received, received_records
 from comity.client.monitor.report import LogFinding, Report
@@ -91,16 +91,18 @@ class Monitor:
 
     async def _look(self, report: Report, source: LogSource, progress: Progress) -> None:
         # (1) a key of the log signed the checkpoint
-        now = Shown("what it shows now", await source.checkpoint())
+        now = ShownCheckpoint("what it shows now", await source.checkpoint())
         report.institute = self._signed_by(now, source.origin)
         report.size, report.cosigned = now.size, self._count_witnesses(now, report.institute)
         log_keys = self._trust.log_keys(report.institute)
 
         with opened(self._folder, report.institute) as state:
             # (1) the checkpoint does not go back
-            last = Shown("what it showed last time", state.checkpoint or b"")
+            last = ShownCheckpoint("what it showed last time", state.checkpoint or b"")
             held = self._witnessed.get(report.institute)
-            ours = Shown("what it showed to our own node", held.checkpoint if held else b"")
+            ours = ShownCheckpoint(
+                "what it showed to our own node", held.checkpoint if held else b""
+            )
             report.before = last.size
             if held and held.halted:
                 message = f"our own node stopped: {held.halted:.500}"
@@ -127,7 +129,7 @@ class Monitor:
             if self._node:
                 await self._check_records(report, state, self._node)
 
-    def _signed_by(self, shown: Shown, named: str) -> str:
+    def _signed_by(self, shown: ShownCheckpoint, named: str) -> str:
         """Return the institute whose log a checkpoint is of. A key of that log must have signed it.
 
         ``named`` is the log that was asked for, as far as that is known.
@@ -147,7 +149,7 @@ class Monitor:
             f"expected a log whose institute's bundle is at hand, got {claimed!r:.100}"
         )
 
-    def _count_witnesses(self, shown: Shown, institute: str) -> int:
+    def _count_witnesses(self, shown: ShownCheckpoint, institute: str) -> int:
         """Return how many known witnesses cosigned a checkpoint of an institute's log."""
         found = cosignatures(Note.parse(shown.note), self._trust.witnesses(institute))
         return len({cosignature.witness.name for cosignature in found})
@@ -163,7 +165,9 @@ class Monitor:
         match_received(report, state, received, self._now)
 
 
-def _rolled_back(now: Shown, last: Shown, ours: Shown) -> LogFinding | None:
+def _rolled_back(
+    now: ShownCheckpoint, last: ShownCheckpoint, ours: ShownCheckpoint
+) -> LogFinding | None:
     """Return LOG_ROLLED_BACK if the log shows fewer entries than before."""
     for told, size in (("we saw", last.size), ("our own node saw", ours.size)):
         if now.size < size:

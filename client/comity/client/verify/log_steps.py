@@ -85,14 +85,18 @@ class LogSteps:
             walk.take("proof", "C2SP tlog-proof", self._check_proof)
             spec = "C2SP tlog-checkpoint, signed-note"
             walk.take("checkpoint", spec, self._check_checkpoint, "issuer", "proof")
+
             spec = "C2SP tlog-cosignature"
             walk.take("cosignatures", spec, self._check_cosignatures, "checkpoint")
             self._take_policy(walk)
+
             spec = "RFC 6962, section 2.1.1; Rekor v2 hashedrekord 0.0.2"
             walk.take("inclusion", spec, self._check_inclusion, "signature", "checkpoint")
             walk.take("sigstore", "Sigstore bundle v0.3", self._check_sigstore, "inclusion")
         elif self._policy:
             walk.take("policy", _POLICY_SPEC, self._miss_checkpoint)
+
+        # keys for stock tools are exported also where there is no proof
         if TRUSTED_ROOT_FILE in self._files:
             walk.take(
                 "log key", "Sigstore trusted_root v0.1; signed-note", self._check_log_key, "issuer"
