@@ -17,10 +17,10 @@ import pytest
 
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.owner import epoch_of
 from comity.node.database.tables import ReceiptRow
 from comity.node.home.certificate_authority import Svid
 from comity.node.replication import outbox
-from comity.node.replication.outbox import epoch_of
 from comity.node.server import guard
 from comity.node.server.services.exchange import WINDOW
 from comity.policies.facts import PeerStatus

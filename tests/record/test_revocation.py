@@ -13,7 +13,7 @@ from comity.node.home.key_files import KeyUse
 from comity.node.log.proofs import prove_inclusion
 from comity.node.replication import outbox
 from comity.node.replication.batches import Batch
-from comity.node.replication.outbox import keep_receipt
+from comity.node.replication.peer_receipts import keep_receipt
 from comity.node.server.services.exchange_messages import batch_to_proto
 from comity.policies.preset import load_preset
 from comity.record.errors import RevokedKey

@@ -17,13 +17,15 @@ from sqlmodel import SQLModel, select
 from comity.client.drafts.draft import Draft
 from comity.node.database.clock import system_clock, to_datetime
 from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.owner import epoch_of
 from comity.node.database.tables import HEADER, PartRow, RecordRow, ReleaseRow
 from comity.node.node import Node
 from comity.node.policy.versions import policy_at, policy_in_force
 from comity.node.release.schedule import release_is_due
 from comity.node.replication.batches import Batch
-from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.replication.outbox import next_batch
 from comity.node.replication.own_receipts import unsent_receipts
+from comity.node.replication.peer_receipts import keep_receipt
 from comity.node.trust.peers import get_peer
 from comity.record.record import Record
 from comity.record.times import format_time

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.database.tables import PartRow, PeerRow, ReceiptRow, RecordRow
-from comity.node.replication.outbox import keep_receipt
+from comity.node.replication.peer_receipts import keep_receipt
 from comity.policies.preset import load_preset
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, BadReceipt, FutureCursor

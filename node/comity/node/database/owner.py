@@ -1,4 +1,4 @@
-"""The institute whose database this is, as the database itself knows it."""
+"""Whose database this is, and in which of its lives, as the database itself knows it."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ OWN_INSTITUTE: Final = _INSTITUTE.scalar_subquery()
 def own_institute(session: Session) -> str:
     """Return the id of this institute."""
     return session.exec(_INSTITUTE).one()
+
+
+def epoch_of(session: Session) -> str:
+    """Return the id of this life of the database, which a recovery ends."""
+    return session.exec(select(NodeRow.epoch)).one()

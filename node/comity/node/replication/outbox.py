@@ -1,9 +1,8 @@
-"""The sending side of replication: a peer's queue, in batches, and its receipts.
+"""The sending side of replication: a peer's queue, in batches.
 
 Invariants: offers go out in order, and a batch is a run of consecutive offers; either all of them
 were signed for before or none, so that receipts do not overlap when a peer begins again; memory is
-bounded by one batch, since sizes are known before contents are read; a receipt is kept only if the
-peer signed it and it names exactly the records of the offers that it covers (invariant 6).
+bounded by one batch, since sizes are known before contents are read.
 """
 
 from __future__ import annotations
@@ -13,34 +12,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import insert
 from sqlmodel import Session, select
 
-from comity.node.database.cursors import make_cursor, read_cursor
-from comity.node.database.owner import own_institute
-from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.cursors import make_cursor
+from comity.node.database.owner import epoch_of, own_institute
 from comity.node.database.tables import (
     HEADER,
-    NodeRow,
     PartRow,
     PeerRow,
-    ReceiptRow,
     RecordRow,
     ReleaseRow,
 )
 from comity.node.log.travelling_proofs import travelling_proof
-from comity.node.policy.standing.given import count_receipt
 from comity.node.replication.batches import Batch
-from comity.node.trust.peers import bundle_of
 from comity.node.trust.pins import known_bundle
-from comity.record.bundle import Keyring
 from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.errors import BadReceipt
 from comity.record.limits import MAX_BATCH_RECORDS
-from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import Record
-from comity.record.revocation import check_in_force, revoked_from
+from comity.record.revocation import revoked_from
 
 BATCH_BYTES: Final = 4 << 20
 """Target size of a batch. One record may exceed it, but never the message limit."""
@@ -67,11 +56,6 @@ class _Offered:
     record_seq: int
     section: int
     part_id: int
-
-
-def epoch_of(session: Session) -> str:
-    """Return the id of this life of the database."""
-    return session.exec(select(NodeRow.epoch)).one()
 
 
 def next_batch(session: Session, peer: str, after: int) -> tuple[Batch, int] | None:
@@ -187,84 +171,3 @@ def _proofs(session: Session, rows: Sequence[Any]) -> dict[int, bytes]:
         if bundle is not None and revoked_from(bundle, row.keyid) is not None:
             proofs[row.record_seq] = travelling_proof(session, row.record_id, bundle, own)
     return proofs
-
-
-def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int) -> int:
-    """Check and keep a peer's receipt; return the number of the last offer that it covers.
-
-    (1) a key in the peer's pinned bundle signed it, and is in force
-    (2) its cursors are of this life of the database
-    (3) it is between the two institutes and names what was offered between its cursors
-    (4) a receipt that comes again changes nothing; a new one is kept and counted
-
-    Raises:
-        InvalidInput: bad signature, a revoked key, or a receipt that does not fit what was sent.
-        CursorRefused: its cursors are not of this database.
-    """
-    # (1) the peer signed it
-    row = session.get_one(PeerRow, peer)
-    bundle = bundle_of(row)
-    receipt = open_receipt(envelope, Keyring([bundle]).find)
-    check_in_force(envelope.keyid, bundle)
-
-    # (2) the cursors are ours
-    epoch = epoch_of(session)
-    first = read_cursor(receipt.previous_cursor, epoch, row.offered)
-    last = read_cursor(receipt.cursor, epoch, row.offered)
-
-    # (3) it fits what was offered
-    _check_fits(session, row, receipt, first, last)
-
-    # (4) it is new, or was sent again after a cut
-    if last <= row.receipted:
-        return last
-    session.connection().execute(
-        insert(ReceiptRow),
-        [
-            {
-                "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
-                "peer": peer,
-                "ours": False,
-                "cursor": receipt.cursor,
-                "last_offer": last,
-                "receipt_time": now,
-                "keyid": envelope.keyid,
-                "signature": envelope.signature,
-                "payload": envelope.payload,
-            }
-        ],
-    )
-    count_receipt(session, row, last, now)
-    row.receipted, row.contact_time = last, now
-    session.add(row)
-    session.flush()
-    return last
-
-
-def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
-    """Check that a receipt is the peer's for what was offered to it in offers first + 1 to last."""
-    if receipt.receiver != row.institute:
-        message = f"expected receiver {row.institute}, got {receipt.receiver}"
-        raise BadReceipt(message, field="receipt.receiver")
-    own = own_institute(session)
-    if receipt.sender != own:
-        raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
-
-    # receipts come in order, without a gap
-    if first > row.receipted:
-        message = f"expected a receipt after offer {row.receipted}, got one after {first}"
-        raise BadReceipt(message, field="receipt.previousCursor")
-
-    query = (
-        select(RecordRow.record_id)
-        .join(PartRow, PartRow.record_seq == RecordRow.record_seq)
-        .join(ReleaseRow, ReleaseRow.part_id == PartRow.part_id)
-        .where(ReleaseRow.peer == row.institute)
-        .where(ReleaseRow.offer_number.between(first + 1, last))
-        .distinct()
-        .limit(MAX_BATCH_RECORDS + 1)
-    )
-    offered = sorted(session.exec(query))
-    if offered != receipt.record_ids:
-        message = f"expected the {len(offered)} records offered, got {len(receipt.record_ids)}"
-        raise BadReceipt(message, field="receipt.stored")

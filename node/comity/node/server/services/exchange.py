@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from comity.node.database.cursors import make_cursor, read_cursor
+from comity.node.database.owner import epoch_of
 from comity.node.node import Node
 from comity.node.release.standing_report import report_standing
 from comity.node.replication.ledger import list_ledger
-from comity.node.replication.outbox import epoch_of, keep_receipt, next_batch
+from comity.node.replication.outbox import next_batch
+from comity.node.replication.peer_receipts import keep_receipt
 from comity.node.server.guard import CALLER
 from comity.node.server.services.exchange_messages import (
     batch_to_proto,
