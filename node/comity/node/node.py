@@ -17,8 +17,8 @@ from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock, system_clock
 from comity.node.database.tables import LogEntryRow, PeerRow, TreatyRow
 from comity.node.home.folder import Home
-from comity.node.policy.standing.given import is_unsettled, settle
-from comity.node.policy.standing.rule import DAY_MS, set_terms, weights_of, window_of
+from comity.node.policy.standing.given import standing_is_behind, update_standing
+from comity.node.policy.standing.rule import DAY_MS, keep_standing_settings, weights_of, window_of
 from comity.node.policy.treaties import add_treaty, end_treaty
 from comity.node.policy.versions import PolicyInForce, set_policy
 from comity.node.records.admission import Intake
@@ -79,7 +79,7 @@ class Node(Site):
         # compared before it writes: most commands change nothing and need no lock
         if kept != (standing.window_days * DAY_MS, standing.weights):
             with self.store.write() as session:
-                set_terms(session, standing.window_days, standing.weights)
+                keep_standing_settings(session, standing.window_days, standing.weights)
 
     def publish(self, record: Record) -> Published:
         """Take in a record that this institute issued; on return it is on disk and in the log.
@@ -123,15 +123,15 @@ class Node(Site):
                 released += schedule.do_next(session, self.clock())
         return released
 
-    def settle_standing(self) -> None:
+    def update_standing(self) -> None:
         """Bring standing up to this moment, where the node does not run or is still counting."""
         with self.store.read() as session:
             now, peers = self.clock(), pinned_peers(session)
-            late = [row.institute for row in peers if is_unsettled(session, row, now)]
+            late = [row.institute for row in peers if standing_is_behind(session, row, now)]
         if late:
             with self.store.write() as session:
                 for peer in late:
-                    settle(session, session.get_one(PeerRow, peer), now)
+                    update_standing(session, session.get_one(PeerRow, peer), now)
 
     def set_policy(self, text: str) -> PolicyInForce:
         """Put a policy in force and release what it newly allows.

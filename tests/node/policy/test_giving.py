@@ -54,7 +54,7 @@ def test_commands_beside_a_node_that_was_killed_see_what_it_released(
 ) -> None:
     uk, _ = pair
     stop_after_release(uk, monkeypatch)
-    uk.node.settle_standing()
+    uk.node.update_standing()
     with uk.node.store.read() as session:
         [counted] = [r for r in standing_rows(session, CA) if r.kind == CARD]
     assert (counted.given, counted.pending) == (0, 1)

@@ -14,8 +14,8 @@ from comity.node.database.cursors import read_page_token
 from comity.node.records.search import (
     NEWEST,
     RecordFilter,
-    arrived,
     find_record,
+    records_after,
     search_records,
 )
 from comity.node.server.services.records_messages import filter_from_proto
@@ -198,8 +198,8 @@ def test_a_page_of_exactly_all_has_no_next(uk: Institute) -> None:
 def test_what_arrives_is_read_oldest_first_from_where_one_stopped(uk: Institute) -> None:
     ids = [uk.publish(card()).record_id for _ in range(4)]
     with uk.node.store.read() as session:
-        first = arrived(session, RecordFilter(), 0, 3)
-        rest = arrived(session, RecordFilter(), first[-1].record_seq, 3)
+        first = records_after(session, RecordFilter(), 0, 3)
+        rest = records_after(session, RecordFilter(), first[-1].record_seq, 3)
     assert [row.record_id for row in [*first, *rest]] == ids
 
 

@@ -136,7 +136,7 @@ def _reaching(*, as_json: bool) -> Iterator[None]:
 
 def _own_view(node: Node, peer: str | None) -> dict[str, StandingReport]:
     # the node may be stopped or behind a large release: count up to this moment first
-    node.settle_standing()
+    node.update_standing()
     with node.store.read() as session:
         rows = pinned_peers(session) if peer is None else [get_peer(session, peer)]
         now = node.clock()

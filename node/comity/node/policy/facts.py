@@ -1,6 +1,7 @@
 """Facts: all that policy may know of a peer and of a part, read from rows and records.
 
-Invariant: nothing per record (title, time, embargo) is a fact, so that parts can share a class.
+Invariant: nothing per record (title, time, embargo) is a fact, so that parts can share a handling
+class.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from comity.record.handling import Handling
 from comity.record.record import OpenedRecord
 
 UNNAMED: Final = "?"
-"""The name that policy sees of a section that its header does not name."""
+"""The name by which policy knows a section that its header does not name."""
 
 
 def facts_of(session: Session, row: PeerRow) -> PeerFacts:
-    """Return what policy may know of a peer, its standing included."""
+    """Return what policy may know of a peer, including its standing."""
     return PeerFacts(
         institute=row.institute,
         status=PeerStatus(row.status),
@@ -53,6 +54,7 @@ def _facts(
     domains: frozenset[str],
     severity: int,
 ) -> PartFacts:
+    # None means no list, and an empty list means nobody
     listed = handling.releasable_to
     issuer = opened.statement.issuer.institute
     return PartFacts(

@@ -1,7 +1,7 @@
-"""Handling classes: parts that policy cannot tell apart share one, and one decision.
+"""Handling classes: parts that policy cannot tell apart share a class, and with it a decision.
 
-Invariants: a class is determined by what policy may know of a part and of its record's header;
-classes are never changed or removed; nothing per record (title, time, embargo) enters a class.
+Invariants: a class is determined by the facts of a part and of its record's header; classes are
+never changed or removed; nothing per record (title, time, embargo) enters a class.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from comity.policies.facts import PartFacts
 from comity.record.limits import MAX_CLASSES
 
 MAX_KNOWN: Final = 4096
-"""Classes that are remembered: institutes use dozens, but a peer may make up any number."""
+"""Classes that are remembered. Institutes use dozens, but a peer may make up any number."""
 
 ClassKey = tuple[PartFacts, PartFacts | None]
-"""Facts of a part, and for a section those of its header."""
+"""The facts of a part, and for a section those of its header."""
 
 
 class ClassIndex:
-    """Finds or makes classes. Remembers what is committed, which never changes."""
+    """Finds or makes classes. It remembers only committed classes, which never change."""
 
     def __init__(self) -> None:
         self._known: dict[ClassKey, int] = {}
 
     def resolve(self, session: WriteSession, keys: Iterable[ClassKey]) -> dict[ClassKey, int]:
-        """Return the class ids of ``keys``, making the classes that are not there yet.
+        """Return the class ids of ``keys``; classes that are missing are made.
 
-        Headers must stand among ``keys``, or in the database, wherever their sections do.
+        The header of each section must be among ``keys`` or in the database.
         """
+        # (1) what is remembered
         found: dict[ClassKey, int] = {}
         missing: dict[ClassKey, None] = {}
         for key in keys:
@@ -46,6 +47,8 @@ class ClassIndex:
                 missing[key] = None
             else:
                 found[key] = class_id
+
+        # (2) what is in the database or is made, headers first, since sections refer to them
         if missing:
             found |= self._load(session, list(missing))
             fresh = [key for key in missing if key not in found]
@@ -53,28 +56,31 @@ class ClassIndex:
             event.listen(session, "after_commit", lambda _: self._remember(found), once=True)
         return found
 
-    def crowded(self, session: Session, wanted: Sequence[Sequence[ClassKey]]) -> list[bool]:
-        """Say of each record, given by the keys of its parts, whether it makes too many classes.
+    def over_limit(self, session: Session, wanted: Sequence[Sequence[ClassKey]]) -> list[bool]:
+        """Return, for each record, True if it would give its issuer more than MAX_CLASSES classes.
 
-        An issuer whose records never fall into the same class twice would make every decision
-        about it as long as its records are many; past MAX_CLASSES it may only use those it has.
+        A record is given by the keys of its parts. An issuer that has MAX_CLASSES classes may only
+        use these. Without the limit, an issuer whose records never share a class would make the
+        number of decisions grow with the number of its records.
         """
         unknown = {key for keys in wanted for key in keys if key not in self._known}
         if not unknown:
             return [False] * len(wanted)
         unknown -= self._load(session, list(unknown)).keys()
-        counts = Counter(_counted(session, {key[0].issuer for key in unknown}))
+
+        # classes that an earlier record of the batch is going to make are counted with it
+        counts = Counter(_count_classes(session, {key[0].issuer for key in unknown}))
         planned: set[ClassKey] = set()
-        crowded = []
+        over = []
         for keys in wanted:
             fresh = unknown.intersection(keys) - planned
             issuers = Counter(key[0].issuer for key in fresh)
-            full = any(counts[issuer] + n > MAX_CLASSES for issuer, n in issuers.items())
-            if not full:
+            is_over = any(counts[issuer] + n > MAX_CLASSES for issuer, n in issuers.items())
+            if not is_over:
                 counts += issuers
                 planned |= fresh
-            crowded.append(full)
-        return crowded
+            over.append(is_over)
+        return over
 
     def _remember(self, committed: dict[ClassKey, int]) -> None:
         if len(self._known) + len(committed) > MAX_KNOWN:
@@ -91,6 +97,7 @@ class ClassIndex:
     def _make(
         self, session: WriteSession, keys: list[ClassKey], found: dict[ClassKey, int]
     ) -> dict[ClassKey, int]:
+        """Insert classes and return their ids; headers are among ``found``, or earlier keys."""
         made: dict[ClassKey, int] = {}
         known = dict(found)
         last = last_number(session, HandlingClassRow.class_id)
@@ -112,13 +119,14 @@ class ClassIndex:
         return made
 
 
-def _counted(session: Session, issuers: set[str]) -> dict[str, int]:
+def _count_classes(session: Session, issuers: set[str]) -> dict[str, int]:
     query = select(HandlingClassRow.issuer, func.count()).group_by(HandlingClassRow.issuer)
     return dict(session.exec(query.where(HandlingClassRow.issuer.in_(issuers))).all())
 
 
 def _digest(key: ClassKey) -> str:
     part, header = key
+    # JCS (RFC 8785) has no line break, so the two texts cannot run into each other
     return hashlib.sha256(
         part.to_json() + b"\n" + (header.to_json() if header else b"")
     ).hexdigest()

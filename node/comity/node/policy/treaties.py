@@ -1,8 +1,8 @@
 """Treaties in the database: bilateral agreements, for which the policy's templates are linked.
 
-Invariants: a treaty is never changed or deleted, only ended, and its id is used once, so that a
-release that names it can be read beside it; its party is a peer; no more than MAX_TREATIES can come
-to be in force at the same time.
+Invariants: a treaty is never changed or deleted, only ended, and its id is never used again, so
+that a release that names it can always be explained by it; its party is a peer; no more than
+MAX_TREATIES can ever be in force at the same time.
 """
 
 from __future__ import annotations
@@ -28,25 +28,29 @@ _HINT: Final = "comity-node treaty list shows the treaties"
 
 
 def add_treaty(session: WriteSession, treaty: Treaty, now: int) -> TreatyRow:
-    """Keep a treaty.
+    """Store a treaty; ``now`` is Unix time in milliseconds.
 
     Raises:
         NotFound: its party is not a peer.
-        Conflict: there is, or was, a treaty of that id.
+        Conflict: there is, or was, a treaty with that id.
         InvalidInput: it is over already.
-        LimitExceeded: more than MAX_TREATIES that are not over.
+        LimitExceeded: more than MAX_TREATIES treaties would not be over.
     """
+    # (1) the party is a peer, and the id is new
     if get_peer(session, treaty.party).status == PeerStatus.REMOVED:
         raise NotFound(f"{treaty.party} was removed", field="treaty.party")
     if session.get(TreatyRow, treaty.treaty_id) is not None:
         message = f"expected a new id, got {treaty.treaty_id}, which is kept for its releases"
         raise Conflict(message, field="treaty.treatyId", hint=_HINT)
+
+    # (2) it can still come into force, and there is room for it
     end = None if treaty.end is None else to_milliseconds(treaty.end)
     if treaty.end is not None and end is not None and end <= now:
         message = f"expected an end that lies ahead, got {format_time(treaty.end)}"
         raise InvalidInput(message, field="treaty.end")
     count = session.exec(select(func.count()).select_from(TreatyRow).where(_not_over(now))).one()
     MAX_TREATIES.check(count + 1, "treaty")
+
     row = TreatyRow(
         treaty_id=treaty.treaty_id,
         party=treaty.party,
@@ -65,16 +69,18 @@ def end_treaty(session: WriteSession, treaty_id: str, now: int) -> TreatyRow:
     """End a treaty before its time, or before it has begun.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: there is no treaty with that id.
         Conflict: it is over already.
     """
     row = find_row(session, TreatyRow, treaty_id)
     if row is None:
         raise NotFound(f"no treaty {treaty_id!r:.160}", field="treaty", hint=_HINT)
+
     over = over_time(row)
     if over is not None and over <= now:
         since = format_time(to_datetime(over))
         raise Conflict(f"{treaty_id} is over since {since}", field="treaty")
+
     row.ended_time = now
     session.add(row)
     session.flush()
@@ -82,24 +88,24 @@ def end_treaty(session: WriteSession, treaty_id: str, now: int) -> TreatyRow:
 
 
 def list_treaties(session: Session) -> list[TreatyRow]:
-    """Return all treaties, those that are over included, by party and start."""
+    """Return all treaties, including those that are over, by party and start."""
     query = select(TreatyRow).order_by(TreatyRow.party, TreatyRow.start_time)
     return list(session.exec(query.order_by(TreatyRow.treaty_id)))
 
 
 def treaties_in_force(session: Session, now: int) -> list[Treaty]:
-    """Return the treaties that are in force at a time, by id."""
+    """Return the treaties that are in force at a time, ordered by id."""
     query = select(TreatyRow).where(TreatyRow.start_time <= now, _not_over(now))
     return [_treaty(row) for row in session.exec(query.order_by(TreatyRow.treaty_id))]
 
 
 def over_time(row: TreatyRow) -> int | None:
-    """Return when a treaty is over: as agreed, or when it was ended; None where it has no end."""
+    """Return when a treaty is over: as agreed, or when it was ended; None means it has no end."""
     return row.end_time if row.ended_time is None else row.ended_time
 
 
 def _not_over(now: int) -> ColumnElement[bool]:
-    # what an operator has ended stays so, also for a clock that is set back
+    # a treaty that an operator ended stays ended, even if the clock is set back
     ahead = or_(TreatyRow.end_time.is_(None), TreatyRow.end_time > now)
     return TreatyRow.ended_time.is_(None) & ahead
 

@@ -1,8 +1,8 @@
 """The institute's policy in the database: versions, the newest of which is in force.
 
-Invariants: only a policy that parses and validates is ever stored; versions are kept, so that every
-release can be read beside the policy that allowed it. Before a first policy is set, nothing is
-permitted. Whatever decides asks ``policy_at``, which links the treaties that are in force.
+Before a first policy is set, nothing is permitted. Every decision uses ``policy_at``, which links
+the treaties that are in force. Invariants: only a policy that parses and validates is stored; all
+versions are kept, so that each release can be explained by the policy that allowed it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ NO_POLICY = "// No policy has been set: nothing is permitted.\n"
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """A policy, its version (0 before a first one is set) and since when it is in force."""
+    """A policy, its version, and the time since which it is in force.
+
+    Before a first policy is set, ``version`` is 0 and ``set_time`` (Unix time in milliseconds) is
+    None.
+    """
 
     policy: Policy
     version: int
@@ -35,7 +39,7 @@ class PolicyInForce:
 
 
 def policy_in_force(session: Session) -> PolicyInForce:
-    """Return the newest policy."""
+    """Return the newest policy, without treaties."""
     query = select(PolicyVersionRow).order_by(PolicyVersionRow.version.desc()).limit(1)
     row = session.exec(query).first()
     if row is None:
@@ -56,14 +60,16 @@ def with_treaties(session: Session, policy: Policy, now: int) -> Policy:
 
 
 def set_policy(session: WriteSession, text: str, now: int) -> PolicyInForce:
-    """Put a policy in force; the same text again changes nothing.
+    """Put a policy in force; setting the same text again changes nothing.
 
     Raises:
-        BadPolicy, LimitExceeded: it does not parse or validate; the old one stays in force.
+        BadPolicy: the text does not parse or validate; the old policy stays in force.
+        LimitExceeded: the text is over MAX_POLICY_BYTES; likewise.
     """
     policy, current = Policy.parse(text), policy_in_force(session)
     if current.version and current.policy.digest == policy.digest:
         return current
+
     version = current.version + 1
     session.add(PolicyVersionRow(version=version, digest=policy.digest, text=text, set_time=now))
     session.flush()
@@ -72,7 +78,7 @@ def set_policy(session: WriteSession, text: str, now: int) -> PolicyInForce:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A version, and by ids the rules that it added, removed or changed against the one before."""
+    """A version, and the ids of the rules that it added, removed or changed."""
 
     version: PolicyVersionRow
     added: tuple[str, ...]
@@ -81,12 +87,12 @@ class PolicyChange:
 
 
 def policy_log(session: Session) -> list[PolicyChange]:
-    """Return what each version changed, the newest first."""
+    """Return what each version changed against the one before it, newest first."""
     versions = session.exec(select(PolicyVersionRow).order_by(PolicyVersionRow.version))
     before: Mapping[str, Any] = {}
     found = []
     for version in versions:
-        # read without the schema, which may have moved on since
+        # read without the schema, which may have changed since
         rules = {rule.rule_id: rule.parsed for rule in parse_rules(version.text)}
         both = [rule_id for rule_id in rules if rule_id in before]
         found.append(
@@ -105,13 +111,16 @@ def find_version(session: Session, number: int) -> PolicyVersionRow:
     """Return a version of the policy.
 
     Raises:
-        NotFound: there is none of that number.
+        NotFound: there is no version with that number.
     """
     row = session.get(PolicyVersionRow, number)
     if row is None:
         hint = "comity-node policy log shows the versions"
         raise NotFound(f"no version {number} of the policy", field="version", hint=hint)
     return row
+
+
+# a parsed or linked policy is kept, since each release and each question needs it again
 
 
 @lru_cache(maxsize=4)

@@ -1,1 +1,1 @@
-"""Records on their way into the store: examination, admission, writing, quarantine, search."""
+"""Records: how they are examined, admitted, written, quarantined, withdrawn and found."""

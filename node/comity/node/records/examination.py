@@ -1,14 +1,18 @@
 """Examination: every check on a record that needs no database, cheapest refusal first.
 
-It is the first half of intake, the one door through which every record enters, whoever brings it;
-``admission`` is the second. The steps:
+Every record enters this way, whichever institute brings it; ``admission`` follows. The steps:
 
-(1) sizes, (2) envelope and signature, (3) the issuer's key is trusted for that issuer,
-(4) statement, (5) each disclosure against its digest, (6) content: ``open_record``;
-(7) issue time; (8) a record of a revoked key was logged before; (9) handling admits this institute
-and the way the record came.
+(1) sizes,
+(2) envelope and signature,
+(3) the key is trusted for the issuer,
+(4) statement,
+(5) each disclosure against its digest,
+(6) content; ``open_record`` makes the steps so far,
+(7) issue time,
+(8) a record signed with a revoked key was logged before the revocation,
+(9) handling lets this institute have the record, by the way that it came.
 
-Invariant: what is refused changes nothing (ARCHITECTURE, invariant 10).
+Invariant: a refused record changes nothing (invariant 10).
 """
 
 from __future__ import annotations
@@ -32,23 +36,23 @@ from comity.record.tlog_proof import TlogProof
 
 @dataclass(frozen=True, slots=True)
 class DescribedPart:
-    """What policy may know of a part, and the class that this makes it a member of."""
+    """What policy may know of a part, and the key of the handling class that follows from it."""
 
     facts: PartFacts
     key: ClassKey
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A record that passed ``examine``, with what storing it needs."""
+class ExaminedRecord:
+    """A record that passed ``examine``, with all that is needed to store it."""
 
     opened: OpenedRecord
     key: RecordKey
     origin: str
     parts: dict[int, DescribedPart]
-    """The parts that came, by section index; HEADER is the header."""
+    """The header, by HEADER, and the sections that came disclosed, by their index."""
     proof: TlogProof | None
-    """That it was logged before its key was revoked; None where the key is not."""
+    """Proof that it was logged before its key was revoked; None if the key is not revoked."""
 
 
 class Examiner:
@@ -58,35 +62,39 @@ class Examiner:
         self.institute = institute
         self._clock = clock
 
-    def examine(self, record: Record, origin: str, keyring: Keyring) -> Arrival:
-        """Make every check that needs no database. ``origin`` is the institute that brings it.
+    def examine(self, record: Record, origin: str, keyring: Keyring) -> ExaminedRecord:
+        """Make every check that needs no database.
+
+        ``origin`` is the institute that brings the record: this one itself, or a peer.
 
         Raises:
             InvalidInput: of the class that names the reason; see ``open_record``.
-            IssuedInFuture: issued ahead of the clock.
-            RevokedKey: of a revoked key, and not shown to be logged before.
+            IssuedInFuture: the issue time is more than MAX_CLOCK_SKEW_SECONDS ahead of the clock.
+            RevokedKey: the key is revoked, and no proof shows that the record was logged before.
             NotReleasable: handling does not let this institute have it, or not from ``origin``.
+            BadDisclosure: an own record comes without the disclosure of a section.
         """
-        # (1) to (6)
+        # (1) to (6) all that the record itself and the issuer's bundle say
         opened = open_record(record, keyring.find)
 
-        # (7)
+        # (7) the issuer's clock may be ahead of ours, by little
         now = to_datetime(self._clock())
         check_issue_time(opened.statement, now)
 
-        # (8)
+        # (8) revocation is by index in the issuer's log, not by time
         proof = check_revocation(record, keyring.bundle(opened.statement.issuer.institute))
 
-        # (9)
+        # (9) handling, enforced here as well as by the sender
         if origin == self.institute:
             _check_own(opened, origin)
         else:
             _check_releasable(opened, origin, self.institute, now.timestamp())
 
         key = keyring.find(record.envelope.keyid)[1]
-        return Arrival(opened, key, origin, self._describe(opened), proof)
+        return ExaminedRecord(opened, key, origin, self._describe(opened), proof)
 
     def _describe(self, opened: OpenedRecord) -> dict[int, DescribedPart]:
+        """Return what policy may know of the header and of each disclosed section."""
         header = header_facts(opened, self.institute)
         parts = {HEADER: DescribedPart(header, (header, None))}
         for index in opened.disclosures:
@@ -96,10 +104,13 @@ class Examiner:
 
 
 def _check_own(opened: OpenedRecord, institute: str) -> None:
+    """Check that a record is this institute's own and complete."""
     issuer = opened.statement.issuer.institute
     if issuer != institute:
         message = f"expected a record that {institute} issued, got one of {issuer}"
         raise NotReleasable(message, field="predicate.issuer")
+
+    # its issuer is the only source of what it withholds from others
     for index, section in enumerate(opened.statement.predicate.sections):
         if index not in opened.disclosures:
             message = f"expected the disclosure of section {section.name or index}, got none"
@@ -107,14 +118,17 @@ def _check_own(opened: OpenedRecord, institute: str) -> None:
 
 
 def _check_releasable(opened: OpenedRecord, origin: str, institute: str, now: float) -> None:
+    """Check that a peer may have passed on the header and each section that came."""
     issuer = opened.statement.issuer.institute
     if issuer == institute:
         message = f"expected records of other institutes, got one of {institute} itself"
         raise NotReleasable(message, field="predicate.issuer")
+
     parts = [("predicate.handling", opened.statement.predicate.handling)]
     for index in opened.disclosures:
         field = f"predicate.sections[{index}].annotations.handling"
         parts.append((field, opened.statement.section_handling(index)))
+
     for field, handling in parts:
         _check_handling(handling, field, institute, now)
         if origin != issuer and not handling.onward:
@@ -123,8 +137,9 @@ def _check_releasable(opened: OpenedRecord, origin: str, institute: str, now: fl
 
 
 def _check_handling(handling: Handling, field: str, institute: str, now: float) -> None:
+    """Check that an institute is among those that handling names, and that its embargo is over."""
     if not handling.names(institute):
-        message = f"expected {institute} among those it is releasable to"
+        message = f"expected {institute} among the institutes to which it is releasable"
         raise NotReleasable(message, field=f"{field}.releasableTo")
     if handling.embargo and handling.embargo.timestamp() > now + MAX_CLOCK_SKEW_SECONDS:
         message = f"expected it after its embargo of {handling.embargo:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Records as this node holds them: the bytes that were signed, and where they came from.
+"""Records as this node holds them: the bytes that were signed, and the institute that brought them.
 
 Invariant: envelope and disclosures are handed out as they were stored (invariant 3).
 """
@@ -18,8 +18,9 @@ from comity.record.record import Record
 class HeldRecord:
     """A record, and what this node knows of it beside its content.
 
-    ``received_time`` is when it was stored, in Unix milliseconds. ``superseded_by`` are the ids of
-    the issuer's records that supersede it, oldest first.
+    ``origin`` is the institute that brought it. ``received_time`` is when it was stored, in Unix
+    milliseconds. ``superseded_by`` are the ids of the issuer's records that supersede it, oldest
+    first.
     """
 
     record_seq: int
@@ -30,7 +31,7 @@ class HeldRecord:
 
 
 def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord]:
-    """Return the records of some rows, in their order, with two queries for all of them."""
+    """Return the records of some rows, in the order of the rows; makes two queries for all."""
     disclosures = _disclosures(session, [row.record_seq for row in rows])
     later = _later_versions(session, [row.record_id for row in rows if row.superseded])
 
@@ -47,12 +48,13 @@ def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord
 
 
 def _disclosures(session: Session, record_seqs: Sequence[int]) -> dict[int, list[bytes]]:
-    """Return the disclosures held, by row number, in section order."""
+    """Return the disclosures held of some records, by ``record_seq``, in section order."""
     query = (
         select(PartRow.record_seq, PartRow.disclosure)
         .where(PartRow.record_seq.in_(record_seqs), PartRow.disclosure.is_not(None))
         .order_by(PartRow.record_seq, PartRow.section)
     )
+
     found: dict[int, list[bytes]] = {seq: [] for seq in record_seqs}
     for seq, disclosure in session.exec(query):
         found[seq].append(disclosure or b"")
@@ -62,15 +64,16 @@ def _disclosures(session: Session, record_seqs: Sequence[int]) -> dict[int, list
 def _later_versions(
     session: Session, record_ids: Sequence[str]
 ) -> dict[tuple[str | None, str], list[str]]:
-    """Return the ids of later versions, by the id that they supersede and by issuer.
+    """Return the ids of later versions, by the id that they supersede and their issuer.
 
-    Only the issuer of a record can supersede it, hence the second half of the key.
+    The issuer is part of the key because only a record's own issuer can supersede it.
     """
     query = (
         select(RecordRow.supersedes, RecordRow.issuer, RecordRow.record_id)
         .where(RecordRow.supersedes.in_(record_ids))
         .order_by(RecordRow.record_seq)
     )
+
     found: dict[tuple[str | None, str], list[str]] = {}
     for superseded, issuer, record_id in session.exec(query):
         found.setdefault((superseded, issuer), []).append(record_id)

@@ -1,7 +1,8 @@
 """Finding records: a filter becomes one SQL query over indexed columns and words.
 
-Invariants: values are always bound, never pasted into SQL; results come newest arrival first, and
-pages do not overlap while records arrive. The caller bounds a filter by MAX_FILTER_BYTES.
+Invariants: values are bound parameters, never pasted into SQL; results are ordered by arrival,
+newest first, so that pages do not overlap while records arrive. The caller bounds a filter by
+MAX_FILTER_BYTES.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from comity.record.severity import Severity
 DEFAULT_SEARCH_PAGE: Final = 50
 MAX_SEARCH_PAGE: Final = Limit("MAX_SEARCH_PAGE", 256, "records")
 SEARCH_PAGE_BYTES: Final = 6 << 20
-"""Records of one page together, leaving room for one more within a message."""
+"""Bytes of one page's records together; leaves room for one more record within a message."""
 
 MAX_FILTER_WORDS: Final = Limit("MAX_FILTER_WORDS", 32, "words")
-"""Words of a filter's text: each one is looked for in the words of all parts."""
+"""Words of a filter's text: each of them is looked for in the words of all parts."""
 
 NEWEST: Final = 2**62
-"""A row number after every record: where the first page begins."""
+"""A row number above that of every record: the first page begins below it."""
 
 MIN_PREFIX_CHARS: Final = 8
 _RECORD_ID: Final = re.compile(rf"[0-9a-f]{{{MIN_PREFIX_CHARS},64}}")
@@ -40,11 +41,11 @@ _RECORD_ID: Final = re.compile(rf"[0-9a-f]{{{MIN_PREFIX_CHARS},64}}")
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records are meant: "and" between fields, "or" between the values of one field.
+    """Conditions for records: "and" between fields, "or" between the values of one field.
 
-    An empty field does not restrict. ``model`` and ``text`` ignore case, ``tags`` and ``domains``
-    do not. ``min_severity`` is low, moderate, high or critical; ``text`` is words that must all
-    occur.
+    An empty field does not restrict. ``model`` and ``text`` ignore case; ``tags`` and ``domains``
+    do not. ``min_severity`` is low, moderate, high or critical. All words of ``text`` must occur,
+    each in any part of the record.
     """
 
     kinds: tuple[str, ...] = ()
@@ -63,11 +64,12 @@ def search_records(
     """Return a page of records before a row number, and the token of the next page.
 
     ``page_size`` is 1 to MAX_SEARCH_PAGE; 0 means DEFAULT_SEARCH_PAGE. A page may hold fewer
-    records, to fit into a message. The token is empty on the last page.
+    records, so that it fits into a message. The token is empty on the last page.
 
     Raises:
-        LimitExceeded: page_size is over MAX_SEARCH_PAGE, the filter's text over MAX_FILTER_WORDS.
-        InvalidInput: an unknown kind or severity, or U+0000; names the field.
+        LimitExceeded: page_size is over MAX_SEARCH_PAGE, or the filter's text over
+            MAX_FILTER_WORDS.
+        InvalidInput: an unknown kind or severity, or U+0000 in a text; names the field.
     """
     MAX_SEARCH_PAGE.check(page_size, "page_size")
     size = page_size or DEFAULT_SEARCH_PAGE
@@ -82,8 +84,10 @@ def search_records(
     return page, make_page_token(page[-1].record_seq) if more else ""
 
 
-def arrived(session: Session, wanted: RecordFilter, after: int, limit: int) -> list[RecordRow]:
-    """Return the first ``limit`` matching records after a row number, oldest first.
+def records_after(
+    session: Session, wanted: RecordFilter, after: int, limit: int
+) -> list[RecordRow]:
+    """Return the first ``limit`` records after a row number that match a filter, oldest first.
 
     Raises: as ``search_records``.
     """
@@ -92,17 +96,20 @@ def arrived(session: Session, wanted: RecordFilter, after: int, limit: int) -> l
 
 
 def find_record(session: Session, record_id: str) -> RecordRow:
-    """Return the record with an id, or with the only id that begins so.
+    """Return the record with an id, or with the only id that has this prefix.
 
     Raises:
-        InvalidInput: not 8 to 64 lower-case hex digits, or a prefix of several records.
+        InvalidInput: not 8 to 64 lower-case hex digits, or a prefix of several records' ids.
         NotFound: no such record here.
     """
     if not _RECORD_ID.fullmatch(record_id):
         message = f"expected {MIN_PREFIX_CHARS} to 64 lower-case hex digits, got {record_id!r:.80}"
         raise InvalidInput(message, field="record_id")
+
+    # a second one tells that the prefix is too short
     query = select(RecordRow).where(RecordRow.record_id.startswith(record_id)).limit(2)
     rows = list(session.exec(query))
+
     if not rows:
         raise NotFound(f"no record {record_id} here", field="record_id")
     if len(rows) > 1:
@@ -111,12 +118,15 @@ def find_record(session: Session, record_id: str) -> RecordRow:
 
 
 def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
-    """Return what a filter asks of ``RecordRow``."""
+    """Return the conditions for ``RecordRow`` that a filter states.
+
+    Raises: as ``search_records``.
+    """
     _check_storable(wanted)
     _check_known("filter.kinds", wanted.kinds, Kind)
     found: list[ColumnElement[bool]] = []
 
-    # what the record's own row says
+    # (1) columns of the record's own row
     if wanted.kinds:
         found.append(RecordRow.kind.in_(wanted.kinds))
     if wanted.issuers:
@@ -126,7 +136,7 @@ def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
     if not wanted.include_superseded:
         found.append(~RecordRow.superseded)
 
-    # what its tags and its disclosed sections say
+    # (2) its tags, and its disclosed sections: each condition may hold for another section
     if wanted.tags:
         tagged = select(RecordTagRow.record_seq).where(RecordTagRow.tag.in_(wanted.tags))
         found.append(RecordRow.record_seq.in_(tagged))
@@ -140,7 +150,7 @@ def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
 
 
 def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
-    """Return the first of the rows, as many as fit into SEARCH_PAGE_BYTES, but at least one."""
+    """Return as many of the first rows as fit into SEARCH_PAGE_BYTES, but at least one."""
     seqs = [row.record_seq for row in rows]
     sizes = dict.fromkeys(seqs, 0)
     query = select(PartRow.record_seq, PartRow.size).where(PartRow.record_seq.in_(seqs))

@@ -1,6 +1,6 @@
-"""The words of a record that search looks in, lower-case.
+"""The words of a record in which search looks, in lower case.
 
-Invariant: bounded by MAX_WORDS_CHARS a record, whatever its sections hold.
+Invariant: the words of a part are at most MAX_WORDS_CHARS, whatever its section holds.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any, Final
 from comity.record.record import OpenedRecord
 
 SOURCES: Final = "sources"
-"""The section that says where a record's content was taken from, and adds none."""
+"""The section that names the sources of a record's content; it adds no content itself."""
 
 MAX_WORDS_CHARS: Final = 65_536
-"""Longer text is cut: search is for finding a record, not for reading it."""
+"""Characters after which text is cut: search finds a record, and need not read all of it."""
 
 
 def model_words(opened: OpenedRecord) -> str:
-    """Return the subject's name and the model's provider, name and version."""
+    """Return the subject's name and the model's provider, name and version, one a line."""
     statement = opened.statement
     words = [statement.subject[0].name]
     descriptor = statement.predicate.model_descriptor
@@ -28,15 +28,16 @@ def model_words(opened: OpenedRecord) -> str:
 
 
 def header_words(opened: OpenedRecord) -> str:
-    """Return title and summary in every language, and the tags."""
+    """Return the title and summary in every language, and the tags, one a line."""
     predicate = opened.statement.predicate
     return _join([*predicate.title.values(), *predicate.summary.values(), *predicate.tags])
 
 
 def section_words(opened: OpenedRecord, index: int) -> tuple[str, int]:
-    """Return every text in a disclosed section, and how many characters of content that is.
+    """Return all texts of a disclosed section, one a line, and its characters of content.
 
-    White space is no content.
+    White space does not count as content, and neither does the section that names sources; see
+    ``policy.standing.rule``, rule 4. Both are at most MAX_WORDS_CHARS.
     """
     disclosure = opened.disclosures[index]
     texts = _texts(disclosure.value)
@@ -49,6 +50,7 @@ def _join(texts: Iterable[str]) -> str:
 
 
 def _texts(value: Any) -> list[str]:
+    """Return the strings in a JSON value, without the names of its fields."""
     found: list[str] = []
     waiting = [value]
     while waiting:

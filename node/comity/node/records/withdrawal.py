@@ -1,10 +1,12 @@
-"""Withdrawal: what its issuer has withdrawn is given to nobody any more, and counts no more.
+"""Withdrawal: a withdrawn record is given to nobody any more, and no longer counts.
 
-A notice is a record of kind ``withdrawal`` that names others by the relation ``withdraws``; it
-holds for records of its own issuer. Either may arrive first. The parts of a withdrawn record change
-to the handling class that differs in nothing but ``withdrawn``, which the baseline keeps from
-everyone. Invariants: a record that was withdrawn stays so, and so do parts of it that arrive later;
-all of it happens in the transaction that stores the notice or the part.
+A notice is a record of kind ``withdrawal`` that names other records by the relation ``withdraws``.
+It holds only for records of its own issuer; either may arrive first. The parts of a withdrawn
+record move to the handling class that differs only by ``withdrawn``, which the baseline denies to
+everyone.
+
+Invariants: a withdrawn record stays withdrawn, as do parts of it that arrive later; all changes are
+made in the transaction that stores the notice or the part.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from comity.policies.facts import PartFacts
 
 
 def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tuple[str, int]]:
-    """Mark the records that a notice withdraws, and move their parts to the withdrawn class.
+    """Mark those of the records that a notice withdraws, and move their parts to other classes.
 
-    Returns issuer and ``subject_seq`` of those that were not marked before.
+    Returns issuer and ``subject_seq`` of the records that were not marked before.
     """
     notice = aliased(RecordRow)
     named = exists().where(
@@ -38,7 +40,10 @@ def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tu
     found = list(session.exec(query))
     if not found:
         return set()
+
+    # also of records that were marked before: some of their parts may be new
     _move_parts(session, [row.record_seq for row in found])
+
     fresh = {(row.issuer, row.subject_seq) for row in found if not row.withdrawn}
     for row in found:
         row.withdrawn = True
@@ -48,6 +53,7 @@ def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tu
 
 
 def _move_parts(session: WriteSession, records: Collection[int]) -> None:
+    """Move all parts of some records, by ``record_seq``, to the classes of withdrawn parts."""
     header = aliased(HandlingClassRow)
     query = (
         select(PartRow.part_id, HandlingClassRow.facts, header.facts)
@@ -55,10 +61,13 @@ def _move_parts(session: WriteSession, records: Collection[int]) -> None:
         .outerjoin(header, header.class_id == HandlingClassRow.header_class_id)
         .where(PartRow.record_seq.in_(records))
     )
+
     moved: dict[ClassKey, list[int]] = defaultdict(list)
     for part_id, facts, of_header in session.exec(query):
         key = _withdrawn(facts), _withdrawn(of_header) if of_header else None
         moved[key].append(part_id)
+
+    # a new index, since what it would remember is rarely needed again
     for key, class_id in ClassIndex().resolve(session, moved).items():
         change = update(PartRow).where(PartRow.part_id.in_(moved[key])).values(class_id=class_id)
         session.connection().execute(change)

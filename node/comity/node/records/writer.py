@@ -1,7 +1,8 @@
-"""Writes a batch of examined records: rows are gathered first and written together.
+"""Writes a batch of examined records: rows are gathered first, and then inserted together.
 
-Invariants: row numbers continue without gaps from what is committed, in the order of arrival; a
-header's part comes before its sections' parts; standing and the log change with the records.
+Invariants: row numbers go on from the last committed one without gaps, in the order of arrival; a
+header's part has a lower number than its sections' parts; standing and the log change in the same
+transaction as the records (invariant 4).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from comity.node.database.tables import (
 )
 from comity.node.log import tree
 from comity.node.policy.handling_classes import ClassKey
-from comity.node.policy.standing.counters import reckon_added, reckon_ended
-from comity.node.records.examination import Arrival
+from comity.node.policy.standing.entries import count_added_records, recount_subjects
+from comity.node.records.examination import ExaminedRecord
 from comity.node.records.search_words import header_words, model_words, section_words
 from comity.node.records.withdrawal import mark_withdrawn
 from comity.record.log import leaf
@@ -36,7 +37,7 @@ from comity.record.record import OpenedRecord
 
 
 class RecordWriter:
-    """One batch of records on its way into the tables, within one transaction."""
+    """Writes one batch of records, within one transaction."""
 
     def __init__(self, session: WriteSession, class_ids: dict[ClassKey, int], now: int) -> None:
         self._session = session
@@ -47,88 +48,101 @@ class RecordWriter:
             for table in (RecordRow, RecordTagRow, SubjectRow, WithdrawnRow, PartRow, PartDomainRow)
         }
         self._logged: list[tree.Entry] = []
+        # record_seq and id of each record that got parts
         self._grown: dict[int, str] = {}
+        # for each row of RecordRow, by which digest and name its subject is known
         self._subjects: list[tuple[str, str]] = []
         self._record_seq = last_number(session, RecordRow.record_seq)
         self._part_id = last_number(session, PartRow.part_id)
 
-    def add_record(self, arrival: Arrival, *, own: bool) -> int:
+    def add_record(self, record: ExaminedRecord, *, own: bool) -> int:
         """Take a record that is not held, without its parts; return its ``record_seq``."""
         self._record_seq += 1
-        predicate, envelope = arrival.opened.statement.predicate, arrival.opened.record.envelope
-        issuer, kind = arrival.opened.statement.issuer.institute, arrival.opened.statement.kind
+        opened, statement = record.opened, record.opened.statement
+        predicate, envelope = statement.predicate, opened.record.envelope
         self._rows[RecordRow].append(
             {
                 "record_seq": self._record_seq,
-                "record_id": arrival.opened.record_id,
-                "kind": str(kind),
-                "issuer": issuer,
+                "record_id": opened.record_id,
+                "kind": str(statement.kind),
+                "issuer": statement.issuer.institute,
                 "issue_time": to_milliseconds(predicate.issue_time),
                 "subject_seq": self._record_seq,
-                "model": model_words(arrival.opened),
+                "model": model_words(opened),
                 "supersedes": predicate.supersedes,
                 "superseded": False,
                 "withdrawn": False,
-                "origin": arrival.origin,
+                "origin": record.origin,
                 "received_time": self._now,
                 "keyid": envelope.keyid,
                 "signature": envelope.signature,
                 "payload": envelope.payload,
             }
         )
-        self._subjects.append(_subject(arrival))
+        self._subjects.append(_subject_names(opened))
+
         for tag in set(predicate.tags):
             self._rows[RecordTagRow].append({"tag": tag, "record_seq": self._record_seq})
-        for record_id in set(arrival.opened.statement.withdraws):
+        for record_id in set(statement.withdraws):
             row = {"record_id": record_id, "notice_seq": self._record_seq}
             self._rows[WithdrawnRow].append(row)
+
         if own:
-            body = leaf(arrival.opened.record.envelope, arrival.key)
-            self._logged.append(tree.Entry(arrival.opened.record_id, body))
+            self._logged.append(tree.Entry(opened.record_id, leaf(envelope, record.key)))
         return self._record_seq
 
-    def add_parts(self, arrival: Arrival, record_seq: int, sections: set[int]) -> None:
+    def add_parts(self, record: ExaminedRecord, record_seq: int, sections: set[int]) -> None:
         """Take those parts of a record that are not held; HEADER is its header."""
         if sections:
-            self._grown[record_seq] = arrival.opened.record_id
+            self._grown[record_seq] = record.opened.record_id
+
+        # HEADER is the lowest, so a header comes before its sections
         for section in sorted(sections):
             self._part_id += 1
-            described = arrival.parts[section]
+            described = record.parts[section]
             self._rows[PartRow].append(
                 {
                     "part_id": self._part_id,
                     "record_seq": record_seq,
                     "section": section,
                     "class_id": self._class_ids[described.key],
-                    "origin": arrival.origin,
+                    "origin": record.origin,
                     "severity": described.facts.severity,
-                    **_content(arrival.opened, section),
+                    **_content_columns(record.opened, section),
                 }
             )
             for domain in described.facts.domains:
                 self._rows[PartDomainRow].append({"domain": domain, "part_id": self._part_id})
 
     def write(self) -> None:
-        """Insert what was taken."""
+        """Insert all rows, and change whatever depends on them."""
         self._number_subjects()
+
+        # (1) the rows of the records, and for own records the leaves of the log
         for table, rows in self._rows.items():
             if rows:
                 insert_rows(self._session, table, rows)
         if self._logged:
             tree.append(self._session, self._logged)
+
+        # (2) records that are withdrawn or superseded, here or by what was held before
         named = {row["record_id"] for row in self._rows[WithdrawnRow]}
         ended = mark_withdrawn(self._session, {*self._grown.values(), *named})
         ended |= self._mark_superseded()
-        reckon_added(self._session, self._grown, self._now)
-        reckon_ended(self._session, ended, self._now)
+
+        # (3) standing, which counts what is held now
+        count_added_records(self._session, self._grown, self._now)
+        recount_subjects(self._session, ended, self._now)
 
     def _number_subjects(self) -> None:
-        """Give each record the number of its subject, which the first about the same gave it."""
+        """Give each record the number of its subject: that of the first record about it."""
         known = self._known_subjects()
         for row, names in zip(self._rows[RecordRow], self._subjects, strict=True):
             keys = [(row["issuer"], row["kind"], name) for name in names]
             number = min((known[key] for key in keys if key in known), default=row["record_seq"])
             row["subject_seq"] = number
+
+            # a digest or name that is new stands for this subject from now on
             for issuer, kind, name in {key: None for key in keys if key not in known}:
                 known[issuer, kind, name] = number
                 self._rows[SubjectRow].append(
@@ -136,6 +150,7 @@ class RecordWriter:
                 )
 
     def _known_subjects(self) -> dict[tuple[str, str, str], int]:
+        """Return the numbers of subjects known before, by issuer, kind and digest or name."""
         query = select(SubjectRow).where(
             SubjectRow.issuer.in_({row["issuer"] for row in self._rows[RecordRow]}),
             SubjectRow.kind.in_({row["kind"] for row in self._rows[RecordRow]}),
@@ -146,14 +161,17 @@ class RecordWriter:
 
     def _mark_superseded(self) -> set[tuple[str, int]]:
         """Mark records that have been superseded; return their (issuer, ``subject_seq``)."""
-        # either end may have arrived first: mark what this batch names, and what was named before
+        # either version may arrive first: mark what this batch names, and what was named before
         rows = self._rows[RecordRow]
         ids = {row["supersedes"] for row in rows} - {None} | {row["record_id"] for row in rows}
+
+        # only its own issuer can supersede a record
         later = aliased(RecordRow)
         named = exists().where(
             later.supersedes == RecordRow.record_id, later.issuer == RecordRow.issuer
         )
         which = (RecordRow.record_id.in_(ids), ~RecordRow.superseded, named)
+
         found = set(
             self._session.exec(select(RecordRow.issuer, RecordRow.subject_seq).where(*which))
         )
@@ -163,15 +181,16 @@ class RecordWriter:
         return found
 
 
-def _subject(arrival: Arrival) -> tuple[str, str]:
-    """Return digest and name of what a record is about, either of which tells subjects apart."""
-    subject = arrival.opened.statement.subject[0]
-    # a name may be longer than what PostgreSQL takes into an index
+def _subject_names(opened: OpenedRecord) -> tuple[str, str]:
+    """Return a record's subject by its digest and by its name; either may be known already."""
+    subject = opened.statement.subject[0]
+    # hashed, since a name may be longer than PostgreSQL takes into an index
     name = hashlib.sha256(subject.name.lower().encode()).hexdigest()
     return f"sha256:{subject.digest.sha256}", f"name:{name}"
 
 
-def _content(opened: OpenedRecord, section: int) -> dict[str, Any]:
+def _content_columns(opened: OpenedRecord, section: int) -> dict[str, Any]:
+    """Return the columns of ``PartRow`` that follow from a part's text and handling."""
     if section == HEADER:
         handling = opened.statement.predicate.handling
         size = len(opened.record.envelope.payload)
@@ -188,5 +207,6 @@ def _content(opened: OpenedRecord, section: int) -> dict[str, Any]:
             "size": len(disclosure.encoded),
             "disclosure": disclosure.encoded,
         }
+
     embargo = handling.embargo
     return columns | {"embargo_time": to_milliseconds(embargo) if embargo else None}

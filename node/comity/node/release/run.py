@@ -27,8 +27,8 @@ from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, 
 from comity.node.policy.decisions import Backlog, decide_anew, decide_classes
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import last_covered, limits
-from comity.node.policy.standing.counters import move_window
-from comity.node.policy.standing.given import settle
+from comity.node.policy.standing.given import update_standing
+from comity.node.policy.standing.window import move_window
 from comity.node.release.offer_queue import Queue
 from comity.node.release.parts import has_header, is_given
 from comity.policies.evaluator import Policy
@@ -42,7 +42,7 @@ def release_to(session: WriteSession, row: PeerRow, policy: Policy, now: int) ->
 
     # what was given before is counted before the policy is asked for it
     if policy.depends_on_giving:
-        settle(session, row, now)
+        update_standing(session, row, now)
     else:
         move_window(session, row.institute, now)
 

@@ -17,7 +17,7 @@ from comity.node.database.store import WriteSession
 from comity.node.database.tables import PartRow, PeerRow
 from comity.node.policy.decisions import stamp
 from comity.node.policy.facts import facts_of
-from comity.node.policy.standing.given import count_given, is_unsettled
+from comity.node.policy.standing.given import count_given, standing_is_behind
 from comity.node.policy.versions import policy_at
 from comity.node.release.run import release_to
 from comity.node.trust.peers import pinned_peers
@@ -69,7 +69,7 @@ class Schedule:
 
 def release_is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> bool:
     """True if anything on which release depends has changed since it last ran for a peer."""
-    if is_unsettled(session, row, now):
+    if standing_is_behind(session, row, now):
         return True
     if stamp(policy, facts_of(session, row)) != row.decided:
         return True

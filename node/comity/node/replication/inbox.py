@@ -14,7 +14,7 @@ from comity.node.database.rows import last_number
 from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
 from comity.node.log.travelling_proofs import keep_proof
 from comity.node.records.admission import Intake
-from comity.node.records.examination import Arrival, Examiner
+from comity.node.records.examination import ExaminedRecord, Examiner
 from comity.node.records.quarantine import Refusal, keep_refusals, waiting_records
 from comity.node.replication.batches import Batch
 from comity.node.replication.own_receipts import (
@@ -62,7 +62,7 @@ class Inbox:
                 follows the last one.
         """
         _check_form(batch)
-        arrivals, refusals = self._examine(peer, batch)
+        examined, refusals = self._examine(peer, batch)
 
         with self._site.store.write() as session:
             row = session.get_one(PeerRow, peer)
@@ -70,16 +70,16 @@ class Inbox:
 
             # what is good is stored, together with the proofs of what a revoked key signed
             parts = last_number(session, PartRow.part_id)
-            admitted = self._intake.admit(session, arrivals)
+            admitted = self._intake.admit(session, examined)
             refusals += admitted.refusals
-            stored = {arrival.opened.record_id for arrival in admitted.arrivals}
+            stored = {record.opened.record_id for record in admitted.records}
             is_seconded = (
                 note_seconded(session, peer, stored) if admitted.new < len(stored) else False
             )
             idle = parts == last_number(session, PartRow.part_id) and not is_seconded
-            for arrival in admitted.arrivals:
-                if arrival.proof is not None:
-                    keep_proof(session, arrival.opened.record_id, arrival.proof)
+            for record in admitted.records:
+                if record.proof is not None:
+                    keep_proof(session, record.opened.record_id, record.proof)
 
             # the rest is quarantined, and both are signed for
             now = self._site.clock()
@@ -131,21 +131,21 @@ class Inbox:
 
             record = record_from_bytes(row.record)
             try:
-                arrival = self._examiner.examine(record, peer, keyring)
+                examined = self._examiner.examine(record, peer, keyring)
             except UnknownKey:
                 continue  # the usual case, for which no other writer has to wait
             except InvalidInput as error:
                 self._refuse(peer, Refusal(record, error))
                 continue
-            taken += self._take_waiting(peer, arrival)
+            taken += self._take_waiting(peer, examined)
         return taken
 
-    def _take_waiting(self, peer: str, arrival: Arrival) -> bool:
+    def _take_waiting(self, peer: str, examined: ExaminedRecord) -> bool:
         with self._site.store.write() as session:
-            row = session.get(QuarantineRow, (peer, arrival.opened.record_id))
+            row = session.get(QuarantineRow, (peer, examined.opened.record_id))
             if row is None:
                 return False  # another process took it
-            refusals = self._intake.admit(session, [arrival]).refusals
+            refusals = self._intake.admit(session, [examined]).refusals
             if refusals:
                 keep_refusals(session, peer, refusals, self._site.clock())
                 return False
@@ -157,17 +157,17 @@ class Inbox:
         with self._site.store.write() as session:
             keep_refusals(session, peer, [refusal], self._site.clock())
 
-    def _examine(self, peer: str, batch: Batch) -> tuple[list[Arrival], list[Refusal]]:
+    def _examine(self, peer: str, batch: Batch) -> tuple[list[ExaminedRecord], list[Refusal]]:
         """Examine each record outside the write lock: signatures are the slowest part of intake."""
         keyring = self._site.keyring()
-        arrivals: list[Arrival] = []
+        examined: list[ExaminedRecord] = []
         refusals = list(batch.refused)
         for record in batch.records:
             try:
-                arrivals.append(self._examiner.examine(record, peer, keyring))
+                examined.append(self._examiner.examine(record, peer, keyring))
             except InvalidInput as error:
                 refusals.append(Refusal(record, error))
-        return arrivals, refusals
+        return examined, refusals
 
     def _sign(self, peer: str, batch: Batch, stored: set[str], refusals: list[Refusal]) -> Envelope:
         reasons = {r.record.record_id: r.error.reason for r in refusals}

@@ -60,7 +60,7 @@ def comity_node_policy_explain(
         raise InvalidInput("expected either a record or --kind", field="RECORD")
     with open_node(context) as node:
         # a rule may ask for standing, which must be that of this moment
-        node.settle_standing()
+        node.update_standing()
         if kind is not None:
             _explain_kind(node, peer, kind, as_json=as_json)
         else:

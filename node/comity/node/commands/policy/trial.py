@@ -122,7 +122,7 @@ def comity_node_policy_diff(
     other = read_file_or_preset(file, preset)
     with open_node(context) as node:
         # either policy may ask for standing, which must be that of this moment
-        node.settle_standing()
+        node.update_standing()
         found = _differences(node, other)
     if as_json:
         print_json([_peer_value(peer, differences) for peer, differences in found.items()])

@@ -17,8 +17,8 @@ from comity.node.records.held_records import held_records
 from comity.node.records.search import (
     NEWEST,
     RecordFilter,
-    arrived,
     find_record,
+    records_after,
     search_records,
 )
 from comity.node.server.services.records_messages import filter_from_proto, held_record_to_proto
@@ -134,7 +134,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
     ) -> tuple[int, list[pb.WatchRecordsResponse]]:
         """Return what arrived after a row number, and the row number of the last of it."""
         with self._node.store.read() as session:
-            records = held_records(session, arrived(session, wanted, after, WATCH_PAGE))
+            records = held_records(session, records_after(session, wanted, after, WATCH_PAGE))
         responses = [
             pb.WatchRecordsResponse(
                 record=held_record_to_proto(held), page_token=make_page_token(held.record_seq)
