@@ -30,7 +30,7 @@ from sqlmodel import Session, select
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
-from comity.node.policy.decisions import judge
+from comity.node.policy.decisions import evaluate_classes
 from comity.node.policy.facts import facts_of
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.node.policy.versions import policy_in_force, set_policy
@@ -205,7 +205,7 @@ def _applying(node: Node, change: Callable[[WriteSession], object]) -> tuple[flo
 def _decisions(node: Node, peers: int) -> float:
     def decide(session: Session, row: PeerRow) -> None:
         classes = list(session.exec(select(HandlingClassRow).order_by(HandlingClassRow.class_id)))
-        judge(session, classes, facts_of(session, row), policy_in_force(session).policy)
+        evaluate_classes(session, classes, facts_of(session, row), policy_in_force(session).policy)
 
     with node.store.read() as session:
         rows = pinned_peers(session)[:peers]

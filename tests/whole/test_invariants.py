@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comity.node.release import judged_classes
+from comity.node.release import class_decisions
 from tests.support.network_homes import Homes
 from tests.support.network_steps import (
     STEPS,
@@ -27,7 +27,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
 @pytest.fixture
 def no_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what would release a part, which no one asks here and which takes half the time."""
-    monkeypatch.setattr(judged_classes, "nearest", lambda _: [])
+    monkeypatch.setattr(class_decisions, "nearest", lambda _: [])
 
 
 @settings(

@@ -1,9 +1,11 @@
-"""A node's domain: one institute's store, door and queues, for services and commands alike.
+"""A node: what an institute does with records, peers, treaties and its policy.
 
-Services and commands turn what they are asked into calls of this class. Its methods block and are
-called on worker threads; it keeps nothing that another process on the same database would miss.
-Invariant: whatever changes records, peers, treaties or policy also releases what follows from the
-change, before it is acknowledged.
+Services and commands turn each request into a call of ``Node``. Its methods block, so services call
+them on worker threads. It keeps nothing in memory that another process on the same database would
+miss.
+
+Invariant: a method that changes records, peers, treaties or policy also releases all parts that
+follow from the change, before it returns (invariant 2).
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ from comity.record.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An own record that is stored and logged."""
+    """An own record that is stored and logged; ``log_index`` is the number of its leaf, from 0."""
 
     record_id: str
     log_index: int
@@ -63,7 +65,7 @@ class Node(Site):
     def __init__(self, home: Home, clock: Clock = system_clock) -> None:
         super().__init__(home, clock)
         try:
-            self._keep_terms()
+            self._keep_standing_settings()
         except BaseException:
             self.store.close()
             raise
@@ -72,7 +74,8 @@ class Node(Site):
         self.intake = Intake(self.institute, clock)
         self.inbox = Inbox(self, self.examiner, self.intake)
 
-    def _keep_terms(self) -> None:
+    def _keep_standing_settings(self) -> None:
+        """Store the settings of standing in the database if they have changed."""
         standing = self.home.settings.standing
         with self.store.read() as session:
             kept = window_of(session), weights_of(session)
@@ -82,7 +85,7 @@ class Node(Site):
                 keep_standing_settings(session, standing.window_days, standing.weights)
 
     def publish(self, record: Record) -> Published:
-        """Take in a record that this institute issued; on return it is on disk and in the log.
+        """Store a record that this institute issued; on return it is on disk and logged.
 
         Raises:
             InvalidInput: of the class that names the reason; nothing has changed.
@@ -90,7 +93,10 @@ class Node(Site):
         return self.publish_all([record])[0]
 
     def publish_all(self, records: Sequence[Record]) -> list[Published]:
-        """Take in several own records in one transaction, all or none."""
+        """Store several own records in one transaction, all or none (invariant 4).
+
+        Raises: as ``publish``.
+        """
         # trust boundary 4: only this institute's own keys speak for it
         keyring = Keyring([self.bundle])
         arrivals = [self.examiner.examine(r, self.institute, keyring) for r in records]
@@ -102,17 +108,17 @@ class Node(Site):
             before = dict(session.exec(query).all())
             refusals = self.intake.admit(session, arrivals).refusals
             if refusals:
-                raise refusals[0].error  # takes back what was stored of the other records
+                raise refusals[0].error  # this takes back the other records too
             after = dict(session.exec(query).all())
 
         self.release()
         return [Published(i, after[i], i in before) for i in ids]
 
     def release(self) -> int:
-        """Append to every peer's queue what it may have now; return how many parts that was.
+        """Append to each peer's queue the parts that it may have now; return their number.
 
-        The write lock is taken only for peers for which something has become due, and given up in
-        between where that is much.
+        The write lock is taken only if something is due to a peer. It is given up between
+        transactions, so that other writers get their turn.
         """
         with self.store.read() as session:
             schedule = Schedule(session, self.clock())
@@ -124,7 +130,7 @@ class Node(Site):
         return released
 
     def update_standing(self) -> None:
-        """Bring standing up to this moment, where the node does not run or is still counting."""
+        """Count standing up to now, which a running node may not have done yet."""
         with self.store.read() as session:
             now, peers = self.clock(), pinned_peers(session)
             late = [row.institute for row in peers if standing_is_behind(session, row, now)]
@@ -134,10 +140,10 @@ class Node(Site):
                     update_standing(session, session.get_one(PeerRow, peer), now)
 
     def set_policy(self, text: str) -> PolicyInForce:
-        """Put a policy in force and release what it newly allows.
+        """Put a policy in force, and release the parts that it newly allows.
 
         Raises:
-            BadPolicy, LimitExceeded: it is not acceptable; nothing has changed.
+            BadPolicy, LimitExceeded: see ``versions.set_policy``; nothing has changed.
         """
         with self.store.write() as session:
             in_force = set_policy(session, text, self.clock())
@@ -152,11 +158,12 @@ class Node(Site):
         groups: Sequence[str] | None = None,
         clearances: Sequence[str] | None = None,
     ) -> PeerRow:
-        """Pin a peer, take its records that waited for its keys, and release what it may have.
+        """Pin a peer, take records that waited for its keys, and release what it may have.
 
-        Of a peer that was pinned before, None leaves the words as they are.
+        ``purposes``, ``groups`` and ``clearances`` are the terms agreed with it. None leaves them
+        as they are, if the peer was pinned before.
 
-        Raises: as ``peers.check_authorities`` and ``pinning.pin_peer``.
+        Raises: as ``peers.check_authorities`` and ``pins.pin_peer``.
         """
         check_authorities(bundle_of_pin(pin), self.bundles())
         with self.store.write() as session:
@@ -168,15 +175,16 @@ class Node(Site):
                 status=status,
                 terms=AgreedTerms(purposes, groups, clearances),
             )
-        # first what waited for the peer's keys, so that one release covers it as well
+
+        # first the records that waited for the peer's keys, so that one release covers them too
         self.inbox.retry()
         self.release()
         return row
 
     def follow(self, peer: str, documents: Sequence[bytes]) -> int:
-        """Follow a peer's root through newer versions; return the version that is held now, or 0.
+        """Follow a peer's root through newer versions; return the version held now, or 0 if none.
 
-        If they do not hold nothing changes, and an alarm is raised.
+        If one of them is not valid, nothing changes and an alarm is raised.
         """
         others = self.bundles()
         try:
@@ -188,13 +196,15 @@ class Node(Site):
             self.refuse_root(peer, error)
             with self.store.read() as session:
                 return newest_version(session, peer)
+
+        # records may have waited for the newer keys
         if root is not None and documents:
             self.inbox.retry()
             self.release()
         return root.version if root else 0
 
     def refuse_root(self, peer: str, error: ComityError) -> None:
-        """Raise the alarm about a peer's root that is not followed."""
+        """Raise the alarm that a newer root of a peer was refused."""
         message = f"{error}; version and keys stay as they were: ask {peer} what has happened"
         with self.store.write() as session:
             raise_alarm(session, peer, ROOT_REFUSED, message, self.clock())
@@ -204,14 +214,17 @@ class Node(Site):
         return self.change_peer(institute, status, AgreedTerms())
 
     def change_peer(self, institute: str, status: PeerStatus | None, terms: AgreedTerms) -> PeerRow:
-        """Change a peer's status and terms, and release what follows; see ``peers.change_peer``."""
+        """Change a peer's status and terms, and release what follows; see ``peers.change_peer``.
+
+        ``status`` None leaves the status as it is.
+        """
         with self.store.write() as session:
             row = change_peer(session, institute, status, terms)
         self.release()
         return row
 
     def add_treaty(self, treaty: Treaty) -> TreatyRow:
-        """Keep a treaty and release what it allows already; see ``treaties.add_treaty``."""
+        """Store a treaty, and release the parts that it allows now; see ``treaties.add_treaty``."""
         with self.store.write() as session:
             row = add_treaty(session, treaty, self.clock())
         self.release()

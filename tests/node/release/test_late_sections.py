@@ -65,7 +65,7 @@ def test_a_section_that_policy_newly_allows_follows_as_it_was_previewed(
     assert (headers(uk, ca), len(uk.released(ca))) == (2, 4)
     said = preview(uk, ALLOWANCE_OF_TWO)[CA]
     assert counted(said, Effect.GAINED) == (2, 0, 0)
-    assert {one.verdict.rules for one in said if one.parts} == {("balanced-members",)}
+    assert {one.decision.rules for one in said if one.parts} == {("balanced-members",)}
     uk.node.set_policy(ALLOWANCE_OF_TWO)
     release_all(uk)
     assert (headers(uk, ca), len(uk.released(ca))) == (2, 6)

@@ -112,7 +112,7 @@ def test_gain_names_kind_rules_and_what_decided_before(trio: list[Institute]) ->
     uk.publish(guidance())
     [one] = preview(uk, OPEN)[CA]
     assert (one.kind, one.effect, one.parts, one.records) == (Kind.GUIDANCE, Effect.GAINED, 2, 1)
-    assert (one.verdict.rules, one.before.rules) == (("open-members",), ())
+    assert (one.decision.rules, one.before.rules) == (("open-members",), ())
 
 
 def test_what_is_allowed_and_not_yet_given_would_be_withheld(
@@ -157,7 +157,7 @@ def test_standing_limits_what_is_gained_and_what_it_used_up_is_not_called_forbid
     assert counted(preview(uk, OPEN)[CA], Effect.GAINED) == (30, 10, 0)
     found = preview(uk, NOTHING)[CA]
     assert counted(found, Effect.GONE) == (60, 20, 0)
-    assert all("given 20" in gone.verdict.message for gone in found)
+    assert all("given 20" in gone.decision.message for gone in found)
 
 
 def test_a_suspended_peer_gains_nothing(trio: list[Institute]) -> None:

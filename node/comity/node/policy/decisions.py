@@ -1,16 +1,17 @@
 """Decisions: what policy says of a peer and each handling class, kept in the database.
 
-A decision stands until the policy, a treaty with the peer or a fact about the peer changes;
-``PeerRow.decided`` is the digest of them all. Standing enters it only if the policy asks for it,
-and what was given only if it asks for that. Then every class is decided anew; otherwise only
-classes that have no decision yet. So it is where a version of the policy says the same as the one
-that decided, since releases name the version that allowed them: what is decided for a peer is all
-of one version.
+A decision stands until its basis changes: the policy, a treaty with the peer, or a fact about the
+peer. ``PeerRow.decided`` is the digest of the basis. Standing is part of it only if the policy asks
+for standing, and what was given only if the policy asks for that. If the basis has changed, every
+class is decided anew; otherwise only classes that have no decision yet. A new version of the policy
+has every class decided anew even if its text is an older one, since releases name the version that
+allowed them: all decisions for a peer are of one version.
 
-A record is one gift: whether it is given is asked of its header, when the header is released. Its
-sections follow once policy, asked of the section itself, allows them; that the header would not be
-given today does not hold them back. Invariants: a section goes only to who has its header, or gets
-it as well; ``backlog`` never says less than what may wait, so that nothing allowed is missed.
+A record counts as one gift. Policy is asked for its header when the header is released. A section
+follows once policy allows the section itself, even if policy would now deny the header.
+
+Invariants: a section goes only to a peer that has its header or gets it too (invariant 1);
+``backlog`` covers at least the parts that may wait, so nothing allowed is missed (invariant 2).
 """
 
 from __future__ import annotations
@@ -37,36 +38,36 @@ from comity.policies.facts import PartFacts, PeerFacts, Standing
 
 
 class Backlog(IntEnum):
-    """Which parts of a class, of those that release has considered for a peer, may wait."""
+    """Which parts of a class may still wait, among those that release considered for a peer."""
 
     NONE = 0
     HEADERLESS = 1
-    """Sections whose header the peer has not been given, and no others."""
+    """Only sections whose header the peer has not been given."""
     SOME = 2
     ALL = 3
-    """All, be they none: nothing of the class has ever been released to the peer."""
+    """All, if there are any: nothing of the class has ever been released to the peer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What policy says of a part, and of its record's header where it is a section."""
+class PartDecision:
+    """The decision on a part by itself, and on its record's header if it is a section."""
 
     own: Decision
     header: Decision | None
 
     @property
     def allowed(self) -> bool:
-        """Whether the part may be given to who has nothing of its record."""
+        """True if the peer may have this part even if it has nothing else of the record."""
         return self.own.allowed and (self.header is None or self.header.allowed)
 
     @property
     def follows(self) -> bool:
-        """Whether it is a section that may be given only to who has its header."""
+        """True if this is a section that only a peer with its header may have."""
         return self.own.allowed and not self.allowed
 
     @property
-    def verdict(self) -> Decision:
-        """The verdict as far as the peer has nothing of the record: a header bars its sections."""
+    def overall(self) -> Decision:
+        """The decision for a peer that has nothing of the record: a header may bar its sections."""
         if self.header is None or not self.follows:
             return self.own
         return replace(self.header, message=f"its record is withheld: {self.header.message}")
@@ -74,10 +75,11 @@ class Judgement:
 
 def decide_classes(session: WriteSession, row: PeerRow, peer: PeerFacts, policy: Policy) -> None:
     """Bring a peer's decisions up to date with policy and facts."""
-    now_known = stamp(policy, peer)
+    # (1) the classes to decide: all of them if the basis has changed, otherwise only new ones
+    basis = basis_digest(policy, peer)
     before: dict[int, DecisionRow] = {}
     query = select(HandlingClassRow)
-    if now_known == row.decided and _decided_by(session, row.institute, policy):
+    if basis == row.decided and _decided_by(session, row.institute, policy):
         known = exists().where(
             DecisionRow.peer == row.institute,
             DecisionRow.class_id == HandlingClassRow.class_id,
@@ -86,39 +88,44 @@ def decide_classes(session: WriteSession, row: PeerRow, peer: PeerFacts, policy:
     else:
         rows = session.exec(select(DecisionRow).where(DecisionRow.peer == row.institute))
         before = {decision.class_id: decision for decision in rows}
+
+    # (2) the decisions, and the basis on which they rest
     classes = list(session.exec(query.order_by(HandlingClassRow.class_id)))
     if classes:
-        judged = judge(session, classes, peer, policy)
-        _keep(session, row.institute, policy, judged, before)
-    row.decided = now_known
+        decisions = evaluate_classes(session, classes, peer, policy)
+        _keep(session, row.institute, policy, decisions, before)
+    row.decided = basis
     session.add(row)
 
 
 def decide_anew(row: PeerRow) -> None:
-    """Let the next release decide all of a peer's classes anew, and thus let one be due."""
+    """Make a release due for a peer, which will decide all classes anew."""
+    # no digest is empty
     row.decided = ""
 
 
-def judge(
+def evaluate_classes(
     session: Session, classes: list[HandlingClassRow], peer: PeerFacts, policy: Policy
-) -> dict[int, Judgement]:
-    """Return what policy says of each class.
+) -> dict[int, PartDecision]:
+    """Return the decision on each class, by class id, without storing it.
 
-    Every decision in the node comes from here: release, preview and explanation agree.
+    Every decision in the node comes from here, so release, preview and explanation agree.
     """
-    headers = _headers(session, classes)
+    headers = _missing_headers(session, classes)
     facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in [*headers, *classes]}
-    verdicts = dict(zip(facts, policy.decide_many(peer, list(facts.values())), strict=True))
+    decided = dict(zip(facts, policy.decide_many(peer, list(facts.values())), strict=True))
+
     return {
-        c.class_id: Judgement(
-            verdicts[c.class_id],
-            None if c.header_class_id is None else verdicts[c.header_class_id],
+        c.class_id: PartDecision(
+            own=decided[c.class_id],
+            header=None if c.header_class_id is None else decided[c.header_class_id],
         )
         for c in classes
     }
 
 
-def _headers(session: Session, classes: list[HandlingClassRow]) -> list[HandlingClassRow]:
+def _missing_headers(session: Session, classes: list[HandlingClassRow]) -> list[HandlingClassRow]:
+    """Return the header classes of sections' classes that are not among the classes."""
     present = {c.class_id for c in classes}
     wanted = {c.header_class_id for c in classes} - present - {None}
     if not wanted:
@@ -131,22 +138,25 @@ def _keep(
     session: WriteSession,
     peer: str,
     policy: Policy,
-    judged: dict[int, Judgement],
+    decisions: dict[int, PartDecision],
     before: dict[int, DecisionRow],
 ) -> None:
-    deciding = {i: (j.own if j.follows else j.verdict).rules for i, j in judged.items()}
+    """Store decisions in place of those made before; backlogs stay as they are."""
+    # a section that follows its header is released by its own rules, and denied by none
+    deciding = {i: (d.own if d.follows else d.overall).rules for i, d in decisions.items()}
     rulings = _rulings(session, policy, set(deciding.values()))
     rows = [
         {
             "peer": peer,
             "class_id": class_id,
-            "allowed": judgement.allowed,
-            "follows": judgement.follows,
+            "allowed": decision.allowed,
+            "follows": decision.follows,
             "ruling_id": rulings[deciding[class_id]],
             "backlog": before[class_id].backlog if class_id in before else Backlog.ALL,
         }
-        for class_id, judgement in judged.items()
+        for class_id, decision in decisions.items()
     ]
+
     connection = session.connection()
     if before:
         connection.execute(delete(DecisionRow).where(DecisionRow.peer == peer))
@@ -156,10 +166,14 @@ def _keep(
 def _rulings(
     session: WriteSession, policy: Policy, rule_sets: set[tuple[str, ...]]
 ) -> dict[tuple[str, ...], int]:
+    """Return the ids of the rulings by some sets of rules; rulings that are missing are made."""
+    # (1) those that are there
     version = _version(session, policy)
     wanted = {_ruling_digest(policy, version, rules): rules for rules in rule_sets}
     query = select(RulingRow.digest, RulingRow.ruling_id).where(RulingRow.digest.in_(wanted))
     found = {wanted[digest]: ruling_id for digest, ruling_id in session.exec(query)}
+
+    # (2) the others
     last = last_number(session, RulingRow.ruling_id)
     for digest, rules in wanted.items():
         if rules not in found:
@@ -176,7 +190,8 @@ def _ruling_digest(policy: Policy, version: int, rules: tuple[str, ...]) -> str:
 
 
 def _decided_by(session: Session, peer: str, policy: Policy) -> bool:
-    """Whether the policy's newest version made a peer's decisions, if there are any."""
+    """True if the policy's newest version made a peer's decisions, or if there are none."""
+    # all of them are of one version, so any one tells
     query = select(RulingRow.policy_version)
     query = query.join(DecisionRow, DecisionRow.ruling_id == RulingRow.ruling_id)
     made_by = session.exec(query.where(DecisionRow.peer == peer).limit(1)).first()
@@ -184,21 +199,20 @@ def _decided_by(session: Session, peer: str, policy: Policy) -> bool:
 
 
 def _version(session: Session, policy: Policy) -> int:
-    """Return the newest version with the policy's text; 0 before a first policy is set."""
+    """Return the newest version that has the policy's text; 0 before a first policy is set."""
     query = select(func.max(PolicyVersionRow.version)).where(
         PolicyVersionRow.digest == policy.digest
     )
     return session.exec(query).one() or 0
 
 
-def stamp(policy: Policy, peer: PeerFacts) -> str:
-    """Return a digest of all that decisions about a peer depend on, hex.
-
-    A count of none is left out, since it says what no count of that kind says.
-    """
+def basis_digest(policy: Policy, peer: PeerFacts) -> str:
+    """Return the SHA-256, in hex, of all on which decisions about a peer depend."""
     standing = peer.standing if policy.depends_on_standing else Standing()
     if not policy.depends_on_giving:
         standing = replace(standing, given={}, given_ever={})
+
+    # a count of 0 is left out, since it means the same as no count of that kind
     counts = (standing.received, standing.given, standing.credit, standing.rejected)
     ever = (standing.received_ever, standing.given_ever)
     known = [

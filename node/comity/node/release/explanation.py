@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
-from comity.node.release.judged_classes import JudgedClasses, kind_of
+from comity.node.release.class_decisions import ClassDecisions, kind_of
 from comity.node.release.parts import Tally, tally_classes
 from comity.policies.evaluator import Decision
 from comity.policies.facts import PartFacts
@@ -51,7 +51,7 @@ class ClassExplanation:
 
     facts: PartFacts
     tally: Tally
-    verdict: Decision
+    decision: Decision
     nearest: tuple[str, ...] | None
 
 
@@ -70,16 +70,18 @@ def explain_record(
         .order_by(PartRow.section)
     )
     parts = [(part, handling_class) for part, handling_class in session.exec(query)]
-    judged = JudgedClasses(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
+    decisions = ClassDecisions(session, peer, list({c.class_id: c for _, c in parts}.values()), now)
     released = _released(session, peer, [part for part, _ in parts])
 
     # a section follows a header that the peer has, and otherwise waits in the header's place
     header = parts[0][0]
     has_header = header.origin == peer or header.part_id in released
-    ahead = 0 if has_header else judged.ahead(header)
+    ahead = 0 if has_header else decisions.ahead(header)
 
     return [
-        _explain_part(part, judged, released.get(part.part_id), has_header=has_header, ahead=ahead)
+        _explain_part(
+            part, decisions, released.get(part.part_id), has_header=has_header, ahead=ahead
+        )
         for part, _ in parts
     ]
 
@@ -92,15 +94,17 @@ def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[Clas
     """
     tallies = tally_classes(session, peer, now)
     classes = [c for c in session.exec(select(HandlingClassRow)) if kind_of(c) is kind]
-    judged = JudgedClasses(session, peer, [c for c in classes if c.class_id in tallies], now)
+    decisions = ClassDecisions(session, peer, [c for c in classes if c.class_id in tallies], now)
 
-    ordered = sorted(judged.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
-    withheld = [i for i in ordered if not judged.found[i].allowed and _waits(tallies[i])]
+    ordered = sorted(decisions.asked, key=lambda class_id: (-_size(tallies[class_id]), class_id))
+    withheld = [i for i in ordered if not decisions.found[i].allowed and _waits(tallies[i])]
     ways: dict[int, tuple[str, ...] | None] = dict.fromkeys(withheld)
-    ways |= {class_id: judged.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
+    ways |= {class_id: decisions.ways(class_id) for class_id in withheld[:MAX_EXPLAINED]}
 
     return [
-        ClassExplanation(judged.facts[i], tallies[i], judged.found[i].verdict, ways.get(i, ()))
+        ClassExplanation(
+            decisions.facts[i], tallies[i], decisions.found[i].overall, ways.get(i, ())
+        )
         for i in ordered
     ]
 
@@ -114,26 +118,26 @@ def _released(session: Session, peer: str, parts: list[PartRow]) -> dict[int, in
 
 
 def _explain_part(
-    part: PartRow, judged: JudgedClasses, released: int | None, *, has_header: bool, ahead: int
+    part: PartRow, decisions: ClassDecisions, released: int | None, *, has_header: bool, ahead: int
 ) -> PartExplanation:
-    judgement = judged.found[part.class_id]
-    verdict = judgement.own if has_header else judgement.verdict
-    allowed, message = verdict.allowed, verdict.message
+    found = decisions.found[part.class_id]
+    decision = found.own if has_header else found.overall
+    allowed, message = decision.allowed, decision.message
 
     ways: tuple[str, ...] = ()
-    if part.origin == judged.institute:
-        allowed, message = False, f"{judged.institute} is where this came from"
+    if part.origin == decisions.institute:
+        allowed, message = False, f"{decisions.institute} is where this came from"
     elif not allowed and not released:
-        ways = judged.ways(part.class_id, has_header=has_header, ahead=ahead)
+        ways = decisions.ways(part.class_id, has_header=has_header, ahead=ahead)
 
     # an embargo comes on top: policy never hears of it, since it is a time
-    if part.embargo_time is not None and part.embargo_time > judged.now:
+    if part.embargo_time is not None and part.embargo_time > decisions.now:
         until = format_time(to_datetime(part.embargo_time))
         ways = _after_embargo(ways, until, allowed=allowed)
         allowed, message = False, f"under embargo until {until}; then: {message}"
 
     name = "" if part.section == HEADER else part.name
-    return PartExplanation(part.section, name, allowed, verdict.rules, message, released, ways)
+    return PartExplanation(part.section, name, allowed, decision.rules, message, released, ways)
 
 
 def _after_embargo(ways: tuple[str, ...], until: str, *, allowed: bool) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from comity.node.database.store import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_anew, decide_classes
 from comity.node.policy.facts import facts_of
-from comity.node.policy.standing.allowance import last_covered, limits
+from comity.node.policy.standing.allowance import allowances, last_covered
 from comity.node.policy.standing.given import update_standing
 from comity.node.policy.standing.window import move_window
 from comity.node.release.offer_queue import Queue
@@ -101,7 +101,7 @@ class _Run:
 
     def _limits(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
         """Return how many records of each class go, for the classes that standing limits."""
-        return limits(self._session, self._own_headers(), self._queue.waits, peer, policy)
+        return allowances(self._session, self._own_headers(), self._queue.waits, peer, policy)
 
     def _relayed(self) -> ColumnElement[bool]:
         """True if a ``DecisionRow`` is about records of other institutes."""

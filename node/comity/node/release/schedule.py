@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from comity.node.database.rows import last_number
 from comity.node.database.store import WriteSession
 from comity.node.database.tables import PartRow, PeerRow
-from comity.node.policy.decisions import stamp
+from comity.node.policy.decisions import basis_digest
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.given import count_given, standing_is_behind
 from comity.node.policy.versions import policy_at
@@ -71,7 +71,7 @@ def release_is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> 
     """True if anything on which release depends has changed since it last ran for a peer."""
     if standing_is_behind(session, row, now):
         return True
-    if stamp(policy, facts_of(session, row)) != row.decided:
+    if basis_digest(policy, facts_of(session, row)) != row.decided:
         return True
     if last_number(session, PartRow.part_id) > row.considered_part:
         return True

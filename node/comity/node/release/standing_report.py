@@ -15,7 +15,7 @@ from sqlalchemy import exists, func, or_
 from sqlmodel import Session, select
 
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, PeerRow, ReleaseRow
-from comity.node.policy.decisions import judge
+from comity.node.policy.decisions import evaluate_classes
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import PLENTY
 from comity.node.policy.standing.rule import DAY_MS, load_standing, standing_rows, window_of
@@ -86,8 +86,8 @@ def withheld_for_standing(session: Session, row: PeerRow, now: int) -> Mapping[s
     headers = select(HandlingClassRow).where(HandlingClassRow.header_class_id.is_(None))
     classes = list(session.exec(headers.order_by(HandlingClassRow.class_id)))
     peer = facts_of(session, row)
-    as_it_is = judge(session, classes, peer, policy)
-    at_best = judge(session, classes, replace(peer, standing=BEST), policy)
+    as_it_is = evaluate_classes(session, classes, peer, policy)
+    at_best = evaluate_classes(session, classes, replace(peer, standing=BEST), policy)
     kinds = {
         c.class_id: str(PartFacts.from_json(c.facts.encode()).kind)
         for c in classes

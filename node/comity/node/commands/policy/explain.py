@@ -70,7 +70,7 @@ def comity_node_policy_explain(
 def _explain_record(node: Node, peer: str, record: str, *, as_json: bool) -> None:
     with node.store.read() as session:
         row = find_record(session, record)
-        # release, preview and this all ask policy.decisions.judge, so that they agree
+        # release, preview and this all call decisions.evaluate_classes, so that they agree
         parts = explanation.explain_record(session, peer, row, node.clock())
 
     if as_json:
@@ -98,10 +98,10 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
 
     grid = table("part", "handling", "given", "waits", "now", "why", "nearest change")
     for one in found:
-        verdict = "given" if one.verdict.allowed else "withheld"
+        verdict = "given" if one.decision.allowed else "withheld"
         counts = (str(one.tally.given), _waiting(one))
         cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
-        grid.add_row(*map(text, (*cells, one.verdict.message, _ways(one.nearest))))
+        grid.add_row(*map(text, (*cells, one.decision.message, _ways(one.nearest))))
     print_table(grid)
     _note_what_counts(one.nearest or () for one in found)
     # the search for the nearest change is bounded (invariant 10), which is told
@@ -141,9 +141,9 @@ def _class_value(one: ClassExplanation) -> dict[str, Any]:
         "due": one.tally.due,
         "underEmbargo": one.tally.embargoed,
         "embargoTime": _format(one.tally.embargo_time),
-        "allowed": one.verdict.allowed,
-        "rules": list(one.verdict.rules),
-        "message": one.verdict.message,
+        "allowed": one.decision.allowed,
+        "rules": list(one.decision.rules),
+        "message": one.decision.message,
         "nearest": None if one.nearest is None else list(one.nearest),
     }
 

@@ -152,7 +152,7 @@ def _print_differences(found: Differences) -> None:
             if one.effect is not Effect.GONE:
                 counts = map(str, (one.parts, one.records, one.later))
                 until_now = ", ".join(one.before.rules) or "no rule"
-                cells = (peer, one.kind, one.effect, *counts, one.verdict.message, until_now)
+                cells = (peer, one.kind, one.effect, *counts, one.decision.message, until_now)
                 grid.add_row(*map(text, cells))
 
     if grid.row_count:
@@ -167,7 +167,7 @@ def _warn(found: Differences) -> None:
             if one.effect is Effect.GONE:
                 count = f"{one.parts} parts ({one.records} records) of kind {one.kind}"
                 said = f"{count} are with {peer} already and cannot be taken back"
-                line = f"{said}: {one.verdict.message}"
+                line = f"{said}: {one.decision.message}"
                 warn(line)
 
 
@@ -182,8 +182,8 @@ def _difference_value(one: ChangedParts) -> dict[str, Any]:
         "parts": one.parts,
         "records": one.records,
         "later": one.later,
-        "rules": list(one.verdict.rules),
-        "message": one.verdict.message,
+        "rules": list(one.decision.rules),
+        "message": one.decision.message,
         "before": {"rules": list(one.before.rules), "message": one.before.message},
     }
 

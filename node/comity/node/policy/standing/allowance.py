@@ -1,9 +1,12 @@
-"""Standing as it is used up: how many of the records that wait may be given at once.
+"""Allowance: how many of the records that wait may be given before standing is used up.
 
-Of the records issued here, only as many are given together as the policy still allows after each
-of them, found by search over ``given`` (it is taken to allow less, not more, as ``given`` grows).
-A record is taken to use standing up if it has substance and its subject does not count yet; where
-several are about one subject, that is more than is used up, and the rest follows.
+Of the records that this institute issued, only as many are given together as policy still allows
+after each of them. The number is found by a binary search over ``given``; policy is assumed to
+allow no more as ``given`` grows.
+
+A record is assumed to use standing up if it has substance and its subject does not count yet. If
+several records are about one subject, that assumes too much. The rest is then given by the next
+run of release, so everything allowed arrives in the end (invariant 2).
 """
 
 from __future__ import annotations
@@ -26,34 +29,33 @@ from comity.policies.facts import PartFacts, PeerFacts
 from comity.record.content import Kind
 
 PLENTY: Final = dict.fromkeys(Kind, 10**9)
-"""More than anyone gives, and little enough for a policy to multiply."""
+"""More records than anybody gives; small enough that a policy can multiply it without overflow."""
 
 _LOOK: Final = 64
-"""Records that are looked at first; where more may be given, 16 times as many, and so on."""
-
+"""Records that are counted first. If all of them may be given, 16 times as many are counted."""
 
 Conditions = Sequence[ColumnElement[bool]]
-"""Conditions for the ``PartRow`` of a header that waits."""
+"""Conditions for the ``PartRow`` of a header, under which it waits to be released."""
 
 
-def limits(
+def allowances(
     session: Session,
     headers: Mapping[int, PartFacts],
     waits: Callable[[int], Conditions],
     peer: PeerFacts,
     policy: Policy,
 ) -> dict[int, int | None]:
-    """Return how many records of each class may go, for the classes that standing limits.
+    """Return how many records of a class may go, for each class that standing limits.
 
     ``headers`` are allowed classes of own headers; ``waits`` returns the conditions under which
-    parts of a class wait. Only records that use standing up are counted; None means no limit.
-    What is given of one class counts for the next: they must be released in this order, before
-    any class that is not limited.
+    parts of a class wait. The number counts only records that use standing up; None means no
+    limit. Records given of one class count for the next class, so the classes must be released in
+    the order of the answer, before any class that is not limited.
     """
     found: dict[int, int | None] = {}
     for class_id, part in _limited(headers, peer, policy):
         count = partial(count_waiting, session, peer.institute, waits(class_id))
-        wanted, found[class_id] = _limit(policy, peer, part, count)
+        wanted, found[class_id] = _class_allowance(policy, peer, part, count)
 
         given = found[class_id]
         standing = peer.standing.after_giving(part.kind, wanted if given is None else given)
@@ -64,27 +66,30 @@ def limits(
 def _limited(
     headers: Mapping[int, PartFacts], peer: PeerFacts, policy: Policy
 ) -> list[tuple[int, PartFacts]]:
-    """Return, in order, the classes that are not allowed however much has been given.
+    """Return, by class id, the classes that policy denies once enough has been given.
 
-    Asked with plenty of every kind, and of their own kind alone: more of another kind may be what
-    allows them.
+    Policy is asked twice: as if plenty of every kind had been given, and as if plenty of the
+    class's own kind alone had, since what is given of another kind may be what allows it.
     """
     limited: dict[int, PartFacts] = {}
     for kinds in (frozenset(Kind), *({kind} for kind in Kind)):
+        # (1) the peer's standing after plenty was given
         asked = {i: part for i, part in headers.items() if part.kind in kinds}
         more = {kind: PLENTY[kind] for kind in kinds}
         given, ever = peer.standing.given, peer.standing.given_ever
         spent = replace(peer.standing, given={**given, **more}, given_ever={**ever, **more})
-        verdicts = policy.decide_many(replace(peer, standing=spent), list(asked.values()))
-        denied = (i for i, verdict in zip(asked, verdicts, strict=True) if not verdict.allowed)
+
+        # (2) the classes that are denied then
+        decisions = policy.decide_many(replace(peer, standing=spent), list(asked.values()))
+        denied = (i for i, decision in zip(asked, decisions, strict=True) if not decision.allowed)
         limited.update((i, asked[i]) for i in denied)
     return sorted(limited.items())
 
 
-def _limit(
+def _class_allowance(
     policy: Policy, peer: PeerFacts, part: PartFacts, count: Callable[[int], int]
 ) -> tuple[int, int | None]:
-    """Return how many records that use standing up were counted, and how many may go."""
+    """Return how many waiting records were counted, and how many of them may go; None means all."""
     most = _LOOK
     while True:
         wanted = count(most)
@@ -95,7 +100,7 @@ def _limit(
 
 
 def count_waiting(session: Session, peer: str, waits: Conditions, most: int) -> int:
-    """Count the records that wait and use a peer's standing up, up to ``most``."""
+    """Count records that wait and use a peer's standing up; the count ends at ``most``."""
     found = _using_standing(peer, waits).limit(most).subquery()
     return session.exec(select(func.count()).select_from(found)).one()
 
@@ -113,10 +118,13 @@ def _using_standing(peer: str, waits: Conditions) -> SelectOfScalar[int]:
 
 
 def _uses_standing(peer: str) -> ColumnElement[bool]:
-    """Return whether giving a ``RecordRow`` to a peer uses its standing up."""
+    """Return the condition that giving a ``RecordRow`` to a peer uses its standing up."""
     whole = aliased(PartRow)
     content = select(func.sum(whole.content)).where(whole.record_seq == RecordRow.record_seq)
+    # of substance, whatever part of it the peer may have (rule 4)
     substance = content.scalar_subquery() >= SUBSTANCE_CHARS
+
+    # its subject counts as given already (rules 1 and 5)
     counted = exists().where(
         StandingEntryRow.peer == peer,
         StandingEntryRow.side == "given",
@@ -127,9 +135,9 @@ def _uses_standing(peer: str) -> ColumnElement[bool]:
 
 
 def _allowance(policy: Policy, peer: PeerFacts, part: PartFacts, wanted: int) -> int | None:
-    """Return how many of ``wanted`` may be given one after the other; None if all, and more.
+    """Return how many of ``wanted`` records may be given one after the other.
 
-    What uses no standing up goes along as long as the policy allows the next one.
+    None means that all may be given, and one more after them.
     """
 
     def is_refused_after(given: int) -> bool:

@@ -1,6 +1,6 @@
-"""The verdicts on handling classes for one peer, and the changes that would turn a denial.
+"""The decisions on handling classes for one peer, and the changes that would turn a denial.
 
-Invariants: the verdicts come from ``decisions.judge``, by which parts are released; every change
+Invariants: the decisions come from ``decisions.evaluate_classes``, as in release; every change
 that is proposed has been put to the same policy.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import and_, or_
 from sqlmodel import Session, select
 
 from comity.node.database.tables import HandlingClassRow, PartRow
-from comity.node.policy.decisions import judge, stamp
+from comity.node.policy.decisions import basis_digest, evaluate_classes
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import PLENTY, count_waiting
 from comity.node.policy.versions import policy_at
@@ -31,8 +31,8 @@ MAX_WAYS: Final = 3
 """Ways to a release that are told: all of them take the same, smallest number of changes."""
 
 
-class JudgedClasses:
-    """Classes, the verdicts on them, and the changes by which a withheld one would be allowed."""
+class ClassDecisions:
+    """Classes, the decisions on them, and the changes by which a withheld one would be allowed."""
 
     def __init__(
         self, session: Session, peer: str, classes: Sequence[HandlingClassRow], now: int
@@ -42,15 +42,17 @@ class JudgedClasses:
         self._peer: PeerFacts = facts_of(session, row)
         self._policy: Policy = policy_at(session, now)
 
-        # a section is judged together with its header, whose class was perhaps not asked for
+        # a section is decided together with its header, whose class was perhaps not asked for
         self.asked = [c.class_id for c in classes]
         headers = {c.header_class_id for c in classes}.difference(self.asked)
         query = select(HandlingClassRow).where(HandlingClassRow.class_id.in_(headers - {None}))
         self._classes = {c.class_id: c for c in (*classes, *session.exec(query))}
 
         self.facts = {i: PartFacts.from_json(c.facts.encode()) for i, c in self._classes.items()}
-        self.found = judge(session, list(self._classes.values()), self._peer, self._policy)
-        self._known = stamp(self._policy, self._peer)
+        self.found = evaluate_classes(
+            session, list(self._classes.values()), self._peer, self._policy
+        )
+        self._known = basis_digest(self._policy, self._peer)
 
     @property
     def institute(self) -> str:
@@ -70,12 +72,12 @@ class JudgedClasses:
             HandlingClassRow.class_id < header.class_id,
         )
         alike = [c for c in self._session.exec(others) if kind_of(c) is facts.kind]
-        found = judge(self._session, alike, self._peer, self._policy)
+        found = evaluate_classes(self._session, alike, self._peer, self._policy)
 
         # (2) of these, the ones that the same rules hold back, and that better standing would free
         bars = set(mine.own.rules)
         barred = [c for c in alike if bars.issuperset(found[c.class_id].own.rules)]
-        freely = judge(self._session, barred, _in_credit(self._peer), self._policy)
+        freely = evaluate_classes(self._session, barred, _in_credit(self._peer), self._policy)
         first = [class_id for class_id, other in freely.items() if other.own.allowed]
 
         # (3) their records, and the earlier ones of this class
