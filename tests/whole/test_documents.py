@@ -94,6 +94,12 @@ def test_a_path_or_link_in_a_document_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(page.parent / target if target else page), anchor
 
 
+def test_the_index_of_the_documents_links_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = {page.name for page in PAGES if page.parent == ROOT / "docs"} - {"index.md"}
+    assert pages == {page for page in pages if f"]({page})" in index}
+
+
 def anchors(page: Path) -> set[str]:
     """Return the names that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)", page.read_text(), flags=re.M)
