@@ -81,6 +81,17 @@ def test_nothing_is_published_with_a_revoked_key(node: Node, root_signers: RootS
     assert states(node, KeyUse.RECORD) == [KeyState.REVOKED, KeyState.CURRENT]
 
 
+@pytest.mark.parametrize("use", [KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS])
+def test_a_revoked_key_never_comes_back(node: Node, root_signers: RootSigners, use: KeyUse) -> None:
+    old = keys(node, use)[0].keyid
+    root_signers.rotate(node, use)
+    new = keys(node, use)[1].keyid
+    root_signers.revoke(node, use, new)
+    root_signers.renew(node)
+    state_of = {key.keyid: key.state for key in keys(node, use)}
+    assert state_of == {old: KeyState.CURRENT, new: KeyState.REVOKED}
+
+
 @pytest.mark.parametrize("use", [KeyUse.RECORD, KeyUse.LOG, KeyUse.WITNESS, KeyUse.CA])
 def test_the_last_key_of_a_sort_is_not_revoked(
     node: Node, root_signers: RootSigners, use: KeyUse

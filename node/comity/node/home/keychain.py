@@ -10,7 +10,7 @@ Invariant: a key leaves a bundle only because an operator revoked it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -60,12 +60,17 @@ class Keychain:
         )
 
     def bundle(
-        self, settings: Settings, before: TrustBundle | None = None, sequence: int = 1
+        self,
+        settings: Settings,
+        before: TrustBundle | None = None,
+        sequence: int = 1,
+        published: Sequence[TrustBundle] = (),
     ) -> TrustBundle:
         """Return the bundle that follows ``before``: its keys and the home's newer ones.
 
         Without ``before`` the bundle lists every key of the home. ``settings`` gives names and
-        address. ``sequence`` is ``spiffe_sequence`` of the SPIFFE bundle, 0 or more.
+        address. ``sequence`` is ``spiffe_sequence`` of the SPIFFE bundle, 0 or more. A key that one
+        of the ``published`` bundles listed is not new: it is missing because it was revoked.
 
         Raises:
             BadConfig: without ``before``, the home has no key of some use.
@@ -81,10 +86,11 @@ class Keychain:
             _require(authorities, KeyUse.CA)
         else:
             # a held key that is older than a listed one was dropped before, and stays out
-            records = _followed(before.record_keys, records, lambda key: key.keyid)
-            logs = _followed(before.log_keys, logs, str)
-            witnesses = _followed(before.witness_keys, witnesses, str)
-            authorities = _followed(before.spiffe.keys, authorities, lambda key: key.x5c)
+            every = [before, *published]
+            records = _followed([b.record_keys for b in every], records, lambda key: key.keyid)
+            logs = _followed([b.log_keys for b in every], logs, str)
+            witnesses = _followed([b.witness_keys for b in every], witnesses, str)
+            authorities = _followed([b.spiffe.keys for b in every], authorities, lambda k: k.x5c)
 
         return TrustBundle(
             institute=self.institute,
@@ -140,13 +146,17 @@ def _load(home: Path, use: KeyUse, read: Callable[[Path], T]) -> tuple[T, ...]:
     return tuple(read(file) for file in generations(home, use))
 
 
-def _followed(listed: Iterable[T], held: list[T], name: Callable[[T], Hashable]) -> list[T]:
-    """Return the listed keys, and the held ones (oldest first) newer than every listed one."""
+def _followed(
+    listed: Sequence[Sequence[T]], held: list[T], name: Callable[[T], Hashable]
+) -> list[T]:
+    """Return the keys listed first, and the held ones (oldest first) newer than every listed one.
+
+    ``listed`` are the keys of the bundle before, and then those of bundles that were published.
+    """
     # not by time: the order of generations is the only age that every process sees alike
-    known = [*listed]
-    names = {name(item) for item in known}
+    names = {name(item) for keys in listed for item in keys}
     places = [place for place, item in enumerate(held) if name(item) in names]
-    return known + held[max(places, default=-1) + 1 :]
+    return [*listed[0], *held[max(places, default=-1) + 1 :]]
 
 
 def _require(keys: list[T], use: KeyUse) -> list[T]:

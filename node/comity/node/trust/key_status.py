@@ -152,14 +152,16 @@ def _unrevoked(
     site: Site, use: KeyUse, held: list[str], listed: list[str], signs: Callable[[str], bool]
 ) -> Iterator[KeyStatus]:
     """Yield the state of keys that the bundle drops once they are revoked."""
-    # a key in the home that is newer than every key in use waits for its turn
+    # a key in the home that is newer than every key in use waits for its turn, unless a published
+    # root listed it: then it was revoked
     used = [place for place, keyid in enumerate(held) if keyid in listed and signs(keyid)]
+    dropped = _ever_listed(site, use) - set(listed)
 
     for keyid in [*listed, *(keyid for keyid in held if keyid not in listed)]:
         place = held.index(keyid) if keyid in held else -1
         if keyid in listed and signs(keyid):
             state = KeyState.CURRENT
-        elif place > max(used, default=-1):
+        elif place > max(used, default=-1) and keyid not in dropped:
             state = KeyState.STAGED
         else:
             state = KeyState.RETIRED if keyid in listed else KeyState.REVOKED
@@ -177,6 +179,12 @@ def _listed(bundle: TrustBundle, use: KeyUse) -> list[str]:
     if use is KeyUse.CA:
         return [authority_id(authority) for authority in bundle.authorities]
     return [note_id(key) for key in (bundle.log_keys if use is KeyUse.LOG else bundle.witness_keys)]
+
+
+def _ever_listed(site: Site, use: KeyUse) -> set[str]:
+    with site.store.read() as session:
+        roots = list_roots(session, site.institute)
+    return {keyid for root, _ in roots for keyid in _listed(root.profile, use)}
 
 
 def _since(site: Site, use: KeyUse, keyid: str, held: list[str]) -> datetime:

@@ -26,7 +26,7 @@ from comity.node.database.tables import LogEntryRow, RecordRow
 from comity.node.home.files import replace_file
 from comity.node.trust.key_revocation import BundleChange, check_certified
 from comity.node.trust.peers import check_authorities
-from comity.node.trust.root_chains import newest_root, publish_root
+from comity.node.trust.root_chains import list_roots, newest_root, publish_root
 from comity.node.trust.site import Site
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadConfig, InvalidInput, NotFound
@@ -114,7 +114,9 @@ def prepare_next(
     version = published.version + 1 if published else 1
 
     # (2) the profile, and the holders' keys
-    bundle = site.own.keychain.bundle(site.home.settings, before.profile, version)
+    with site.store.read() as session:
+        profiles = [root.profile for root, _ in list_roots(session, site.institute)]
+    bundle = site.own.keychain.bundle(site.home.settings, before.profile, version, profiles)
     keys = dict(before.keys) | {key.keyid: key for key in request.add_keys}
     for keyid in request.remove_keys:
         if keyid not in keys:
