@@ -30,7 +30,7 @@ from demo.inquiry import Inquiry, releases_of
 from demo.logs import compare_logs, compare_reports
 from demo.network import Member
 from demo.outcome import Observed, Outcome, compare
-from demo.processes import START_SECONDS, Processes, clear, wait_until
+from demo.processes import PATIENCE_SECONDS, Processes, clear, wait_until
 from demo.progress import progress_bars, stage
 
 MODEL: Final = "Llama 3.1"
@@ -38,9 +38,6 @@ ANALYST: Final = "kr.aisi.example"
 OPERATOR: Final = "uk.aisi.example"
 GIVEN: Final = "uk/llama-3.1"
 LIVE: Final = "uk/phi-3-mini"
-LIVE_SECONDS: Final = 30.0
-DELIVERY_SECONDS: Final = 60.0
-"""How long delivery may take; differences that are left then count as failures."""
 
 
 async def play(folder: Path, *, keep: bool) -> Outcome:
@@ -71,7 +68,7 @@ async def play(folder: Path, *, keep: bool) -> Outcome:
 
 
 async def _perform(inquiry: Inquiry, members: list[Member], progress: Progress) -> Outcome:
-    deadline = time.monotonic() + DELIVERY_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     await _rest(inquiry, progress, deadline)
     rotation = log_acts.change_key(inquiry, members, progress)
     arrivals = await _publish_live(inquiry, rotation.key, progress)
@@ -127,7 +124,7 @@ async def _start(members: list[Member], processes: Processes, progress: Progress
     for member in members:
         processes.start(member)
     for member in members:
-        await wait_until(partial(processes.listening, member), START_SECONDS)
+        await wait_until(partial(processes.listening, member), PATIENCE_SECONDS)
         step()
 
 
@@ -173,7 +170,7 @@ async def _publish_live(inquiry: Inquiry, key: SigningKey, progress: Progress) -
         missing = [peer for peer in peers if peer not in arrivals]
         return f"{card.name} is not at {', '.join(missing)}" if missing else ""
 
-    await wait_until(everywhere, LIVE_SECONDS)
+    await wait_until(everywhere, PATIENCE_SECONDS)
     return arrivals
 
 

@@ -21,14 +21,12 @@ from demo.evidence import Exhibit, collect
 from demo.inquiry import Inquiry
 from demo.logs import SeenLog, compare_logs
 from demo.network import Member
-from demo.processes import POLL_SECONDS
+from demo.processes import PATIENCE_SECONDS, POLL_SECONDS
 from demo.progress import stage
 
 MONITOR: Final = "us.aisi.example"
 AUDITOR: Final = "de.aisi.example"
 AUDITED: Final = "uk/llama-3.1"
-WITNESS_SECONDS: Final = 30.0
-"""How long witnesses may take: a log that brings them no records they look at every 5 seconds."""
 
 
 def change_key(inquiry: Inquiry, members: Iterable[Member], progress: Progress) -> Rotation:
@@ -50,7 +48,7 @@ async def watch_logs(inquiry: Inquiry, progress: Progress) -> dict[str, SeenLog]
     """Return the logs once all are witnessed, or as they are when that takes too long."""
     total = sum(len(terms.witnesses(institute)) for institute in terms.IDS)
     task = progress.add_task("Cosign the newest checkpoint of every log", total=total)
-    deadline = time.monotonic() + WITNESS_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         logs = await inquiry.logs()
         progress.update(task, completed=sum(len(log.witnesses) for log in logs.values()))

@@ -12,7 +12,7 @@ from typing import Final
 
 from comity.record.errors import Unavailable
 
-_START_SECONDS: Final = 20.0
+_START_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.05
 
 

@@ -24,7 +24,7 @@ BIN: Final = HERE.parent / ".interop" / "bin"
 MODULES: Final = HERE / "node_modules"
 
 _NOWHERE: Final = "http://127.0.0.1:9"
-_SECONDS: Final = 60
+_SECONDS: Final = 300
 _ARGUMENT = str | Path
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from comity.node.database.tables import QuarantineRow, RecordRow
 from comity.node.records import quarantine
-from comity.node.server.background import pull
+from comity.node.server.background import peer_stream, pull
 from tests.support.drafts import card
 from tests.support.hostile_calls import CA, EVE
 from tests.support.lying_peer import (
@@ -69,7 +69,7 @@ def test_garbage_for_ever_is_cut_off_and_bounded(
 def test_a_stream_that_falls_silent_is_called_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "SILENCE", 0.2)
+    monkeypatch.setattr(peer_stream, "SILENCE", 0.2)
 
     async def scenario() -> None:
         async with deceived(tmp_path) as (uk, ca):

@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from comity.client.connection.grpc_errors import DOMAIN
 from comity.node.database.tables import PartRow, QuarantineRow, ReceiptRow, RecordRow
 from comity.node.home.certificate_authority import Authority
-from comity.node.server.background import pull
+from comity.node.server.background import peer_stream
 from comity.record.errors import BadCursor, EpochChanged
 from comity.record.limits import MAX_BATCH_RECORDS, MAX_CURSOR_CHARS, MAX_MESSAGE_BYTES
 from comity.record.spiffe import Role, SpiffeId
@@ -82,7 +82,7 @@ def test_a_stream_cut_between_and_within_batches_loses_and_doubles_nothing(
 def test_a_cursor_that_the_sender_refuses_is_given_up_and_replication_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: EpochChanged | BadCursor
 ) -> None:
-    monkeypatch.setattr(pull, "SILENCE", 0.2)
+    monkeypatch.setattr(peer_stream, "SILENCE", 0.2)
 
     async def scenario() -> None:
         async with deceived(tmp_path) as (uk, ca):

@@ -1,7 +1,7 @@
 """The puller's end of one replication stream: reads ahead, writes with a deadline.
 
 Invariants: every wait ends: the peer's first answer after CONNECT_SECONDS, a write that it does not
-read after WRITE_SECONDS, its silence after what the caller allows; at most READ_AHEAD messages are
+read after WRITE_SECONDS, its silence after SILENCE heartbeats; at most READ_AHEAD messages are
 held that nobody has worked on; a stream that the peer ends is Unavailable, whatever gRPC calls it.
 """
 
@@ -23,6 +23,9 @@ CONNECT_SECONDS: Final = 20
 
 WRITE_SECONDS: Final = 60
 """Seconds that a peer may leave unread what this node sends."""
+
+SILENCE: Final = 3
+"""Heartbeats that may be missed before a stream counts as dead."""
 
 READ_AHEAD: Final = 2
 """Batches received while one is being taken; each is at most one message."""
@@ -66,9 +69,9 @@ class PeerStream:
         message = pb.Receipt(envelope=envelope_to_proto(receipt))
         await self._write(pb.ReplicateRequest(receipt=message))
 
-    def read_ahead(self, silence: float) -> ReadAhead:
-        """Return the messages that follow; the peer may be silent for ``silence`` seconds."""
-        return ReadAhead(self._read, silence)
+    def read_ahead(self, heartbeat_seconds: float) -> ReadAhead:
+        """Return the messages that follow, of a peer that sends a heartbeat so often."""
+        return ReadAhead(self._read, SILENCE * heartbeat_seconds)
 
     async def _read(self) -> Any:
         message = await self._call.read()

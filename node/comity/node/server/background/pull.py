@@ -3,7 +3,7 @@
 Invariants:
 - An unreachable or misbehaving peer delays no other peer.
 - Reconnection backs off with full jitter, so that peers do not return all at once.
-- A stream that is silent for SILENCE heartbeats is dead.
+- A stream that stays silent is dead; ``peer_stream`` says after how long.
 - A peer that breaks the protocol is cut off, and called again only after the longest pause. So is
   a peer that exceeds the limits below on bad records, on records that it sent before, or on
   heartbeats. Its batches were receipted, so it cannot send the same ones again.
@@ -46,9 +46,6 @@ from comity.record.errors import (
 from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.v1 import exchange_service_pb2 as pb
 from comity.v1 import exchange_service_pb2_grpc as rpc
-
-SILENCE: Final = 3
-"""Heartbeats that may be missed before a stream counts as dead."""
 
 MAX_BAD_IN_A_ROW: Final = 1024
 """Bad records without a new good one between them: four full batches of garbage."""
@@ -156,7 +153,7 @@ class Pull:
         interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         beats = 0
         self._log.info("pulling", cursor=row.cursor)
-        async with stream.read_ahead(SILENCE * interval) as messages:
+        async with stream.read_ahead(interval) as messages:
             async for message in messages:
                 kind = message.WhichOneof("message")
                 await follower.follow_announced(message.root_version)
