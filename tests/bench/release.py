@@ -27,7 +27,7 @@ from statistics import median
 from sqlalchemy import text
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import HandlingClassRow, PeerRow, StandingRow
 from comity.node.node import Node
 from comity.node.policy.decisions import evaluate_classes

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
+
+import grimp
 
 from tests.support.paths import ROOT
 from tests.support.product import module_name, product_files
@@ -10,6 +13,7 @@ from tests.support.product import module_name, product_files
 MAX_NODE_ENTRIES = 14
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 50
+MAX_CHAIN = 17
 
 
 def test_the_node_has_few_entries() -> None:
@@ -43,3 +47,16 @@ def test_no_test_imports_another_test() -> None:
         and any(part.startswith("test_") for part in (node.module or "").split("."))
     }
     assert borrowed == set(), "move what tests share to tests/support"
+
+
+def test_no_chain_of_imports_inside_the_node_is_long() -> None:
+    graph = grimp.build_graph("comity.node", cache_dir=None)
+
+    # imports for type checking count; a circle has no end, and fails here too
+    @cache
+    def chain(module: str) -> tuple[str, ...]:
+        imported = graph.find_modules_directly_imported_by(module)
+        return (module, *max(map(chain, sorted(imported)), key=len, default=()))
+
+    longest = max(map(chain, sorted(graph.modules)), key=len)
+    assert len(longest) <= MAX_CHAIN, longest

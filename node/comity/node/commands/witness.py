@@ -19,7 +19,7 @@ from comity.client.terminal import (
 )
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.witness.halting import resume_signing, resume_witnessing
 from comity.node.witness.seen_logs import split_views, witnessed_logs

@@ -10,7 +10,7 @@ from __future__ import annotations
 import structlog
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import AlarmRow
 from comity.node.database.text import storable_message
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import SQLColumnExpression, func, inspect
 from sqlmodel import Session, SQLModel, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 
 
 def insert_rows(

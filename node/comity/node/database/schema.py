@@ -12,7 +12,6 @@ from typing import Final
 from sqlalchemy import Connection, inspect
 from sqlmodel import SQLModel
 
-from comity.node.database import tables  # noqa: F401  the tables register themselves
 from comity.record.errors import BadConfig
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -23,6 +23,7 @@ from sqlmodel import Session, create_engine, select
 
 from comity.node.database.cursors import new_epoch
 from comity.node.database.schema import check_privilege, upgrade_schema
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import NodeRow
 from comity.record.errors import BadConfig
 
@@ -33,15 +34,6 @@ _SETUP_LOCK: Final = 0x636F6D697479
 """Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
 
 _COUNT: Final = "UPDATE node SET commits = commits + 1"
-
-
-class WriteSession(Session):
-    """A session that holds the write lock; only a ``Store`` makes one.
-
-    Every function that changes rows takes a ``WriteSession``, so that a type checker refuses a
-    change in a session that only reads. What it changes is committed when the session closes
-    without an exception.
-    """
 
 
 _AnySession = TypeVar("_AnySession", bound=Session)

@@ -22,7 +22,8 @@ from sqlmodel import Session, select
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
 from comity.node.database.owner import own_institute
-from comity.node.database.store import Store, WriteSession
+from comity.node.database.sessions import WriteSession
+from comity.node.database.store import Store
 from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow
 from comity.node.log import tree
 from comity.record import checkpoint as notes

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlmodel import Session
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import InclusionRow
 from comity.node.log.proofs import prove_inclusion
 from comity.record.bundle import TrustBundle

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from comity.node.database.rows import insert_rows, last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import LogEntryRow, LogTileRow
 from comity.record import merkle
 from comity.record.merkle import HASH_BYTES, ReadHashes

@@ -25,7 +25,7 @@ from sqlalchemy import delete, exists, func, insert
 from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import (
     DecisionRow,
     HandlingClassRow,

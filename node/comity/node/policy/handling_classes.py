@@ -15,7 +15,7 @@ from sqlalchemy import event, func, insert
 from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import HandlingClassRow
 from comity.policies.facts import PartFacts
 from comity.record.limits import MAX_CLASSES

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime, to_milliseconds
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import TreatyRow
 from comity.node.database.text import find_row
 from comity.node.trust.peers import get_peer

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PolicyVersionRow
 from comity.node.policy.treaties import treaties_in_force
 from comity.policies.cedar.rules import parse_rules

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from comity.node.database.clock import Clock
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PartRow, RecordRow
 from comity.node.policy.handling_classes import ClassIndex
 from comity.node.records.examination import ExaminedRecord

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import QuarantineRow
 from comity.node.database.text import storable_message
 from comity.node.policy.standing.counted_subjects import rejected_seq

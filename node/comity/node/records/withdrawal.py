@@ -19,7 +19,7 @@ from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
 from sqlmodel import select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow, WithdrawnRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.policies.facts import PartFacts

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel, select
 
 from comity.node.database.clock import to_milliseconds
 from comity.node.database.rows import insert_rows, last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import (
     HEADER,
     PartDomainRow,

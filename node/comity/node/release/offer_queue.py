@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, exists, func, insert, literal,
 from sqlmodel import select
 
 from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow, ReleaseRow
 from comity.node.policy.decisions import Backlog
 from comity.node.release.parts import is_given, is_unembargoed

@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import select
 
 from comity.node.database.owner import OWN_INSTITUTE
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_anew, decide_classes
 from comity.node.policy.facts import facts_of

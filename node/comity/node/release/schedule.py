@@ -13,7 +13,7 @@ from typing import Final
 from sqlmodel import Session, select
 
 from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PartRow, PeerRow
 from comity.node.policy.decisions import basis_digest
 from comity.node.policy.facts import facts_of

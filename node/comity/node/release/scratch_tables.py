@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
 from sqlalchemy.schema import CreateTable
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables.columns import RowNumber
 
 _SCRATCH: Final = MetaData()

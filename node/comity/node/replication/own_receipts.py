@@ -16,7 +16,7 @@ from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, select
 
 from comity.node.database.rows import insert_rows, last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, SecondedRow
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope

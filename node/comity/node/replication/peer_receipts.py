@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from comity.node.database.cursors import read_cursor
 from comity.node.database.owner import epoch_of, own_institute
 from comity.node.database.rows import last_number
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PartRow, PeerRow, ReceiptRow, RecordRow, ReleaseRow
 from comity.node.policy.standing.given import count_receipt
 from comity.node.trust.peers import bundle_of

@@ -21,7 +21,8 @@ from sqlmodel import Session, func, select
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.cursors import new_epoch
 from comity.node.database.progress_mark import Mark, Progress
-from comity.node.database.store import Store, WriteSession
+from comity.node.database.sessions import WriteSession
+from comity.node.database.store import Store
 from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
 from comity.node.log.checkpoints import halt_signing
 from comity.node.log.tree import tree_size

@@ -14,7 +14,7 @@ from functools import lru_cache
 from cryptography.x509 import Certificate
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PeerRow
 from comity.node.database.text import find_row
 from comity.policies.facts import PeerStatus

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.clock import to_datetime
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PeerRow
 from comity.node.trust.peers import AgreedTerms, add_peer, bundle_of, check_authorities, get_peer
 from comity.node.trust.root_chains import follow_chain, forget_chain, keep_chain, newest_root

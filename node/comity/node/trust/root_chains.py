@@ -16,7 +16,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import RootVersionRow
 from comity.node.log import tree
 from comity.record.errors import BadRoot, Conflict

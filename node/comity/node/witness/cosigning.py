@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from comity.node.database.clock import to_datetime
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.trust.site import Site
 from comity.node.witness.halting import (

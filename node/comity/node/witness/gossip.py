@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, select
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import CheckpointRow, LogHeadRow, SightingRow, WitnessedLogRow
 from comity.node.log import tree
 from comity.node.log.checkpoints import LOG_INCONSISTENT, halt_signing

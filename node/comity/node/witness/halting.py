@@ -14,7 +14,7 @@ from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.owner import own_institute
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import (
     AlarmRow,
     LogHeadRow,

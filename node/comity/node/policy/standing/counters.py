@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from sqlalchemy import insert, update
 from sqlmodel import Session
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PeerRow, StandingRow
 from comity.node.policy.standing.counted_subjects import COUNTED_BY_SIDE
 from comity.node.policy.standing.rule import window_of

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, delete, insert, select
 from sqlmodel import Session
 
 from comity.node.database.owner import own_institute
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import RecordRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import (

@@ -12,7 +12,7 @@ from sqlalchemy import except_, exists, func, insert, literal, select
 from sqlmodel import Session
 
 from comity.node.database.owner import OWN_INSTITUTE
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import HEADER, PartRow, PeerRow, RecordRow, ReleaseRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counted_subjects import (

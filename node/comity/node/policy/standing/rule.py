@@ -46,7 +46,7 @@ from typing import Final
 from sqlmodel import Session, select
 
 from comity.node.database import tables
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.policies.facts import Standing, earned
 from comity.record.content import Kind
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, func, literal, select, update
 from sqlmodel import Session
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counters import CounterChanges, counter_column, receipted_offer
 from comity.node.policy.standing.rule import window_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from comity.node.database.store import WriteSession
+from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import LeaseRow
 
 LEASE_MS: Final = 15_000
