@@ -18,7 +18,6 @@ from comity.client.commands.app import app as comity_app
 from comity.node.commands.app import COMITY_NODE
 from comity.node.commands.app import app as node_app
 from comity.record import limits
-from demo.acts import LIVE
 from demo.cards import load_cards
 from demo.institutes import INSTITUTES
 from tests.support.command_line import commands, printed
@@ -164,7 +163,7 @@ def test_the_picture_of_the_demonstration_shows_its_cards_and_institutes() -> No
     told = set(re.findall(r">([\w./-]+)</text>", (ROOT / "docs" / "demo.svg").read_text()))
     assert {institute.short for institute in INSTITUTES} <= told
     shown = {name for name in told if "/" in name}
-    assert shown | {LIVE} == {card.name for card in load_cards()}, "draw it anew: demo/picture.py"
+    assert shown == {card.name for card in load_cards()}, "draw it anew: demo/picture.py"
 
 
 def test_a_target_of_make_in_a_document_exists() -> None:
