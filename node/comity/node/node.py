@@ -139,14 +139,16 @@ class Node(Site):
                 for peer in late:
                     update_standing(session, session.get_one(PeerRow, peer), now)
 
-    def set_policy(self, text: str) -> PolicyInForce:
+    def set_policy(self, text: str, name: str = "") -> PolicyInForce:
         """Put a policy in force, and release the parts that it newly allows.
+
+        ``name`` is the preset or file that the text came from.
 
         Raises:
             BadPolicy, LimitExceeded: see ``versions.set_policy``; nothing has changed.
         """
         with self.store.write() as session:
-            in_force = set_policy(session, text, self.clock())
+            in_force = set_policy(session, text, self.clock(), name)
         self.release()
         return in_force
 

@@ -169,6 +169,8 @@ class GetStatusResponse(_message.Message):
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     PEERS_FIELD_NUMBER: _builtins.int
     ALARMS_FIELD_NUMBER: _builtins.int
+    POLICY_NAME_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Id of the node's institute."""
     software_version: _builtins.str
@@ -179,6 +181,10 @@ class GetStatusResponse(_message.Message):
     """Number of leaves of the log: records issued here, and versions of the root."""
     policy_digest: _builtins.str
     """SHA-256 of the policy in force, hex."""
+    policy_name: _builtins.str
+    """Preset or file that the policy in force came from; empty if none is set, or it has no name."""
+    policy_version: _builtins.int
+    """Number of the policy in force, from 1; 0 if none is set, and nothing is given to peers."""
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Peer]:
         """All peers, by institute."""
@@ -197,10 +203,12 @@ class GetStatusResponse(_message.Message):
         policy_digest: _builtins.str = ...,
         peers: _abc.Iterable[Global___Peer] | None = ...,
         alarms: _abc.Iterable[Global___Alarm] | None = ...,
+        policy_name: _builtins.str = ...,
+        policy_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "institute", b"institute", "log_size", b"log_size", "peers", b"peers", "policy_digest", b"policy_digest", "records", b"records", "software_version", b"software_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "institute", b"institute", "log_size", b"log_size", "peers", b"peers", "policy_digest", b"policy_digest", "policy_name", b"policy_name", "policy_version", b"policy_version", "records", b"records", "software_version", b"software_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,6 +100,13 @@ def test_publish_stores_all_files_or_none_and_names_the_bad_one(uk: Run) -> None
     assert uk("status", "--json").json["records"] == 0
 
 
+def test_commands_say_that_without_a_policy_nothing_is_given(uk: Run) -> None:
+    for words in (("status",), ("peers", "list"), ("publish", draft("one.yaml"))):
+        assert "no policy is set" in uk(*words).err, words
+    uk("policy", "set", "--preset", "open")
+    assert "no policy" not in uk("status").err
+
+
 def test_publish_refuses_a_record_of_another_institute(uk: Run) -> None:
     home = Home(Path("ca"))
     record = card().sign(home.node_id, home.record_key())
@@ -124,6 +131,7 @@ def test_policy_is_checked_before_it_is_set(uk: Run) -> None:
     assert "valid" in uk("policy", "check", "--preset", "open").out
     digest = uk("policy", "set", "--preset", "open", "--json").json["policyDigest"]
     assert uk("status", "--json").json["policyDigest"] == digest
+    assert "open, version 1" in uk("status").out
     Path("same.cedar").write_text(uk("policy", "show").out)
     assert uk("policy", "set", "same.cedar", "--json").json["version"] == 1
 

@@ -188,9 +188,8 @@ def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) ->
         return
 
     head = f"{answer.institute}: {answer.records} records, {answer.log_size} in its log"
-    policy = f"software {answer.software_version}, policy {answer.policy_digest}"
     terminal.say(head, "bold")
-    terminal.say(policy)
+    terminal.say(f"software {answer.software_version}, policy {_policy_title(answer)}")
     terminal.say("")
     # on stderr, so that alarms are seen also if the table goes into a file
     for alarm in answer.alarms:
@@ -228,6 +227,13 @@ async def _collect(
 async def _ask(profile: str | None, choose: Callable[[NodeClient], Awaitable[_T]]) -> _T:
     async with connect(profile) as node:
         return await choose(node)
+
+
+def _policy_title(answer: admin_service_pb2.GetStatusResponse) -> str:
+    if not answer.policy_version:
+        return "none: nothing is given to peers"
+    version = f"version {answer.policy_version}, digest {answer.policy_digest}"
+    return f"{answer.policy_name}, {version}" if answer.policy_name else version
 
 
 def _time(message: Message, field: str) -> str:

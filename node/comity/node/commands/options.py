@@ -6,16 +6,22 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 import structlog
 import typer
 from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
+from comity.client.terminal import warn
 from comity.node.database.failures import advice
 from comity.node.home.folder import Home
 from comity.node.node import Node
+from comity.node.policy.versions import policy_in_force
 from comity.node.server.log_output import configure_logs
 from comity.record.errors import BadConfig
+
+POLICY_HINT: Final = "comity-node policy set --preset balanced, or with a policy of your own"
 
 
 def home_folder(context: typer.Context) -> Path:
@@ -58,3 +64,9 @@ def open_node(context: typer.Context) -> Iterator[Node]:
         stays = "what was committed before stays, and a running node goes on from there"
         hint = f"{advice(error)}; {stays}"
         raise BadConfig(said, field="database", hint=hint) from error
+
+
+def warn_without_policy(session: Session) -> None:
+    """Warn on stderr if no policy is set, since peers are then given nothing."""
+    if not policy_in_force(session).is_set:
+        warn("no policy is set, so peers are given nothing", POLICY_HINT)

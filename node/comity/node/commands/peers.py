@@ -14,7 +14,7 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.commands.options import open_node
+from comity.node.commands.options import open_node, warn_without_policy
 from comity.node.commands.peers_output import peer_value, print_peer
 from comity.node.server.status import summarise_peer
 from comity.node.trust.peers import AgreedTerms, get_peer, pinned_peers
@@ -47,6 +47,7 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
     """
     with open_node(context) as node, node.store.read() as session:
         peers = [peer_value(summarise_peer(session, row)) for row in pinned_peers(session)]
+        warn_without_policy(session)
 
     if as_json:
         print_json(peers)

@@ -14,7 +14,7 @@ from comity.client.terminal import (
     print_json,
     say,
 )
-from comity.node.commands.options import open_node
+from comity.node.commands.options import open_node, warn_without_policy
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
 from comity.record.record import Record
@@ -42,6 +42,8 @@ def comity_node_publish(
         records = [_read(node, file) for file in files]
         # one transaction: on return all of them are on disk and in the log (invariant 4)
         published = node.publish_all(records)
+        with node.store.read() as session:
+            warn_without_policy(session)
     values = [_value(file, done) for file, done in zip(files, published, strict=True)]
     if as_json:
         print_json(values)

@@ -9,6 +9,7 @@
     certificates/ca.pem
     keys/record.2.key         a successor, if there is one; see ``keychain``
     state/mark                how far the database has come; not for backups
+    state/serving/            which processes serve; see ``serving``
     comity.db                 the database, unless the settings name another
 
 Invariants: folders have mode 0700 and keys 0600. The five keys differ. The node's key and

@@ -21,6 +21,7 @@ from comity.policies.cedar.rules import parse_rules
 from comity.policies.evaluator import Policy
 from comity.policies.treaty import Treaty
 from comity.record.errors import NotFound
+from comity.record.limits import MAX_NAME_CHARS
 
 NO_POLICY = "// No policy has been set: nothing is permitted.\n"
 
@@ -29,13 +30,29 @@ NO_POLICY = "// No policy has been set: nothing is permitted.\n"
 class PolicyInForce:
     """A policy, its version, and the time since which it is in force.
 
-    Before a first policy is set, ``version`` is 0 and ``set_time`` (Unix time in milliseconds) is
-    None.
+    ``name`` is the preset or file that the policy came from, empty if it came from neither. Before
+    a first policy is set, ``version`` is 0 and ``set_time`` (Unix time in milliseconds) is None.
     """
 
     policy: Policy
     version: int
+    name: str
     set_time: int | None
+
+    @property
+    def is_set(self) -> bool:
+        """True once a first policy was set; before, nothing is permitted."""
+        return self.version > 0
+
+    @property
+    def title(self) -> str:
+        """The policy in words, such as ``balanced, version 3``."""
+        return policy_title(self.name, self.version) if self.is_set else "none"
+
+
+def policy_title(name: str, version: int) -> str:
+    """Return a version of the policy in words: its name, if it has one, and its number."""
+    return f"{name}, version {version}" if name else f"version {version}"
 
 
 def policy_in_force(session: Session) -> PolicyInForce:
@@ -43,8 +60,8 @@ def policy_in_force(session: Session) -> PolicyInForce:
     query = select(PolicyVersionRow).order_by(PolicyVersionRow.version.desc()).limit(1)
     row = session.exec(query).first()
     if row is None:
-        return PolicyInForce(_parse(NO_POLICY), 0, None)
-    return PolicyInForce(_parse(row.text), row.version, row.set_time)
+        return PolicyInForce(_parse(NO_POLICY), 0, "", None)
+    return PolicyInForce(_parse(row.text), row.version, row.name, row.set_time)
 
 
 def policy_at(session: Session, now: int) -> Policy:
@@ -59,21 +76,27 @@ def with_treaties(session: Session, policy: Policy, now: int) -> Policy:
     return _linked(policy, tuple(treaties_in_force(session, now)))
 
 
-def set_policy(session: WriteSession, text: str, now: int) -> PolicyInForce:
+def set_policy(session: WriteSession, text: str, now: int, name: str = "") -> PolicyInForce:
     """Put a policy in force; setting the same text again changes nothing.
+
+    ``name`` says where the text came from, at most MAX_NAME_CHARS; it decides nothing.
 
     Raises:
         BadPolicy: the text does not parse or validate; the old policy stays in force.
-        LimitExceeded: the text is over MAX_POLICY_BYTES; likewise.
+        LimitExceeded: the text is over MAX_POLICY_BYTES, or the name too long; likewise.
     """
+    MAX_NAME_CHARS.check(len(name), "name")
     policy, current = Policy.parse(text), policy_in_force(session)
-    if current.version and current.policy.digest == policy.digest:
+    if current.is_set and current.policy.digest == policy.digest:
         return current
 
     version = current.version + 1
-    session.add(PolicyVersionRow(version=version, digest=policy.digest, text=text, set_time=now))
+    row = PolicyVersionRow(
+        version=version, digest=policy.digest, text=text, name=name, set_time=now
+    )
+    session.add(row)
     session.flush()
-    return PolicyInForce(policy, version, now)
+    return PolicyInForce(policy, version, name, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
@@ -17,16 +18,20 @@ from typing import Final
 import grpc
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from comity.client.connection.channel import SERVER_OPTIONS
+from comity.node.database.clock import to_datetime
 from comity.node.home.folder import Home
+from comity.node.home.serving import ServingProcess, announced
 from comity.node.node import Node
+from comity.node.policy.versions import policy_in_force
 from comity.node.server.background.certificate_renewal import Renewal
 from comity.node.server.background.workers import Background
 from comity.node.server.beside import running
 from comity.node.server.guard import Guard
+from comity.node.server.health import Health
 from comity.node.server.http_port import Web
 from comity.node.server.services.admin import AdminServicer
 from comity.node.server.services.audit import AuditServicer
@@ -36,6 +41,7 @@ from comity.node.server.threads import in_thread
 from comity.node.server.tls import server_credentials
 from comity.node.server.wakeup import Bell
 from comity.record.errors import BadConfig
+from comity.record.times import format_time
 from comity.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -94,6 +100,7 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
 
     with closing(await in_thread(Node, home)) as node:
         await in_thread(node.own.check)
+        await in_thread(_tell_policy, node)
         tune_garbage_collection()
 
         async with Server(node) as server:
@@ -102,6 +109,15 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
             await stop.wait()
             log.info("stopping", grace_seconds=GRACE_SECONDS)
     log.info("stopped")
+
+
+def _tell_policy(node: Node) -> None:
+    with node.store.read() as session:
+        policy = policy_in_force(session)
+    if policy.is_set:
+        log.info("policy in force", name=policy.name, version=policy.version)
+    else:
+        log.warning("no policy is set: peers are given nothing")
 
 
 class Server:
@@ -119,7 +135,7 @@ class Server:
         self._node = node
         self._bell = Bell()
         self._stopping = asyncio.Event()
-        self._health = health.aio.HealthServicer()
+        self.health = Health(node, SERVICES)
         self._renewal = Renewal(node.home, node.clock)
         self._background = Background(node, self._bell, self._renewal)
         self._server = grpc.aio.server(
@@ -134,6 +150,8 @@ class Server:
 
     async def __aenter__(self) -> Server:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.health.close)
+
             # (1)
             await in_thread(self._renewal.start)
 
@@ -151,12 +169,18 @@ class Server:
 
             # (4)
             stack.push_async_callback(self._end_streams)
-            await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+            await self.health.start()
+            stack.enter_context(announced(self._node.home.state, self._announcement()))
             self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
+
+    def _announcement(self) -> ServingProcess:
+        since = format_time(to_datetime(self._node.clock()))
+        log_address = self.web.address if self.web is not None else ""
+        return ServingProcess(os.getpid(), since, self.address, log_address)
 
     def _bind(self) -> str:
         """Bind the gRPC port; return its host and port."""
@@ -171,7 +195,7 @@ class Server:
 
     async def _end_streams(self) -> None:
         """Turn health to NOT_SERVING, and let every stream end."""
-        await self._health.enter_graceful_shutdown()
+        await self.health.stop()
         self._stopping.set()
         self._bell.ring()
 
@@ -185,7 +209,7 @@ class Server:
         )
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(node), server)
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(node), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         reflection.enable_server_reflection([*SERVICES, health.SERVICE_NAME], server)
 
     def _authorities(self) -> bytes:

@@ -16,7 +16,7 @@ from comity.node.database.alarms import list_alarms
 from comity.node.database.rows import last_number
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow
 from comity.node.log.tree import tree_size
-from comity.node.policy.versions import policy_in_force
+from comity.node.policy.versions import PolicyInForce, policy_in_force
 from comity.node.records.quarantine import is_waiting
 from comity.node.trust.peers import bundle_of, pinned_peers
 from comity.node.trust.pins import compared_fingerprint
@@ -55,13 +55,13 @@ class PeerSummary:
 
 @dataclass(frozen=True, slots=True)
 class NodeSummary:
-    """How a node is: what it holds, the digest of its policy in hex, every peer, every alarm."""
+    """How a node is: what it holds, its policy, every peer, every alarm."""
 
     institute: str
     software_version: str
     records: int
     log_size: int
-    policy_digest: str
+    policy: PolicyInForce
     peers: tuple[PeerSummary, ...]
     alarms: tuple[AlarmRow, ...]
 
@@ -73,7 +73,7 @@ def summarise_node(session: Session, institute: str) -> NodeSummary:
         software_version=software_version(),
         records=last_number(session, RecordRow.record_seq),
         log_size=tree_size(session),
-        policy_digest=policy_in_force(session).policy.digest,
+        policy=policy_in_force(session),
         peers=tuple(summarise_peer(session, row) for row in pinned_peers(session)),
         alarms=tuple(list_alarms(session)),
     )

@@ -27,6 +27,7 @@ from comity.node.policy.versions import (
     find_version,
     policy_in_force,
     policy_log,
+    policy_title,
 )
 from comity.policies.analysis.findings import analyse
 from comity.policies.cedar.source import decode
@@ -85,7 +86,7 @@ def comity_node_policy_set(
     policy = read_file_or_preset(file, preset)
     with open_node(context) as node:
         # releases what it newly allows too (ARCHITECTURE.md, The way of a policy change, step 4)
-        in_force = node.set_policy(policy.text)
+        in_force = node.set_policy(policy.text, preset or (file.name if file else ""))
     _warn(policy)
     if as_json:
         print_json(_value(in_force))
@@ -110,11 +111,12 @@ def comity_node_policy_log(context: typer.Context, as_json: JsonOption = False) 
         print_json([_change_value(change) for change in changes])
         return
 
-    grid = table("version", "digest", "in force since", "what changed")
+    grid = table("version", "name", "digest", "in force since", "what changed")
     for change in changes:
         row = change.version
         since = format_time(to_datetime(row.set_time))
-        grid.add_row(*map(text, (str(row.version), row.digest, since, _change_sentence(change))))
+        what = _change_sentence(change)
+        grid.add_row(*map(text, (str(row.version), row.name, row.digest, since, what)))
     print_table(grid)
     if not changes:
         note("No policy has been set: nothing is given to anyone.")
@@ -152,13 +154,19 @@ def _show_former(row: PolicyVersionRow, *, as_json: bool) -> None:
         return
     sys.stdout.write(row.text)
     since = format_time(to_datetime(row.set_time))
-    said = f"version {row.version}, put in force {since}, replaced since, digest {row.digest}"
+    called = policy_title(row.name, row.version)
+    said = f"{called}, put in force {since}, replaced since, digest {row.digest}"
     note(said)
 
 
 def _version_value(row: PolicyVersionRow) -> dict[str, Any]:
     since = format_time(to_datetime(row.set_time))
-    return {"policyDigest": row.digest, "version": row.version, "setTime": since}
+    return {
+        "policyDigest": row.digest,
+        "version": row.version,
+        "policyName": row.name,
+        "setTime": since,
+    }
 
 
 def _change_value(change: PolicyChange) -> dict[str, Any]:
@@ -178,6 +186,7 @@ def _value(in_force: PolicyInForce) -> dict[str, Any]:
     return {
         "policyDigest": in_force.policy.digest,
         "version": in_force.version,
+        "policyName": in_force.name,
         "setTime": None if since is None else format_time(to_datetime(since)),
     }
 
@@ -186,4 +195,4 @@ def _sentence(in_force: PolicyInForce) -> str:
     if in_force.set_time is None:
         return "No policy has been set: nothing is given to anyone."
     since = format_time(to_datetime(in_force.set_time))
-    return f"version {in_force.version}, in force since {since}, digest {in_force.policy.digest}"
+    return f"{in_force.title}, in force since {since}, digest {in_force.policy.digest}"

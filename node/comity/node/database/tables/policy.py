@@ -16,6 +16,8 @@ class PolicyVersionRow(SQLModel, table=True):
     digest: Column[str] = Field(max_length=64)
     # kept for ever, since releases name its digest
     text: Column[str] = Field(sa_type=Text)
+    name: Column[str] = Field(default="", max_length=256)
+    """The preset or file that it came from; empty if it came from neither."""
     set_time: Column[int] = Field(sa_type=BigInteger)
 
 

@@ -16,7 +16,9 @@ def node_summary_to_proto(node: NodeSummary) -> pb.GetStatusResponse:
         software_version=node.software_version,
         records=node.records,
         log_size=node.log_size,
-        policy_digest=node.policy_digest,
+        policy_digest=node.policy.policy.digest,
+        policy_name=node.policy.name,
+        policy_version=node.policy.version,
         peers=[_peer_to_proto(peer) for peer in node.peers],
         alarms=[_alarm_to_proto(alarm) for alarm in node.alarms],
     )
