@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.home.folder import Home
-from comity.node.home.settings import parse_address
+from comity.node.home.setting_tables import parse_address
 from comity.node.node import Node
 from comity.node.server import http_port
 from comity.node.server.process import Server

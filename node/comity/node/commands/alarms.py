@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -14,11 +15,12 @@ from comity.client.terminal import (
     table,
     text,
 )
-from comity.node.commands.options import open_node
+from comity.node.commands.options import open_home, open_node
 from comity.node.database.alarms import clear_alarm, list_alarms
-from comity.node.database.clock import to_datetime
+from comity.node.database.clock import system_clock, to_datetime
 from comity.node.database.tables import AlarmRow
-from comity.record.errors import NotFound
+from comity.node.server.alarm_messages import alarm_test, deliver, signing_secret
+from comity.record.errors import BadConfig, NotFound
 from comity.record.times import format_time
 
 
@@ -33,7 +35,7 @@ def comity_node_alarms_list(context: typer.Context, as_json: JsonOption = False)
     if as_json:
         print_json(values)
         return
-    grid = table("institute", "reason", "since", "last", "times", "message")
+    grid = table("institute", "reason", "since", "last", "times", "delivered", "message")
     for value in values:
         # a message may quote a peer: text() makes its control characters visible
         grid.add_row(*(text(str(cell)) for cell in value.values()))
@@ -65,6 +67,32 @@ def comity_node_alarms_clear(
         say(f"cleared {reason} about {institute}")
 
 
+def comity_node_alarms_test(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Send a test message the way that alarms are sent.
+
+    [alarms] in comity.toml says how: by a command or by a webhook. A running node sends each new
+    alarm once, and tries again until it is taken. The message is signed as in Standard Webhooks
+    with the secret in keys/alarms.secret, which this command makes if there is none.
+
+    Examples:
+        comity-node alarms test
+    """
+    home = open_home(context)
+    settings = home.settings.alarms
+    if not (settings.command or settings.webhook):
+        hint = "set command or webhook under [alarms] in comity.toml"
+        raise BadConfig("expected a way for alarms to reach people, got none", hint=hint)
+
+    secret = signing_secret(home.keys)
+    asyncio.run(deliver(settings, alarm_test(home.institute, system_clock()), secret))
+
+    way = "command" if settings.command else "webhook"
+    if as_json:
+        print_json({"delivered": True, "way": way})
+    else:
+        say(f"the {way} took the message")
+
+
 def _value(alarm: AlarmRow) -> dict[str, Any]:
     return {
         "institute": alarm.institute,
@@ -72,5 +100,8 @@ def _value(alarm: AlarmRow) -> dict[str, Any]:
         "firstTime": format_time(to_datetime(alarm.first_time)),
         "lastTime": format_time(to_datetime(alarm.last_time)),
         "count": alarm.count,
+        "deliveredTime": format_time(to_datetime(alarm.delivered_time))
+        if alarm.delivered_time is not None
+        else "",
         "message": alarm.message,
     }

@@ -194,6 +194,7 @@ COMITY_NODE: Final = CommandGroup(
             (
                 "comity-node alarms list",
                 "comity-node alarms clear ca.aisi.example ROOT_REFUSED",
+                "comity-node alarms test",
             ),
             (
                 Command("list", "alarms", "List the alarms, the oldest first."),
@@ -202,6 +203,7 @@ COMITY_NODE: Final = CommandGroup(
                     "alarms",
                     "Clear an alarm that was dealt with.",
                 ),
+                Command("test", "alarms", "Send a test message the way that alarms are sent."),
             ),
         ),
     ),

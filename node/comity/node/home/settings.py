@@ -14,6 +14,8 @@
     window_days = 365
     [standing.weights]
     evaluation = 1
+    [alarms]
+    webhook = "https://oncall.aisi.example/comity"
 
 Invariants: an unknown key is an error, since a misspelt setting would silently have no effect. No
 repr, error or log shows the database password.
@@ -21,57 +23,37 @@ repr, error or log shows the database password.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Field,
     ValidationError,
-    model_validator,
 )
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from comity.node.home.setting_tables import (
+    Address,
+    AlarmSettings,
+    LogSettings,
+    ReplicationSettings,
+    SettingsTable,
+    StandingSettings,
+    parse_address,
+)
 from comity.node.home.settings_template import settings_text
-from comity.record.content import Kind
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
-from comity.record.limits import MAX_HEARTBEAT_SECONDS
-from comity.record.models import Integer, describe
+from comity.record.models import describe
 from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
 
 SETTINGS_FILE: Final = "comity.toml"
 SQLITE_FILE: Final = "comity.db"
-_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _DRIVERS: Final = ("sqlite", "postgresql+psycopg")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Split ``host:port`` into host and port, 0 to 65535; an IPv6 host is in brackets.
-
-    Raises:
-        InvalidInput: the text has another form.
-
-    """
-    match = _ADDRESS.fullmatch(text)
-    if not match or int(match[2]) > 65535:
-        raise InvalidInput(f"expected host:port, got {text!r:.100}")
-    return match[1], int(match[2])
-
-
-def _address(text: str) -> str:
-    try:
-        parse_address(text)
-    except InvalidInput as error:
-        raise ValueError(error.message) from error
-    return text
 
 
 def _institute(text: str) -> str:
@@ -93,55 +75,7 @@ def _database(value: Any) -> Any:
     return url
 
 
-_Address = Annotated[str, AfterValidator(_address)]
-_Seconds = Annotated[Integer, Field(ge=1, le=3600)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
-    )
-
-
-class ReplicationSettings(_Table):
-    """The pace of replication, in seconds, each 1 to 3600.
-
-    ``heartbeat_seconds`` is at most MAX_HEARTBEAT_SECONDS, since a puller drops a silent stream.
-    """
-
-    heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
-    retry_min_seconds: _Seconds = 1
-    retry_max_seconds: _Seconds = 60
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.retry_max_seconds < self.retry_min_seconds:
-            least, got = self.retry_min_seconds, self.retry_max_seconds
-            raise ValueError(f"expected retry_max_seconds of at least {least}, got {got}")
-        return self
-
-
-class LogSettings(_Table):
-    """How often the log is signed and where it is served.
-
-    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is the HTTP port's ``host:port``; empty, none.
-    """
-
-    checkpoint_seconds: _Seconds = 1
-    listen: _Address | Literal[""] = ""
-
-
-class StandingSettings(_Table):
-    """How standing is counted; ``comity.node.policy.standing.rule`` states the rule.
-
-    ``window_days`` is 1 to 36500. A weight is 0 to 1000, by kind of record.
-    """
-
-    window_days: Annotated[Integer, Field(ge=1, le=36_500)] = 365
-    weights: dict[Kind, Annotated[Integer, Field(ge=0, le=1000)]] = {}
-
-
-class Settings(_Table):
+class Settings(SettingsTable):
     """All settings of a node. ``address`` and ``listen`` are ``host:port``.
 
     ``database`` is a SQLAlchemy URL, of SQLite with an absolute path; ``str`` hides its password.
@@ -149,12 +83,13 @@ class Settings(_Table):
 
     institute: Annotated[str, AfterValidator(_institute)]
     names: LanguageMap
-    address: _Address
-    listen: _Address = ""
+    address: Address
+    listen: Address = ""
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
     replication: ReplicationSettings = ReplicationSettings()
     log: LogSettings = LogSettings()
     standing: StandingSettings = StandingSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @property
     def database_url(self) -> str:
@@ -240,10 +175,11 @@ def _read(file: Path) -> str:
 def _refusal(error: ValidationError, file: Path) -> BadConfig:
     path, message = describe(error)
     if message == "unknown field":
-        tables: dict[str, type[_Table]] = {
+        tables: dict[str, type[SettingsTable]] = {
             "replication": ReplicationSettings,
             "log": LogSettings,
             "standing": StandingSettings,
+            "alarms": AlarmSettings,
         }
         table = tables.get(path.split(".")[1], Settings)
         message = f"unknown key; expected one of {', '.join(table.model_fields)}"

@@ -51,6 +51,12 @@ window_days = 365
 # not named earns only its own kind.
 [standing.weights]
 # evaluation = 1
+
+# How a new alarm reaches people: a command, which reads the alarm as JSON on its standard input, or
+# a webhook, to which the same JSON is posted. comity-node alarms test tries it.
+[alarms]
+# command = ["/usr/local/bin/page-operator", "--urgent"]
+# webhook = "https://oncall.example/comity"
 """
 
 

@@ -21,7 +21,7 @@ from typing import Final, TypeVar, cast
 import structlog
 from aiohttp import web
 
-from comity.node.home.settings import parse_address
+from comity.node.home.setting_tables import parse_address
 from comity.node.log.proofs import newest_checkpoint, published_tiles
 from comity.node.server.metrics import CONTENT_TYPE, metrics
 from comity.node.server.threads import in_thread

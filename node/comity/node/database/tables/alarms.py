@@ -21,3 +21,8 @@ class AlarmRow(SQLModel, table=True):
     first_time: Column[int] = Field(sa_type=BigInteger)
     last_time: Column[int] = Field(sa_type=BigInteger)
     count: Column[int] = Field(default=1, sa_type=BigInteger)
+    delivered_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    """The time at which it reached people; None until then."""
+    delivery_attempts: Column[int] = Field(default=0)
+    retry_time: Column[int] = Field(default=0, sa_type=BigInteger)
+    """The time before which its delivery is not tried again."""

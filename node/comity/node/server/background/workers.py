@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from comity.node.node import Node
+from comity.node.server.background.alarm_delivery import AlarmDelivery
 from comity.node.server.background.certificate_renewal import Renewal
 from comity.node.server.background.leases import LEASE_MS, give_up, hold
 from comity.node.server.background.pull import Pull
@@ -62,6 +63,7 @@ class Background:
                 group.create_task(self._keep_releasing())
                 group.create_task(self._keep_signing())
                 group.create_task(self._keep_certificate())
+                group.create_task(self._deliver_alarms())
         finally:
             await in_thread(self._give_up, list(self._pulls))
 
@@ -123,6 +125,19 @@ class Background:
             with _logged("cannot renew the certificate"):
                 await self._renewal.run()
             await asyncio.sleep(RENEWAL_RETRY_SECONDS)
+
+    async def _deliver_alarms(self) -> None:
+        """Let each new alarm reach people, if the settings say how."""
+        settings = self._node.home.settings.alarms
+        if not (settings.command or settings.webhook):
+            return
+
+        delivery = AlarmDelivery(self._node)
+        while True:
+            heard, wait = self._bell.rings, RENEWAL_RETRY_SECONDS
+            with _logged("alarms are not delivered"):
+                wait = await delivery.turn()
+            await self._bell.wait(heard, wait)
 
     async def _pull(self, peer: str) -> None:
         with _logged("pull failed"):

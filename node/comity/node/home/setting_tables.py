@@ -1,0 +1,118 @@
+"""The tables of ``comity.toml``, such as ``[log]``; ``settings`` reads the whole file.
+
+Invariants: tables are frozen; an unknown key is an error; no message of an error repeats a value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from comity.record.content import Kind
+from comity.record.errors import InvalidInput
+from comity.record.limits import MAX_HEARTBEAT_SECONDS
+from comity.record.models import Integer
+
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Split ``host:port`` into host and port, 0 to 65535; an IPv6 host is in brackets.
+
+    Raises:
+        InvalidInput: the text has another form.
+
+    """
+    match = _ADDRESS.fullmatch(text)
+    if not match or int(match[2]) > 65535:
+        raise InvalidInput(f"expected host:port, got {text!r:.100}")
+    return match[1], int(match[2])
+
+
+def _address(text: str) -> str:
+    try:
+        parse_address(text)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Seconds = Annotated[Integer, Field(ge=1, le=3600)]
+
+
+class SettingsTable(BaseModel):
+    """A table of settings: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+class ReplicationSettings(SettingsTable):
+    """The pace of replication, in seconds, each 1 to 3600.
+
+    ``heartbeat_seconds`` is at most MAX_HEARTBEAT_SECONDS, since a puller drops a silent stream.
+    """
+
+    heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
+    retry_min_seconds: Seconds = 1
+    retry_max_seconds: Seconds = 60
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.retry_max_seconds < self.retry_min_seconds:
+            least, got = self.retry_min_seconds, self.retry_max_seconds
+            raise ValueError(f"expected retry_max_seconds of at least {least}, got {got}")
+        return self
+
+
+class LogSettings(SettingsTable):
+    """How often the log is signed and where it is served.
+
+    ``checkpoint_seconds`` is 1 to 3600. ``listen`` is the HTTP port's ``host:port``; empty, none.
+    """
+
+    checkpoint_seconds: Seconds = 1
+    listen: Address | Literal[""] = ""
+
+
+class StandingSettings(SettingsTable):
+    """How standing is counted; ``comity.node.policy.standing.rule`` states the rule.
+
+    ``window_days`` is 1 to 36500. A weight is 0 to 1000, by kind of record.
+    """
+
+    window_days: Annotated[Integer, Field(ge=1, le=36_500)] = 365
+    weights: dict[Kind, Annotated[Integer, Field(ge=0, le=1000)]] = {}
+
+
+def _webhook(url: str) -> str:
+    parts = urlsplit(url)
+    # whoever reads an alarm on its way learns of the institute's troubles
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not (safe and parts.hostname):
+        raise ValueError("expected an https URL, or http on this machine")
+    return url
+
+
+class AlarmSettings(SettingsTable):
+    """How alarms reach people: by a command or by a webhook; by default neither.
+
+    ``command`` is a program and its arguments, started without a shell, with the alarm as JSON on
+    its standard input. ``webhook`` is an https URL, to which the same JSON is posted. See
+    ``server.alarm_messages``.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook: Annotated[str, AfterValidator(_webhook)] | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.command and self.webhook:
+            raise ValueError("expected a command or a webhook, got both")
+        return self
