@@ -14,7 +14,7 @@ import pytest
 from comity.node.home.folder import Home
 from comity.node.home.setting_tables import parse_address
 from comity.node.node import Node
-from comity.node.server import http_port
+from comity.node.server import health, http_port
 from comity.node.server.process import Server
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import BadConfig
@@ -192,5 +192,23 @@ def test_a_taken_grpc_port_leaves_the_http_port_free(tmp_path: Path) -> None:
             assert refused.value.field == "listen"
             with socket.create_server(parse_address(home.settings.log.listen)):
                 pass
+
+    run(story())
+
+
+def test_a_probe_hears_whether_the_process_lives_and_whether_it_can_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with http_site(tmp_path) as here:
+            assert (await here.get("/healthz"))[::2] == (200, b"alive\n")
+            status, headers, body = await here.get("/readyz")
+            assert (status, body) == (200, b"ready\n")
+            assert headers["Cache-Control"] == "no-cache"
+
+            monkeypatch.setattr(health.Health, "_ask_database", lambda self: "no database")
+            monkeypatch.setattr(health, "FRESH_SECONDS", 0)
+            assert (await here.get("/readyz"))[::2] == (503, b"not ready: no database\n")
+            assert (await here.get("/healthz"))[0] == 200
 
     run(story())

@@ -4,6 +4,8 @@
     GET  /tile/...          hashes and leaves (C2SP tlog-tiles); a tile never changes
     POST /add-checkpoint    cosigns another institute's checkpoint (C2SP tlog-witness)
     GET  /metrics           for monitoring; a proxy in front can keep it from the public
+    GET  /healthz           200 while the process answers at all
+    GET  /readyz            200 if the node can serve, else 503 and the reason
 
 The port is off unless ``log.listen`` is set. It speaks plain HTTP, and a proxy with TLS is to stand
 before it; its answers are signed, or hash to a root that is. Invariants: nothing is shown before it
@@ -23,6 +25,7 @@ from aiohttp import web
 
 from comity.node.home.setting_tables import parse_address
 from comity.node.log.proofs import newest_checkpoint, published_tiles
+from comity.node.server.health import Health
 from comity.node.server.metrics import CONTENT_TYPE, metrics
 from comity.node.server.threads import in_thread
 from comity.node.trust.site import Site
@@ -56,6 +59,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _NEVER: Final = "no-cache"
+_PLAIN: Final = "text/plain; charset=utf-8"
 
 T = TypeVar("T")
 
@@ -65,8 +69,8 @@ log = structlog.get_logger()
 class Web:
     """A node's HTTP port, open while the context is. ``address`` is the host and port it bound."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, health: Health) -> None:
+        self._site, self._health = site, health
         self._working = asyncio.Semaphore(WORKERS)
 
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors])
@@ -76,6 +80,8 @@ class Web:
                 web.get("/tile/{path:.+}", self._tile),
                 web.post("/add-checkpoint", self._add_checkpoint),
                 web.get("/metrics", self._metrics),
+                web.get("/healthz", _alive),
+                web.get("/readyz", self._ready),
             ]
         )
 
@@ -114,7 +120,7 @@ class Web:
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
         note = await self._work(self._newest)
-        return _response(note, "text/plain; charset=utf-8", _NEVER)
+        return _response(note, _PLAIN, _NEVER)
 
     async def _tile(self, request: web.Request) -> web.Response:
         tile = await self._work(self._one_tile, f"tile/{request.match_info['path']}")
@@ -127,10 +133,17 @@ class Web:
             return _response(f"{error.held}\n".encode(), SIZE_TYPE, _NEVER, status=409)
         except ComityError as error:
             return _failure(_status(error), str(error))
-        return _response(lines, "text/plain; charset=utf-8", _NEVER)
+        return _response(lines, _PLAIN, _NEVER)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         return _response(await self._work(metrics, self._site), CONTENT_TYPE, _NEVER)
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        # not among the WORKERS: a probe has to be answered while they are all busy
+        problem = await self._health.problem()
+        if problem:
+            return _failure(503, f"not ready: {problem}")
+        return _response(b"ready\n", _PLAIN, _NEVER)
 
     async def _work(self, function: Callable[..., T], *args: object) -> T:
         async with self._working:
@@ -148,6 +161,10 @@ class Web:
     def _one_tile(self, path: str) -> bytes:
         with self._site.store.read() as session:
             return published_tiles(session, [path])[0]
+
+
+async def _alive(request: web.Request) -> web.Response:
+    return _response(b"alive\n", _PLAIN, _NEVER)
 
 
 def _serve(server: web.Server) -> asyncio.Protocol:

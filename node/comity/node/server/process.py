@@ -145,7 +145,7 @@ class Server:
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
         )
         self._open = AsyncExitStack()
-        self.web = Web(node) if node.home.settings.log.listen else None
+        self.web = Web(node, self.health) if node.home.settings.log.listen else None
         self.address = ""
 
     async def __aenter__(self) -> Server:
