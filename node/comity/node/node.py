@@ -155,15 +155,18 @@ class Node(Site):
     def add_peer(
         self,
         pin: Pin,
-        status: PeerStatus = PeerStatus.MEMBER,
+        status: PeerStatus | None = None,
         purposes: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,
         clearances: Sequence[str] | None = None,
+        *,
+        older: bool = False,
     ) -> PeerRow:
         """Pin a peer, take records that waited for its keys, and release what it may have.
 
         ``purposes``, ``groups`` and ``clearances`` are the terms agreed with it. None leaves them
-        as they are, if the peer was pinned before.
+        as they are, if the peer was pinned before. ``status`` and ``older`` are as in
+        ``pins.pin_peer``.
 
         Raises: as ``peers.check_authorities`` and ``pins.pin_peer``.
         """
@@ -176,6 +179,7 @@ class Node(Site):
                 own_institute=self.institute,
                 status=status,
                 terms=AgreedTerms(purposes, groups, clearances),
+                older=older,
             )
 
         # first the records that waited for the peer's keys, so that one release covers them too

@@ -70,7 +70,7 @@ def test_what_people_compare_is_shown_of_a_peer_by_its_name(run: Run, canada: Ca
     digest = Root.parse(Path("2.json").read_bytes()).digest
     assert f"root fingerprint  {spoken(digest)}" in run("peers", "show", CA).out
     assert run("peers", "list", "--json").json[0]["fingerprint"] == digest
-    asked = run("peers", "add", "1.json", answer="n\n")
+    asked = run("peers", "add", "1.json", "--older", answer="n\n")
     assert f"replaces     {spoken(digest)}" in asked.err
 
 
@@ -102,7 +102,7 @@ def test_a_root_that_does_not_follow_is_asked_for_with_the_reason(run: Run, cana
     assert "expected version 2, got 3" in skipped.err
     run("peers", "add", "2.json")
     run("peers", "add", "3.json")
-    back = run("peers", "add", "1.json", answer="n\n")
+    back = run("peers", "add", "1.json", "--older", answer="n\n")
     assert "does not follow from version 3" in back.err
     assert run("peers", "list", "--json").json[0]["rootVersion"] == 3
 
@@ -140,11 +140,11 @@ def test_a_bundle_is_pinned_as_ever_and_replaces_a_root_only_when_compared(
     assert run("peers", "add", "bundle.json", "--yes", "--json").json["rootVersion"] == 0
     assert "pinned without a root" in run("peers", "show", CA).out
     run("peers", "add", "1.json", "--yes")
-    asked = run("peers", "add", "bundle.json", answer="n\n")
+    asked = run("peers", "add", "bundle.json", "--older", answer="n\n")
     assert asked.code == 1
     assert "which nothing leads to" in asked.err
     assert run("peers", "list", "--json").json[0]["rootVersion"] == 1
-    run("peers", "add", "bundle.json", "--yes")
+    run("peers", "add", "bundle.json", "--yes", "--older")
     assert run("peers", "list", "--json").json[0]["rootVersion"] == 0
 
 
@@ -161,3 +161,53 @@ def test_an_alarm_about_a_peer_is_shown_until_it_is_pinned_anew(run: Run, canada
     canada.renew()
     assert run("peers", "add", "2.json", "--json").json["alarms"] == []
     assert run("status", "--json").json["alarms"] == []
+
+
+@pytest.mark.parametrize("file", ["bundle.json", "1.json"])
+def test_a_step_back_from_a_pinned_root_is_refused_even_with_yes(
+    run: Run, canada: Canada, file: str
+) -> None:
+    canada.renew()
+    assert run("peers", "add", "2.json", "--yes").code == 0
+    ended = run("peers", "add", file, "--yes")
+    assert ended.code == 1
+    assert "this file is older: version 2 of its root is pinned" in ended.err
+    assert run("peers", "show", CA, "--json").json["rootVersion"] == 2
+
+    # the operator may want it, and reads what it costs
+    ended = run("peers", "add", file, "--yes", "--older")
+    assert ended.code == 0
+    assert "warning: this file is older" in ended.err
+    assert "replaces" in ended.err
+
+
+def test_an_older_bundle_is_told_from_a_newer_one(run: Run) -> None:
+    old = Path("old.json")
+    old.write_text(run("--home", "ca", "bundle").out)
+    assert run("--home", "ca", "keys", "rotate", "witness").code == 0
+    Path("new.json").write_text(run("--home", "ca", "bundle").out)
+    assert run("peers", "add", "old.json", "--yes").code == 0
+    assert run("peers", "add", "new.json", "--yes").code == 0
+    assert (
+        "bundle number 2 is pinned, and this is number 1"
+        in run("peers", "add", "old.json", "--yes").err
+    )
+
+
+def test_what_a_pin_replaces_is_shown_with_yes_and_with_a_fingerprint(
+    run: Run, canada: Canada
+) -> None:
+    assert "fingerprint  " in run("peers", "add", "bundle.json", "--yes").err
+    root = Root.parse(Path("1.json").read_bytes())
+    ended = run("peers", "add", "1.json", "--fingerprint", root.digest)
+    assert f"replaces     {spoken(root.profile.fingerprint)}" in ended.err
+
+
+def test_a_suspended_peer_stays_suspended_when_it_is_pinned_again(run: Run, canada: Canada) -> None:
+    assert run("peers", "add", "1.json", "--yes").code == 0
+    assert run("peers", "suspend", CA).code == 0
+    canada.renew()
+    ended = run("peers", "add", "2.json")
+    assert "stays suspended" in ended.err
+    assert run("peers", "show", CA, "--json").json["status"] == "suspended"
+    assert run("peers", "add", "2.json", "--status", "member", "--json").json["status"] == "member"

@@ -12,6 +12,7 @@ from comity.client.files import naming, read_file
 from comity.client.terminal import (
     agrees,
     note,
+    warn,
 )
 from comity.node.commands.options import open_node
 from comity.node.commands.peers import Clearances, Groups, Purposes
@@ -22,10 +23,12 @@ from comity.node.trust.peers import get_peer
 from comity.node.trust.pins import (
     Pin,
     bundle_of_pin,
+    check_not_older,
     compared_fingerprint,
     fingerprint_of,
     read_pin,
     why_compare,
+    why_older,
 )
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import spoken
@@ -45,6 +48,7 @@ def comity_node_peers_add(
     yes: Annotated[
         bool, typer.Option("--yes", help="You have compared the fingerprint: do not ask.")
     ] = False,
+    older: Annotated[bool, typer.Option("--older", help="Pin a file that is older.")] = False,
     status: Annotated[
         PeerStatus | None,
         typer.Option(
@@ -60,8 +64,10 @@ def comity_node_peers_add(
 
     A person who can swap the file can pose as the peer. Compare the fingerprint over a channel that
     does not carry the file, such as the telephone. A root that follows from the pinned one needs
-    no comparison; a running node fetches such a root by itself. Purposes, groups and clearances
-    that were set before stay unless you give new ones.
+    no comparison; a running node fetches such a root by itself. Status, purposes, groups and
+    clearances that were set before stay unless you give new ones. A file that is older than what is
+    pinned, or a bundle for a peer whose root is pinned, is refused without --older: it could bring
+    back keys that the peer has revoked.
 
     Examples:
         comity-node peers add ca.aisi.example.root.json
@@ -73,18 +79,34 @@ def comity_node_peers_add(
     with naming(file):
         pin = read_pin(data)
     with open_node(context) as node:
-        former = _pinned(node, bundle_of_pin(pin).institute)
-        with node.store.read() as session:
-            reason = why_compare(session, pin)
-            replaced = compared_fingerprint(session, former) if former else ""
-        if fingerprint is not None:
-            _compare(pin, fingerprint)
-        elif reason and not yes:
-            _ask(pin, replaced, reason)
+        _confirm(node, pin, fingerprint, yes=yes, older=older)
         # an option that is not given is an empty list here
         words = (given or None for given in (purposes, groups, clearances))
-        row = node.add_peer(pin, status or _status(former), *words)
+        row = node.add_peer(pin, status, *words, older=older)
+        if row.status == PeerStatus.SUSPENDED:
+            hint = f"comity-node peers resume {row.institute} resumes the exchange"
+            warn(f"{row.institute} stays suspended", hint)
         print_peer(node, row, as_json=as_json)
+
+
+def _confirm(node: Node, pin: Pin, fingerprint: str | None, *, yes: bool, older: bool) -> None:
+    former = _pinned(node, bundle_of_pin(pin).institute)
+    with node.store.read() as session:
+        if not older:
+            check_not_older(session, pin)
+        reason, step_back = why_compare(session, pin), why_older(session, pin)
+        replaced = compared_fingerprint(session, former) if former else ""
+
+    # also with --yes, so that what was replaced can be read afterwards
+    if step_back:
+        warn(f"this file is older: {step_back}", "keys that the peer revoked may count again")
+    if reason:
+        _describe(pin, replaced, reason)
+
+    if fingerprint is not None:
+        _compare(pin, fingerprint)
+    elif reason and not yes:
+        _ask()
 
 
 def _pinned(node: Node, institute: str) -> PeerRow | None:
@@ -106,7 +128,7 @@ def _compare(pin: Pin, fingerprint: str) -> None:
         raise BadBundle(message, field="bundle", hint=hint)
 
 
-def _ask(pin: Pin, replaced: str, reason: str) -> None:
+def _describe(pin: Pin, replaced: str, reason: str) -> None:
     bundle = bundle_of_pin(pin)
     for tag, name in bundle.names.items():
         note(f"{tag:<12} {name}")
@@ -123,13 +145,9 @@ def _ask(pin: Pin, replaced: str, reason: str) -> None:
     if replaced:
         note(f"compare      {reason}")
 
+
+def _ask() -> None:
     # without a terminal the answer is no: a script has to give --fingerprint or --yes
     if not agrees("Did the peer read this fingerprint to you?"):
         hint = "compare it with the peer, then answer y or add --fingerprint HEX"
         raise BadBundle("fingerprint not confirmed; nothing was changed", field="bundle", hint=hint)
-
-
-def _status(former: PeerRow | None) -> PeerStatus:
-    # a new bundle must not end a probation by the way
-    kept = former is not None and former.status == PeerStatus.PROBATION
-    return PeerStatus.PROBATION if kept else PeerStatus.MEMBER

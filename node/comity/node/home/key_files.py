@@ -76,6 +76,16 @@ def generations(home: Path, use: KeyUse) -> list[Path]:
     return sorted(found, key=_generation)
 
 
+def keys_made(home: Path) -> int:
+    """Return how many keys were ever made in a home; it only grows, also when a key is removed.
+
+    Raises:
+        BadConfig: the home cannot be read.
+    """
+    newest = (generations(home, use)[-1:] for use in KeyUse)
+    return sum(_generation(file) for files in newest for file in files)
+
+
 def load_certificate(file: Path) -> x509.Certificate:
     """Read a certificate in PEM.
 

@@ -18,7 +18,13 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from comity.node.home.key_files import KeyUse, generations, load_certificate, load_ed25519
+from comity.node.home.key_files import (
+    KeyUse,
+    generations,
+    keys_made,
+    load_certificate,
+    load_ed25519,
+)
 from comity.node.home.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.cosignature import witness_name
@@ -32,9 +38,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Keychain:
-    """The keys of a home at the time it was read; the keys of each use are oldest first."""
+    """The keys of a home at the time it was read; the keys of each use are oldest first.
+
+    ``made`` is the number of keys that were ever made in the home.
+    """
 
     institute: str
+    made: int
     record: tuple[SigningKey, ...]
     log: tuple[NoteSigner, ...]
     witness: tuple[NoteSigner, ...]
@@ -53,6 +63,7 @@ class Keychain:
 
         return cls(
             institute,
+            keys_made(home),
             _load(home, KeyUse.RECORD, SigningKey.load),
             _load(home, KeyUse.LOG, signer(origin(institute), LOG_KEY)),
             _load(home, KeyUse.WITNESS, signer(witness_name(institute), WITNESS_KEY)),
@@ -63,18 +74,23 @@ class Keychain:
         self,
         settings: Settings,
         before: TrustBundle | None = None,
-        sequence: int = 1,
+        sequence: int | None = None,
         published: Sequence[TrustBundle] = (),
     ) -> TrustBundle:
         """Return the bundle that follows ``before``: its keys and the home's newer ones.
 
         Without ``before`` the bundle lists every key of the home. ``settings`` gives names and
-        address. ``sequence`` is ``spiffe_sequence`` of the SPIFFE bundle, 0 or more. A key that one
-        of the ``published`` bundles listed is not new: it is missing because it was revoked.
+        address. ``sequence`` is ``spiffe_sequence`` of the SPIFFE bundle, 0 or more; by default it
+        is 1 for a new home and grows with each key, so that peers tell an older bundle from a newer
+        one. A key that one of the ``published`` bundles listed is not new: it is missing because it
+        was revoked.
 
         Raises:
             BadConfig: without ``before``, the home has no key of some use.
         """
+        if sequence is None:
+            sequence = self.made - len(KeyUse) + 1
+
         records = [_public(key.key) for key in self.record]
         logs, witnesses = _verifiers(self.log), _verifiers(self.witness)
         authorities = [_web_key(certificate) for certificate in self.authorities]

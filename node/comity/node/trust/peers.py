@@ -85,12 +85,13 @@ def add_peer(
     now: int,
     *,
     own_institute: str,
-    status: PeerStatus = PeerStatus.MEMBER,
+    status: PeerStatus | None = None,
     terms: AgreedTerms = AgreedTerms(),
 ) -> PeerRow:
     """Pin a peer's bundle, or replace the pinned one.
 
-    The caller has compared the fingerprint out of band.
+    The caller has compared the fingerprint out of band. ``status`` None leaves the status of a
+    pinned peer as it is, also if it is suspended, and makes a new peer a member.
 
     Raises:
         Conflict: the bundle is this institute's own.
@@ -99,7 +100,7 @@ def add_peer(
     """
     if bundle.institute == own_institute:
         raise Conflict(f"{own_institute} is this institute itself", field="bundle.institute")
-    if status not in (PeerStatus.MEMBER, PeerStatus.PROBATION):
+    if status not in (None, PeerStatus.MEMBER, PeerStatus.PROBATION):
         raise InvalidInput(f"expected probation or member, got {status}", field="status")
 
     # a removed peer that is added again keeps its row, and so its queue and receipts
@@ -111,7 +112,9 @@ def add_peer(
         )
 
     row.bundle, row.fingerprint = bundle.to_json().decode(), bundle.fingerprint
-    row.status = str(status)
+    # a new file must not end a probation or a suspension by the way
+    if status is not None or row.status in ("", PeerStatus.REMOVED):
+        row.status = str(status or PeerStatus.MEMBER)
     terms.apply(row)
     session.add(row)
     session.flush()

@@ -24,7 +24,7 @@ from comity.node.trust.root_chains import follow_chain, forget_chain, keep_chain
 from comity.policies.facts import PeerStatus
 from comity.record import ijson
 from comity.record.bundle import TrustBundle
-from comity.record.errors import BadRoot, ExpiredRoot
+from comity.record.errors import BadRoot, Conflict, ExpiredRoot
 from comity.record.limits import MAX_ROOT_BYTES
 from comity.record.root import Root, first, follow
 
@@ -100,18 +100,58 @@ def why_compare(session: Session, pin: Pin) -> str:
     return ""
 
 
+def why_older(session: Session, pin: Pin) -> str:
+    """Return why a pin is a step back from what is pinned; empty if it is none.
+
+    A step back may bring back keys that the peer has revoked, and ends following its root.
+    """
+    row = session.get(PeerRow, bundle_of_pin(pin).institute)
+    if row is None or row.status == PeerStatus.REMOVED:
+        return ""
+
+    current = newest_root(session, row.institute)
+    if current is not None and not isinstance(pin, Root):
+        return f"version {current.version} of its root is pinned, and this is a trust bundle"
+    if current is not None and isinstance(pin, Root) and pin.version < current.version:
+        return f"version {current.version} of its root is pinned, and this is version {pin.version}"
+
+    # without a root, only the number that SPIFFE gives each bundle tells their order
+    pinned = bundle_of(row).spiffe.spiffe_sequence
+    offered = bundle_of_pin(pin).spiffe.spiffe_sequence
+    if not isinstance(pin, Root) and offered < pinned:
+        return f"its bundle number {pinned} is pinned, and this is number {offered}"
+    return ""
+
+
+def check_not_older(session: Session, pin: Pin) -> None:
+    """Check that a pin is no step back.
+
+    Raises:
+        Conflict: ``why_older`` gives a reason.
+    """
+    reason = why_older(session, pin)
+    if reason:
+        hint = "ask the peer for its newest file; --older pins this one all the same"
+        raise Conflict(f"this file is older: {reason}", field="FILE", hint=hint)
+
+
 def pin_peer(
     session: WriteSession,
     pin: Pin,
     now: int,
     *,
     own_institute: str,
-    status: PeerStatus,
+    status: PeerStatus | None,
     terms: AgreedTerms,
+    older: bool = False,
 ) -> PeerRow:
     """Pin a peer; if ``why_compare`` gives a reason, the caller has compared the fingerprint.
 
+    ``status`` None leaves the status of a pinned peer as it is, and makes a new peer a member.
+    ``older`` says that the operator wants a pin for which ``why_older`` gives a reason.
+
     Raises:
+        Conflict: the pin is a step back, and ``older`` is false.
         BadRoot: too few of the root's own keys signed it.
         ExpiredRoot: the root has expired.
         Conflict, LimitExceeded, InvalidInput: as ``add_peer``.
@@ -120,7 +160,8 @@ def pin_peer(
     if isinstance(pin, Root):
         first(pin).check_fresh(to_datetime(now))
 
-    # (2) the bundle is replaced
+    if not older:
+        check_not_older(session, pin)
     leads_on = not why_compare(session, pin)
     current = newest_root(session, bundle_of_pin(pin).institute)
     row = add_peer(
