@@ -118,7 +118,7 @@ def test_evidence_and_bundles_come_with_the_root_that_says_until_when(
             assert verified.code == 0, verified.out
             [file] = verified.json["files"]
             assert file["expiry"] == format_time(root.expires)
-            assert file["steps"][-1]["name"] == "profile"
+            assert file["steps"][-2]["name"] == "profile"
 
     run(scenario())
 

@@ -35,7 +35,7 @@ def test_good_evidence_passes_every_step_with_its_specification(
 ) -> None:
     verification = verify(evidence, memory_log.trust)
     assert verification.verdict is Verdict.VALID
-    assert [step.number for step in verification.steps] == list(range(1, 17))
+    assert [step.number for step in verification.steps] == list(range(1, 18))
     assert [(step.name, step.spec) for step in verification.steps[8:]] == [
         ("files", "the other files say the same"),
         ("proof", "C2SP tlog-proof"),
@@ -45,6 +45,7 @@ def test_good_evidence_passes_every_step_with_its_specification(
         ("inclusion", "RFC 6962, section 2.1.1; Rekor v2 hashedrekord 0.0.2"),
         ("sigstore", "Sigstore bundle v0.3"),
         ("log key", "Sigstore trusted_root v0.1; signed-note"),
+        ("withdrawal", "Comity, record.withdrawal"),
     ]
     assert outcomes(verification).pop("policy") is Outcome.SKIPPED
     assert set(outcomes(verification).values()) == {Outcome.OK, Outcome.SKIPPED}

@@ -4,7 +4,8 @@
     ├── InvalidInput
     │   ├── LimitExceeded
     │   ├── MalformedJson, MalformedEnvelope, BadSignature, UnknownKey, WrongIssuer,
-    │   │   MalformedStatement, IssuedInFuture, BadDisclosure, BadContent, BadHandling
+    │   │   MalformedStatement, IssuedInFuture, BadDisclosure, BadContent, BadHandling,
+    │   │   WithdrawnRecord
     │   ├── NotReleasable, BadReceipt, BadCursor, BadPolicy
     │   ├── BadBundle, BadRoot, ExpiredRoot, RevokedKey
     │   └── BadNote, BadCheckpoint, BadTile, BadProof, BadSplitView, BadLogPolicy, QuorumNotMet,
@@ -106,6 +107,10 @@ class BadDisclosure(InvalidInput):
 
 class BadContent(InvalidInput):
     """A section's value does not follow its content model."""
+
+
+class WithdrawnRecord(InvalidInput):
+    """The issuer has withdrawn the record."""
 
 
 class BadHandling(InvalidInput):

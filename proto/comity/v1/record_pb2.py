@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63omity/v1/record.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n\x08\x45nvelope\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x14\n\x0cpayload_type\x18\x02 \x01(\t\x12(\n\nsignatures\x18\x03 \x03(\x0b\x32\x14.comity.v1.Signature\"\'\n\tSignature\x12\x0b\n\x03sig\x18\x01 \x01(\x0c\x12\r\n\x05keyid\x18\x02 \x01(\t\"W\n\x06Record\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x13\n\x0b\x64isclosures\x18\x02 \x03(\x0c\x12\x11\n\tinclusion\x18\x03 \x01(\x0c\"\x8b\x01\n\x0cStoredRecord\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x31\n\rreceived_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rsuperseded_by\x18\x04 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63omity/v1/record.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n\x08\x45nvelope\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x14\n\x0cpayload_type\x18\x02 \x01(\t\x12(\n\nsignatures\x18\x03 \x03(\x0b\x32\x14.comity.v1.Signature\"\'\n\tSignature\x12\x0b\n\x03sig\x18\x01 \x01(\x0c\x12\r\n\x05keyid\x18\x02 \x01(\t\"W\n\x06Record\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x13\n\x0b\x64isclosures\x18\x02 \x03(\x0c\x12\x11\n\tinclusion\x18\x03 \x01(\x0c\"\xb4\x01\n\x0cStoredRecord\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x31\n\rreceived_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rsuperseded_by\x18\x04 \x03(\t\x12\'\n\nwithdrawal\x18\x05 \x01(\x0b\x32\x13.comity.v1.Envelopeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,5 +39,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORD']._serialized_start=204
   _globals['_RECORD']._serialized_end=291
   _globals['_STOREDRECORD']._serialized_start=294
-  _globals['_STOREDRECORD']._serialized_end=433
+  _globals['_STOREDRECORD']._serialized_end=474
 # @@protoc_insertion_point(module_scope)

@@ -127,6 +127,7 @@ class StoredRecord(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     RECEIVED_TIME_FIELD_NUMBER: _builtins.int
     SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
+    WITHDRAWAL_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """Institute from which this node first got the record; its own institute if it was issued here."""
     @_builtins.property
@@ -143,6 +144,12 @@ class StoredRecord(_message.Message):
         equivocated.
         """
 
+    @_builtins.property
+    def withdrawal(self) -> Global___Envelope:
+        """The notice by which the issuer withdrew this record: the header and signature of a record of
+        kind withdrawal that names this one. Unset if the record stands.
+        """
+
     def __init__(
         self,
         *,
@@ -150,10 +157,11 @@ class StoredRecord(_message.Message):
         origin: _builtins.str = ...,
         received_time: _timestamp_pb2.Timestamp | None = ...,
         superseded_by: _abc.Iterable[_builtins.str] | None = ...,
+        withdrawal: Global___Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["received_time", b"received_time", "record", b"record"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["received_time", b"received_time", "record", b"record", "withdrawal", b"withdrawal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "received_time", b"received_time", "record", b"record", "superseded_by", b"superseded_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "received_time", b"received_time", "record", b"record", "superseded_by", b"superseded_by", "withdrawal", b"withdrawal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

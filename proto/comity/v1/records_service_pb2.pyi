@@ -35,6 +35,7 @@ class RecordFilter(_message.Message):
     MIN_SEVERITY_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     INCLUDE_SUPERSEDED_FIELD_NUMBER: _builtins.int
+    INCLUDE_WITHDRAWN_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Text in the subject's name or the model's provider, name or version; case is ignored."""
     min_severity: _builtins.str
@@ -45,6 +46,8 @@ class RecordFilter(_message.Message):
     """
     include_superseded: _builtins.bool
     """True to include records that a later version supersedes."""
+    include_withdrawn: _builtins.bool
+    """True to include records that their issuer has withdrawn."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Kinds, such as model-card."""
@@ -72,10 +75,11 @@ class RecordFilter(_message.Message):
         min_severity: _builtins.str = ...,
         text: _builtins.str = ...,
         include_superseded: _builtins.bool = ...,
+        include_withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "include_superseded", b"include_superseded", "issuers", b"issuers", "kinds", b"kinds", "min_severity", b"min_severity", "model", b"model", "tags", b"tags", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "include_superseded", b"include_superseded", "include_withdrawn", b"include_withdrawn", "issuers", b"issuers", "kinds", b"kinds", "min_severity", b"min_severity", "model", b"model", "tags", b"tags", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,8 +22,8 @@ COMITY: Final = CommandGroup(
         Command("search", "searching", "Search the records at your node."),
         Command("watch", "searching", "Print records as they arrive at your node."),
         Command("show", "reading", "Show a record: its header and its sections."),
-        Command("verify", "evidence", "Verify records and their evidence offline, step by step."),
-        Command("export", "evidence", "Write a record as plain files, for other tools."),
+        Command("verify", "verifying", "Verify records and their evidence offline, step by step."),
+        Command("export", "exporting", "Write a record as plain files, for other tools."),
         Command("import", "importing", "Make drafts of files such as model cards."),
         CommandGroup(
             "new",

@@ -16,7 +16,7 @@ from comity.client.commands.options import (
     as_path,
     trust_at_hand,
 )
-from comity.client.commands.rendering import render_record, render_verification
+from comity.client.commands.rendering import render_record, render_verification, render_withdrawal
 from comity.client.connection.node_client import connect
 from comity.client.connection.results import Result
 from comity.client.exports.checking import verify_path
@@ -56,6 +56,9 @@ def comity_show(
         terminal.print_json({**shown, "verification": verification.to_value()})
     elif view:
         facts = [("verified", _verdict_in_words(verification))]
+        if verification.withdrawal:
+            terminal.print_text(render_withdrawal(verification.withdrawal))
+            terminal.say("")
         terminal.print_text(render_record(view, facts))
     else:
         terminal.print_text(render_verification(str(path), verification))
@@ -73,13 +76,28 @@ def _show_result(result: Result, *, as_json: bool) -> None:
     if as_json:
         terminal.print_json(result.to_value())
         return
+    # before all else: a reader must not take for current what was taken back or replaced
+    if result.withdrawal:
+        terminal.print_text(render_withdrawal(result.withdrawal))
+    for later in result.superseded_by:
+        terminal.say(f"SUPERSEDED by {later}", "bold yellow")
+    if result.withdrawal or result.superseded_by:
+        terminal.say("")
+
     facts = [
         ("origin", result.origin),
         ("received", format_time(result.received_time)),
-        *(("superseded by", record_id) for record_id in result.superseded_by),
-        ("verified", f"not trusted: {result.problem}" if result.problem else "valid"),
+        ("verified", _result_in_words(result)),
     ]
     terminal.print_text(render_record(result.view, facts))
+
+
+def _result_in_words(result: Result) -> str:
+    if result.problem:
+        return f"not trusted: {result.problem}"
+    if result.withdrawal:
+        return "withdrawn: the signature holds, but the issuer has taken the record back"
+    return "valid"
 
 
 def _verdict_in_words(verification: Verification) -> str:

@@ -24,6 +24,7 @@ from comity.client.verify.steps import Outcome, Step, Verdict, Verification
 from comity.record.content import Kind, section_models
 from comity.record.handling import Handling, Tlp
 from comity.record.times import format_time
+from comity.record.withdrawal import Withdrawal
 
 _TLP_STYLES: Final = {
     Tlp.RED: "bold #ff2b2b on black",
@@ -38,6 +39,7 @@ _OUTCOME_STYLES: Final = {
     Outcome.OK: "green",
     Outcome.FAILED: "bold red",
     Outcome.UNKNOWN: "bold yellow",
+    Outcome.WITHDRAWN: "bold red",
     Outcome.STALE: "bold yellow",
     Outcome.SKIPPED: "dim",
 }
@@ -50,6 +52,7 @@ _VERDICT_STYLES: Final = {
     Verdict.VALID: "bold green",
     Verdict.INVALID: "bold red",
     Verdict.UNVERIFIABLE: "bold yellow",
+    Verdict.WITHDRAWN: "bold red",
     Verdict.STALE: "bold yellow",
 }
 
@@ -71,9 +74,23 @@ def render_record(view: RecordView, facts: Iterable[tuple[str, str]]) -> Text:
     return Text("\n").join(lines)
 
 
+def render_withdrawal(withdrawal: Withdrawal) -> Text:
+    """Say that the issuer has withdrawn a record: when, why, and by which notice."""
+    when = format_time(withdrawal.time)
+    lines = [
+        text(f"WITHDRAWN by {withdrawal.issuer} at {when}", "bold red"),
+        text(f"  {choose_text(withdrawal.title)}"),
+        *(text(f"  {line}") for line in choose_text(withdrawal.summary).splitlines()),
+        text(f"  notice {withdrawal.notice.record_id}"),
+    ]
+    return Text("\n").join(lines)
+
+
 def render_verification(name: str, verification: Verification) -> Text:
     """Show the verdict on a file or folder, every step, and every section."""
+    withdrawal = verification.withdrawal
     lines = [
+        *([render_withdrawal(withdrawal)] if withdrawal else []),
         _verdict(name, verification.verdict, verification.expiry),
         Text(f"  record {verification.record.record_id}"),
     ]
@@ -129,10 +146,17 @@ def render_results(results: Sequence[Result]) -> Table:
             text(view.statement.issuer.institute),
             f"{predicate.issue_time:%Y-%m-%d}",
             f"{present}/{len(view.sections)}",
-            text(choose_text(predicate.title)),
+            Text.assemble(*_mark(result), text(choose_text(predicate.title))),
         )
 
     return rows
+
+
+def _mark(result: Result) -> Iterator[tuple[str, str]]:
+    if result.withdrawal:
+        yield "WITHDRAWN  ", "bold red"
+    elif result.superseded_by:
+        yield "superseded  ", "yellow"
 
 
 def tlp(handling: Handling) -> Text:

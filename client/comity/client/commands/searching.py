@@ -49,6 +49,11 @@ SupersededOption = Annotated[
 ]
 
 
+WithdrawnOption = Annotated[
+    bool, typer.Option("--withdrawn", help="Also records that their issuer has withdrawn.")
+]
+
+
 def comity_search(
     kind: KindOption = None,
     issuer: IssuerOption = None,
@@ -58,6 +63,7 @@ def comity_search(
     severity: SeverityOption = None,
     text: TextOption = "",
     superseded: SupersededOption = False,
+    withdrawn: WithdrawnOption = False,
     limit: Annotated[int, typer.Option(min=1, max=256, help="Records a page.")] = _PAGE,
     page_token: Annotated[str, typer.Option(metavar="TOKEN", help="Where to go on.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All pages, not only one.")] = False,
@@ -67,14 +73,16 @@ def comity_search(
     """Search the records at your node.
 
     Newest arrivals come first; every record shown has been verified. Options given twice mean
-    "or", different options mean "and".
+    "or", different options mean "and". Records that were superseded or withdrawn are left out
+    unless you ask for them.
 
     Examples:
         comity search --model llama --severity high
         comity search --kind model-card --issuer uk.aisi.example --all --json
         comity search --domain nist-ai-600-1:cbrn --text 'wet lab'
     """
-    wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded)
+    wanted = _filter(kind, issuer, model, tag, domain, severity, text)
+    wanted |= Filter(include_superseded=superseded, include_withdrawn=withdrawn)
     page = asyncio.run(_search(wanted, limit, page_token, profile, everything=everything))
     if as_json:
         terminal.print_json(page.to_value())
@@ -109,7 +117,7 @@ def comity_watch(
         comity watch --severity critical
         comity watch --json
     """
-    wanted = _filter(kind, issuer, model, tag, domain, severity, text, superseded=False)
+    wanted = _filter(kind, issuer, model, tag, domain, severity, text)
     asyncio.run(_watch(wanted, page_token, profile, as_json=as_json))
 
 
@@ -121,7 +129,6 @@ def _filter(
     domains: list[str] | None,
     severity: Severity | None,
     text: str,
-    superseded: bool,
 ) -> Filter:
     return Filter(
         kinds=[str(kind) for kind in kinds or ()],
@@ -131,7 +138,6 @@ def _filter(
         domains=domains or [],
         min_severity=str(severity or ""),
         text=text,
-        include_superseded=superseded,
     )
 
 

@@ -32,9 +32,10 @@ from comity.client.connection.results import Filter, Page, Result, SignedReceipt
 from comity.client.connection.revoked_keys import RevokedKeys
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import NotFound, UnknownKey
-from comity.record.record import Record, open_record
+from comity.record.record import OpenedRecord, Record, open_record
 from comity.record.root import Root, first
-from comity.record.wire import record_from_proto, record_to_proto
+from comity.record.wire import envelope_from_proto, record_from_proto, record_to_proto
+from comity.record.withdrawal import Withdrawal, open_withdrawal
 from comity.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -225,7 +226,16 @@ class NodeClient:
         issuer = self.keyring.bundle(opened.statement.issuer.institute)
         problem = await self._revoked_keys.problem(opened, issuer)
         received, later = stored.received_time.ToDatetime(UTC), tuple(stored.superseded_by)
-        return Result(opened, stored.origin, received, later, page_token, problem)
+        withdrawal = self._withdrawal(stored, opened)
+        return Result(opened, stored.origin, received, later, page_token, problem, withdrawal)
+
+    def _withdrawal(
+        self, stored: record_pb2.StoredRecord, opened: OpenedRecord
+    ) -> Withdrawal | None:
+        # the key of a notice may have been revoked since: what was taken back stays taken back
+        if not stored.HasField("withdrawal"):
+            return None
+        return open_withdrawal(envelope_from_proto(stored.withdrawal), opened, self.keyring.find)
 
     async def _call(self, call: Awaitable[_T]) -> _T:
         return await answer(call, self.profile.bundle)

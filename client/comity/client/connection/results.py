@@ -21,6 +21,7 @@ from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import FindKey, OpenedRecord
 from comity.record.times import format_time
 from comity.record.wire import envelope_from_proto
+from comity.record.withdrawal import Withdrawal
 from comity.v1 import audit_service_pb2
 
 
@@ -39,6 +40,7 @@ class Filter(TypedDict, total=False):
     min_severity: str
     text: str
     include_superseded: bool
+    include_withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Result:
 
     ``received_time`` is in UTC, and ``superseded_by`` holds record ids. A watch resumes after this
     record from ``page_token``; the token is empty outside a watch. ``problem`` is empty unless the
-    key was revoked since; then it says why the record is not known to be older.
+    key was revoked since; then it says why the record is not known to be older. ``withdrawal`` is
+    the issuer's notice, verified as well, if the issuer has withdrawn the record.
     """
 
     opened: OpenedRecord
@@ -56,6 +59,7 @@ class Result:
     superseded_by: tuple[str, ...]
     page_token: str = ""
     problem: str = ""
+    withdrawal: Withdrawal | None = None
 
     @property
     def record_id(self) -> str:
@@ -74,6 +78,7 @@ class Result:
             "origin": self.origin,
             "receivedTime": format_time(self.received_time),
             "supersededBy": list(self.superseded_by),
+            "withdrawal": self.withdrawal.to_value() if self.withdrawal else None,
             "problem": self.problem,
         }
 

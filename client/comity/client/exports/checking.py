@@ -4,6 +4,7 @@
 (9) files     the other files say the same as the envelope, and SHA256SUMS fits them
 (a) to (g)    those of ``log_steps``, if there is evidence or a policy
 (h), (i)      those of ``key_steps``, if a revoked key or a root calls for them
+(j)           that of ``withdrawal_steps``
 
 Invariants: only files that an export can have are read from a folder. Each is read once, within
 limits, and nothing is written.
@@ -25,6 +26,7 @@ from comity.client.exports.writing import (
     PUBLIC_KEY_FILE,
     RECORD_FILE,
     SUMS_FILE,
+    WITHDRAWAL_FILE,
     signed_files,
 )
 from comity.client.exports.zip_archive import (
@@ -40,6 +42,7 @@ from comity.client.verify.log_steps import LogSteps
 from comity.client.verify.record_steps import check_record
 from comity.client.verify.steps import Verification, Walk
 from comity.client.verify.trust import Trust
+from comity.client.verify.withdrawal_steps import check_notice
 from comity.record.envelope import Envelope
 from comity.record.errors import BadConfig, BadEvidence, InvalidInput
 from comity.record.keys import RecordKey
@@ -47,7 +50,7 @@ from comity.record.record import Record
 from comity.record.tlog_policy import LogPolicy
 
 _NAMES: Final = (
-    *(RECORD_FILE, ENVELOPE_FILE, PUBLIC_KEY_FILE, SUMS_FILE),
+    *(RECORD_FILE, ENVELOPE_FILE, PUBLIC_KEY_FILE, WITHDRAWAL_FILE, SUMS_FILE),
     *("payload.json", "pae.bin", "signature.der"),
     *(evidence.PROOF_FILE, evidence.CHECKPOINT_FILE, evidence.SIGSTORE_FILE, evidence.LEAF_FILE),
     *(evidence.TRUSTED_ROOT_FILE, evidence.LOG_KEY_FILE, evidence.LOG_PEM_FILE),
@@ -87,7 +90,10 @@ def verify_path(
     verification = replace(verification, steps=walk.steps, witnessed_time=log_steps.witnessed_time)
 
     # (h) and (i) the keys over time, by the record's proved place in the log
-    return check_keys(verification, trust, now, log_steps.index)
+    verification = check_keys(verification, trust, now, log_steps.index)
+
+    # (j) the notice of withdrawal
+    return check_notice(verification, _notice(files), trust)
 
 
 def _read(path: Path) -> dict[str, bytes]:
@@ -118,6 +124,13 @@ def _record(path: Path, files: Mapping[str, bytes]) -> Record:
     with naming(path / ENVELOPE_FILE):
         envelope = Envelope.from_json(files[ENVELOPE_FILE])
     return Record(envelope, tuple(files[name] for name in names))
+
+
+def _notice(files: Mapping[str, bytes]) -> Envelope | None:
+    if WITHDRAWAL_FILE not in files:
+        return None
+    with naming(Path(WITHDRAWAL_FILE)):
+        return Record.from_json(files[WITHDRAWAL_FILE]).envelope
 
 
 def _check_files(files: Mapping[str, bytes], record: Record) -> str:

@@ -7,6 +7,7 @@
     signature.der               ECDSA P-256, DER
     public-key.pem              the signing key, from its institute's trust bundle
     disclosures/00-risks.txt    one for each disclosed section; its SHA-256 stands in the header
+    withdrawal.record.json      the issuer's notice, if the issuer has withdrawn the record
     …                           with evidence, the files that ``verify.evidence`` lists
     SHA256SUMS                  SHA-256 of all of these
     CHECK.md                    how to check them with other tools
@@ -32,10 +33,12 @@ from comity.record.envelope import Envelope, pae
 from comity.record.errors import BadConfig
 from comity.record.keys import RecordKey
 from comity.record.record import OpenedRecord
+from comity.record.withdrawal import Withdrawal
 
 RECORD_FILE: Final = "record.record.json"
 ENVELOPE_FILE: Final = "envelope.json"
 PUBLIC_KEY_FILE: Final = "public-key.pem"
+WITHDRAWAL_FILE: Final = "withdrawal.record.json"
 SUMS_FILE: Final = "SHA256SUMS"
 DISCLOSURES: Final = "disclosures"
 
@@ -48,23 +51,33 @@ _MAX_STEM: Final = 40
 
 
 def export_record(
-    opened: OpenedRecord, key: RecordKey, output: Path, evidence: Evidence | None = None
+    opened: OpenedRecord,
+    key: RecordKey,
+    output: Path,
+    evidence: Evidence | None = None,
+    withdrawal: Withdrawal | None = None,
 ) -> None:
     """Write the files of a record to a folder, or to a zip if ``output`` ends in ``.zip``.
 
-    ``key`` is the key that signed the record. The folder is made unless it exists.
+    ``key`` is the key that signed the record. The folder is made unless it exists. ``withdrawal``
+    is the notice by which the issuer withdrew the record, which is never exported without it.
 
     Raises:
         BadConfig: the folder is not empty, the zip exists, or a file cannot be written.
     """
-    files = _files(opened, key, evidence)
+    files = _files(opened, key, evidence, withdrawal)
     if output.suffix == ZIP_SUFFIX:
         write_file(output, write_archive(f"record-{opened.record_id[:_ID_CHARS]}", files))
     else:
         _write_folder(output, files)
 
 
-def _files(opened: OpenedRecord, key: RecordKey, evidence: Evidence | None) -> dict[str, bytes]:
+def _files(
+    opened: OpenedRecord,
+    key: RecordKey,
+    evidence: Evidence | None,
+    withdrawal: Withdrawal | None,
+) -> dict[str, bytes]:
     envelope = opened.record.envelope
     disclosures = _disclosure_files(opened)
     files = {
@@ -73,12 +86,13 @@ def _files(opened: OpenedRecord, key: RecordKey, evidence: Evidence | None) -> d
         **signed_files(envelope),
         PUBLIC_KEY_FILE: key.pem.encode(),
         **{f"{DISCLOSURES}/{name}": data for name, data in disclosures.items()},
+        **({WITHDRAWAL_FILE: withdrawal.notice.record.to_json()} if withdrawal else {}),
         **(evidence.files(envelope, key) if evidence else {}),
     }
 
     # the sums cover every file but themselves and CHECK.md, which tells how to use them
     files[SUMS_FILE] = _sums(files)
-    files["CHECK.md"] = check_page(opened, disclosures, evidence).encode()
+    files["CHECK.md"] = check_page(opened, disclosures, evidence, withdrawal).encode()
     return files
 
 

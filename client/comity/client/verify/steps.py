@@ -16,22 +16,31 @@ from enum import StrEnum
 from typing import Any, Final
 
 from comity.client.verify.record_view import RecordView, SectionView
-from comity.record.errors import ComityError, ExpiredRoot, QuorumNotMet, UnknownKey, Unproven
+from comity.record.errors import (
+    ComityError,
+    ExpiredRoot,
+    QuorumNotMet,
+    UnknownKey,
+    Unproven,
+    WithdrawnRecord,
+)
 from comity.record.record import Record
 from comity.record.statement import Statement
 from comity.record.times import format_time
+from comity.record.withdrawal import Withdrawal
 
 
 class Outcome(StrEnum):
     """The outcome of a step.
 
     Unknown: nothing is wrong, but a key, a proof or a quorum is not at hand. Stale: the step held
-    until a time that has passed.
+    until a time that has passed. Withdrawn: the issuer has taken the record back.
     """
 
     OK = "ok"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    WITHDRAWN = "withdrawn"
     STALE = "stale"
     SKIPPED = "skipped"
 
@@ -40,12 +49,14 @@ class Verdict(StrEnum):
     """The verdict of all steps.
 
     Invalid: something contradicts. Unverifiable: nothing contradicts, but a key, a proof or a
-    quorum is not at hand. Stale: everything holds, but the issuer's profile has expired.
+    quorum is not at hand. Withdrawn: everything holds, but the issuer has withdrawn the record.
+    Stale: everything holds, but the issuer's profile has expired.
     """
 
     VALID = "valid"
     INVALID = "invalid"
     UNVERIFIABLE = "unverifiable"
+    WITHDRAWN = "withdrawn"
     STALE = "stale"
 
 
@@ -53,6 +64,7 @@ _OUTCOMES: Final[dict[type[ComityError], Outcome]] = {
     UnknownKey: Outcome.UNKNOWN,
     Unproven: Outcome.UNKNOWN,
     QuorumNotMet: Outcome.UNKNOWN,
+    WithdrawnRecord: Outcome.WITHDRAWN,
     ExpiredRoot: Outcome.STALE,
 }
 """Errors that have another outcome than FAILED."""
@@ -60,6 +72,7 @@ _OUTCOMES: Final[dict[type[ComityError], Outcome]] = {
 _VERDICTS: Final = (
     (Outcome.FAILED, Verdict.INVALID),
     (Outcome.UNKNOWN, Verdict.UNVERIFIABLE),
+    (Outcome.WITHDRAWN, Verdict.WITHDRAWN),
     (Outcome.STALE, Verdict.STALE),
 )
 """Worst first."""
@@ -126,10 +139,10 @@ class Verification:
     """All steps, and what they could read of the record.
 
     ``institutes`` are those whose bundles list the signing key, empty if none does. ``statement``
-    is None if it could not be read; believe it only if the verdict is valid or stale.
+    is None if it could not be read; believe it only if the verdict is valid, withdrawn or stale.
     ``witnessed_time`` is the newest time (UTC) at which a known witness cosigned a checkpoint of
     the record's log, and ``expiry`` (UTC) is that of the issuer's profile; None means that nothing
-    at hand says so.
+    at hand says so. So it is with ``withdrawal``, the issuer's notice.
     """
 
     record: Record
@@ -139,6 +152,7 @@ class Verification:
     sections: tuple[SectionView, ...]
     witnessed_time: datetime | None = None
     expiry: datetime | None = None
+    withdrawal: Withdrawal | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -163,6 +177,7 @@ class Verification:
             "issuer": str(self.statement.issuer) if self.statement else None,
             "witnessedTime": _time(self.witnessed_time),
             "expiry": _time(self.expiry),
+            "withdrawal": self.withdrawal.to_value() if self.withdrawal else None,
             "steps": [step.to_value() for step in self.steps],
             "sections": [
                 {"index": s.index, "name": s.name or None, "status": s.status, "problem": s.problem}

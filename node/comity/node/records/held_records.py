@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from comity.node.database.tables import PartRow, RecordRow
+from comity.node.records.withdrawal import withdrawal_notices
+from comity.record.envelope import Envelope
 from comity.record.record import Record
 
 
@@ -20,7 +22,7 @@ class HeldRecord:
 
     ``origin`` is the institute that brought it. ``received_time`` is when it was stored, in Unix
     milliseconds. ``superseded_by`` are the ids of the issuer's records that supersede it, oldest
-    first.
+    first. ``withdrawal`` is the notice by which its issuer withdrew it, None if it stands.
     """
 
     record_seq: int
@@ -28,12 +30,15 @@ class HeldRecord:
     origin: str
     received_time: int
     superseded_by: tuple[str, ...]
+    withdrawal: Envelope | None
 
 
 def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord]:
-    """Return the records of some rows, in the order of the rows; makes two queries for all."""
+    """Return the records of some rows, in the order of the rows; makes three queries for all."""
     disclosures = _disclosures(session, [row.record_seq for row in rows])
     later = _later_versions(session, [row.record_id for row in rows if row.superseded])
+
+    notices = withdrawal_notices(session, rows)
 
     return [
         HeldRecord(
@@ -42,6 +47,7 @@ def held_records(session: Session, rows: Sequence[RecordRow]) -> list[HeldRecord
             origin=row.origin,
             received_time=row.received_time,
             superseded_by=tuple(later.get((row.record_id, row.issuer), ())),
+            withdrawal=notices.get(row.record_id),
         )
         for row in rows
     ]

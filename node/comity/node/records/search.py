@@ -19,6 +19,7 @@ from sqlmodel import Session, select
 from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
 from comity.node.database.text import is_storable
+from comity.node.records.withdrawal import withdrawal_notices
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.limits import Limit
@@ -56,6 +57,7 @@ class RecordFilter:
     min_severity: str = ""
     text: str = ""
     include_superseded: bool = False
+    include_withdrawn: bool = False
 
 
 def search_records(
@@ -135,6 +137,8 @@ def _conditions(wanted: RecordFilter) -> list[ColumnElement[bool]]:
         found.append(_contains(RecordRow.model, wanted.model))
     if not wanted.include_superseded:
         found.append(~RecordRow.superseded)
+    if not wanted.include_withdrawn:
+        found.append(~RecordRow.withdrawn)
 
     # (2) its tags, and its disclosed sections: each condition may hold for another section
     if wanted.tags:
@@ -157,9 +161,13 @@ def _fit(session: Session, rows: list[RecordRow]) -> list[RecordRow]:
     for seq, size in session.exec(query):
         sizes[seq] += size
 
+    # the notices of withdrawn records travel with them
+    notices = withdrawal_notices(session, rows)
+
     total = 0
     for count, row in enumerate(rows):
-        total += sizes[row.record_seq]
+        notice = notices.get(row.record_id)
+        total += sizes[row.record_seq] + (len(notice.payload) if notice else 0)
         if count and total > SEARCH_PAGE_BYTES:
             return rows[:count]
     return rows

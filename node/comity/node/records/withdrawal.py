@@ -12,17 +12,18 @@ made in the transaction that stores the notice or the part.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import exists, update
 from sqlalchemy.orm import aliased
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import HandlingClassRow, PartRow, RecordRow, WithdrawnRow
 from comity.node.policy.handling_classes import ClassIndex, ClassKey
 from comity.policies.facts import PartFacts
+from comity.record.envelope import Envelope
 
 
 def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tuple[str, int]]:
@@ -50,6 +51,25 @@ def mark_withdrawn(session: WriteSession, record_ids: Collection[str]) -> set[tu
         session.add(row)
     session.flush()
     return fresh
+
+
+def withdrawal_notices(session: Session, rows: Sequence[RecordRow]) -> dict[str, Envelope]:
+    """Return by record id the first notice by which its issuer withdrew each of some records."""
+    withdrawn = {row.record_id: row.issuer for row in rows if row.withdrawn}
+    if not withdrawn:
+        return {}
+
+    query = (
+        select(WithdrawnRow.record_id, RecordRow)
+        .join(RecordRow, RecordRow.record_seq == WithdrawnRow.notice_seq)
+        .where(WithdrawnRow.record_id.in_(withdrawn))
+        .order_by(RecordRow.record_seq)
+    )
+    found: dict[str, Envelope] = {}
+    for record_id, notice in session.exec(query):
+        if notice.issuer == withdrawn[record_id]:
+            found.setdefault(record_id, notice.envelope)
+    return found
 
 
 def _move_parts(session: WriteSession, records: Collection[int]) -> None:

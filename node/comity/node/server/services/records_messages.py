@@ -9,7 +9,7 @@ from comity.node.records.held_records import HeldRecord
 from comity.node.records.search import RecordFilter
 from comity.node.server.services.timestamps import to_timestamp
 from comity.record.limits import MAX_FILTER_BYTES
-from comity.record.wire import record_to_proto
+from comity.record.wire import envelope_to_proto, record_to_proto
 from comity.v1 import record_pb2
 from comity.v1 import records_service_pb2 as pb
 
@@ -30,6 +30,7 @@ def filter_from_proto(message: pb.RecordFilter) -> RecordFilter:
         min_severity=message.min_severity,
         text=message.text,
         include_superseded=message.include_superseded,
+        include_withdrawn=message.include_withdrawn,
     )
 
 
@@ -40,4 +41,5 @@ def held_record_to_proto(held: HeldRecord) -> record_pb2.StoredRecord:
         origin=held.origin,
         received_time=to_timestamp(held.received_time),
         superseded_by=held.superseded_by,
+        withdrawal=envelope_to_proto(held.withdrawal) if held.withdrawal else None,
     )
