@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stop test lint types format proto proto-check schemas lock bench interop clean
+.PHONY: help setup demo demo-stop test soak lint types format proto proto-check schemas lock bench interop clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,6 +64,19 @@ lock: setup ## Resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --extra soak --constraint requirements/dev.txt --output-file requirements/soak.txt pyproject.toml
+
+SOAK_SECONDS ?= 450
+PARSERS := envelope ijson note tlog_proof tile add_checkpoint bundle root
+
+soak: setup ## Run what takes too long for the suite: each parser is fuzzed for SOAK_SECONDS
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/soak.txt
+	@for parser in $(PARSERS); do \
+	  echo "fuzzing $$parser for $(SOAK_SECONDS) s" && \
+	  $(BIN)/python -m tests.soak.fuzz $$parser $(SOAK_SECONDS) || exit 1; \
+	done
 
 bench: setup ## Measure intake and replication as ratios to the signature floor
 	@$(BIN)/python -m tests.bench

@@ -84,6 +84,9 @@ class Record:
         disclosures = value.get("disclosures", [])
         if not isinstance(disclosures, list) or not all(isinstance(d, str) for d in disclosures):
             raise MalformedJson("expected a list of texts", field="disclosures")
+        # RFC 9901, section 4.2.1: base64url, so a record file has no other letters here
+        if not all(d.isascii() for d in disclosures):
+            raise MalformedJson("expected base64url, got other letters", field="disclosures")
         encoded = tuple(d.encode() for d in disclosures)
         return cls(Envelope.from_value(value["envelope"]), encoded)
 
