@@ -149,7 +149,7 @@ class Inquiry:
         for key, part in await self._explanations(institute, node):
             observed.reasons[key], observed.messages[key] = _reason(part), part.message
         peers = (await node.status()).peers
-        observed.refused[institute] = sum(peer.quarantined + peer.waiting for peer in peers)
+        observed.refused[institute] = sum(peer.refused + peer.waiting for peer in peers)
         for peer in peers:
             observed.unsigned[institute, peer.institute] = peer.released - peer.receipted
 

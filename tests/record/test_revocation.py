@@ -113,7 +113,7 @@ def test_what_a_stolen_key_signs_is_refused_by_name(pair: list[Institute]) -> No
         shown = replace(forged, inclusion=inclusion_)
         before = str(number - 1) if number > 1 else ""
         batch = Batch((shown,), previous_cursor=before, cursor=str(number))
-        assert ca.node.inbox.take(UK, batch).rejected == 1
+        assert ca.node.inbox.take(UK, batch).not_stored == 1
     assert ca.rows(RecordRow) == ca.rows(InclusionRow) == []
     assert {row.reason for row in ca.rows(QuarantineRow)} == {"REVOKED_KEY"}
 

@@ -23,6 +23,7 @@ from comity.node.node import Node
 from comity.node.policy.versions import policy_at, policy_in_force
 from comity.node.release.schedule import release_is_due
 from comity.node.replication.batches import Batch
+from comity.node.replication.not_stored import believed_waiting
 from comity.node.replication.outbox import next_batch
 from comity.node.replication.own_receipts import unsent_receipts
 from comity.node.replication.peer_receipts import keep_receipt
@@ -139,7 +140,10 @@ class Institute:
             held = make_cursor(epoch_of(session), receipted) if receipted else ""
         with self.node.store.read() as session:
             receipts = unsent_receipts(session, get_peer(session, sender.name), held)
-        for receipt in receipts:
+        with sender.node.store.read() as session:
+            believed = believed_waiting(session, self.name)
+        outcomes = self.node.waiting.outcomes(sender.name, set(believed))[1]
+        for receipt in (*receipts, *outcomes):
             with sender.node.store.write() as session:
                 keep_receipt(session, self.name, receipt, sender.node.clock())
 

@@ -27,6 +27,7 @@ from comity.node.records.admission import Intake
 from comity.node.records.examination import Examiner
 from comity.node.release.schedule import Schedule
 from comity.node.replication.inbox import Inbox
+from comity.node.replication.waiting_records import WaitingRecords
 from comity.node.trust.peers import (
     AgreedTerms,
     change_peer,
@@ -73,6 +74,7 @@ class Node(Site):
         self.examiner = Examiner(self.institute, clock)
         self.intake = Intake(self.institute, clock)
         self.inbox = Inbox(self, self.examiner, self.intake)
+        self.waiting = WaitingRecords(self, self.examiner, self.intake)
 
     def _keep_standing_settings(self) -> None:
         """Store the settings of standing in the database if they have changed."""
@@ -183,7 +185,7 @@ class Node(Site):
             )
 
         # first the records that waited for the peer's keys, so that one release covers them too
-        self.inbox.retry()
+        self.waiting.retry()
         self.release()
         return row
 
@@ -205,7 +207,7 @@ class Node(Site):
 
         # records may have waited for the newer keys
         if root is not None and documents:
-            self.inbox.retry()
+            self.waiting.retry()
             self.release()
         return root.version if root else 0
 

@@ -4,8 +4,8 @@
     ├── InvalidInput
     │   ├── LimitExceeded
     │   ├── MalformedJson, MalformedEnvelope, BadSignature, UnknownKey, WrongIssuer,
-    │   │   MalformedStatement, IssuedInFuture, BadDisclosure, BadContent, BadHandling,
-    │   │   WithdrawnRecord
+    │   │   MalformedStatement, BadDisclosure, BadContent, BadHandling, WithdrawnRecord
+    │   ├── NotYet (IssuedInFuture, UnderEmbargo)
     │   ├── NotReleasable, BadReceipt, BadCursor, BadPolicy
     │   ├── BadBundle, BadRoot, ExpiredRoot, RevokedKey
     │   └── BadNote, BadCheckpoint, BadTile, BadProof, BadSplitView, BadLogPolicy, QuorumNotMet,
@@ -13,12 +13,9 @@
     ├── Unauthenticated
     ├── Forbidden
     ├── NotFound
-    ├── Conflict
-    │   └── OtherSizeHeld
-    ├── CursorRefused
-    │   └── FutureCursor, EpochChanged
-    ├── Flooded
-    ├── Unavailable
+    ├── Conflict (OtherSizeHeld)
+    ├── CursorRefused (FutureCursor, EpochChanged)
+    ├── Flooded, Unavailable
     └── BadConfig
 
 Invariant: every class has one ``reason``, its name in UPPER_SNAKE (AIP-193): ``BadNote`` is
@@ -30,6 +27,7 @@ field.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import ClassVar, Final
 
 _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -50,13 +48,14 @@ class ComityError(Exception):
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
-        self.message = message
-        self.field = field
-        self.hint = hint
+        self.message, self.field, self.hint = message, field, hint
 
 
 class InvalidInput(ComityError):
     """The input is not acceptable as it is."""
+
+    curable: ClassVar[bool] = False
+    """True if time, or a later message, can make the same input acceptable."""
 
 
 class LimitExceeded(InvalidInput):
@@ -64,13 +63,7 @@ class LimitExceeded(InvalidInput):
 
     def __init__(self, limit: str, maximum: int, got: int, unit: str, *, field: str = "") -> None:
         super().__init__(f"expected at most {maximum} {unit} ({limit}), got {got}", field=field)
-        self.limit = limit
-        self.maximum = maximum
-        self.got = got
-        self.unit = unit
-
-
-# A record: its envelope, its signature, its statement and its sections.
+        self.limit, self.maximum, self.got, self.unit = limit, maximum, got, unit
 
 
 class MalformedJson(InvalidInput):
@@ -86,7 +79,9 @@ class BadSignature(InvalidInput):
 
 
 class UnknownKey(InvalidInput):
-    """The keyid is in no trust bundle that may speak here."""
+    """The keyid is in no trust bundle that may speak here; a later root may list it."""
+
+    curable = True
 
 
 class WrongIssuer(InvalidInput):
@@ -97,8 +92,22 @@ class MalformedStatement(InvalidInput):
     """The payload is not a Comity statement."""
 
 
-class IssuedInFuture(InvalidInput):
+class NotYet(InvalidInput):
+    """The input becomes acceptable at ``time``, by this node's clock."""
+
+    curable = True
+
+    def __init__(self, message: str, time: datetime, *, field: str = "") -> None:
+        super().__init__(message, field=field, hint="compare the clocks of both nodes")
+        self.time = time
+
+
+class IssuedInFuture(NotYet):
     """The record's issueTime lies ahead of this node's clock."""
+
+
+class UnderEmbargo(NotYet):
+    """A part's embargo ends later, by this node's clock."""
 
 
 class BadDisclosure(InvalidInput):
@@ -117,9 +126,6 @@ class BadHandling(InvalidInput):
     """Release conditions contradict each other, or a section is looser than its record."""
 
 
-# The exchange: what a peer sends, asks and signs.
-
-
 class NotReleasable(InvalidInput):
     """The issuer's handling does not let this institute have the part from that peer."""
 
@@ -136,9 +142,6 @@ class BadPolicy(InvalidInput):
     """The policy does not parse, or does not validate against the schema."""
 
 
-# Keys: trust bundles and roots.
-
-
 class BadBundle(InvalidInput):
     """The input is not a trust bundle."""
 
@@ -153,9 +156,6 @@ class ExpiredRoot(InvalidInput):
 
 class RevokedKey(InvalidInput):
     """A revoked key signed, and no log shows that it signed before the revocation."""
-
-
-# Logs and evidence.
 
 
 class BadNote(InvalidInput):
@@ -196,9 +196,6 @@ class BadArchive(InvalidInput):
 
 class Unproven(InvalidInput):
     """Nothing at hand says that the statement is true, nor that it is false."""
-
-
-# Callers, things, cursors and this machine.
 
 
 class Unauthenticated(ComityError):

@@ -1,14 +1,18 @@
-"""Receipts: a receiver's signed statement of what it stored and rejected of one batch.
+"""Receipts: a receiver's signed statement of what became of the records of one batch.
 
 A receipt is a DSSE envelope of payload type ``application/vnd.comity.receipt+json``, signed with
 the receiver's record key, over the JCS form of
 
     {"receiver": "uk.aisi.example", "sender": "ca.aisi.example", "time": "…Z",
      "previousCursor": "…", "cursor": "…",
-     "stored": ["<record id>", …], "rejected": [{"record": "<record id>", "reason": "…"}, …]}
+     "stored": ["<record id>", …], "rejected": [{"record": "<record id>", "reason": "…"}, …],
+     "waiting": [{"record": "<record id>", "reason": "…"}, …]}
 
-Invariant: every record of the batch stands in exactly one of ``stored`` and ``rejected``; a record
-that the receiver held already counts as stored.
+A record is waiting if the receiver keeps it, and takes it once it becomes acceptable. What became
+of it then is told in a receipt for no offers: its two cursors are equal.
+
+Invariant: every record of the batch stands in exactly one of ``stored``, ``rejected`` and
+``waiting``; a record that the receiver held already counts as stored.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ CursorText = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
 
 
 class Rejected(Model):
-    """A rejected record, and the ``reason`` of the error that rejected it."""
+    """A record that was not stored, and the ``reason`` of the error that says why."""
 
     record: Sha256
     reason: Name
@@ -47,11 +51,19 @@ class Receipt(Model):
     cursor: CursorText
     stored: Annotated[tuple[Sha256, ...], Field(max_length=MAX_BATCH_RECORDS)]
     rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_BATCH_RECORDS)]
+    # earlier versions kept no record waiting, and their receipts are kept for ever
+    waiting: Annotated[tuple[Rejected, ...], Field(max_length=MAX_BATCH_RECORDS)] = ()
 
     @property
     def record_ids(self) -> list[str]:
         """Ids of all records of the batch, sorted."""
-        return sorted([*self.stored, *(item.record for item in self.rejected)])
+        others = (item.record for item in (*self.rejected, *self.waiting))
+        return sorted([*self.stored, *others])
+
+    @property
+    def covers_offers(self) -> bool:
+        """False for a receipt that only tells what became of records that waited."""
+        return self.previous_cursor != self.cursor
 
     def sign(self, key: SigningKey) -> Envelope:
         """Return the signed receipt."""

@@ -206,10 +206,10 @@ def check_issue_time(statement: Statement, now: datetime) -> None:
     Raises:
         IssuedInFuture: its issueTime is more than MAX_CLOCK_SKEW_SECONDS ahead.
     """
-    issued = statement.predicate.issue_time
-    if issued > now + timedelta(seconds=MAX_CLOCK_SKEW_SECONDS):
+    issued, skew = statement.predicate.issue_time, timedelta(seconds=MAX_CLOCK_SKEW_SECONDS)
+    if issued > now + skew:
         message = (
-            f"expected at most {MAX_CLOCK_SKEW_SECONDS} s after {format_time(now)}, "
+            f"expected at most {MAX_CLOCK_SKEW_SECONDS} s after {format_time(now)} by this clock, "
             f"got {format_time(issued)}"
         )
-        raise IssuedInFuture(message, field="predicate.issueTime")
+        raise IssuedInFuture(message, issued - skew, field="predicate.issueTime")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/admin_service.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n\x04Peer\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12)\n\x05names\x18\x02 \x03(\x0b\x32\x1a.comity.v1.Peer.NamesEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x10\n\x08purposes\x18\x06 \x03(\t\x12\x10\n\x08released\x18\x07 \x01(\x04\x12\x11\n\treceipted\x18\x08 \x01(\x04\x12\x10\n\x08received\x18\t \x01(\x04\x12\x13\n\x0bquarantined\x18\n \x01(\x04\x12\x30\n\x0c\x63ontact_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x0c \x01(\t\x12\x0e\n\x06groups\x18\r \x03(\t\x12\x12\n\nclearances\x18\x0e \x03(\t\x12\x14\n\x0croot_version\x18\x0f \x01(\r\x12\x0e\n\x06\x61larms\x18\x10 \x03(\t\x12\x0f\n\x07waiting\x18\x11 \x01(\x04\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10GetStatusRequest\"\xe9\x01\n\x11GetStatusResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\x10\n\x08log_size\x18\x04 \x01(\x04\x12\x15\n\rpolicy_digest\x18\x05 \x01(\t\x12\x1e\n\x05peers\x18\x06 \x03(\x0b\x32\x0f.comity.v1.Peer\x12 \n\x06\x61larms\x18\x07 \x03(\x0b\x32\x10.comity.v1.Alarm\x12\x13\n\x0bpolicy_name\x18\x08 \x01(\t\x12\x16\n\x0epolicy_version\x18\t \x01(\r\"\xa9\x01\n\x05\x41larm\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"7\n\x14\x45xplainPolicyRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\"B\n\x15\x45xplainPolicyResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.comity.v1.PartExplanation\"\xa9\x01\n\x0fPartExplanation\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x11\n\tis_header\x18\x02 \x01(\x08\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\x08\x12\r\n\x05rules\x18\x04 \x03(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07nearest\x18\x07 \x03(\t2\xaa\x01\n\x0c\x41\x64minService\x12\x46\n\tGetStatus\x12\x1b.comity.v1.GetStatusRequest\x1a\x1c.comity.v1.GetStatusResponse\x12R\n\rExplainPolicy\x12\x1f.comity.v1.ExplainPolicyRequest\x1a .comity.v1.ExplainPolicyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63omity/v1/admin_service.proto\x12\tcomity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x03\n\x04Peer\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12)\n\x05names\x18\x02 \x03(\x0b\x32\x1a.comity.v1.Peer.NamesEntry\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x10\n\x08purposes\x18\x06 \x03(\t\x12\x10\n\x08released\x18\x07 \x01(\x04\x12\x11\n\treceipted\x18\x08 \x01(\x04\x12\x10\n\x08received\x18\t \x01(\x04\x12\x0f\n\x07refused\x18\n \x01(\x04\x12\x30\n\x0c\x63ontact_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x0c \x01(\t\x12\x0e\n\x06groups\x18\r \x03(\t\x12\x12\n\nclearances\x18\x0e \x03(\t\x12\x14\n\x0croot_version\x18\x0f \x01(\r\x12\x0e\n\x06\x61larms\x18\x10 \x03(\t\x12\x0f\n\x07waiting\x18\x11 \x01(\x04\x12\x15\n\rrefused_there\x18\x12 \x01(\x04\x12\x15\n\rwaiting_there\x18\x13 \x01(\x04\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10GetStatusRequest\"\xe9\x01\n\x11GetStatusResponse\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\x10\n\x08log_size\x18\x04 \x01(\x04\x12\x15\n\rpolicy_digest\x18\x05 \x01(\t\x12\x1e\n\x05peers\x18\x06 \x03(\x0b\x32\x0f.comity.v1.Peer\x12 \n\x06\x61larms\x18\x07 \x03(\x0b\x32\x10.comity.v1.Alarm\x12\x13\n\x0bpolicy_name\x18\x08 \x01(\t\x12\x16\n\x0epolicy_version\x18\t \x01(\r\"\xa9\x01\n\x05\x41larm\x12\x11\n\tinstitute\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"7\n\x14\x45xplainPolicyRequest\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\"B\n\x15\x45xplainPolicyResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.comity.v1.PartExplanation\"\xa9\x01\n\x0fPartExplanation\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x11\n\tis_header\x18\x02 \x01(\x08\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\x08\x12\r\n\x05rules\x18\x04 \x03(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x30\n\x0crelease_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07nearest\x18\x07 \x03(\t2\xaa\x01\n\x0c\x41\x64minService\x12\x46\n\tGetStatus\x12\x1b.comity.v1.GetStatusRequest\x1a\x1c.comity.v1.GetStatusResponse\x12R\n\rExplainPolicy\x12\x1f.comity.v1.ExplainPolicyRequest\x1a .comity.v1.ExplainPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +35,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PEER_NAMESENTRY']._loaded_options = None
   _globals['_PEER_NAMESENTRY']._serialized_options = b'8\001'
   _globals['_PEER']._serialized_start=78
-  _globals['_PEER']._serialized_end=501
-  _globals['_PEER_NAMESENTRY']._serialized_start=457
-  _globals['_PEER_NAMESENTRY']._serialized_end=501
-  _globals['_GETSTATUSREQUEST']._serialized_start=503
-  _globals['_GETSTATUSREQUEST']._serialized_end=521
-  _globals['_GETSTATUSRESPONSE']._serialized_start=524
-  _globals['_GETSTATUSRESPONSE']._serialized_end=757
-  _globals['_ALARM']._serialized_start=760
-  _globals['_ALARM']._serialized_end=929
-  _globals['_EXPLAINPOLICYREQUEST']._serialized_start=931
-  _globals['_EXPLAINPOLICYREQUEST']._serialized_end=986
-  _globals['_EXPLAINPOLICYRESPONSE']._serialized_start=988
-  _globals['_EXPLAINPOLICYRESPONSE']._serialized_end=1054
-  _globals['_PARTEXPLANATION']._serialized_start=1057
-  _globals['_PARTEXPLANATION']._serialized_end=1226
-  _globals['_ADMINSERVICE']._serialized_start=1229
-  _globals['_ADMINSERVICE']._serialized_end=1399
+  _globals['_PEER']._serialized_end=543
+  _globals['_PEER_NAMESENTRY']._serialized_start=499
+  _globals['_PEER_NAMESENTRY']._serialized_end=543
+  _globals['_GETSTATUSREQUEST']._serialized_start=545
+  _globals['_GETSTATUSREQUEST']._serialized_end=563
+  _globals['_GETSTATUSRESPONSE']._serialized_start=566
+  _globals['_GETSTATUSRESPONSE']._serialized_end=799
+  _globals['_ALARM']._serialized_start=802
+  _globals['_ALARM']._serialized_end=971
+  _globals['_EXPLAINPOLICYREQUEST']._serialized_start=973
+  _globals['_EXPLAINPOLICYREQUEST']._serialized_end=1028
+  _globals['_EXPLAINPOLICYRESPONSE']._serialized_start=1030
+  _globals['_EXPLAINPOLICYRESPONSE']._serialized_end=1096
+  _globals['_PARTEXPLANATION']._serialized_start=1099
+  _globals['_PARTEXPLANATION']._serialized_end=1268
+  _globals['_ADMINSERVICE']._serialized_start=1271
+  _globals['_ADMINSERVICE']._serialized_end=1441
 # @@protoc_insertion_point(module_scope)

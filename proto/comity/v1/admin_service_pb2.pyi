@@ -54,7 +54,7 @@ class Peer(_message.Message):
     RELEASED_FIELD_NUMBER: _builtins.int
     RECEIPTED_FIELD_NUMBER: _builtins.int
     RECEIVED_FIELD_NUMBER: _builtins.int
-    QUARANTINED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     CONTACT_TIME_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
@@ -62,6 +62,8 @@ class Peer(_message.Message):
     ROOT_VERSION_FIELD_NUMBER: _builtins.int
     ALARMS_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
+    REFUSED_THERE_FIELD_NUMBER: _builtins.int
+    WAITING_THERE_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Id of the peer's institute, such as uk.aisi.example."""
     address: _builtins.str
@@ -78,14 +80,20 @@ class Peer(_message.Message):
     """Number of released parts for which the peer signed a receipt."""
     received: _builtins.int
     """Number of records held here that the peer issued."""
-    quarantined: _builtins.int
+    refused: _builtins.int
     """Number of records from the peer that were refused, without those counted by waiting."""
     last_error: _builtins.str
     """Error of the last attempt to pull from the peer; empty if it succeeded."""
     root_version: _builtins.int
     """Version of the peer's root that this node holds; 0 if the peer was pinned without a root."""
     waiting: _builtins.int
-    """Number of records from the peer that wait for the trust bundle of their issuer."""
+    """Number of records from the peer that are kept here until time, or a later root of their issuer,
+    makes them acceptable.
+    """
+    refused_there: _builtins.int
+    """Number of records that were given to the peer and that it refused, by its signed receipts."""
+    waiting_there: _builtins.int
+    """Number of records that were given to the peer and that wait there, by its signed receipts."""
     @_builtins.property
     def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Names of the institute by BCP 47 language tag."""
@@ -122,7 +130,7 @@ class Peer(_message.Message):
         released: _builtins.int = ...,
         receipted: _builtins.int = ...,
         received: _builtins.int = ...,
-        quarantined: _builtins.int = ...,
+        refused: _builtins.int = ...,
         contact_time: _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
@@ -130,10 +138,12 @@ class Peer(_message.Message):
         root_version: _builtins.int = ...,
         alarms: _abc.Iterable[_builtins.str] | None = ...,
         waiting: _builtins.int = ...,
+        refused_there: _builtins.int = ...,
+        waiting_there: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alarms", b"alarms", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "quarantined", b"quarantined", "receipted", b"receipted", "received", b"received", "released", b"released", "root_version", b"root_version", "status", b"status", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "alarms", b"alarms", "clearances", b"clearances", "contact_time", b"contact_time", "fingerprint", b"fingerprint", "groups", b"groups", "institute", b"institute", "last_error", b"last_error", "names", b"names", "purposes", b"purposes", "receipted", b"receipted", "received", b"received", "refused", b"refused", "refused_there", b"refused_there", "released", b"released", "root_version", b"root_version", "status", b"status", "waiting", b"waiting", "waiting_there", b"waiting_there"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -264,7 +264,7 @@ class QuarantinedRecord(_message.Message):
     count: _builtins.int
     """Number of refusals."""
     waiting: _builtins.bool
-    """True if the record is kept until a trust bundle that lists its key is pinned, and then stored."""
+    """True if the record is kept until time, or a later root of its issuer, makes it acceptable."""
     @_builtins.property
     def quarantine_time(self) -> _timestamp_pb2.Timestamp:
         """Time of the last refusal."""

@@ -26,7 +26,7 @@ from comity.v1 import record_pb2 as comity_dot_v1_dot_record__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n comity/v1/exchange_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x10ReplicateRequest\x12!\n\x05start\x18\x01 \x01(\x0b\x32\x10.comity.v1.StartH\x00\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.comity.v1.ReceiptH\x00\x42\t\n\x07message\"\x17\n\x05Start\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"0\n\x07Receipt\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\"\xab\x01\n\x11ReplicateResponse\x12\'\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x13.comity.v1.AcceptedH\x00\x12!\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.comity.v1.BatchH\x00\x12)\n\theartbeat\x18\x03 \x01(\x0b\x32\x14.comity.v1.HeartbeatH\x00\x12\x14\n\x0croot_version\x18\x04 \x01(\rB\t\n\x07message\"?\n\x08\x41\x63\x63\x65pted\x12\x18\n\x10receipted_cursor\x18\x01 \x01(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\"R\n\x05\x42\x61tch\x12 \n\x06offers\x18\x01 \x03(\x0b\x32\x10.comity.v1.Offer\x12\x17\n\x0fprevious_cursor\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"*\n\x05Offer\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetStandingRequest\"R\n\x13GetStandingResponse\x12&\n\x05kinds\x18\x01 \x03(\x0b\x32\x17.comity.v1.KindStanding\x12\x13\n\x0bwindow_days\x18\x02 \x01(\r\"\xda\x01\n\x0cKindStanding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x15\n\rreceived_ever\x18\x03 \x01(\x04\x12\r\n\x05given\x18\x04 \x01(\x04\x12\x12\n\ngiven_ever\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x14\n\x0cpending_ever\x18\x07 \x01(\x04\x12\x0e\n\x06\x63redit\x18\x08 \x01(\x04\x12\x10\n\x08rejected\x18\t \x01(\x04\x12\x15\n\rrejected_ever\x18\n \x01(\x04\x12\x10\n\x08withheld\x18\x0b \x01(\x04\":\n\x11ListLedgerRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x12ListLedgerResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.comity.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x0bLedgerEntry\x12!\n\x05given\x18\x01 \x01(\x0b\x32\x10.comity.v1.GivenH\x00\x12!\n\x05taken\x18\x02 \x01(\x0b\x32\x10.comity.v1.TakenH\x00\x42\x07\n\x05\x65ntry\"j\n\x05Given\x12\x13\n\x0b\x66irst_offer\x18\x01 \x01(\x04\x12\x12\n\nlast_offer\x18\x02 \x01(\x04\x12\x12\n\nrecord_ids\x18\x03 \x03(\t\x12$\n\x07receipt\x18\x04 \x01(\x0b\x32\x13.comity.v1.Envelope\"I\n\x05Taken\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x1a\n\x12missing_record_ids\x18\x02 \x03(\t\")\n\x10ListRootsRequest\x12\x15\n\rafter_version\x18\x01 \x01(\r\"\"\n\x11ListRootsResponse\x12\r\n\x05roots\x18\x01 \x03(\x0c\":\n\x15\x41\x64\x64\x43osignatureRequest\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\"\x18\n\x16\x41\x64\x64\x43osignatureResponse\".\n\x17ShareCheckpointsRequest\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\x0c\"/\n\x18ShareCheckpointsResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\x0c\x32\xf2\x03\n\x0f\x45xchangeService\x12J\n\tReplicate\x12\x1b.comity.v1.ReplicateRequest\x1a\x1c.comity.v1.ReplicateResponse(\x01\x30\x01\x12L\n\x0bGetStanding\x12\x1d.comity.v1.GetStandingRequest\x1a\x1e.comity.v1.GetStandingResponse\x12I\n\nListLedger\x12\x1c.comity.v1.ListLedgerRequest\x1a\x1d.comity.v1.ListLedgerResponse\x12\x46\n\tListRoots\x12\x1b.comity.v1.ListRootsRequest\x1a\x1c.comity.v1.ListRootsResponse\x12U\n\x0e\x41\x64\x64\x43osignature\x12 .comity.v1.AddCosignatureRequest\x1a!.comity.v1.AddCosignatureResponse\x12[\n\x10ShareCheckpoints\x12\".comity.v1.ShareCheckpointsRequest\x1a#.comity.v1.ShareCheckpointsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n comity/v1/exchange_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x10ReplicateRequest\x12!\n\x05start\x18\x01 \x01(\x0b\x32\x10.comity.v1.StartH\x00\x12%\n\x07receipt\x18\x02 \x01(\x0b\x32\x12.comity.v1.ReceiptH\x00\x42\t\n\x07message\"\x17\n\x05Start\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"0\n\x07Receipt\x12%\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\"\xab\x01\n\x11ReplicateResponse\x12\'\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x0b\x32\x13.comity.v1.AcceptedH\x00\x12!\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.comity.v1.BatchH\x00\x12)\n\theartbeat\x18\x03 \x01(\x0b\x32\x14.comity.v1.HeartbeatH\x00\x12\x14\n\x0croot_version\x18\x04 \x01(\rB\t\n\x07message\"[\n\x08\x41\x63\x63\x65pted\x12\x18\n\x10receipted_cursor\x18\x01 \x01(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\x12\x1a\n\x12waiting_record_ids\x18\x03 \x03(\t\"R\n\x05\x42\x61tch\x12 \n\x06offers\x18\x01 \x03(\x0b\x32\x10.comity.v1.Offer\x12\x17\n\x0fprevious_cursor\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"*\n\x05Offer\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetStandingRequest\"R\n\x13GetStandingResponse\x12&\n\x05kinds\x18\x01 \x03(\x0b\x32\x17.comity.v1.KindStanding\x12\x13\n\x0bwindow_days\x18\x02 \x01(\r\"\xda\x01\n\x0cKindStanding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\x12\x15\n\rreceived_ever\x18\x03 \x01(\x04\x12\r\n\x05given\x18\x04 \x01(\x04\x12\x12\n\ngiven_ever\x18\x05 \x01(\x04\x12\x0f\n\x07pending\x18\x06 \x01(\x04\x12\x14\n\x0cpending_ever\x18\x07 \x01(\x04\x12\x0e\n\x06\x63redit\x18\x08 \x01(\x04\x12\x10\n\x08rejected\x18\t \x01(\x04\x12\x15\n\rrejected_ever\x18\n \x01(\x04\x12\x10\n\x08withheld\x18\x0b \x01(\x04\":\n\x11ListLedgerRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x12ListLedgerResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.comity.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x0bLedgerEntry\x12!\n\x05given\x18\x01 \x01(\x0b\x32\x10.comity.v1.GivenH\x00\x12!\n\x05taken\x18\x02 \x01(\x0b\x32\x10.comity.v1.TakenH\x00\x42\x07\n\x05\x65ntry\"j\n\x05Given\x12\x13\n\x0b\x66irst_offer\x18\x01 \x01(\x04\x12\x12\n\nlast_offer\x18\x02 \x01(\x04\x12\x12\n\nrecord_ids\x18\x03 \x03(\t\x12$\n\x07receipt\x18\x04 \x01(\x0b\x32\x13.comity.v1.Envelope\"I\n\x05Taken\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.comity.v1.Envelope\x12\x1a\n\x12missing_record_ids\x18\x02 \x03(\t\")\n\x10ListRootsRequest\x12\x15\n\rafter_version\x18\x01 \x01(\r\"\"\n\x11ListRootsResponse\x12\r\n\x05roots\x18\x01 \x03(\x0c\":\n\x15\x41\x64\x64\x43osignatureRequest\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\"\x18\n\x16\x41\x64\x64\x43osignatureResponse\".\n\x17ShareCheckpointsRequest\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\x0c\"/\n\x18ShareCheckpointsResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\x0c\x32\xf2\x03\n\x0f\x45xchangeService\x12J\n\tReplicate\x12\x1b.comity.v1.ReplicateRequest\x1a\x1c.comity.v1.ReplicateResponse(\x01\x30\x01\x12L\n\x0bGetStanding\x12\x1d.comity.v1.GetStandingRequest\x1a\x1e.comity.v1.GetStandingResponse\x12I\n\nListLedger\x12\x1c.comity.v1.ListLedgerRequest\x1a\x1d.comity.v1.ListLedgerResponse\x12\x46\n\tListRoots\x12\x1b.comity.v1.ListRootsRequest\x1a\x1c.comity.v1.ListRootsResponse\x12U\n\x0e\x41\x64\x64\x43osignature\x12 .comity.v1.AddCosignatureRequest\x1a!.comity.v1.AddCosignatureResponse\x12[\n\x10ShareCheckpoints\x12\".comity.v1.ShareCheckpointsRequest\x1a#.comity.v1.ShareCheckpointsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,41 +42,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLICATERESPONSE']._serialized_start=285
   _globals['_REPLICATERESPONSE']._serialized_end=456
   _globals['_ACCEPTED']._serialized_start=458
-  _globals['_ACCEPTED']._serialized_end=521
-  _globals['_BATCH']._serialized_start=523
-  _globals['_BATCH']._serialized_end=605
-  _globals['_OFFER']._serialized_start=607
-  _globals['_OFFER']._serialized_end=649
-  _globals['_HEARTBEAT']._serialized_start=651
-  _globals['_HEARTBEAT']._serialized_end=704
-  _globals['_GETSTANDINGREQUEST']._serialized_start=706
-  _globals['_GETSTANDINGREQUEST']._serialized_end=726
-  _globals['_GETSTANDINGRESPONSE']._serialized_start=728
-  _globals['_GETSTANDINGRESPONSE']._serialized_end=810
-  _globals['_KINDSTANDING']._serialized_start=813
-  _globals['_KINDSTANDING']._serialized_end=1031
-  _globals['_LISTLEDGERREQUEST']._serialized_start=1033
-  _globals['_LISTLEDGERREQUEST']._serialized_end=1091
-  _globals['_LISTLEDGERRESPONSE']._serialized_start=1093
-  _globals['_LISTLEDGERRESPONSE']._serialized_end=1179
-  _globals['_LEDGERENTRY']._serialized_start=1181
-  _globals['_LEDGERENTRY']._serialized_end=1273
-  _globals['_GIVEN']._serialized_start=1275
-  _globals['_GIVEN']._serialized_end=1381
-  _globals['_TAKEN']._serialized_start=1383
-  _globals['_TAKEN']._serialized_end=1456
-  _globals['_LISTROOTSREQUEST']._serialized_start=1458
-  _globals['_LISTROOTSREQUEST']._serialized_end=1499
-  _globals['_LISTROOTSRESPONSE']._serialized_start=1501
-  _globals['_LISTROOTSRESPONSE']._serialized_end=1535
-  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=1537
-  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=1595
-  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=1597
-  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=1621
-  _globals['_SHARECHECKPOINTSREQUEST']._serialized_start=1623
-  _globals['_SHARECHECKPOINTSREQUEST']._serialized_end=1669
-  _globals['_SHARECHECKPOINTSRESPONSE']._serialized_start=1671
-  _globals['_SHARECHECKPOINTSRESPONSE']._serialized_end=1718
-  _globals['_EXCHANGESERVICE']._serialized_start=1721
-  _globals['_EXCHANGESERVICE']._serialized_end=2219
+  _globals['_ACCEPTED']._serialized_end=549
+  _globals['_BATCH']._serialized_start=551
+  _globals['_BATCH']._serialized_end=633
+  _globals['_OFFER']._serialized_start=635
+  _globals['_OFFER']._serialized_end=677
+  _globals['_HEARTBEAT']._serialized_start=679
+  _globals['_HEARTBEAT']._serialized_end=732
+  _globals['_GETSTANDINGREQUEST']._serialized_start=734
+  _globals['_GETSTANDINGREQUEST']._serialized_end=754
+  _globals['_GETSTANDINGRESPONSE']._serialized_start=756
+  _globals['_GETSTANDINGRESPONSE']._serialized_end=838
+  _globals['_KINDSTANDING']._serialized_start=841
+  _globals['_KINDSTANDING']._serialized_end=1059
+  _globals['_LISTLEDGERREQUEST']._serialized_start=1061
+  _globals['_LISTLEDGERREQUEST']._serialized_end=1119
+  _globals['_LISTLEDGERRESPONSE']._serialized_start=1121
+  _globals['_LISTLEDGERRESPONSE']._serialized_end=1207
+  _globals['_LEDGERENTRY']._serialized_start=1209
+  _globals['_LEDGERENTRY']._serialized_end=1301
+  _globals['_GIVEN']._serialized_start=1303
+  _globals['_GIVEN']._serialized_end=1409
+  _globals['_TAKEN']._serialized_start=1411
+  _globals['_TAKEN']._serialized_end=1484
+  _globals['_LISTROOTSREQUEST']._serialized_start=1486
+  _globals['_LISTROOTSREQUEST']._serialized_end=1527
+  _globals['_LISTROOTSRESPONSE']._serialized_start=1529
+  _globals['_LISTROOTSRESPONSE']._serialized_end=1563
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=1565
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=1623
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=1625
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=1649
+  _globals['_SHARECHECKPOINTSREQUEST']._serialized_start=1651
+  _globals['_SHARECHECKPOINTSREQUEST']._serialized_end=1697
+  _globals['_SHARECHECKPOINTSRESPONSE']._serialized_start=1699
+  _globals['_SHARECHECKPOINTSRESPONSE']._serialized_end=1746
+  _globals['_EXCHANGESERVICE']._serialized_start=1749
+  _globals['_EXCHANGESERVICE']._serialized_end=2247
 # @@protoc_insertion_point(module_scope)

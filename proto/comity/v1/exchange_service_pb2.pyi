@@ -85,7 +85,8 @@ class Receipt(_message.Message):
     def envelope(self) -> _record_pb2.Envelope:
         """DSSE envelope of payload type application/vnd.comity.receipt+json, signed with the receiver's
         record key. It names receiver, sender, the cursors before and after the batch, the stored
-        records, and the rejected records with their reasons.
+        records, and with their reasons the rejected and the waiting ones. A receipt with two equal
+        cursors is for no batch: it tells what became of records that waited.
         """
 
     def __init__(
@@ -154,21 +155,29 @@ class Accepted(_message.Message):
 
     RECEIPTED_CURSOR_FIELD_NUMBER: _builtins.int
     HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
+    WAITING_RECORD_IDS_FIELD_NUMBER: _builtins.int
     receipted_cursor: _builtins.str
     """Cursor of the last receipt that the sender holds from this receiver. The receiver sends all its
     later receipts again.
     """
     heartbeat_seconds: _builtins.int
     """Seconds between heartbeats. A stream that is silent for three times as long is dead."""
+    @_builtins.property
+    def waiting_record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids (hex) of records of which the sender last heard that they wait at the receiver, at most
+        1000. The receiver answers with receipts for those that wait no longer.
+        """
+
     def __init__(
         self,
         *,
         receipted_cursor: _builtins.str = ...,
         heartbeat_seconds: _builtins.int = ...,
+        waiting_record_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_seconds", b"heartbeat_seconds", "receipted_cursor", b"receipted_cursor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_seconds", b"heartbeat_seconds", "receipted_cursor", b"receipted_cursor", "waiting_record_ids", b"waiting_record_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,4 +80,4 @@ def test_peer_is_suspended_resumed_and_removed(uk: Run) -> None:
 def test_peer_list_stays_whole_in_a_pipe(uk: Run) -> None:
     uk("peers", "add", "ca.json", "--yes")
     row = uk("peers", "list").out.splitlines()[1]
-    assert row.split() == [CA, "member", "127.0.0.1:7001", "0/0", "0", "0", "0", "never"]
+    assert row.split() == [CA, "member", "127.0.0.1:7001", "0/0", "0", "0", "0", "0/0", "never"]

@@ -46,7 +46,7 @@ def test_an_issuer_with_too_many_classes_is_refused_and_others_are_not(
             found = next_batch(session, ca.institute, 0)
         assert found is not None
         taken = ca.inbox.take(uk.institute, found[0])
-        assert (taken.new, taken.rejected) == (2, 2)
+        assert (taken.new, taken.not_stored) == (2, 2)
         with ca.store.read() as session:
             assert len(session.exec(select(RecordRow)).all()) == 2
             reasons = session.exec(select(QuarantineRow.reason)).all()

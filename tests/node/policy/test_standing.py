@@ -13,6 +13,7 @@ from comity.node.policy.standing.rule import standing_rows
 from comity.policies.preset import load_preset
 from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
+from comity.record.limits import Limit
 from tests.support.databases import NewDatabase
 from tests.support.drafts import FORGETS, card
 from tests.support.institutes import HandClock, Institute, institutes
@@ -123,6 +124,9 @@ def test_records_of_unknown_keys_push_out_nothing_that_was_refused(
 ) -> None:
     uk, ca = pair
     monkeypatch.setattr("comity.node.records.quarantine.MAX_ENTRIES", 2)
+    # none of them may wait, so all are refused
+    none = Limit("MAX_WAITING_RECORDS", 0, "records")
+    monkeypatch.setattr("comity.node.records.quarantine.MAX_WAITING_RECORDS", none)
     refuse(uk, ca, ca.sign(card()).envelope.payload, BadSignature("bad"))
     for number in range(5):
         refuse(uk, ca, b"%d" % number, UnknownKey("not known"))
@@ -198,7 +202,7 @@ def test_a_kind_earns_credit_for_others_only_where_the_operator_weighs_it(
         uk.pull(ca)
         assert set(seen(uk, ca).credit.values()) == {0}
         file = uk.node.home.path / "comity.toml"
-        file.write_text(file.read_text() + "evaluation = 3\n")
+        file.write_text(file.read_text().replace("# evaluation = 1", "evaluation = 3"))
         weighed = Institute(Node(Home(uk.node.home.path), clock))
         credit = seen(weighed, ca).credit
         weighed.node.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from comity.node.database.tables import PartRow, QuarantineRow, RecordRow
+from comity.node.database.tables import REFUSED, WAITING, PartRow, QuarantineRow, RecordRow
 from comity.node.node import Node
 from comity.node.records import quarantine
 from comity.node.replication.batches import Batch
@@ -56,7 +56,8 @@ def counted(node: Node) -> tuple[int, int]:
     """Return how many records an operator is told were refused, and how many wait."""
     with node.store.read() as session:
         peers = summarise_node(session, node.institute).peers
-    return sum(peer.quarantined for peer in peers), sum(peer.waiting for peer in peers)
+    counts = [sum(sum(p.not_taken[s].values()) for p in peers) for s in (REFUSED, WAITING)]
+    return counts[0], counts[1]
 
 
 def quarantined(node: Node) -> list[audit_service_pb2.QuarantinedRecord]:
@@ -100,7 +101,7 @@ def test_what_still_waits_costs_no_write_when_another_is_pinned(
     pull(uk, ca)
     pull(ca, jp)
     commits = jp.store.commits()
-    assert jp.inbox.retry() == 0
+    assert jp.waiting.retry() == 0
     assert counted(jp) == (0, 1)
     assert jp.store.commits() == commits
 
@@ -115,7 +116,7 @@ def test_a_flood_of_bad_records_keeps_only_the_newest(
         good = card(f"model-{number}").sign(uk.home.node_id, uk.key)
         bad.append(Record(good.envelope, (*good.disclosures, b"AAAA")))
     taken = ca.inbox.take(uk.institute, Batch(tuple(bad), previous_cursor="", cursor="x"))
-    assert (taken.new, taken.rejected) == (0, 12)
+    assert (taken.new, taken.not_stored) == (0, 12)
     assert len(refused(ca)) == 5
     assert counted(ca) == (5, 0)
     assert held(ca) == []

@@ -118,8 +118,8 @@ def comity_quarantine(
 ) -> None:
     """List the records that were refused, and why.
 
-    This command is for auditors. A record that waits for a bundle is taken once a bundle that
-    lists its key is pinned.
+    This command is for auditors. A waiting record is taken by itself, once time or a later root of
+    its issuer makes it acceptable.
 
     Examples:
         comity quarantine --json
@@ -138,7 +138,7 @@ def comity_quarantine(
             text(apart.peer),
             text(apart.record_id[:SHORT_ID_CHARS]),
             str(apart.count),
-            "waits for a bundle" if apart.waiting else "refused",
+            "waiting" if apart.waiting else "refused",
             text(apart.reason),
             text(apart.message),
         )
@@ -199,7 +199,7 @@ def comity_status(profile: ProfileOption = None, as_json: JsonOption = False) ->
     columns = ("released", "receipted", "received", "refused", "waiting")
     rows = terminal.table("peer", "status", *columns, "contact", "error")
     for peer in answer.peers:
-        received = (peer.received, peer.quarantined, peer.waiting)
+        received = (peer.received, peer.refused, peer.waiting)
         counts = (peer.released, peer.receipted, *received)
         rows.add_row(
             text(peer.institute),

@@ -188,6 +188,9 @@ COMITY_NODE: Final = CommandGroup(
                 Command("export", "witness", "Write the proof that a log contradicted itself."),
             ),
         ),
+        Command(
+            "quarantine", "quarantine", "List the records of peers that were not taken, and why."
+        ),
         CommandGroup(
             "alarms",
             "See what needs your attention.",

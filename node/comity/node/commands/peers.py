@@ -15,7 +15,8 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.options import open_node, warn_without_policy
-from comity.node.commands.peers_output import peer_value, print_peer
+from comity.node.commands.peers_output import note_not_taken, peer_value, print_peer
+from comity.node.database.tables import REFUSED, WAITING
 from comity.node.server.status import summarise_peer
 from comity.node.trust.peers import AgreedTerms, get_peer, pinned_peers
 from comity.policies.facts import PeerStatus
@@ -42,6 +43,9 @@ PeerInstitute = Annotated[
 def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the pinned peers, with counts of replication.
 
+    Refused and waiting count records that the peer gave and that were not taken here. The column
+    "there" counts, as refused/waiting, records given to the peer that it has not taken.
+
     Examples:
         comity-node peers list --json
     """
@@ -54,13 +58,17 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
         return
 
     counted = ("received", "refused", "waiting")
-    grid = table("institute", "status", "address", "signed for", *counted, "contact")
+    grid = table("institute", "status", "address", "signed for", *counted, "there", "contact")
     for peer in peers:
         signed = f"{peer['receipted']}/{peer['released']}"
-        counts = (str(peer[name]) for name in ("received", "quarantined", "waiting"))
+        counts = [str(peer[name]) for name in counted]
+        # what it did not take of ours, in the order of the two columns before
+        there = (peer["notTakenThere"][state] for state in (REFUSED, WAITING))
+        counts.append("/".join(str(sum(reasons.values())) for reasons in there))
         cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid, "No peer yet: comity-node peers add FILE pins the first one.")
+    note_not_taken(peers)
     # beside the table, which has no room for them; --json has them in each peer
     for peer in peers:
         for reason in peer["alarms"]:

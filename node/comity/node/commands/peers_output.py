@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from comity.client.terminal import (
     print_fields,
     print_json,
+    warn,
 )
 from comity.node.database.clock import to_datetime
-from comity.node.database.tables import PeerRow
+from comity.node.database.tables import REFUSED, WAITING, PeerRow
 from comity.node.node import Node
 from comity.node.server.status import PeerSummary, summarise_peer
 from comity.record.bundle import spoken
@@ -27,8 +28,36 @@ def print_peer(node: Node, row: PeerRow, *, as_json: bool) -> None:
     value["names"] = "; ".join(f"{name} ({tag})" for tag, name in value["names"].items())
     for name, empty in (("purposes", "not bound"), ("groups", "none"), ("clearances", "none")):
         value[name] = ", ".join(value[name]) or empty
+    for name in ("notTaken", "notTakenThere"):
+        value[name] = told_by_state(value[name]) or "none"
     value["alarms"] = ", ".join(value["alarms"]) or "none"
     print_fields(in_words(value, "pinned without a root"))
+
+
+def by_state(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Return the JSON form of counts by state and reason."""
+    return {state: dict(sorted(counts[state].items())) for state in (WAITING, REFUSED)}
+
+
+def told_by_state(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return counts by state and reason in words; empty if there are none."""
+    return "; ".join(
+        f"{sum(reasons.values())} {state} ({', '.join(f'{n} {r}' for r, n in reasons.items())})"
+        for state, reasons in counts.items()
+        if reasons
+    )
+
+
+def note_not_taken(peers: Iterable[Mapping[str, Any]]) -> None:
+    """Tell on stderr which records were not taken, here and at peers, and why."""
+    for peer in peers:
+        institute = peer["institute"]
+        if told := told_by_state(peer["notTaken"]):
+            hint = f"comity-node quarantine {institute} lists them"
+            warn(f"not taken from {institute}: {told}", hint)
+        if told := told_by_state(peer["notTakenThere"]):
+            hint = f"comity-node reconcile {institute} names them"
+            warn(f"not taken by {institute}: {told}", hint)
 
 
 def in_words(value: Mapping[str, Any], rootless: str) -> dict[str, Any]:
@@ -56,8 +85,10 @@ def peer_value(peer: PeerSummary) -> dict[str, Any]:
         "released": peer.released,
         "receipted": peer.receipted,
         "received": peer.received,
-        "quarantined": peer.quarantined,
-        "waiting": peer.waiting,
+        "refused": sum(peer.not_taken[REFUSED].values()),
+        "waiting": sum(peer.not_taken[WAITING].values()),
+        "notTaken": by_state(peer.not_taken),
+        "notTakenThere": by_state(peer.not_stored),
         "rootVersion": peer.root_version,
         "alarms": list(peer.alarms),
         "contactTime": None if contact is None else format_time(to_datetime(contact)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,12 +23,15 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.options import open_node
+from comity.node.commands.peers_output import note_not_taken, peer_value
 from comity.node.database.clock import to_datetime
 from comity.node.node import Node
 from comity.node.release.standing_report import KindReport, StandingReport, report_standing
 from comity.node.replication.ledger import given_to, taken_from
+from comity.node.replication.not_stored import not_stored_differences
 from comity.node.replication.peer_queries import PeerClient
 from comity.node.replication.reconciliation import Account, compare_accounts
+from comity.node.server.status import summarise_peer
 from comity.node.trust.peers import bundle_of, get_peer, pinned_peers
 from comity.record import ijson
 from comity.record.bundle import Keyring
@@ -53,6 +57,7 @@ def comity_node_standing(
 
     Each row is a kind of record, and each cell counts subjects, not records: within the window, and
     in brackets since the beginning if that is more. Withheld records wait for a better standing.
+    Warnings tell how many records were not taken, here and at the peer, and why.
     With --ask, the exit code is 2 if the peer cannot be reached.
 
     Examples:
@@ -68,12 +73,17 @@ def comity_node_standing(
                 found = {peer: asyncio.run(PeerClient(node, peer).standing())}
         else:
             found = _own_view(node, peer)
+        with node.store.read() as session:
+            rows = [get_peer(session, institute) for institute in found]
+            peers = [peer_value(summarise_peer(session, row)) for row in rows]
 
     if as_json:
-        print_json([_value(institute, view) for institute, view in found.items()])
+        views = zip(peers, found.values(), strict=True)
+        print_json([_value(summary, view) for summary, view in views])
         return
 
     _print_standing(found)
+    note_not_taken(peers)
     if ask:
         note(f"This is how {peer} sees this institute: received is what we gave.")
 
@@ -90,7 +100,7 @@ def comity_node_reconcile(
 
     Both directions are compared. The exit code is 0 if the ledgers agree, 1 if they differ, and 2
     if the peer cannot be reached. A record that is on its way counts as a difference until its
-    receipt arrives.
+    receipt arrives. So do records that the receiver refused or keeps waiting.
 
     Examples:
         comity-node reconcile ca.aisi.example
@@ -105,10 +115,16 @@ def comity_node_reconcile(
             ours, theirs = Keyring([node.bundle]), Keyring([bundle_of(get_peer(session, peer))])
             given_by_us = list(given_to(session, peer))
             taken_by_us = [item for _, item in taken_from(session, peer)]
+            not_stored = not_stored_differences(session, node.institute, peer)
         # (3) both directions, each with the keys of the receiver, which signed the receipts
-        accounts = (
+        accounts: tuple[Account, ...] = (
             compare_accounts(node.institute, peer, given_by_us, taken, theirs.find),
             compare_accounts(peer, node.institute, given, taken_by_us, ours.find),
+        )
+        # what was signed for as not stored is no agreement either
+        accounts = tuple(
+            replace(a, differences=(*a.differences, *(d for d in not_stored if d.giver == a.giver)))
+            for a in accounts
         )
         value = _evidence(node, accounts)
     # (4) also where the ledgers agree: agreement is evidence too
@@ -143,10 +159,12 @@ def _own_view(node: Node, peer: str | None) -> dict[str, StandingReport]:
         return {row.institute: report_standing(session, row, now) for row in rows}
 
 
-def _value(institute: str, report: StandingReport) -> dict[str, Any]:
+def _value(peer: dict[str, Any], report: StandingReport) -> dict[str, Any]:
     return {
-        "peer": institute,
+        "peer": peer["institute"],
         "windowDays": report.window_days,
+        "notTaken": peer["notTaken"],
+        "notTakenThere": peer["notTakenThere"],
         "kinds": [_kind_value(kind) for kind in report.kinds],
     }
 

@@ -18,6 +18,7 @@ Invariant: a refused record changes nothing (invariant 10).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from comity.node.database.clock import Clock, to_datetime
 from comity.node.database.tables import HEADER
@@ -25,12 +26,13 @@ from comity.node.policy.facts import header_facts, section_facts
 from comity.node.policy.handling_classes import ClassKey
 from comity.policies.facts import PartFacts
 from comity.record.bundle import Keyring
-from comity.record.errors import BadDisclosure, NotReleasable
+from comity.record.errors import BadDisclosure, NotReleasable, UnderEmbargo
 from comity.record.handling import Handling
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
 from comity.record.record import OpenedRecord, Record, check_issue_time, open_record
 from comity.record.revocation import check_revocation
+from comity.record.times import format_time
 from comity.record.tlog_proof import TlogProof
 
 
@@ -72,6 +74,7 @@ class Examiner:
             IssuedInFuture: the issue time is more than MAX_CLOCK_SKEW_SECONDS ahead of the clock.
             RevokedKey: the key is revoked, and no proof shows that the record was logged before.
             NotReleasable: handling does not let this institute have it, or not from ``origin``.
+            UnderEmbargo: its embargo ends more than MAX_CLOCK_SKEW_SECONDS ahead of the clock.
             BadDisclosure: an own record comes without the disclosure of a section.
         """
         # (1) to (6) all that the record itself and the issuer's bundle say
@@ -88,7 +91,7 @@ class Examiner:
         if origin == self.institute:
             _check_own(opened, origin)
         else:
-            _check_releasable(opened, origin, self.institute, now.timestamp())
+            _check_releasable(opened, origin, self.institute, now)
 
         key = keyring.find(record.envelope.keyid)[1]
         return ExaminedRecord(opened, key, origin, self._describe(opened), proof)
@@ -117,7 +120,7 @@ def _check_own(opened: OpenedRecord, institute: str) -> None:
             raise BadDisclosure(message, field=f"predicate.sections[{index}]")
 
 
-def _check_releasable(opened: OpenedRecord, origin: str, institute: str, now: float) -> None:
+def _check_releasable(opened: OpenedRecord, origin: str, institute: str, now: datetime) -> None:
     """Check that a peer may have passed on the header and each section that came."""
     issuer = opened.statement.issuer.institute
     if issuer == institute:
@@ -136,11 +139,13 @@ def _check_releasable(opened: OpenedRecord, origin: str, institute: str, now: fl
             raise NotReleasable(message, field=f"{field}.onward")
 
 
-def _check_handling(handling: Handling, field: str, institute: str, now: float) -> None:
+def _check_handling(handling: Handling, field: str, institute: str, now: datetime) -> None:
     """Check that an institute is among those that handling names, and that its embargo is over."""
     if not handling.names(institute):
         message = f"expected {institute} among the institutes to which it is releasable"
         raise NotReleasable(message, field=f"{field}.releasableTo")
-    if handling.embargo and handling.embargo.timestamp() > now + MAX_CLOCK_SKEW_SECONDS:
-        message = f"expected it after its embargo of {handling.embargo:%Y-%m-%dT%H:%M:%SZ}"
-        raise NotReleasable(message, field=f"{field}.embargo")
+    skew = timedelta(seconds=MAX_CLOCK_SKEW_SECONDS)
+    if handling.embargo and handling.embargo > now + skew:
+        message = f"expected it after its embargo of {format_time(handling.embargo)}"
+        message += f", got it at {format_time(now)} by this clock"
+        raise UnderEmbargo(message, handling.embargo - skew, field=f"{field}.embargo")

@@ -7,42 +7,50 @@ quarantined and named in the receipt, and never stalls the stream.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from comity.node.database.clock import to_datetime
 from comity.node.database.rows import last_number
-from comity.node.database.tables import PartRow, PeerRow, QuarantineRow
+from comity.node.database.tables import PartRow, PeerRow
 from comity.node.log.travelling_proofs import keep_proof
 from comity.node.records.admission import Intake
 from comity.node.records.examination import ExaminedRecord, Examiner
-from comity.node.records.quarantine import Refusal, keep_refusals, waiting_records
+from comity.node.records.quarantine import Refusal, keep_refusals
+from comity.node.records.quarantine_alarms import alarm_refusals
 from comity.node.replication.batches import Batch
 from comity.node.replication.own_receipts import (
+    RecordOutcomes,
     keep_own_receipt,
     note_seconded,
     sign_anew,
+    sign_receipt,
     unsent_receipts,
 )
 from comity.node.trust.site import Site
 from comity.record.envelope import Envelope
-from comity.record.errors import BadCursor, InvalidInput, UnknownKey
+from comity.record.errors import BadCursor, InvalidInput
 from comity.record.limits import MAX_CURSOR_CHARS
-from comity.record.receipt import Receipt, Rejected
 from comity.record.revocation import revoked_from
-from comity.record.wire import record_from_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBatch:
-    """A batch that was taken: our signed receipt, and the numbers of new and of refused records.
+    """A batch that was taken: our signed receipt, and how many of its records were new.
 
+    ``refused`` and ``waiting`` are the reasons of the records that were not stored, by record id.
     It is ``idle`` if the peer had given everything that was stored before.
     """
 
     receipt: Envelope
     new: int
-    rejected: int
+    refused: Mapping[str, str]
+    waiting: Mapping[str, str]
     idle: bool
+
+    @property
+    def not_stored(self) -> int:
+        """How many records were not stored."""
+        return len(self.refused) + len(self.waiting)
 
 
 class Inbox:
@@ -83,8 +91,14 @@ class Inbox:
 
             # the rest is quarantined, and both are signed for
             now = self._site.clock()
-            keep_refusals(session, peer, refusals, now)
-            receipt = self._sign(peer, batch, stored, refusals)
+            kept = keep_refusals(session, peer, refusals, now)
+            reasons = {r.record.record_id: r.error.reason for r in refusals}
+            not_stored = {i: reason for i, reason in reasons.items() if i not in stored}
+            waiting = {i: reason for i, reason in not_stored.items() if i in kept}
+            refused = {i: reason for i, reason in not_stored.items() if i not in kept}
+            alarm_refusals(session, peer, refused.values(), now)
+            told = RecordOutcomes(stored, refused, waiting)
+            receipt = sign_receipt(self._site, peer, batch.previous_cursor, batch.cursor, told)
             keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
 
             # the cursor is committed with what it stands for
@@ -92,7 +106,7 @@ class Inbox:
             session.add(row)
             session.flush()
 
-        return TakenBatch(receipt, admitted.new, len(refusals), idle)
+        return TakenBatch(receipt, admitted.new, refused, waiting, idle)
 
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.
@@ -113,50 +127,6 @@ class Inbox:
                 sign_anew(session, peer, receipt, key)
             return unsent_receipts(session, row, receipted_cursor)
 
-    def retry(self) -> int:
-        """Take quarantined records whose key is known now; return how many were taken.
-
-        Call this when a bundle was pinned: the peers that offered them will not offer them again.
-        """
-        keyring = self._site.keyring()
-        with self._site.store.read() as session:
-            waiting = waiting_records(session)
-
-        taken = 0
-        for peer, record_id in waiting:
-            with self._site.store.read() as session:
-                row = session.get(QuarantineRow, (peer, record_id))
-            if row is None or row.record is None:
-                continue  # another process took it meanwhile
-
-            record = record_from_bytes(row.record)
-            try:
-                examined = self._examiner.examine(record, peer, keyring)
-            except UnknownKey:
-                continue  # the usual case, for which no other writer has to wait
-            except InvalidInput as error:
-                self._refuse(peer, Refusal(record, error))
-                continue
-            taken += self._take_waiting(peer, examined)
-        return taken
-
-    def _take_waiting(self, peer: str, examined: ExaminedRecord) -> bool:
-        with self._site.store.write() as session:
-            row = session.get(QuarantineRow, (peer, examined.opened.record_id))
-            if row is None:
-                return False  # another process took it
-            refusals = self._intake.admit(session, [examined]).refusals
-            if refusals:
-                keep_refusals(session, peer, refusals, self._site.clock())
-                return False
-            session.delete(row)
-            session.flush()
-        return True
-
-    def _refuse(self, peer: str, refusal: Refusal) -> None:
-        with self._site.store.write() as session:
-            keep_refusals(session, peer, [refusal], self._site.clock())
-
     def _examine(self, peer: str, batch: Batch) -> tuple[list[ExaminedRecord], list[Refusal]]:
         """Examine each record outside the write lock: signatures are the slowest part of intake."""
         keyring = self._site.keyring()
@@ -168,23 +138,6 @@ class Inbox:
             except InvalidInput as error:
                 refusals.append(Refusal(record, error))
         return examined, refusals
-
-    def _sign(self, peer: str, batch: Batch, stored: set[str], refusals: list[Refusal]) -> Envelope:
-        reasons = {r.record.record_id: r.error.reason for r in refusals}
-        receipt = Receipt(
-            receiver=self._site.institute,
-            sender=peer,
-            time=to_datetime(self._site.clock()),
-            previous_cursor=batch.previous_cursor,
-            cursor=batch.cursor,
-            stored=tuple(sorted(stored)),
-            rejected=tuple(
-                Rejected(record=record_id, reason=reason)
-                for record_id, reason in sorted(reasons.items())
-                if record_id not in stored
-            ),
-        )
-        return receipt.sign(self._site.own.record_key)
 
 
 def _check_form(batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""Our own receipts: what this institute signed for, peer by peer.
+"""Our own receipts: what this institute signs and signed for, peer by peer.
 
 A receipt is idle if an earlier one lists all of its records as stored: the peer sent again what it
 had sent before. Invariants: every receipt that is not idle is kept; of the idle ones the newest
@@ -8,23 +8,56 @@ the database.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import delete, exists, insert
 from sqlmodel import Session, select
 
+from comity.node.database.clock import to_datetime
 from comity.node.database.rows import insert_rows, last_number
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PeerRow, ReceiptRow, RecordRow, SecondedRow
+from comity.node.trust.site import Site
 from comity.record import ijson
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_BATCH_RECORDS
+from comity.record.receipt import Receipt, Rejected
 
 MAX_IDLE_RECEIPTS: Final = 256
 """Idle receipts are needed only while they are on their way: this is many times as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcomes:
+    """The ids of stored records, and of those refused and waiting by id with the reason of each."""
+
+    stored: Collection[str]
+    refused: Mapping[str, str]
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+
+def sign_receipt(
+    site: Site, sender: str, previous_cursor: str, cursor: str, outcome: RecordOutcomes
+) -> Envelope:
+    """Return our signed receipt for the offers between two cursors of a sender.
+
+    Equal cursors are for what became of records that waited.
+    """
+    receipt = Receipt(
+        receiver=site.institute,
+        sender=sender,
+        time=to_datetime(site.clock()),
+        previous_cursor=previous_cursor,
+        cursor=cursor,
+        stored=tuple(sorted(outcome.stored)),
+        rejected=_with_reasons(outcome.refused),
+        waiting=_with_reasons(outcome.waiting),
+    )
+    return receipt.sign(site.own.record_key)
 
 
 def unsent_receipts(session: Session, peer: PeerRow, receipted_cursor: str) -> list[Envelope]:
@@ -89,6 +122,10 @@ def note_seconded(session: WriteSession, peer: str, record_ids: Collection[str])
     if rows:
         insert_rows(session, SecondedRow, rows)
     return bool(rows)
+
+
+def _with_reasons(reasons: Mapping[str, str]) -> tuple[Rejected, ...]:
+    return tuple(Rejected(record=i, reason=reason) for i, reason in sorted(reasons.items()))
 
 
 def _make_room(session: WriteSession, peer: str) -> None:

@@ -15,6 +15,7 @@ from comity.node.database.rows import last_number
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import PartRow, PeerRow, ReceiptRow, RecordRow, ReleaseRow
 from comity.node.policy.standing.given import count_receipt
+from comity.node.replication.not_stored import note_not_stored, settle_waiting
 from comity.node.trust.peers import bundle_of
 from comity.record.bundle import Keyring
 from comity.record.envelope import Envelope
@@ -29,7 +30,8 @@ def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int)
 
     (1) a key in the peer's pinned bundle signed it, and is in force
     (2) its cursors are of this life of the database
-    (3) it is between the two institutes and names what was offered between its cursors
+    (3) it is between the two institutes and names what was offered between its cursors; one
+        without offers only tells what became of records that waited
     (4) a receipt that comes again changes nothing; a new one is kept and counted
 
     Raises:
@@ -48,27 +50,17 @@ def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int)
     last = read_cursor(receipt.cursor, epoch, row.offered)
 
     # (3) it fits what was offered
+    _check_parties(session, row, receipt)
+    if not receipt.covers_offers:
+        settle_waiting(session, peer, receipt, now)
+        return row.receipted
     _check_fits(session, row, receipt, first, last)
 
     # (4) it is new, or was sent again after a cut
     if last <= row.receipted:
         return last
-    session.connection().execute(
-        insert(ReceiptRow),
-        [
-            {
-                "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
-                "peer": peer,
-                "ours": False,
-                "cursor": receipt.cursor,
-                "last_offer": last,
-                "receipt_time": now,
-                "keyid": envelope.keyid,
-                "signature": envelope.signature,
-                "payload": envelope.payload,
-            }
-        ],
-    )
+    _insert(session, peer, receipt, last, envelope, now)
+    note_not_stored(session, peer, receipt, now)
     count_receipt(session, row, last, now)
     row.receipted, row.contact_time = last, now
     session.add(row)
@@ -76,8 +68,25 @@ def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int)
     return last
 
 
-def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
-    """Check that a receipt is the peer's for what was offered to it in offers first + 1 to last."""
+def _insert(
+    session: WriteSession, peer: str, receipt: Receipt, last: int, envelope: Envelope, now: int
+) -> None:
+    row = {
+        "receipt_id": last_number(session, ReceiptRow.receipt_id) + 1,
+        "peer": peer,
+        "ours": False,
+        "cursor": receipt.cursor,
+        "last_offer": last,
+        "receipt_time": now,
+        "keyid": envelope.keyid,
+        "signature": envelope.signature,
+        "payload": envelope.payload,
+    }
+    session.connection().execute(insert(ReceiptRow), [row])
+
+
+def _check_parties(session: Session, row: PeerRow, receipt: Receipt) -> None:
+    """Check that a receipt is the peer's, for offers of this institute."""
     if receipt.receiver != row.institute:
         message = f"expected receiver {row.institute}, got {receipt.receiver}"
         raise BadReceipt(message, field="receipt.receiver")
@@ -85,6 +94,9 @@ def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, la
     if receipt.sender != own:
         raise BadReceipt(f"expected sender {own}, got {receipt.sender}", field="receipt.sender")
 
+
+def _check_fits(session: Session, row: PeerRow, receipt: Receipt, first: int, last: int) -> None:
+    """Check that a receipt is for what was offered to the peer in offers first + 1 to last."""
     # receipts come in order, without a gap
     if first > row.receipted:
         message = f"expected a receipt after offer {row.receipted}, got one after {first}"

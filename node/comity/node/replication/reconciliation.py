@@ -45,6 +45,10 @@ class DifferenceKind(StrEnum):
     """The receiver signed for records as stored and does not hold them now."""
     BAD_RECEIPT = "BAD_RECEIPT"
     """A receipt does not verify, or is between other institutes."""
+    REFUSED = "REFUSED"
+    """The receiver refused records that it was given, for one reason."""
+    WAITING = "WAITING"
+    """The receiver keeps records, which it does not accept yet, for one reason."""
     GAP = "GAP"
     """The giver's account skips offers, or lists them twice."""
 

@@ -64,11 +64,11 @@ def _totals(session: Session) -> Iterator[Metric]:
     pending = sa.func.coalesce(sa.func.sum(PeerRow.offered - PeerRow.receipted), 0)
     yield _one(session, "comity_pending_offers", "Parts released and not signed for", pending)
 
-    # records that wait for a key are in quarantine, but nothing is wrong with them
+    # records that wait are in quarantine, but nothing may be wrong with them
     refused = sa.func.count(QuarantineRow.record_id).filter(~is_waiting())
     yield _one(session, "comity_quarantined_records", "Records refused from peers", refused)
     waiting = sa.func.count(QuarantineRow.record_id).filter(is_waiting())
-    yield _one(session, "comity_waiting_records", "Records that wait for a trust bundle", waiting)
+    yield _one(session, "comity_waiting_records", "Records that wait to become acceptable", waiting)
 
 
 def _log(session: Session) -> Iterator[Metric]:

@@ -14,10 +14,11 @@ from sqlmodel import Session, select
 from comity.node import software_version
 from comity.node.database.alarms import list_alarms
 from comity.node.database.rows import last_number
-from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow
+from comity.node.database.tables import AlarmRow, PeerRow, RecordRow
 from comity.node.log.tree import tree_size
 from comity.node.policy.versions import PolicyInForce, policy_in_force
-from comity.node.records.quarantine import is_waiting
+from comity.node.records.quarantine import not_taken
+from comity.node.replication.not_stored import not_stored_by
 from comity.node.trust.peers import bundle_of, pinned_peers
 from comity.node.trust.pins import compared_fingerprint
 from comity.node.trust.root_chains import newest_version
@@ -29,8 +30,9 @@ class PeerSummary:
 
     ``fingerprint`` is what people compare by voice: the digest of the peer's root, or where it was
     pinned without one the fingerprint of its bundle, in hex. ``released`` and ``receipted`` count
-    parts, ``received``, ``quarantined`` and ``waiting`` records; those that wait for a bundle are
-    not counted as quarantined. ``contact_time`` is in Unix milliseconds, None if there was none.
+    parts, and ``received`` records. ``not_taken`` counts records of the peer, and ``not_stored``
+    records of this institute at the peer, by state (WAITING or REFUSED) and reason.
+    ``contact_time`` is in Unix milliseconds, None if there was none.
     ``root_version`` is 0 where the peer was pinned without a root. ``alarms`` are reasons.
     """
 
@@ -45,8 +47,8 @@ class PeerSummary:
     released: int
     receipted: int
     received: int
-    quarantined: int
-    waiting: int
+    not_taken: Mapping[str, Mapping[str, int]]
+    not_stored: Mapping[str, Mapping[str, int]]
     root_version: int
     alarms: tuple[str, ...]
     contact_time: int | None
@@ -82,7 +84,6 @@ def summarise_node(session: Session, institute: str) -> NodeSummary:
 def summarise_peer(session: Session, row: PeerRow) -> PeerSummary:
     """Return what is known of a peer."""
     received = select(func.count()).where(RecordRow.issuer == row.institute)
-    kept_apart = select(func.count()).where(QuarantineRow.peer == row.institute)
     bundle = bundle_of(row)
 
     return PeerSummary(
@@ -97,8 +98,8 @@ def summarise_peer(session: Session, row: PeerRow) -> PeerSummary:
         released=row.offered,
         receipted=row.receipted,
         received=session.exec(received).one(),
-        quarantined=session.exec(kept_apart.where(~is_waiting())).one(),
-        waiting=session.exec(kept_apart.where(is_waiting())).one(),
+        not_taken=not_taken(session, row.institute),
+        not_stored=not_stored_by(session, row.institute),
         root_version=newest_version(session, row.institute),
         alarms=tuple(alarm.reason for alarm in list_alarms(session, row.institute)),
         contact_time=row.contact_time,

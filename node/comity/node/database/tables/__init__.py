@@ -16,7 +16,14 @@ from comity.node.database.tables.log import (
     LogTileRow,
 )
 from comity.node.database.tables.node import LeaseRow, NodeRow
-from comity.node.database.tables.peers import PeerRow, QuarantineRow, ReceiptRow
+from comity.node.database.tables.peers import (
+    REFUSED,
+    WAITING,
+    NotStoredRow,
+    PeerRow,
+    QuarantineRow,
+    ReceiptRow,
+)
 from comity.node.database.tables.policy import (
     DecisionRow,
     HandlingClassRow,
@@ -46,6 +53,8 @@ from comity.node.database.tables.witness import (
 
 __all__ = [
     "HEADER",
+    "REFUSED",
+    "WAITING",
     "AlarmRow",
     "CheckpointRow",
     "CosignatureRow",
@@ -57,6 +66,7 @@ __all__ = [
     "LogHeadRow",
     "LogTileRow",
     "NodeRow",
+    "NotStoredRow",
     "PartDomainRow",
     "PartRow",
     "PeerRow",

@@ -8,6 +8,12 @@ from sqlmodel import Field, SQLModel
 from comity.node.database.tables.columns import Column, JsonText, RowNumber
 from comity.record.envelope import RECEIPT_TYPE, Envelope
 
+WAITING = "waiting"
+"""State of a record that is taken once it becomes acceptable; see ``records.quarantine``."""
+
+REFUSED = "refused"
+"""State of a record that is never taken as it is."""
+
 
 class PeerRow(SQLModel, table=True):
     """A peer: its pinned bundle, the terms agreed with it, and the progress in both directions."""
@@ -78,16 +84,37 @@ class ReceiptRow(SQLModel, table=True):
 
 
 class QuarantineRow(SQLModel, table=True):
-    """A record of a peer that was refused; bounded for each peer, so that the oldest make room."""
+    """A record of a peer that was not taken; see ``records.quarantine``."""
 
     __tablename__ = "quarantine"
     peer: Column[str] = Field(max_length=253, primary_key=True)
     record_id: Column[str] = Field(max_length=64, primary_key=True)
     kind: Column[str] = Field(default="", max_length=32)
     """The kind that the record claims; empty if that cannot be read."""
+    state: Column[str] = Field(max_length=8)
+    """WAITING or REFUSED."""
     reason: Column[str] = Field(max_length=64)
     message: Column[str] = Field(sa_type=Text)
+    first_time: Column[int] = Field(sa_type=BigInteger)
+    """The time at which the record came first."""
     quarantine_time: Column[int] = Field(sa_type=BigInteger, index=True)
+    """The time at which it came last, or was given up."""
     count: Column[int] = Field(default=1, sa_type=BigInteger)
+    next_try_time: Column[int | None] = Field(default=None, sa_type=BigInteger, index=True)
+    """The time at which a waiting record is tried again at the latest; None if refused."""
     record: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
-    """The record as it came (comity.v1.Record), kept only if it may become acceptable."""
+    """The record as it came (comity.v1.Record) while it waits; None if refused."""
+
+
+class NotStoredRow(SQLModel, table=True):
+    """A record that was given to a peer, which by its last word about it did not store it."""
+
+    __tablename__ = "not_stored"
+    __table_args__ = {"sqlite_with_rowid": False}
+    peer: Column[str] = Field(max_length=253, primary_key=True)
+    record_id: Column[str] = Field(max_length=64, primary_key=True)
+    state: Column[str] = Field(max_length=8)
+    """WAITING or REFUSED, at the peer."""
+    reason: Column[str] = Field(max_length=256)
+    receipt_time: Column[int] = Field(sa_type=BigInteger)
+    """The time at which the peer's word arrived."""

@@ -25,6 +25,7 @@ from sqlmodel import Session
 from comity.node.database.owner import OWN_INSTITUTE
 from comity.node.database.tables import (
     HEADER,
+    REFUSED,
     PartRow,
     PeerRow,
     QuarantineRow,
@@ -207,8 +208,9 @@ def _given(session: Session, peer: str, subjects: Subjects) -> Mapping[SubjectKe
 def _rejected(session: Session, peer: str, subjects: Subjects) -> Mapping[SubjectKey, Counted]:
     table = QuarantineRow
     query = select(table.kind, table.record_id, table.quarantine_time).where(
-        # a record that waits for its issuer's bundle is not rejected (rule 6)
+        # a record that waits, or whose issuer is not pinned here, is not rejected (rule 6)
         table.peer == peer,
+        table.state == REFUSED,
         table.reason != UnknownKey.reason,
     )
     rows = session.connection().execute(query)

@@ -23,9 +23,10 @@ This is the whole rule; policies and their authors may rely on it:
    themselves. What was given stays given: a newer version does not count again, and it does not
    free what the first version has used up, whether the peer gets it or not. Only what is withdrawn
    no longer counts.
-6. *Rejected.* Records from the peer that are in quarantine here count as rejected, by the kind that
-   they claim. Quarantine holds a bounded number. A record that only waits for its issuer's bundle
-   is not rejected.
+6. *Rejected.* Records from the peer that were refused and are in quarantine here count as rejected,
+   by the kind that they claim. Quarantine holds a bounded number. A record that waits is not
+   rejected until it is given up. A record of an unknown key is never rejected: that its issuer is
+   not pinned here is not the peer's fault.
 7. *Window.* Everything is counted twice: since the beginning, and within the last ``window_days``
    of the settings. A subject leaves the window that many days after it began to count.
 8. *Credit.* The credit for a kind is a sum over all other kinds: what was received within the

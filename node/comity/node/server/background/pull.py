@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from typing import Final
 
 import grpc
@@ -30,12 +31,12 @@ from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
 from comity.node.server.background.root_following import RootFollower
+from comity.node.server.background.waiting_outcomes import WaitingOutcomes
 from comity.node.server.beside import running
 from comity.node.server.services.exchange_messages import batch_from_proto
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import bundle_of, get_peer
-from comity.record.envelope import Envelope
 from comity.record.errors import (
     BadCursor,
     ComityError,
@@ -144,10 +145,12 @@ class Pull:
         accepted = await stream.start(row.cursor)
         await in_thread(self._note_contact)
 
-        # (2) send again the receipts that the peer has not got
+        # (2) send again the receipts that the peer has not got, and what became of what waited
         unsent = self._node.inbox.unsent
         for receipt in await in_thread(unsent, self._peer, accepted.receipted_cursor):
             await stream.send_receipt(receipt)
+        outcomes = WaitingOutcomes(self._node, self._peer, stream, accepted.waiting_record_ids)
+        await outcomes.tell()
 
         # (3) take what comes, until it is time to dial anew
         interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
@@ -159,7 +162,9 @@ class Pull:
                 await follower.follow_announced(message.root_version)
 
                 if kind == "batch":
-                    await stream.send_receipt(await self._take(message.batch))
+                    taken = await self._take(message.batch)
+                    await stream.send_receipt(taken.receipt)
+                    outcomes.add(taken.waiting)
                 elif kind == "heartbeat":
                     beats += 1
                     _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
@@ -168,6 +173,7 @@ class Pull:
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
 
+                await outcomes.tell()
                 self._failures = 0
                 if await in_thread(self._is_stale, identity, dialled):
                     self._log.info("dialling anew")
@@ -178,14 +184,17 @@ class Pull:
         age = time.monotonic() - dialled
         return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
 
-    async def _take(self, batch: pb.Batch) -> Envelope:
+    async def _take(self, batch: pb.Batch) -> TakenBatch:
         taken = await in_thread(self._store, batch)
         self._bell.ring()
         self._batches.ring()
-        self._log.info("took", new=taken.new, rejected=taken.rejected, records=len(batch.offers))
+        self._log.info("took", new=taken.new, records=len(batch.offers))
+        for state, reasons in (("refused", taken.refused), ("waiting", taken.waiting)):
+            if reasons:
+                self._log.warning("not taken", state=state, reasons=dict(Counter(reasons.values())))
 
         # a counter that trips is reset: after the longest pause the peer may begin anew
-        self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.rejected
+        self._bad_in_a_row = 0 if taken.new else self._bad_in_a_row + taken.not_stored
         if self._bad_in_a_row >= MAX_BAD_IN_A_ROW:
             count, self._bad_in_a_row = self._bad_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} bad records in a row")
@@ -194,7 +203,7 @@ class Pull:
         if self._idle_in_a_row >= MAX_IDLE_IN_A_ROW:
             count, self._idle_in_a_row = self._idle_in_a_row, 0
             raise Flooded(f"{self._peer} sent {count} batches in a row of what it had sent before")
-        return taken.receipt
+        return taken
 
     def _store(self, batch: pb.Batch) -> TakenBatch:
         return self._node.inbox.take(self._peer, batch_from_proto(batch))

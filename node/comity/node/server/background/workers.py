@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from comity.node.node import Node
+from comity.node.records.quarantine_alarms import watch_waiting
 from comity.node.server.background.alarm_delivery import AlarmDelivery
 from comity.node.server.background.certificate_renewal import Renewal
 from comity.node.server.background.leases import LEASE_MS, give_up, hold
@@ -32,6 +33,9 @@ POLL_SECONDS: Final = 1.0
 
 RELEASE_SECONDS: Final = 2.0
 """How late an event that time alone brings, such as an embargo's end, is acted upon."""
+
+RETRY_SECONDS: Final = 5.0
+"""How late a waiting record is taken that time alone makes acceptable."""
 
 LEASE_SECONDS: Final = LEASE_MS / 3000
 """How often leases are renewed: three times in their life."""
@@ -61,6 +65,7 @@ class Background:
                 group.create_task(self._keep_mark())
                 group.create_task(self._watch_peers(group))
                 group.create_task(self._keep_releasing())
+                group.create_task(self._keep_retrying())
                 group.create_task(self._keep_signing())
                 group.create_task(self._keep_certificate())
                 group.create_task(self._deliver_alarms())
@@ -110,6 +115,15 @@ class Background:
                     self._bell.ring()
             await self._bell.wait(heard, RELEASE_SECONDS)
             await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _keep_retrying(self) -> None:
+        """Take the records that waited, once time has made them acceptable."""
+        while True:
+            with _logged("cannot try waiting records again"):
+                if await in_thread(self._node.waiting.retry_due):
+                    self._bell.ring()
+                await in_thread(watch_waiting, self._node.store, self._node.clock())
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _keep_signing(self) -> None:
         """Sign a checkpoint of the log whenever it has grown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comity.node.database.tables import HEADER, AlarmRow
+from comity.node.database.tables import HEADER, REFUSED, WAITING, AlarmRow
 from comity.node.release.explanation import PartExplanation
 from comity.node.server.services.timestamps import to_optional_timestamp, to_timestamp
 from comity.node.server.status import NodeSummary, PeerSummary
@@ -48,14 +48,16 @@ def _peer_to_proto(peer: PeerSummary) -> pb.Peer:
         released=peer.released,
         receipted=peer.receipted,
         received=peer.received,
-        quarantined=peer.quarantined,
+        refused=sum(peer.not_taken[REFUSED].values()),
         contact_time=to_optional_timestamp(peer.contact_time),
         last_error=peer.last_error,
         groups=peer.groups,
         clearances=peer.clearances,
         root_version=peer.root_version,
         alarms=peer.alarms,
-        waiting=peer.waiting,
+        waiting=sum(peer.not_taken[WAITING].values()),
+        refused_there=sum(peer.not_stored[REFUSED].values()),
+        waiting_there=sum(peer.not_stored[WAITING].values()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comity.node.database.tables import (
     HEADER,
+    WAITING,
     PartRow,
     QuarantineRow,
     ReceiptRow,
@@ -53,7 +54,7 @@ def quarantined_to_proto(row: QuarantineRow) -> pb.QuarantinedRecord:
         message=row.message,
         quarantine_time=to_timestamp(row.quarantine_time),
         count=row.count,
-        waiting=row.record is not None,
+        waiting=row.state == WAITING,
     )
 
 

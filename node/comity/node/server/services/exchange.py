@@ -15,6 +15,7 @@ from comity.node.database.owner import epoch_of
 from comity.node.node import Node
 from comity.node.release.standing_report import report_standing
 from comity.node.replication.ledger import list_ledger
+from comity.node.replication.not_stored import believed_waiting
 from comity.node.replication.outbox import next_batch
 from comity.node.replication.peer_receipts import keep_receipt
 from comity.node.server.guard import CALLER
@@ -128,9 +129,12 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
             _check_active(row.status, peer)
             epoch = epoch_of(session)
             after = read_cursor(cursor, epoch, row.offered)
+            waiting = believed_waiting(session, peer)
         heartbeat = self._node.home.settings.replication.heartbeat_seconds
         receipted = make_cursor(epoch, row.receipted) if row.receipted else ""
-        return after, pb.Accepted(receipted_cursor=receipted, heartbeat_seconds=heartbeat)
+        return after, pb.Accepted(
+            receipted_cursor=receipted, heartbeat_seconds=heartbeat, waiting_record_ids=waiting
+        )
 
 
 class _Outgoing:
