@@ -71,6 +71,22 @@ def test_peers_may_exchange_and_read_the_log_and_nothing_else() -> None:
         assert not may(f"spiffe://{CA}/operator/eve", short), short
 
 
+def test_a_suspended_peer_may_check_what_it_holds_and_nothing_else() -> None:
+    checks = {
+        *(f"AuditService/{name}" for name in ("GetCheckpoint", "GetTiles", "GetInclusionProof")),
+        *(f"ExchangeService/{name}" for name in ("ListLedger", "ListRoots")),
+    }
+    caller = SpiffeId(CA, Role.NODE)
+    for method in CALLERS:
+        short = method.removeprefix("/comity.v1.")
+        try:
+            authorise(caller, method, UK, suspended=True)
+        except Forbidden:
+            assert short not in checks
+        else:
+            assert short in checks
+
+
 def test_method_outside_the_table_is_refused() -> None:
     operator = SpiffeId(UK, Role.OPERATOR, "a")
     with pytest.raises(Forbidden, match="expected a method of this node"):

@@ -30,6 +30,11 @@ from comity.record.errors import BadConfig
 BUSY_TIMEOUT_SECONDS = 30
 """How long a writer waits for another process's transaction."""
 
+MAX_DATABASE_CONNECTIONS: Final = 32
+"""Connections of one process: one for each of its threads, so that none waits for another's."""
+
+_POOL: Final[dict[str, Any]] = {"pool_size": 8, "max_overflow": MAX_DATABASE_CONNECTIONS - 8}
+
 _SETUP_LOCK: Final = 0x636F6D697479
 """Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
 
@@ -52,7 +57,7 @@ class Store:
             self._sqlite = make_url(url).get_backend_name() == "sqlite"
         except ArgumentError as error:
             raise BadConfig("expected a database URL", field="database") from error
-        self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, pool_size=16)
+        self.engine = _sqlite_engine(url) if self._sqlite else create_engine(url, **_POOL)
 
         # PostgreSQL would otherwise show each statement of a reader a newer state; a writer has to
         # see the newest one, once it holds the lock
@@ -146,7 +151,7 @@ class Store:
 
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}, **_POOL
     )
 
     @event.listens_for(engine, "connect")

@@ -45,10 +45,14 @@ _OPEN_SERVICES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Roles that may call a method: of the node's own institute, and of pinned peers."""
+    """Roles that may call a method: of the node's own institute, and of pinned peers.
+
+    ``suspended`` says that peers may call it also while they are suspended.
+    """
 
     own: frozenset[Role]
     peers: frozenset[Role] = _NOBODY
+    suspended: bool = False
 
     def words(self, institute: str) -> str:
         """Name these callers, as a refusal of ``institute``'s node does."""
@@ -60,7 +64,9 @@ _OPERATORS: Final = Callers(_OPERATOR)
 _AUDITORS: Final = Callers(_AUDIT)
 _OWN_PEOPLE: Final = Callers(_PEOPLE)
 _PEER_NODES: Final = Callers(_NOBODY, frozenset({Role.NODE}))
-_LOG_READERS: Final = Callers(_PEOPLE, frozenset({Role.NODE, Role.AUDITOR}))
+# what a suspended peer needs to check what it holds: the log's proofs, newer keys, both ledgers
+_LOG_READERS: Final = Callers(_PEOPLE, frozenset({Role.NODE, Role.AUDITOR}), suspended=True)
+_FORMER_NODES: Final = Callers(_NOBODY, frozenset({Role.NODE}), suspended=True)
 
 CALLERS: Final[Mapping[str, Callers]] = MappingProxyType(
     {
@@ -81,8 +87,8 @@ CALLERS: Final[Mapping[str, Callers]] = MappingProxyType(
         "/comity.v1.AdminService/ExplainPolicy": _AUDITORS,
         "/comity.v1.ExchangeService/Replicate": _PEER_NODES,
         "/comity.v1.ExchangeService/GetStanding": _PEER_NODES,
-        "/comity.v1.ExchangeService/ListLedger": _PEER_NODES,
-        "/comity.v1.ExchangeService/ListRoots": _PEER_NODES,
+        "/comity.v1.ExchangeService/ListLedger": _FORMER_NODES,
+        "/comity.v1.ExchangeService/ListRoots": _FORMER_NODES,
         "/comity.v1.ExchangeService/AddCosignature": _PEER_NODES,
         "/comity.v1.ExchangeService/ShareCheckpoints": _PEER_NODES,
     }
@@ -110,9 +116,7 @@ def authenticate(
 
     """
     # (1)
-    leaf = next(iter(auth_context.get("x509_pem_cert", ())), None)
-    if leaf is None:
-        raise Unauthenticated("expected a client certificate, got none", field="certificate")
+    leaf = certificate_of(auth_context)
     who = _named_by(leaf)
 
     # (2)
@@ -132,11 +136,41 @@ def authenticate(
     return who
 
 
-def authorise(caller: SpiffeId, method: str, institute: str) -> None:
-    """Check that ``caller`` may call ``method`` (``/package.Service/Method``) of ``institute``.
+def certificate_of(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
+    """Return the caller's certificate in PEM; ``auth_context`` is gRPC's.
 
     Raises:
-        Forbidden: it may not; the message names its role and the method.
+        Unauthenticated: there is none.
+
+    """
+    leaf = next(iter(auth_context.get("x509_pem_cert", ())), None)
+    if leaf is None:
+        raise Unauthenticated("expected a client certificate, got none", field="certificate")
+    return leaf
+
+
+@lru_cache(maxsize=CACHED_CERTIFICATES)
+def issuer_of(leaf: bytes) -> str:
+    """Return the name of the authority that signed a PEM certificate (RFC 4514).
+
+    Raises:
+        Unauthenticated: the certificate is malformed.
+
+    """
+    try:
+        return x509.load_pem_x509_certificate(leaf).issuer.rfc4514_string()
+    except ValueError as error:
+        message = f"expected a well-formed certificate: {error}"
+        raise Unauthenticated(message, field="certificate") from error
+
+
+def authorise(caller: SpiffeId, method: str, institute: str, *, suspended: bool = False) -> None:
+    """Check that ``caller`` may call ``method`` (``/package.Service/Method``) of ``institute``.
+
+    ``suspended`` says that the caller's institute is suspended here.
+
+    Raises:
+        Forbidden: it may not; the message names its role, or its status, and the method.
 
     """
     if method.strip("/").partition("/")[0] in _OPEN_SERVICES:
@@ -148,6 +182,10 @@ def authorise(caller: SpiffeId, method: str, institute: str) -> None:
     if caller.role not in (callers.own if caller.institute == institute else callers.peers):
         expected, got = callers.words(institute), f"{caller.role} of {caller.institute}"
         raise Forbidden(f"{method}: expected {expected}, got {got}")
+
+    if suspended and not callers.suspended:
+        hint = "ask the operator of this node"
+        raise Forbidden(f"{method}: {caller.institute} is suspended here", hint=hint)
 
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)

@@ -1,17 +1,22 @@
 """The guard before every method: it admits the caller and turns errors into statuses.
 
-Invariants 9 and 10: no handler runs, and no request is parsed, for a caller that ``callers`` does
-not authenticate and authorise; one peer cannot take up all calls that a node can hold. An error of
-Comity's tree becomes its status with ``ErrorInfo`` (AIP-193). Any other error is logged with its
-traceback and answered as INTERNAL without details.
+On the wire every method takes a stream of requests, so that the guard begins at a call's headers:
+
+    (1) the caller is looked up, within the bounds for callers that are not known yet
+    (2) the call is counted towards the caller's share
+    (3) the one request of a method that takes one has to come within REQUEST_SECONDS
+
+Invariants 9 and 10: no handler runs, and no request is read, for a caller that ``callers`` does not
+authenticate and authorise, or that has used up its share. An error of Comity's tree becomes its
+status with ``ErrorInfo`` (AIP-193). Any other error is logged with its traceback and answered as
+INTERNAL without details.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -22,15 +27,16 @@ from grpc_status import rpc_status
 
 from comity.client.connection.grpc_errors import to_status
 from comity.node.database.clock import to_datetime
-from comity.node.server.callers import authenticate, authorise
-from comity.node.server.threads import in_thread
+from comity.node.server.callers import authenticate, authorise, certificate_of, issuer_of
+from comity.node.server.refusal_log import RefusalLog
+from comity.node.server.shares import Shares
+from comity.node.server.threads import ADMISSION_THREADS, THREAD_SHARE, in_pool, in_thread
 from comity.node.trust.site import Site
 from comity.record.errors import ComityError, InvalidInput
-from comity.record.limits import Limit
 from comity.record.spiffe import SpiffeId
 
-MAX_PEER_CALLS: Final = Limit("MAX_PEER_CALLS", 32, "calls")
-"""Calls of one peer at a time: it needs one stream, and reconnects over bad lines need the rest."""
+REQUEST_SECONDS: Final = 60.0
+"""How long a request may take to arrive: 8 MiB over a line of 1.2 Mbit/s."""
 
 log = structlog.get_logger()
 
@@ -45,7 +51,9 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._in_flight = Counter[str]()
+        self._shares = Shares(site.institute)
+        self._refusals = RefusalLog()
+        self._own_authorities: set[str] = set()
 
     async def intercept_service(
         self,
@@ -63,36 +71,43 @@ class Guard(grpc.aio.ServerInterceptor):
         parse = _parser(handler.request_deserializer)
         codec = {"response_serializer": handler.response_serializer}
 
-        async def unary(request: Any, context: Any) -> Any:
+        async def unary(requests: AsyncIterator[bytes], context: Any) -> Any:
             async with self._guarded(method, context):
-                return await handler.unary_unary(parse(request), context)
+                return await handler.unary_unary(await _only(parse, requests), context)
 
-        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+        async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
             behaviour = handler.stream_stream or handler.unary_stream
             async with self._guarded(method, context):
-                parsed = _each(parse, request) if handler.request_streaming else parse(request)
+                whole = handler.request_streaming
+                parsed = _each(parse, requests) if whole else await _only(parse, requests)
                 async for response in behaviour(parsed, context):
                     # a stream may outlive a certificate, or a peer's membership
                     await in_thread(self._admit, method, context.auth_context())
                     yield response
 
         if not handler.response_streaming:
-            return grpc.unary_unary_rpc_method_handler(unary, **codec)
-        if not handler.request_streaming:
-            return grpc.unary_stream_rpc_method_handler(stream, **codec)
+            return grpc.stream_unary_rpc_method_handler(unary, **codec)
         return grpc.stream_stream_rpc_method_handler(stream, **codec)
 
     @asynccontextmanager
     async def _guarded(self, method: str, context: Any) -> AsyncIterator[None]:
         """Admit the caller, count the call, and abort it with a status if the body fails."""
+        caller = None
         try:
-            caller = await in_thread(self._admit, method, context.auth_context())
+            # (1) on threads of their own: whoever is not known yet must not delay who is
+            leaf = certificate_of(context.auth_context())
+            with self._shares.admission(leaf, self._foreign_authority(leaf)):
+                known = context.auth_context()
+                caller = await in_pool(ADMISSION_THREADS, self._admit, method, known)
+
+            # (2) the call, and its share of the threads
             CALLER.set(caller)
-            with self._counted(caller):
+            with self._shares.call(caller) as share:
+                THREAD_SHARE.set(share)
                 yield
 
         except ComityError as error:
-            log.info("refused", method=method, reason=error.reason, error=str(error))
+            self._refusals.add(method, caller, error)
             await _abort(context, error)
 
         # the caller hung up, or the call was aborted already: there is nothing left to answer
@@ -103,23 +118,24 @@ class Guard(grpc.aio.ServerInterceptor):
             log.exception("failed", method=method)
             await _abort(context, ComityError("the node failed; its log says why"))
 
-    @contextmanager
-    def _counted(self, caller: SpiffeId) -> Iterator[None]:
-        institute = caller.institute
-        count = self._in_flight[institute] + 1
-        if institute != self._site.institute:
-            MAX_PEER_CALLS.check(count, "calls")
-        self._in_flight[institute] = count
-        try:
-            yield
-        finally:
-            self._in_flight[institute] -= 1
+    def _foreign_authority(self, leaf: bytes) -> str | None:
+        """Return the name of the authority that signed a certificate; None if it is our own.
+
+        TLS has checked the signature by a pinned authority of that name, and no two institutes have
+        authorities of one name (``trust.peers.check_authorities``).
+        """
+        issuer = issuer_of(leaf)
+        return None if issuer in self._own_authorities else issuer
 
     def _admit(self, method: str, auth_context: Any) -> SpiffeId:
         """Return the caller, if it may call the method now."""
         now = to_datetime(self._site.clock())
         caller = authenticate(auth_context, self._site.find_bundle, now)
-        authorise(caller, method, self._site.institute)
+        # whom it names is certain from here on, so its authority is known as ours or another's
+        if caller.institute == self._site.institute:
+            self._own_authorities.add(issuer_of(certificate_of(auth_context)))
+        suspended = self._site.is_suspended(caller.institute)
+        authorise(caller, method, self._site.institute, suspended=suspended)
         return caller
 
 
@@ -131,6 +147,34 @@ def _parser(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             raise InvalidInput(f"expected a protobuf message: {error}", field="message") from error
 
     return parse
+
+
+async def _only(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> Any:
+    """Return the one request of a call, parsed.
+
+    Raises:
+        InvalidInput: none came within REQUEST_SECONDS, more than one came, or it cannot be parsed.
+    """
+    try:
+        # (3) a call that is held open without its request would cost its caller nothing
+        async with asyncio.timeout(REQUEST_SECONDS):
+            received = await _first_two(requests)
+    except TimeoutError as error:
+        message = f"expected a request within {REQUEST_SECONDS:.0f} s, got none"
+        raise InvalidInput(message, field="message") from error
+
+    if len(received) != 1:
+        raise InvalidInput(f"expected one request, got {len(received)}", field="message")
+    return parse(received[0])
+
+
+async def _first_two(requests: AsyncIterator[bytes]) -> list[bytes]:
+    received: list[bytes] = []
+    async for request in requests:
+        received.append(request)
+        if len(received) == 2:
+            break
+    return received
 
 
 async def _each(

@@ -22,6 +22,7 @@ from typing import Final, TypeVar, cast
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from comity.node.home.setting_tables import parse_address
 from comity.node.log.proofs import newest_checkpoint, published_tiles
@@ -38,6 +39,7 @@ from comity.record.errors import (
     ComityError,
     Conflict,
     Forbidden,
+    InvalidInput,
     NotFound,
     OtherSizeHeld,
     UnknownKey,
@@ -48,8 +50,8 @@ WORKERS: Final = 2
 """Requests that are worked on at a time; more wait on their connections."""
 
 MAX_CONNECTIONS: Final = 128
-"""Connections at a time; the oldest gives way to a new one. A process may have some 1000 files, and
-needs one to open its database."""
+"""Connections at a time; the oldest gives way to a new one. As many as are accepted in one turn of
+the loop, at most 100, can go beyond it for that turn."""
 
 STOP_SECONDS: Final = 5
 """How long requests may take to finish when the node stops."""
@@ -66,7 +68,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Web:
+class HttpPort:
     """A node's HTTP port, open while the context is. ``address`` is the host and port it bound."""
 
     def __init__(self, site: Site, health: Health) -> None:
@@ -95,7 +97,7 @@ class Web:
         self._listener: asyncio.Server | None = None
         self.address = ""
 
-    async def __aenter__(self) -> Web:
+    async def __aenter__(self) -> HttpPort:
         listen = self._site.home.settings.log.listen
         host, port = parse_address(listen)
         await self._runner.setup()
@@ -128,7 +130,7 @@ class Web:
 
     async def _add_checkpoint(self, request: web.Request) -> web.Response:
         try:
-            lines = await self._work(self._cosign, await request.read())
+            lines = await self._work(self._cosign, await _body(request))
         except OtherSizeHeld as error:
             return _response(f"{error.held}\n".encode(), SIZE_TYPE, _NEVER, status=409)
         except ComityError as error:
@@ -167,11 +169,25 @@ async def _alive(request: web.Request) -> web.Response:
     return _response(b"alive\n", _PLAIN, _NEVER)
 
 
+async def _body(request: web.Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        InvalidInput: the caller hung up half-way, or the body is not what the headers say.
+    """
+    try:
+        return await request.read()
+    # RuntimeError is aiohttp's word for a connection that is closed already
+    except (ConnectionError, RuntimeError, web.RequestPayloadError, HttpProcessingError) as error:
+        raise InvalidInput(f"expected a whole body: {error}", field="body") from error
+
+
 def _serve(server: web.Server) -> asyncio.Protocol:
     """Return the protocol of one more connection; the oldest is cut off if there are too many."""
-    connections = server.connections
-    if len(connections) >= MAX_CONNECTIONS and connections[0].transport is not None:
-        connections[0].transport.abort()
+    # one that was cut off stays in the list until the loop turns
+    open_ones = [t for c in server.connections if (t := c.transport) and not t.is_closing()]
+    for transport in open_ones[: len(open_ones) - MAX_CONNECTIONS + 1]:
+        transport.abort()
     return server()
 
 

@@ -20,7 +20,11 @@ _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----([A-Za-z0-9+/=\s]|\\+[nr])*(-----END \1-----)?"
 )
 _URL_PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s@/\"']+@")
-_QUIET: Final = dict.fromkeys(("sqlalchemy", "asyncio", "tuf"), logging.WARNING)
+_QUIET: Final = {
+    **dict.fromkeys(("sqlalchemy", "asyncio", "tuf"), logging.WARNING),
+    # a traceback for each malformed HTTP request: any stranger could fill the log
+    "aiohttp.server": logging.CRITICAL,
+}
 
 
 def configure_logs(stream: TextIO | None = None, level: int = logging.INFO) -> None:

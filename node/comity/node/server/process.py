@@ -32,7 +32,8 @@ from comity.node.server.background.workers import Background
 from comity.node.server.beside import running
 from comity.node.server.guard import Guard
 from comity.node.server.health import Health
-from comity.node.server.http_port import Web
+from comity.node.server.http_port import HttpPort
+from comity.node.server.open_files import raise_file_limit
 from comity.node.server.services.admin import AdminServicer
 from comity.node.server.services.audit import AuditServicer
 from comity.node.server.services.exchange import ExchangeServicer
@@ -59,8 +60,14 @@ GRACE_SECONDS: Final = 10
 _COLLECT_AFTER: Final = 50_000
 """New objects before a collection: about half a batch of 256 records."""
 
-MAX_CONCURRENT_CALLS: Final = 1024
-"""Calls at a time: streams of all peers, and many people; more wait on their connections."""
+MAX_CONNECTION_CALLS: Final = 64
+"""Calls on one connection at a time; the client keeps back what goes beyond (HTTP/2, 5.1.2)."""
+
+HANDSHAKE_MS: Final = 5_000
+"""How long a handshake may take. Until its end nobody knows who is there."""
+
+IDLE_CONNECTION_MS: Final = 600_000
+"""How long a connection without a call stays open; clients open a new one by themselves."""
 
 SERVICES: Final = tuple(
     module.DESCRIPTOR.services_by_name[name].full_name
@@ -141,11 +148,17 @@ class Server:
         self._server = grpc.aio.server(
             interceptors=[Guard(node)],
             # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
-            options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(node.store.shared))),
-            maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
+            options=(
+                *SERVER_OPTIONS,
+                ("grpc.so_reuseport", int(node.store.shared)),
+                ("grpc.max_concurrent_streams", MAX_CONNECTION_CALLS),
+                ("grpc.max_allowed_incoming_connections", raise_file_limit()),
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+                ("grpc.max_connection_idle_ms", IDLE_CONNECTION_MS),
+            ),
         )
         self._open = AsyncExitStack()
-        self.web = Web(node, self.health) if node.home.settings.log.listen else None
+        self.web = HttpPort(node, self.health) if node.home.settings.log.listen else None
         self.address = ""
 
     async def __aenter__(self) -> Server:

@@ -95,6 +95,14 @@ class Site:
             row = session.get(PeerRow, institute)
         return None if row is None or row.status == PeerStatus.REMOVED else bundle_of(row)
 
+    def is_suspended(self, institute: str) -> bool:
+        """Return True if the institute is a peer that is suspended."""
+        if institute == self.institute:
+            return False
+        with self.store.read() as session:
+            row = session.get(PeerRow, institute)
+        return row is not None and row.status == PeerStatus.SUSPENDED
+
     def keyring(self) -> Keyring:
         """Return the record keys of this institute and of all peers that are not removed."""
         return Keyring(self.bundles())
