@@ -25,6 +25,7 @@ def forge(
     dns: str | None = None,
     is_ca: bool = False,
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
+    start: datetime = NOW - timedelta(hours=1),
 ) -> Svid:
     """Sign what a careless or hostile authority might sign; Authority.issue would refuse."""
     private = ec.generate_private_key(ec.SECP256R1())
@@ -41,8 +42,8 @@ def forge(
         .issuer_name(signer.certificate.subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(hours=1))
-        .not_valid_after(NOW + timedelta(days=1))
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=1))
         .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(

@@ -73,6 +73,7 @@ class Stream:
 
     cursor: str
     receipts: list[Receipt] = field(default_factory=list)
+    paused_until: list[int] = field(default_factory=list)
 
 
 class Liar:
@@ -129,6 +130,9 @@ class Liar:
     async def _read(self, requests: AsyncIterator[pb.ReplicateRequest], stream: Stream) -> None:
         find_key = Keyring([self.victim.node.bundle]).find
         async for request in requests:
+            if request.HasField("pause"):
+                stream.paused_until.append(request.pause.until_time.seconds)
+                continue
             envelope = envelope_from_proto(request.receipt.envelope)
             stream.receipts.append(open_receipt(envelope, find_key))
 

@@ -187,6 +187,17 @@ class View:
             and record.record_id not in self.withdrawn
         )
 
+    def corrects(self, record: Record, given: Sequence[Key]) -> bool:
+        """True if a record supersedes another, and its subject counts as given."""
+        counted = (self.parts[key].record for key in given if self._gives_substance(key))
+        return record.supersedes is not None and any(
+            before.issuer == record.issuer == self.holder.name
+            and before.kind == record.kind
+            and before.record_id not in self.withdrawn
+            and (before.name == record.name or before.digest == record.digest)
+            for before in counted
+        )
+
     def _gives_substance(self, key: Key) -> bool:
         record_id, section = key
         return section == self.parts[key].record.substance or (

@@ -93,12 +93,14 @@ class MalformedStatement(InvalidInput):
 
 
 class NotYet(InvalidInput):
-    """The input becomes acceptable at ``time``, by this node's clock."""
+    """The input becomes acceptable at ``time``, by this node's clock; None if told by a peer."""
 
     curable = True
 
-    def __init__(self, message: str, time: datetime, *, field: str = "") -> None:
-        super().__init__(message, field=field, hint="compare the clocks of both nodes")
+    def __init__(
+        self, message: str, *, time: datetime | None = None, field: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, field=field, hint=hint or "compare the clocks of both nodes")
         self.time = time
 
 

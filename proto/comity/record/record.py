@@ -212,4 +212,4 @@ def check_issue_time(statement: Statement, now: datetime) -> None:
             f"expected at most {MAX_CLOCK_SKEW_SECONDS} s after {format_time(now)} by this clock, "
             f"got {format_time(issued)}"
         )
-        raise IssuedInFuture(message, issued - skew, field="predicate.issueTime")
+        raise IssuedInFuture(message, time=issued - skew, field="predicate.issueTime")

@@ -148,6 +148,7 @@ class Root:
         """
         if now >= self.expires:
             message = f"expected a time before {format_time(self.expires)}, got {format_time(now)}"
+            message += " by this clock"
             hint = f"{self.institute} has to publish a new version of its root"
             raise ExpiredRoot(message, field="signed.expires", hint=hint)
 

@@ -28,6 +28,7 @@ class ReplicateRequest(_message.Message):
 
     START_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start(self) -> Global___Start:
         """The first message of the stream."""
@@ -36,17 +37,22 @@ class ReplicateRequest(_message.Message):
     def receipt(self) -> Global___Receipt:
         """The acknowledgement of a batch."""
 
+    @_builtins.property
+    def pause(self) -> Global___Pause:
+        """The receiver takes nothing more for now."""
+
     def __init__(
         self,
         *,
         start: Global___Start | None = ...,
         receipt: Global___Receipt | None = ...,
+        pause: Global___Pause | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "receipt", b"receipt", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "pause", b"pause", "receipt", b"receipt", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "receipt", b"receipt", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "pause", b"pause", "receipt", b"receipt", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["start", "receipt"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["start", "receipt", "pause"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -59,16 +65,22 @@ class Start(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CURSOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Cursor of the last batch that the receiver stored; empty to start from the beginning."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """Time on the receiver's clock; unset if it does not tell."""
+
     def __init__(
         self,
         *,
         cursor: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,6 +113,32 @@ class Receipt(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """The receiver's quota for the sender is used up. The stream stays open: what is on its way waits,
+    nothing is refused, and receipts go on once the quota allows it. At most 64 on a stream.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """Time on the receiver's clock at which it goes on."""
+
+    def __init__(
+        self,
+        *,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
 
 @_typing.final
 class ReplicateResponse(_message.Message):
@@ -156,6 +194,7 @@ class Accepted(_message.Message):
     RECEIPTED_CURSOR_FIELD_NUMBER: _builtins.int
     HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
     WAITING_RECORD_IDS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
     receipted_cursor: _builtins.str
     """Cursor of the last receipt that the sender holds from this receiver. The receiver sends all its
     later receipts again.
@@ -168,16 +207,21 @@ class Accepted(_message.Message):
         1000. The receiver answers with receipts for those that wait no longer.
         """
 
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """Time on the sender's clock; unset if it does not tell."""
+
     def __init__(
         self,
         *,
         receipted_cursor: _builtins.str = ...,
         heartbeat_seconds: _builtins.int = ...,
         waiting_record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_seconds", b"heartbeat_seconds", "receipted_cursor", b"receipted_cursor", "waiting_record_ids", b"waiting_record_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_seconds", b"heartbeat_seconds", "receipted_cursor", b"receipted_cursor", "time", b"time", "waiting_record_ids", b"waiting_record_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

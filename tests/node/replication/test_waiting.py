@@ -130,7 +130,7 @@ def test_a_waiting_record_does_not_count_as_rejected_until_it_is_given_up(
     clock.turn(25 * HOUR)
     [row] = ca.rows(QuarantineRow)
     with ca.node.store.write() as session:
-        error = NotYet("still ahead", clock.time)
+        error = NotYet("still ahead", time=clock.time)
         waits = quarantine.Refusal(record_from_bytes(row.record), error)
         quarantine.keep_waiting(session, UK, waits, clock.now)
     assert kept(ca) == [("refused", "NOT_YET")]

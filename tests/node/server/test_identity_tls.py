@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -157,5 +157,28 @@ def test_failing_refresh_keeps_what_was_in_force(uk: Home) -> None:
 
             node.authorities = fail  # type: ignore[method-assign]
             assert await who_am_i(node, uk.bundle(), Svid(*uk.node_identity()))
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("begins", [timedelta(hours=5), timedelta(days=-3)])
+def test_a_certificate_that_is_not_valid_by_the_clock_is_told_with_the_word_clock(
+    uk: Home, ca: Home, begins: timedelta
+) -> None:
+    start = datetime.now(UTC) + begins
+    by_server, by_client = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+    async def body() -> None:
+        bundles = {UK: uk.bundle(), CA: ca.bundle()}
+        named = f"spiffe://{UK}/node"
+        late = forge(uk.authority, named, purpose=by_server, start=start)
+        async with serving(Node((late.certificate, late.private_key), bundles)) as node:
+            with pytest.raises(Unavailable, match="by this machine's clock"):
+                await who_am_i(node, uk.bundle(), Svid(*ca.node_identity()))
+
+        late = forge(ca.authority, f"spiffe://{CA}/node", purpose=by_client, start=start)
+        async with serving(Node(uk.node_identity(), bundles)) as node:
+            with pytest.raises(Unavailable, match="not valid by its clock"):
+                await who_am_i(node, uk.bundle(), late)
 
     asyncio.run(body())

@@ -31,6 +31,9 @@ _TOO_LARGE: Final = re.compile(r"message larger than max \((\d{1,18}) vs\. (\d{1
 _TURNED_AWAY: Final = re.compile(r"failed to connect .*: Socket closed")
 """gRPC's words when the other side ends the TLS handshake."""
 
+_NOT_VALID: Final = re.compile(r"certificate (is not yet valid|has expired)")
+"""gRPC's words where the clock here says that the other side's certificate is not in force."""
+
 _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
     errors.ComityError: grpc.StatusCode.INTERNAL,
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -105,6 +108,10 @@ def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     # by far the most common cause: only one side has pinned the other so far
     if _TURNED_AWAY.search(message):
         message += "; the other side ended the handshake: it may not have pinned our trust bundle"
+        message += ", or our certificate is not valid by its clock"
+    if found := _NOT_VALID.search(message):
+        why = f"by this machine's clock, the other side's {found[0]}"
+        message = f"{why}: compare both clocks, then renew it if the clocks agree ({message})"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return errors.Unavailable(message)
     return errors.ComityError(message)

@@ -80,7 +80,7 @@ class Profile:
         leaf = self._leaf()
         if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
             start, end = format_time(leaf.not_valid_before_utc), format_time(self.expiry)
-            message = f"expected a time from {start} to {end}, got {format_time(now)}"
+            message = f"expected a time from {start} to {end}, got {format_time(now)} by this clock"
             raise BadConfig(message, field="certificate", hint=_GRANT_HINT)
 
     def follow(self, documents: Iterable[bytes]) -> Profile:

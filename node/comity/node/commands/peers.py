@@ -15,7 +15,7 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.options import open_node, warn_without_policy
-from comity.node.commands.peers_output import note_not_taken, peer_value, print_peer
+from comity.node.commands.peers_output import peer_value, print_peer, warn_of_peers
 from comity.node.database.tables import REFUSED, WAITING
 from comity.node.server.status import summarise_peer
 from comity.node.trust.peers import AgreedTerms, get_peer, pinned_peers
@@ -68,7 +68,7 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
         cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid, "No peer yet: comity-node peers add FILE pins the first one.")
-    note_not_taken(peers)
+    warn_of_peers(peers)
     # beside the table, which has no room for them; --json has them in each peer
     for peer in peers:
         for reason in peer["alarms"]:

@@ -10,9 +10,10 @@ from comity.client.terminal import (
     print_json,
     warn,
 )
-from comity.node.database.clock import to_datetime
+from comity.node.database.clock import system_clock, to_datetime
 from comity.node.database.tables import REFUSED, WAITING, PeerRow
 from comity.node.node import Node
+from comity.node.replication.clock_skew import MAX_SKEW_MS, skew_in_words
 from comity.node.server.status import PeerSummary, summarise_peer
 from comity.record.bundle import spoken
 from comity.record.times import format_time
@@ -48,8 +49,8 @@ def told_by_state(counts: Mapping[str, Mapping[str, int]]) -> str:
     )
 
 
-def note_not_taken(peers: Iterable[Mapping[str, Any]]) -> None:
-    """Tell on stderr which records were not taken, here and at peers, and why."""
+def warn_of_peers(peers: Iterable[Mapping[str, Any]]) -> None:
+    """Tell on stderr what was not taken, here and at peers, and why; and of clocks that differ."""
     for peer in peers:
         institute = peer["institute"]
         if told := told_by_state(peer["notTaken"]):
@@ -58,6 +59,19 @@ def note_not_taken(peers: Iterable[Mapping[str, Any]]) -> None:
         if told := told_by_state(peer["notTakenThere"]):
             hint = f"comity-node reconcile {institute} names them"
             warn(f"not taken by {institute}: {told}", hint)
+        skew = int((peer["clockAheadSeconds"] or 0) * 1000)
+        if abs(skew) > MAX_SKEW_MS:
+            warn(skew_in_words(institute, skew), "set both clocks by NTP")
+        if until := peer["pausedUntil"]:
+            hint = "[replication] in comity.toml sets the quota of a peer"
+            warn(f"paused by quota until {until}: nothing is taken from {institute}", hint)
+        if until := peer["pausedThereUntil"]:
+            warn(f"paused by quota until {until}: {institute} takes nothing from this node")
+
+
+def _ahead(time: int | None) -> str | None:
+    """Return a time that lies ahead as text; None for one that is over."""
+    return format_time(to_datetime(time)) if time and time > system_clock() else None
 
 
 def in_words(value: Mapping[str, Any], rootless: str) -> dict[str, Any]:
@@ -89,6 +103,9 @@ def peer_value(peer: PeerSummary) -> dict[str, Any]:
         "waiting": sum(peer.not_taken[WAITING].values()),
         "notTaken": by_state(peer.not_taken),
         "notTakenThere": by_state(peer.not_stored),
+        "pausedUntil": _ahead(peer.quota_until),
+        "pausedThereUntil": _ahead(peer.paused_until),
+        "clockAheadSeconds": None if peer.clock_skew is None else peer.clock_skew / 1000,
         "rootVersion": peer.root_version,
         "alarms": list(peer.alarms),
         "contactTime": None if contact is None else format_time(to_datetime(contact)),

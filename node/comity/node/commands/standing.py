@@ -23,7 +23,7 @@ from comity.client.terminal import (
     text,
 )
 from comity.node.commands.options import open_node
-from comity.node.commands.peers_output import note_not_taken, peer_value
+from comity.node.commands.peers_output import peer_value, warn_of_peers
 from comity.node.database.clock import to_datetime
 from comity.node.node import Node
 from comity.node.release.standing_report import KindReport, StandingReport, report_standing
@@ -83,7 +83,7 @@ def comity_node_standing(
         return
 
     _print_standing(found)
-    note_not_taken(peers)
+    warn_of_peers(peers)
     if ask:
         note(f"This is how {peer} sees this institute: received is what we gave.")
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from comity.client.command_line import JsonOption
 from comity.client.terminal import note, print_fields, print_json, warn
 from comity.node.commands.options import open_node, warn_without_policy
-from comity.node.commands.peers_output import in_words, note_not_taken, peer_value
+from comity.node.commands.peers_output import in_words, peer_value, warn_of_peers
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import AlarmRow
 from comity.node.home.node_certificate import CertificateLife, renewal_obstacle
@@ -79,7 +79,7 @@ def _print(value: dict[str, Any]) -> None:
     # one line for each process, which says where it answers and why it does not
     value["serving"] = "; ".join(map(_in_words, value["serving"])) or "no process"
 
-    note_not_taken(value["peers"])
+    warn_of_peers(value["peers"])
     # a person reads how many there are; their own commands list them
     value |= {name: len(value[name]) for name in ("peers", "alarms")}
     print_fields(in_words(value, "none"))

@@ -54,14 +54,17 @@ class SettingsTable(BaseModel):
 
 
 class ReplicationSettings(SettingsTable):
-    """The pace of replication, in seconds, each 1 to 3600.
+    """The pace of replication, in seconds, each 1 to 3600, and the quota of each peer.
 
     ``heartbeat_seconds`` is at most MAX_HEARTBEAT_SECONDS, since a puller drops a silent stream.
+    ``peer_records_per_day`` and ``peer_bytes_per_day`` are taken from one peer on a day, UTC.
     """
 
     heartbeat_seconds: Annotated[Integer, Field(ge=1, le=MAX_HEARTBEAT_SECONDS)] = 10
     retry_min_seconds: Seconds = 1
     retry_max_seconds: Seconds = 60
+    peer_records_per_day: Annotated[Integer, Field(ge=1)] = 250_000
+    peer_bytes_per_day: Annotated[Integer, Field(ge=1)] = 16 << 30
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

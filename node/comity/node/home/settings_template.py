@@ -35,6 +35,10 @@ heartbeat_seconds = 10
 # Seconds before a lost peer is called again: doubles from the least to the most.
 retry_min_seconds = 1
 retry_max_seconds = 60
+# The quota of each peer: records and bytes taken from it on a day, UTC. The batch that reaches it
+# is the last one taken that day; the rest follows the next day.
+peer_records_per_day = 250000
+peer_bytes_per_day = 17179869184
 
 [log]
 # Seconds after which the log's newest records are in a signed checkpoint, at the latest.

@@ -33,6 +33,7 @@ from comity.node.database.tables import (
     PolicyVersionRow,
     RulingRow,
 )
+from comity.node.policy.standing.allowance import decide_corrections
 from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts, Standing
 
@@ -54,6 +55,8 @@ class PartDecision:
 
     own: Decision
     header: Decision | None
+    correction: Decision | None = None
+    """The decision that lets corrections go (see ``standing.allowance``); None if none does."""
 
     @property
     def allowed(self) -> bool:
@@ -115,10 +118,18 @@ def evaluate_classes(
     facts = {c.class_id: PartFacts.from_json(c.facts.encode()) for c in [*headers, *classes]}
     decided = dict(zip(facts, policy.decide_many(peer, list(facts.values())), strict=True))
 
+    denied = {i: part for i, part in facts.items() if not decided[i].allowed}
+    corrections = decide_corrections(peer, policy, denied)
+    if policy.depends_on_giving:
+        # what is allowed anyway lets corrections go too, also beyond an allowance
+        allowed = {i: d for i, d in decided.items() if d.allowed and facts[i].own}
+        corrections |= allowed
+
     return {
         c.class_id: PartDecision(
             own=decided[c.class_id],
             header=None if c.header_class_id is None else decided[c.header_class_id],
+            correction=corrections.get(c.class_id),
         )
         for c in classes
     }
@@ -144,7 +155,8 @@ def _keep(
     """Store decisions in place of those made before; backlogs stay as they are."""
     # a section that follows its header is released by its own rules, and denied by none
     deciding = {i: (d.own if d.follows else d.overall).rules for i, d in decisions.items()}
-    rulings = _rulings(session, policy, set(deciding.values()))
+    correcting = {i: d.correction.rules for i, d in decisions.items() if d.correction}
+    rulings = _rulings(session, policy, {*deciding.values(), *correcting.values()})
     rows = [
         {
             "peer": peer,
@@ -152,6 +164,9 @@ def _keep(
             "allowed": decision.allowed,
             "follows": decision.follows,
             "ruling_id": rulings[deciding[class_id]],
+            "correction_ruling_id": rulings[correcting[class_id]]
+            if class_id in correcting
+            else None,
             "backlog": before[class_id].backlog if class_id in before else Backlog.ALL,
         }
         for class_id, decision in decisions.items()

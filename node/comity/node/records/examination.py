@@ -148,4 +148,4 @@ def _check_handling(handling: Handling, field: str, institute: str, now: datetim
     if handling.embargo and handling.embargo > now + skew:
         message = f"expected it after its embargo of {format_time(handling.embargo)}"
         message += f", got it at {format_time(now)} by this clock"
-        raise UnderEmbargo(message, handling.embargo - skew, field=f"{field}.embargo")
+        raise UnderEmbargo(message, time=handling.embargo - skew, field=f"{field}.embargo")

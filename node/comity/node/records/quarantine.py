@@ -201,7 +201,7 @@ def _wait_time(row: QuarantineRow, error: InvalidInput, now: int) -> int | None:
     end = row.first_time + MAX_WAITING_DAYS * DAY_MS
     if not error.curable or now >= end:
         return None
-    if isinstance(error, NotYet):
+    if isinstance(error, NotYet) and error.time is not None:
         cured = to_milliseconds(error.time)
         return cured if cured < end else None
     return min(now + RETRY_MS, end)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, select
 
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import HEADER, HandlingClassRow, PartRow, RecordRow, ReleaseRow
 from comity.node.release.class_decisions import ClassDecisions, kind_of
-from comity.node.release.parts import Tally, tally_classes
+from comity.node.release.parts import Tally, is_correction, is_known_section, tally_classes
 from comity.policies.evaluator import Decision
 from comity.policies.facts import PartFacts
 from comity.record.content import Kind
@@ -75,12 +75,19 @@ def explain_record(
 
     # a section follows a header that the peer has, and otherwise waits in the header's place
     header = parts[0][0]
-    has_header = header.origin == peer or header.part_id in released
+    correcting = _corrections(session, peer, record)
+    corrected = header.part_id in correcting and decisions.found[header.class_id].correction
+    has_header = header.origin == peer or header.part_id in released or bool(corrected)
     ahead = 0 if has_header else decisions.ahead(header)
 
     return [
         _explain_part(
-            part, decisions, released.get(part.part_id), has_header=has_header, ahead=ahead
+            part,
+            decisions,
+            released.get(part.part_id),
+            has_header=has_header,
+            corrects=part.part_id in correcting,
+            ahead=ahead,
         )
         for part, _ in parts
     ]
@@ -109,6 +116,13 @@ def explain_kind(session: Session, peer: str, kind: Kind, now: int) -> list[Clas
     ]
 
 
+def _corrections(session: Session, peer: str, record: RecordRow) -> set[int]:
+    """Return the parts of a record that may go as a correction; none if it is no correction."""
+    known = or_(PartRow.section == HEADER, is_known_section(peer))
+    query = select(PartRow.part_id).where(PartRow.record_seq == record.record_seq)
+    return set(session.exec(query.where(is_correction(peer), known)))
+
+
 def _released(session: Session, peer: str, parts: list[PartRow]) -> dict[int, int]:
     given = and_(ReleaseRow.part_id == PartRow.part_id, ReleaseRow.peer == peer)
     # an outer join, so that SQLite looks up each part and does not walk through the peer's queue
@@ -118,10 +132,18 @@ def _released(session: Session, peer: str, parts: list[PartRow]) -> dict[int, in
 
 
 def _explain_part(
-    part: PartRow, decisions: ClassDecisions, released: int | None, *, has_header: bool, ahead: int
+    part: PartRow,
+    decisions: ClassDecisions,
+    released: int | None,
+    *,
+    has_header: bool,
+    corrects: bool,
+    ahead: int,
 ) -> PartExplanation:
     found = decisions.found[part.class_id]
     decision = found.own if has_header else found.overall
+    if corrects and has_header and not decision.allowed and found.correction:
+        decision = found.correction
     allowed, message = decision.allowed, decision.message
 
     ways: tuple[str, ...] = ()

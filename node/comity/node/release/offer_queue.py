@@ -75,6 +75,15 @@ class Queue:
 
         self._release()
 
+    def append_corrections(self, decided: ColumnElement[bool], *which: ColumnElement[bool]) -> None:
+        """Release waiting parts by the rulings on corrections; otherwise as ``append``.
+
+        Parts that an earlier run considered are looked at too: there are few corrections.
+        """
+        self._want(decided, DecisionRow.correction_ruling_id)
+        self._gather(~is_given(self._row.institute), *which)
+        self._release()
+
     def waits(self, class_id: int) -> list[ColumnElement[bool]]:
         """Return the conditions under which a part of an allowed class waits."""
         waits = [PartRow.class_id == class_id, ~is_given(self._row.institute), *self._may_go()]
@@ -125,9 +134,9 @@ class Queue:
         elsewhere = PartRow.origin != self._row.institute
         return [is_unembargoed(self._now), elsewhere] if self._embargoed else [elsewhere]
 
-    def _want(self, decided: ColumnElement[bool]) -> None:
-        """Fill WANTED with the peer's decisions that meet ``decided``."""
-        columns = (DecisionRow.class_id, DecisionRow.ruling_id, DecisionRow.backlog)
+    def _want(self, decided: ColumnElement[bool], ruling: Any = DecisionRow.ruling_id) -> None:
+        """Fill WANTED with the peer's decisions that meet ``decided``, and the rulings on them."""
+        columns = (DecisionRow.class_id, ruling, DecisionRow.backlog)
         query = sa.select(*columns).where(DecisionRow.peer == self._row.institute, decided)
         connection = self._session.connection()
         connection.execute(WANTED.delete())

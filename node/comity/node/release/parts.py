@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session
 
-from comity.node.database.tables import HEADER, PartRow, ReleaseRow
+from comity.node.database.owner import OWN_INSTITUTE
+from comity.node.database.tables import HEADER, PartRow, RecordRow, ReleaseRow, StandingEntryRow
+from comity.node.policy.standing.entries import entries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,40 @@ def has_header(peer: str) -> ColumnElement[bool]:
         header.record_seq == PartRow.record_seq,
         header.section == HEADER,
         or_(header.origin == peer, given),
+    )
+
+
+def is_correction(peer: str) -> ColumnElement[bool]:
+    """True if the record of a ``PartRow`` is a new version of what the peer already has.
+
+    It supersedes a record of this institute, and its subject counts as given to the peer.
+    """
+    counts = exists().where(
+        *entries_of(peer, "given"),
+        StandingEntryRow.kind == RecordRow.kind,
+        StandingEntryRow.subject_seq == RecordRow.subject_seq,
+    )
+    # a set, so that the database begins at the few corrections and not at all parts
+    corrections = select(RecordRow.record_seq).where(
+        RecordRow.supersedes.is_not(None), RecordRow.issuer == OWN_INSTITUTE, counts
+    )
+    return PartRow.record_seq.in_(corrections)
+
+
+def is_known_section(peer: str) -> ColumnElement[bool]:
+    """True if the peer has a section with the name of a ``PartRow``, of the same subject.
+
+    A correction brings no section that was withheld before.
+    """
+    record, other, before = aliased(RecordRow), aliased(RecordRow), aliased(PartRow)
+    return exists().where(
+        record.record_seq == PartRow.record_seq,
+        other.subject_seq == record.subject_seq,
+        before.record_seq == other.record_seq,
+        before.section != HEADER,
+        before.name == PartRow.name,
+        ReleaseRow.part_id == before.part_id,
+        ReleaseRow.peer == peer,
     )
 
 

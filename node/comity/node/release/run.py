@@ -8,7 +8,8 @@ the header.
 Where the policy asks for standing, giving uses standing up. Records of other institutes use nothing
 up and come first. Then come the classes that standing limits, in the order in which ``allowance``
 reckoned with them, each with as many records as it says. If less was used up than it reckoned with,
-release runs again.
+release runs again. New versions of what the peer already has use nothing up either, and go also
+where standing is used up.
 
 Invariants: nothing is appended that policy or handling denies at that time (invariant 1);
 everything allowed is appended in the end (invariant 2); what was appended stays.
@@ -23,14 +24,14 @@ from sqlmodel import select
 
 from comity.node.database.owner import OWN_INSTITUTE
 from comity.node.database.sessions import WriteSession
-from comity.node.database.tables import DecisionRow, HandlingClassRow, PartRow, PeerRow
+from comity.node.database.tables import HEADER, DecisionRow, HandlingClassRow, PartRow, PeerRow
 from comity.node.policy.decisions import Backlog, decide_anew, decide_classes
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.allowance import allowances, last_covered
 from comity.node.policy.standing.given import update_standing
 from comity.node.policy.standing.window import move_window
 from comity.node.release.offer_queue import Queue
-from comity.node.release.parts import has_header, is_given
+from comity.node.release.parts import has_header, is_correction, is_given, is_known_section
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus
 
@@ -64,8 +65,9 @@ class _Run:
         (1) if standing limits any class, what others issued, since that uses nothing up
         (2) the limited classes, in order, each as far as standing allows
         (3) all other allowed classes
-        (4) sections that may go only to a peer that has their header
-        (5) what may still wait is noted; if something does, and giving has changed the peer's
+        (4) corrections in classes that standing limits or denies
+        (5) sections that may go only to a peer that has their header
+        (6) what may still wait is noted; if something does, and giving has changed the peer's
             standing, its classes are decided anew by another run
         """
         # (1)
@@ -87,17 +89,41 @@ class _Run:
 
         # (4)
         held_back = {class_id for class_id, some in limited.items() if some is not None}
-        held_sections = self._with_sections(held_back) - held_back
+        held_family = self._with_sections(held_back)
+        corrected = policy.depends_on_giving and self._append_corrections(held_family)
+
+        # (5)
+        held_sections = held_family - held_back
         allowed_held = DecisionRow.allowed & DecisionRow.class_id.in_(held_sections)
         follows = or_(DecisionRow.follows, allowed_held)
         self._append_following(follows)
 
-        # (5)
-        self._keep_backlog(held_back, follows)
+        # (6)
+        self._keep_backlog(held_back, follows, corrected=corrected)
         self._queue.close()
         if held_back and self._queue.appended:
             decide_anew(self._row)
         return self._queue.appended
+
+    def _append_corrections(self, held: Collection[int]) -> bool:
+        """Append corrections, and of their sections those that the peer has in another version.
+
+        ``held`` are allowed classes of which standing holds back a part. Returns True if anything
+        was appended.
+        """
+        peer, before = self._row.institute, self._queue.appended
+        barred = or_(~DecisionRow.allowed, DecisionRow.class_id.in_(held))
+        barred &= DecisionRow.correction_ruling_id.is_not(None)
+        query = select(DecisionRow.class_id).where(DecisionRow.peer == peer, barred)
+        if self._session.exec(query.limit(1)).first() is None:
+            return False
+
+        # the headers first, since a section follows its header
+        correction = is_correction(peer)
+        self._queue.append_corrections(barred, correction, PartRow.section == HEADER)
+        known = (PartRow.section != HEADER, is_known_section(peer), has_header(peer))
+        self._queue.append_corrections(barred, correction, *known)
+        return self._queue.appended > before
 
     def _limits(self, peer: PeerFacts, policy: Policy) -> Mapping[int, int | None]:
         """Return how many records of each class go, for the classes that standing limits."""
@@ -131,11 +157,18 @@ class _Run:
             which = (has_header(self._row.institute), ~is_given(self._row.institute))
             self._queue.append(follows, *which, among=among, least=Backlog.SOME)
 
-    def _keep_backlog(self, held_back: Collection[int], follows: ColumnElement[bool]) -> None:
+    def _keep_backlog(
+        self, held_back: Collection[int], follows: ColumnElement[bool], *, corrected: bool
+    ) -> None:
         """Note which parts of each class may still wait, never less than do (invariant 2)."""
         allowed, before = DecisionRow.allowed, DecisionRow.backlog
-        held, new = DecisionRow.class_id.in_(held_back), self._queue.has_new()
+        new = self._queue.has_new()
+        held: ColumnElement[bool] = DecisionRow.class_id.in_(held_back)
         denied = ~or_(allowed, DecisionRow.follows)
+        if corrected:
+            # ALL stands for a class of which nothing was ever given
+            was_all = denied & (before == Backlog.ALL)
+            held = or_(held, was_all & DecisionRow.correction_ruling_id.is_not(None))
 
         for which, backlog in (
             (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),

@@ -26,6 +26,7 @@ from comity.node.replication.own_receipts import (
     sign_receipt,
     unsent_receipts,
 )
+from comity.node.replication.quota import count_taken, quota_end
 from comity.node.trust.site import Site
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, InvalidInput
@@ -101,12 +102,20 @@ class Inbox:
             receipt = sign_receipt(self._site, peer, batch.previous_cursor, batch.cursor, told)
             keep_own_receipt(session, peer, batch.cursor, receipt, now, idle=idle)
 
+            count_taken(session, row, batch, self._site.home.settings.replication, now)
+
             # the cursor is committed with what it stands for
             row.cursor, row.contact_time, row.last_error = batch.cursor, now, ""
             session.add(row)
             session.flush()
 
         return TakenBatch(receipt, admitted.new, refused, waiting, idle)
+
+    def paused_until(self, peer: str) -> int | None:
+        """Return until when a peer's quota lets nothing more be taken, Unix ms; None if it does."""
+        with self._site.store.read() as session:
+            row = session.get_one(PeerRow, peer)
+        return quota_end(row, self._site.home.settings.replication, self._site.clock())
 
     def unsent(self, peer: str, receipted_cursor: str) -> list[Envelope]:
         """Return our receipts that a peer does not hold; see ``unsent_receipts``.

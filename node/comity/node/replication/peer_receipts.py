@@ -62,7 +62,8 @@ def keep_receipt(session: WriteSession, peer: str, envelope: Envelope, now: int)
     _insert(session, peer, receipt, last, envelope, now)
     note_not_stored(session, peer, receipt, now)
     count_receipt(session, row, last, now)
-    row.receipted, row.contact_time = last, now
+    # a peer that signs for a batch takes again
+    row.receipted, row.contact_time, row.paused_until = last, now, None
     session.add(row)
     session.flush()
     return last

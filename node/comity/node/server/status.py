@@ -32,8 +32,11 @@ class PeerSummary:
     pinned without one the fingerprint of its bundle, in hex. ``released`` and ``receipted`` count
     parts, and ``received`` records. ``not_taken`` counts records of the peer, and ``not_stored``
     records of this institute at the peer, by state (WAITING or REFUSED) and reason.
-    ``contact_time`` is in Unix milliseconds, None if there was none.
-    ``root_version`` is 0 where the peer was pinned without a root. ``alarms`` are reasons.
+    Until ``quota_until`` nothing more is taken from the peer, and until ``paused_until`` the peer
+    takes nothing; both may be over. They and ``contact_time`` are in Unix milliseconds, None if
+    there was none. ``root_version`` is 0 where the peer was pinned without a root. ``alarms`` are
+    reasons. ``clock_skew`` is the time by which its clock is ahead, in milliseconds, None if it
+    never told.
     """
 
     institute: str
@@ -49,6 +52,9 @@ class PeerSummary:
     received: int
     not_taken: Mapping[str, Mapping[str, int]]
     not_stored: Mapping[str, Mapping[str, int]]
+    quota_until: int | None
+    paused_until: int | None
+    clock_skew: int | None
     root_version: int
     alarms: tuple[str, ...]
     contact_time: int | None
@@ -100,6 +106,9 @@ def summarise_peer(session: Session, row: PeerRow) -> PeerSummary:
         received=session.exec(received).one(),
         not_taken=not_taken(session, row.institute),
         not_stored=not_stored_by(session, row.institute),
+        quota_until=row.quota_until,
+        paused_until=row.paused_until,
+        clock_skew=row.clock_skew,
         root_version=newest_version(session, row.institute),
         alarms=tuple(alarm.reason for alarm in list_alarms(session, row.institute)),
         contact_time=row.contact_time,

@@ -43,6 +43,16 @@ class PeerRow(SQLModel, table=True):
     # advances in the transaction that stores what it covers, so nothing is skipped (invariant 2)
     cursor: Column[str] = Field(default="", max_length=256)
     """The cursor from which this node goes on pulling."""
+    quota_day: Column[int] = Field(default=0)
+    """The day, in days since 1970-01-01 UTC, on which the next two were taken from the peer."""
+    quota_records: Column[int] = Field(default=0, sa_type=BigInteger)
+    quota_bytes: Column[int] = Field(default=0, sa_type=BigInteger)
+    quota_until: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    """The time until which nothing was to be taken when a batch was counted last; None if none."""
+    paused_until: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    """The time until which the peer said that it takes nothing more from this node."""
+    clock_skew: Column[int | None] = Field(default=None, sa_type=BigInteger)
+    """Milliseconds by which its clock is ahead of this node's, at least; None if never told."""
     contact_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     last_error: Column[str] = Field(default="", sa_type=Text)
 

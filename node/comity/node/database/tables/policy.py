@@ -77,5 +77,7 @@ class DecisionRow(SQLModel, table=True):
     follows: Column[bool]
     """True for sections that are allowed only to a peer which has their header."""
     ruling_id: Column[int] = Field(foreign_key="ruling.ruling_id")
+    correction_ruling_id: Column[int | None] = Field(default=None)
+    """The ruling that lets new versions of what the peer has go; None if none does."""
     backlog: Column[int]
     """Which of the considered parts may still wait; see ``policy.decisions.Backlog``."""

@@ -7,6 +7,9 @@ allow no more as ``given`` grows.
 A record is assumed to use standing up if it has substance and its subject does not count yet. If
 several records are about one subject, that assumes too much. The rest is then given by the next
 run of release, so everything allowed arrives in the end (invariant 2).
+
+A correction, which is a new version of what the peer already has, uses nothing up and does not wait
+for better standing: policy is asked for it as if its subject had not been given.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from comity.node.database.tables import HEADER, PartRow, RecordRow, StandingEntryRow
 from comity.node.policy.standing.rule import SUBSTANCE_CHARS
-from comity.policies.evaluator import Policy
+from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
 from comity.record.content import Kind
 
@@ -60,6 +63,27 @@ def allowances(
         given = found[class_id]
         standing = peer.standing.after_giving(part.kind, wanted if given is None else given)
         peer = replace(peer, standing=standing)
+    return found
+
+
+def decide_corrections(
+    peer: PeerFacts, policy: Policy, parts: Mapping[int, PartFacts]
+) -> dict[int, Decision]:
+    """Return the decisions, by class, that would let corrections of denied own parts go.
+
+    Each is asked with one record of its kind fewer given. Where nothing of a kind was given,
+    nothing can be corrected.
+    """
+    found: dict[int, Decision] = {}
+    if not policy.depends_on_giving:
+        return found
+
+    for kind in Kind:
+        of_kind = {i: part for i, part in parts.items() if part.own and part.kind is kind}
+        if of_kind and peer.standing.given_ever.get(kind, 0) > 0:
+            less = replace(peer, standing=peer.standing.after_giving(kind, -1))
+            decided = policy.decide_many(less, list(of_kind.values()))
+            found |= {i: d for i, d in zip(of_kind, decided, strict=True) if d.allowed}
     return found
 
 

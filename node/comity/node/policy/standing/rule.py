@@ -21,8 +21,8 @@ This is the whole rule; policies and their authors may rely on it:
    so a peer that does not answer cannot be given more than the policy allows. Sections that are
    under embargo when their header is released count with the header, since they follow it by
    themselves. What was given stays given: a newer version does not count again, and it does not
-   free what the first version has used up, whether the peer gets it or not. Only what is withdrawn
-   no longer counts.
+   free what the first version has used up. It does not wait for standing either: policy is asked
+   for it with ``given`` less one. Only what is withdrawn no longer counts.
 6. *Rejected.* Records from the peer that were refused and are in quarantine here count as rejected,
    by the kind that they claim. Quarantine holds a bounded number. A record that waits is not
    rejected until it is given up. A record of an unknown key is never rejected: that its issuer is

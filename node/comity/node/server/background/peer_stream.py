@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import grpc
 
+from comity.node.server.services.timestamps import to_timestamp
 from comity.record.envelope import Envelope
 from comity.record.errors import BadCursor, InvalidInput, Unavailable
 from comity.record.wire import envelope_to_proto
@@ -37,14 +38,18 @@ class PeerStream:
     def __init__(self, call: Any) -> None:
         self._call = call
 
-    async def start(self, cursor: str) -> pb.Accepted:
+    async def start(self, cursor: str, now: int) -> pb.Accepted:
         """Ask for what follows ``cursor``, and return the peer's answer.
+
+        ``now`` is the time that the peer is told, in Unix milliseconds.
 
         Raises:
             Unavailable: the peer does not answer, or ends the stream.
             BadCursor: the peer answers with something else.
         """
-        await self._write(pb.ReplicateRequest(start=pb.Start(cursor=cursor)))
+        await self._write(
+            pb.ReplicateRequest(start=pb.Start(cursor=cursor, time=to_timestamp(now)))
+        )
 
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -68,6 +73,14 @@ class PeerStream:
         """
         message = pb.Receipt(envelope=envelope_to_proto(receipt))
         await self._write(pb.ReplicateRequest(receipt=message))
+
+    async def send_pause(self, until: int) -> None:
+        """Say that nothing more is taken until a time in Unix milliseconds.
+
+        Raises: as ``send_receipt``.
+        """
+        pause = pb.Pause(until_time=to_timestamp(until))
+        await self._write(pb.ReplicateRequest(pause=pause))
 
     def read_ahead(self, heartbeat_seconds: float) -> ReadAhead:
         """Return the messages that follow, of a peer that sends a heartbeat so often."""

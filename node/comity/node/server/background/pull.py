@@ -21,19 +21,23 @@ from typing import Final
 
 import grpc
 import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
 from comity.node.database.tables import PeerRow
 from comity.node.database.text import storable_message
 from comity.node.node import Node
+from comity.node.replication.clock_skew import note_peer_time
 from comity.node.replication.inbox import TakenBatch
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
+from comity.node.server.background.quota_pause import quota_allows
 from comity.node.server.background.root_following import RootFollower
 from comity.node.server.background.waiting_outcomes import WaitingOutcomes
 from comity.node.server.beside import running
 from comity.node.server.services.exchange_messages import batch_from_proto
+from comity.node.server.services.timestamps import from_timestamp
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import bundle_of, get_peer
@@ -142,8 +146,9 @@ class Pull:
     ) -> None:
         # (1) begin where the last batch ended
         dialled = time.monotonic()
-        accepted = await stream.start(row.cursor)
-        await in_thread(self._note_contact)
+        asked = self._node.clock()
+        accepted = await stream.start(row.cursor, asked)
+        await in_thread(self._note_contact, accepted.time, asked)
 
         # (2) send again the receipts that the peer has not got, and what became of what waited
         unsent = self._node.inbox.unsent
@@ -152,11 +157,12 @@ class Pull:
         outcomes = WaitingOutcomes(self._node, self._peer, stream, accepted.waiting_record_ids)
         await outcomes.tell()
 
-        # (3) take what comes, until it is time to dial anew
+        # (3) take what comes, as the quota allows, until it is time to dial anew
         interval = min(max(accepted.heartbeat_seconds, 1), MAX_HEARTBEAT_SECONDS)
         beats = 0
         self._log.info("pulling", cursor=row.cursor)
         async with stream.read_ahead(interval) as messages:
+            await quota_allows(self._node, self._peer, stream)
             async for message in messages:
                 kind = message.WhichOneof("message")
                 await follower.follow_announced(message.root_version)
@@ -165,11 +171,13 @@ class Pull:
                     taken = await self._take(message.batch)
                     await stream.send_receipt(taken.receipt)
                     outcomes.add(taken.waiting)
+                    await quota_allows(self._node, self._peer, stream)
                 elif kind == "heartbeat":
                     beats += 1
                     _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
                     if beats % max(1, CONTACT_SECONDS // interval) == 0:
-                        await in_thread(self._note_contact)
+                        due = self._node.clock() - interval * 1000
+                        await in_thread(self._note_contact, message.heartbeat.time, due)
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
 
@@ -208,10 +216,11 @@ class Pull:
     def _store(self, batch: pb.Batch) -> TakenBatch:
         return self._node.inbox.take(self._peer, batch_from_proto(batch))
 
-    def _note_contact(self) -> None:
+    def _note_contact(self, told: Timestamp, asked: int) -> None:
         with self._node.store.write() as session:
-            row = get_peer(session, self._peer)
-            row.contact_time, row.last_error = self._node.clock(), ""
+            row, now = get_peer(session, self._peer), self._node.clock()
+            note_peer_time(session, row, from_timestamp(told), asked, now)
+            row.contact_time, row.last_error = now, ""
             session.add(row)
             session.flush()
 

@@ -14,17 +14,19 @@ from comity.node.database.cursors import make_cursor, read_cursor
 from comity.node.database.owner import epoch_of
 from comity.node.node import Node
 from comity.node.release.standing_report import report_standing
+from comity.node.replication.clock_skew import note_caller_time
 from comity.node.replication.ledger import list_ledger
 from comity.node.replication.not_stored import believed_waiting
 from comity.node.replication.outbox import next_batch
 from comity.node.replication.peer_receipts import keep_receipt
+from comity.node.replication.quota import note_paused
 from comity.node.server.guard import CALLER
 from comity.node.server.services.exchange_messages import (
     batch_to_proto,
     ledger_to_proto,
     standing_to_proto,
 )
-from comity.node.server.services.timestamps import to_timestamp
+from comity.node.server.services.timestamps import from_timestamp, to_timestamp
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
 from comity.node.trust.peers import get_peer
@@ -40,6 +42,9 @@ from comity.v1 import exchange_service_pb2_grpc as rpc
 
 WINDOW: Final = 4
 """Most batches on their way without a receipt: enough to hide the round trip, bounded memory."""
+
+MAX_PAUSES: Final = 64
+"""Pauses that a receiver may tell of on one stream: it needs one a day."""
 
 
 class ExchangeServicer(rpc.ExchangeServiceServicer):
@@ -59,6 +64,8 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         first = await anext(incoming, None)
         if first is None or first.WhichOneof("message") != "start":
             raise InvalidInput("expected start as the first message", field="message")
+        told = from_timestamp(first.start.time)
+        await in_thread(note_caller_time, self._node.store, peer, told, self._node.clock())
         after, accepted = await in_thread(self._start, peer, first.start.cursor)
         stream = _Outgoing(self._node, self._bell, self._stopping, peer, after)
         yield await in_thread(stream.accept, accepted)
@@ -133,7 +140,10 @@ class ExchangeServicer(rpc.ExchangeServiceServicer):
         heartbeat = self._node.home.settings.replication.heartbeat_seconds
         receipted = make_cursor(epoch, row.receipted) if row.receipted else ""
         return after, pb.Accepted(
-            receipted_cursor=receipted, heartbeat_seconds=heartbeat, waiting_record_ids=waiting
+            receipted_cursor=receipted,
+            heartbeat_seconds=heartbeat,
+            waiting_record_ids=waiting,
+            time=to_timestamp(self._node.clock()),
         )
 
 
@@ -184,9 +194,17 @@ class _Outgoing:
     async def read_receipts(self, requests: AsyncIterator[pb.ReplicateRequest]) -> None:
         """Keep each receipt that comes, until the peer ends its side."""
         try:
+            pauses = 0
             async for request in requests:
-                if request.WhichOneof("message") != "receipt":
-                    raise BadReceipt("expected a receipt", field="message")
+                kind = request.WhichOneof("message")
+                if kind == "pause" and pauses < MAX_PAUSES:
+                    pauses += 1
+                    end = from_timestamp(request.pause.until_time)
+                    store, now = self._node.store, self._node.clock()
+                    await in_thread(note_paused, store, self._peer, end, now)
+                    continue
+                if kind != "receipt":
+                    raise BadReceipt(f"expected a receipt, got {kind}", field="message")
                 envelope = envelope_from_proto(request.receipt.envelope)
                 last = await in_thread(self._keep, envelope)
                 self._open_batches = [number for number in self._open_batches if number > last]
