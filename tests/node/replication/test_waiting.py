@@ -17,6 +17,9 @@ from comity.node.records import quarantine
 from comity.node.records.quarantine import MAX_WAITING_DAYS
 from comity.node.records.quarantine_alarms import PATIENCE_MS, watch_waiting
 from comity.node.replication.batches import Batch
+from comity.node.replication.own_receipts import RecordOutcomes, sign_receipt
+from comity.node.replication.peer_receipts import keep_receipt
+from comity.policies.facts import PeerStatus
 from comity.record import ijson
 from comity.record.errors import ComityError, InvalidInput, NotYet
 from comity.record.limits import Limit
@@ -91,6 +94,19 @@ def test_a_part_whose_embargo_seems_to_last_here_is_taken_once_it_has_ended(
     clock.turn(2 * HOUR)
     assert ca.node.waiting.retry_due() == 1
     assert (record.record_id, "risks") in ca.held()
+
+
+def test_nothing_that_waited_is_taken_from_a_peer_while_it_is_suspended(
+    pair: list[Institute], clock: HandClock
+) -> None:
+    uk, ca = pair
+    record = publish_ahead(uk, clock, HOUR)
+    ca.pull(uk)
+    ca.node.set_peer_status(UK, PeerStatus.SUSPENDED)
+    clock.turn(HOUR)
+    assert (ca.node.waiting.retry_due(), held(ca)) == (0, [])
+    ca.node.set_peer_status(UK, PeerStatus.MEMBER)
+    assert (ca.node.waiting.retry_due(), held(ca)) == (1, [record.record_id])
 
 
 def test_the_sender_is_told_that_a_record_waits_and_then_that_it_was_taken(
@@ -173,6 +189,21 @@ def test_waiting_records_take_no_more_bytes_than_the_limit(
     waiting = [row for row in uk.rows(QuarantineRow) if row.state == "waiting"]
     assert 0 < sum(len(row.record) for row in waiting) <= 4000
     assert len(uk.rows(QuarantineRow)) == 3
+
+
+@pytest.mark.parametrize("reason", ["\x1b[2J", "x" * 256, "NO_SUCH_REASON"])
+def test_a_reason_that_a_peer_makes_up_reaches_neither_database_nor_terminal(
+    pair: list[Institute], reason: str
+) -> None:
+    uk, ca = pair
+    record = uk.publish(card())
+    batch = uk.offer(ca)
+    assert batch is not None
+    outcome = RecordOutcomes((), {record.record_id: reason})
+    made_up = sign_receipt(ca.node, UK, batch.previous_cursor, batch.cursor, outcome)
+    with uk.node.store.write() as session:
+        keep_receipt(session, CA, made_up, uk.node.clock())
+    assert told(uk, CA) == [("refused", "OTHER")]
 
 
 def test_an_operator_is_alarmed_once_for_records_that_wait_and_not_after_they_are_taken(

@@ -1,13 +1,14 @@
 """What was given and not stored: refused or waiting at the receiver, and why.
 
 A peer's word is read from its signed receipts. Invariant: a record has a row here exactly while the
-peer's last word about it is that it was not stored.
+peer's last word about it is that it was not stored; a reason that this node does not know is kept
+as OTHER, so that a peer's text reaches neither the database nor a terminal.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from sqlmodel import Session, select
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import REFUSED, WAITING, NotStoredRow, QuarantineRow
 from comity.node.replication.reconciliation import DifferenceKind, LedgerDifference
+from comity.record.errors import ComityError
 from comity.record.limits import Limit
 from comity.record.receipt import Receipt, Rejected
 
@@ -33,7 +35,7 @@ def note_not_stored(session: WriteSession, peer: str, receipt: Receipt, now: int
         for item in items:
             session.merge(_row(peer, item, state, now))
         if items:
-            reasons = dict(Counter(item.reason for item in items))
+            reasons = dict(Counter(_known(item.reason) for item in items))
             log.warning("records not stored by peer", peer=peer, state=state, reasons=reasons)
     session.flush()
 
@@ -90,8 +92,22 @@ def not_stored_differences(session: Session, own: str, peer: str) -> list[Ledger
 
 def _row(peer: str, item: Rejected, state: str, now: int) -> NotStoredRow:
     return NotStoredRow(
-        peer=peer, record_id=item.record, state=state, reason=item.reason, receipt_time=now
+        peer=peer,
+        record_id=item.record,
+        state=state,
+        reason=_known(item.reason),
+        receipt_time=now,
     )
+
+
+def _known(reason: str) -> str:
+    return reason if reason in set(_reasons(ComityError)) else "OTHER"
+
+
+def _reasons(error: type[ComityError]) -> Iterator[str]:
+    yield error.reason
+    for child in error.__subclasses__():
+        yield from _reasons(child)
 
 
 def _forget(session: WriteSession, peer: str, record_ids: Iterable[str]) -> None:

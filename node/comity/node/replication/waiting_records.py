@@ -24,7 +24,9 @@ from comity.node.records.quarantine import (
     waiting_records,
 )
 from comity.node.replication.own_receipts import RecordOutcomes, sign_receipt
+from comity.node.trust.peers import pinned_peers
 from comity.node.trust.site import Site
+from comity.policies.facts import PeerStatus
 from comity.record.bundle import Keyring
 from comity.record.envelope import Envelope
 from comity.record.errors import InvalidInput, NotFound, UnknownKey
@@ -85,9 +87,15 @@ class WaitingRecords:
     def _retry(self, waiting: list[tuple[str, str]], *, due: bool) -> int:
         if not waiting:
             return 0
+        with self._site.store.read() as session:
+            # nothing is taken from a peer that is suspended or removed, however long ago it came
+            rows = pinned_peers(session)
+            active = {row.institute for row in rows if row.status != PeerStatus.SUSPENDED}
+
         keyring, taken = self._site.keyring(), 0
         for peer, record_id in waiting:
-            taken += self._try(peer, record_id, keyring, due=due)
+            if peer in active:
+                taken += self._try(peer, record_id, keyring, due=due)
         return taken
 
     def _try(self, peer: str, record_id: str, keyring: Keyring, *, due: bool) -> bool:

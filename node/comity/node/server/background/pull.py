@@ -21,7 +21,6 @@ from typing import Final
 
 import grpc
 import structlog
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_rpc
@@ -148,7 +147,7 @@ class Pull:
         dialled = time.monotonic()
         asked = self._node.clock()
         accepted = await stream.start(row.cursor, asked)
-        await in_thread(self._note_contact, accepted.time, asked)
+        await in_thread(self._note_contact, from_timestamp(accepted.time), asked)
 
         # (2) send again the receipts that the peer has not got, and what became of what waited
         unsent = self._node.inbox.unsent
@@ -176,8 +175,8 @@ class Pull:
                     beats += 1
                     _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
                     if beats % max(1, CONTACT_SECONDS // interval) == 0:
-                        due = self._node.clock() - interval * 1000
-                        await in_thread(self._note_contact, message.heartbeat.time, due)
+                        # its time says nothing: it may have waited here while the quota was used up
+                        await in_thread(self._note_contact)
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
 
@@ -216,10 +215,10 @@ class Pull:
     def _store(self, batch: pb.Batch) -> TakenBatch:
         return self._node.inbox.take(self._peer, batch_from_proto(batch))
 
-    def _note_contact(self, told: Timestamp, asked: int) -> None:
+    def _note_contact(self, told: int = 0, asked: int = 0) -> None:
         with self._node.store.write() as session:
             row, now = get_peer(session, self._peer), self._node.clock()
-            note_peer_time(session, row, from_timestamp(told), asked, now)
+            note_peer_time(session, row, told, asked, now)
             row.contact_time, row.last_error = now, ""
             session.add(row)
             session.flush()
