@@ -29,7 +29,7 @@ from tests.support.hostile_calls import calling
 from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.log_histories import History
 from tests.support.network import make_home, run, serving
-from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, history
+from tests.support.witnesses import CA, FALSE, FR, TRUE, UK, held, history
 
 
 @pytest.fixture
@@ -105,9 +105,29 @@ def test_resuming_clears_the_alarm_and_goes_on_from_what_is_held(
 ) -> None:
     split(pair)
     ended = uk("witness", "resume", CA)
-    assert (ended.code, ended.out) == (0, f"The log of {CA} is witnessed again from 8 leaves on.\n")
+    assert (ended.code, "SPLIT_VIEW" in ended.err, "witness export" in ended.err) == (1, True, True)
+    ended = uk("witness", "resume", CA, answer="y\n")
+    assert (ended.code, ended.out.lstrip()) == (
+        0,
+        f"The log of {CA} is witnessed again from 8 leaves on.\n",
+    )
     assert uk("alarms", "list", "--json").json == []
-    assert uk("witness", "resume", CA, "--anew", "--json").json == [{"institute": CA, "size": 0}]
+
+
+def test_a_healthy_log_is_not_forgotten(pair: list[Institute], uk: Run) -> None:
+    split(pair)
+    assert uk("witness", "resume", CA, "--yes").code == 0
+    for words in ((), ("--anew",)):
+        ended = uk("witness", "resume", CA, *words, "--yes")
+        assert (ended.code, "is not halted" in ended.err) == (1, True)
+    assert held(pair[0]).size == 8
+
+
+def test_a_halted_log_can_begin_anew(pair: list[Institute], uk: Run) -> None:
+    split(pair)
+    told = uk("witness", "resume", CA, "--anew", "--yes", "--json")
+    assert told.json == [{"institute": CA, "size": 0}]
+    assert "that it had 8 leaves" in told.err
 
 
 def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Run) -> None:
@@ -123,8 +143,8 @@ def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk
     one.node.signer.sign()
     take_shared_checkpoints(one.node, CA, [history(one).note(7).to_bytes()])
     assert "LOG_ROLLED_BACK" in uk("status").err
-    assert uk("witness", "resume", UK, "--anew").code == 1
-    assert uk("witness", "resume", UK).out == f"The log of {UK} is signed again.\n"
+    assert uk("witness", "resume", UK, "--anew", "--yes").code == 1
+    assert uk("witness", "resume", UK, "--yes").out == f"The log of {UK} is signed again.\n"
     assert [row.halted for row in one.rows(LogHeadRow)] == [""]
     assert uk("alarms", "list", "--json").json == []
 

@@ -20,6 +20,7 @@ from comity.record.errors import BadConfig
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute
+from tests.support.marks import move_mark_on
 from tests.support.network import make_home, run, serving, until
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
@@ -167,6 +168,7 @@ def test_the_log_goes_on_where_every_signed_leaf_is_there(node: Node) -> None:
     uk.publish(card())
     node.signer.sign()
     node.keep_mark()
+    move_mark_on(node.home)
     assert not recover_database(node.store, node.mark, NOW).log_halted
     uk.publish(card("another"))
     assert node.signer.sign()

@@ -13,8 +13,11 @@ from comity.client.files import DRAFT_SUFFIXES, MAX_DRAFT_BYTES, load_record, na
 from comity.client.terminal import (
     print_json,
     say,
+    visible,
+    warn,
 )
 from comity.node.commands.options import open_node, warn_without_policy
+from comity.node.database.tables import LogHeadRow
 from comity.node.node import Node, Published
 from comity.record.bundle import Keyring
 from comity.record.record import Record
@@ -44,6 +47,10 @@ def comity_node_publish(
         published = node.publish_all(records)
         with node.store.read() as session:
             warn_without_policy(session)
+            head = session.get(LogHeadRow, 1)
+            if head is not None and head.halted:
+                hint = "comity-node status tells more; nobody is shown a proof of a new record"
+                warn(f"the log is halted: {visible(head.halted)}", hint)
     values = [_value(file, done) for file, done in zip(files, published, strict=True)]
     if as_json:
         print_json(values)

@@ -18,7 +18,7 @@ from comity.node.database.clock import system_clock
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store
 from comity.node.home.folder import Home
-from comity.node.server.recovery import Recovered, last_mark, recover_database
+from comity.node.server.recovery import Recovered, check_behind, last_mark, recover_database
 from comity.node.witness.halting import RESTORED
 from comity.record.errors import BadConfig
 
@@ -57,8 +57,11 @@ def _recover(home: Home, *, yes: bool) -> Recovered:
         store.upgrade()
         # another institute's database is refused before anything is asked or changed
         store.claim(home.institute)
+        marked = last_mark(mark)
+        with store.read() as session:
+            check_behind(Progress.of(session), marked)
         if not yes:
-            _ask(store, last_mark(mark))
+            _ask(store, marked)
         return recover_database(store, mark, system_clock())
     finally:
         store.close()
@@ -72,8 +75,6 @@ def _ask(store: Store, marked: Progress | None) -> None:
     note(f"database     commit {found.commits}, life {found.epoch[:12]}…")
     life = f", life {marked.epoch[:12]}…" if marked else ""
     note(f"had reached  commit {reached}{life}")
-    if marked == found:
-        note("The database is as far as it was: there is nothing to recover from.")
     if not agrees("Is there no newer copy of the database?"):
         hint = "put the newest copy of the database back, or answer y, or add --yes"
         raise BadConfig("not confirmed; nothing was changed", field="database", hint=hint)

@@ -6,24 +6,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlmodel import Session
 
 from comity.client.command_line import JsonOption
 from comity.client.files import write_file
 from comity.client.terminal import (
+    agrees,
     note,
     print_json,
     print_table,
     say,
     table,
     text,
+    visible,
 )
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
 from comity.node.database.sessions import WriteSession
-from comity.node.database.tables import WitnessedLogRow
+from comity.node.database.tables import LogHeadRow, WitnessedLogRow
 from comity.node.witness.halting import resume_signing, resume_witnessing
 from comity.node.witness.seen_logs import split_views, witnessed_logs
-from comity.record.errors import InvalidInput, NotFound
+from comity.record.errors import Conflict, InvalidInput, NotFound
 from comity.record.times import format_time
 
 LogInstitute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="The institute of the log.")]
@@ -64,22 +67,36 @@ def comity_node_witness_resume(
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget what was seen of the log: it has begun again.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cosign halted logs again.
 
     Find out first what happened: a witness exists to prevent two histories under one key. The
-    command clears the logs' alarms and keeps the evidence. The next checkpoint of a log must
-    continue what was seen of it, unless --anew is given. For this institute's own log, the node
-    signs checkpoints again.
+    command shows why each log was halted and the proofs against it, and asks. It then clears the
+    logs' alarms and keeps the evidence. The next checkpoint of a log must continue what was seen of
+    it, unless --anew is given. For this institute's own log, the node signs checkpoints again. A
+    log that is not halted is refused.
 
     Examples:
         comity-node witness resume ca.aisi.example fr.aisi.example
         comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us
     """
-    # one transaction: a mistyped institute leaves every log halted as it was
-    with open_node(context) as node, node.store.write() as session:
-        values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
+    with open_node(context) as node:
+        # also with --yes, so that the reason can be read afterwards
+        with node.store.read() as session:
+            halted = [
+                name
+                for name in institutes
+                if _describe_halted(session, node.institute, name, anew=anew)
+            ]
+        if halted and not (yes or agrees("Do you know what happened?")):
+            hint = "find it out, then answer y or add --yes"
+            raise Conflict("not confirmed; nothing was changed", hint=hint)
+
+        # one transaction: a mistyped institute leaves every log halted as it was
+        with node.store.write() as session:
+            values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
     if as_json:
         print_json(values)
         return
@@ -118,6 +135,22 @@ def comity_node_witness_export(
 
     say(str(file))
     note(f"Check it with: comity verify {file}")
+
+
+def _describe_halted(session: Session, own: str, institute: str, *, anew: bool) -> bool:
+    """Say why a log is halted; False if it is not, which resuming it refuses."""
+    is_own = institute == own
+    row = session.get(LogHeadRow, 1) if is_own else session.get(WitnessedLogRow, institute)
+    if row is None or not row.halted:
+        return False
+
+    note(f"log          {institute}")
+    note(f"halted       {visible(row.halted)}")
+    for view in split_views(session, institute):
+        note(f"proof        {view.digest}: comity-node witness export {institute} FILE")
+    if anew:
+        note(f"forgotten    that it had {row.size} leaves, with root {row.root}")
+    return True
 
 
 def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:

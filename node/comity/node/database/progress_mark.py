@@ -121,6 +121,11 @@ class Mark:
                 replace_file(self._file, found.to_json())
         self._kept = found
 
+    @property
+    def signed(self) -> int:
+        """The number of leaves under the newest checkpoint, as this process last kept it."""
+        return self._kept.signed if self._kept else 0
+
     def reset(self, store: Store) -> None:
         """Write the mark of the database as it is, even if it is behind; only ``recovery`` may.
 

@@ -6,6 +6,7 @@
     keys/record.key           signs records and receipts
     keys/log.key              signs checkpoints
     keys/witness.key          cosigns checkpoints of other logs
+    keys/log.used             beside the log's keys once one has signed; see ``trust.known_keys``
     keys/alarms.secret        signs messages about alarms, where alarms are sent on
     certificates/ca.pem
     keys/record.2.key         a successor, if there is one; see ``keychain``

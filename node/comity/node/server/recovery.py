@@ -27,7 +27,7 @@ from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
 from comity.node.log.checkpoints import halt_signing
 from comity.node.log.tree import tree_size
 from comity.node.witness.halting import RESTORED, halt_all_witnessing
-from comity.record.errors import BadConfig
+from comity.record.errors import BadConfig, Conflict
 from comity.record.merkle import EMPTY_ROOT
 
 
@@ -60,10 +60,12 @@ def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
 
     Raises:
         BadConfig: the mark cannot be written.
+        Conflict: the database is as far as its mark; nothing has changed.
     """
     marked = last_mark(mark)
     with store.read() as session:
         found = Progress.of(session)
+    check_behind(found, marked)
 
     with store.write() as session:
         # (1) a new epoch
@@ -76,6 +78,7 @@ def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
         if lost:
             head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
             halt_signing(session, head, RESTORED, lost, now)
+        halted = _is_halted(session)
 
         # (3) cosigning halts
         witnessed = _halt_witnessing(session, state.institute, now)
@@ -86,7 +89,18 @@ def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
 
     # (5) the mark
     mark.reset(store)
-    return Recovered(found, marked, epoch, bool(lost), witnessed)
+    return Recovered(found, marked, epoch, halted, witnessed)
+
+
+def check_behind(found: Progress, marked: Progress | None) -> None:
+    """Check that a database needs to be recovered: it is behind its mark, or has none.
+
+    Raises:
+        Conflict: it is as far as it was.
+    """
+    if found == marked:
+        hint = "comity-node status shows the state of the node and its log"
+        raise Conflict("the database is as far as it was: nothing to recover", hint=hint)
 
 
 def _lost_leaves(session: Session, marked: Progress | None) -> str:
@@ -97,6 +111,12 @@ def _lost_leaves(session: Session, marked: Progress | None) -> str:
     if size < marked.signed:
         return f"restored from a backup: the log has {size} leaves, but {marked.signed} were signed"
     return ""
+
+
+def _is_halted(session: Session) -> bool:
+    # by an earlier recovery too, which this one does not take back
+    head = session.get(LogHeadRow, 1)
+    return head is not None and bool(head.halted)
 
 
 def _halt_witnessing(session: WriteSession, institute: str, now: int) -> int:

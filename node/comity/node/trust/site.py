@@ -12,11 +12,12 @@ from comity.node.database.store import Store
 from comity.node.database.tables import PeerRow
 from comity.node.home.folder import Home
 from comity.node.log.checkpoints import Signer
+from comity.node.trust.known_keys import check_known_keys, check_log_key, note_log_key
 from comity.node.trust.own_keys import OwnKeys
 from comity.node.trust.peers import bundle_of, former_peers, get_peer, pinned_peers
 from comity.policies.facts import PeerStatus
 from comity.record.bundle import Keyring, TrustBundle
-from comity.record.errors import NotFound
+from comity.record.errors import BadConfig, NotFound
 from comity.record.keys import SigningKey
 
 
@@ -33,6 +34,7 @@ class Site:
         self.clock = clock
         self.store = Store(home.settings.database_url)
         self.mark = Mark(home.state)
+        self._log_key_noted = False
 
         try:
             self._open()
@@ -41,14 +43,29 @@ class Site:
             raise
 
         self.own = OwnKeys(home, self.store)
+        try:
+            self._check_keys()
+        except BaseException:
+            self.store.close()
+            raise
         self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
 
     def _open(self) -> None:
         self.store.upgrade()
         self.store.claim(self.institute)
 
-        # a database behind its mark was restored from a backup: nothing may be signed or numbered
+        # a database that is empty, or behind its mark, was lost or restored from a backup: nothing
+        # may be signed or numbered; first, since opening the mark would take it for a new one
+        check_log_key(self.store, self.home.keys)
         self.mark.open(self.store)
+
+    def _check_keys(self) -> None:
+        try:
+            keychain = self.own.keychain
+        except BadConfig:
+            # a key that cannot be read is told where it is needed: not every command needs it
+            return
+        check_known_keys(self.store, self.home.path, keychain)
 
     def close(self) -> None:
         """Write the mark of the database's progress, and close the database."""
@@ -60,6 +77,9 @@ class Site:
     def keep_mark(self) -> None:
         """Write the mark of the database's progress; see ``Mark.keep``."""
         self.mark.keep(self.store)
+        if self.mark.signed and not self._log_key_noted:
+            note_log_key(self.home.keys)
+            self._log_key_noted = True
 
     @property
     def bundle(self) -> TrustBundle:

@@ -24,7 +24,7 @@ from comity.node.database.tables import (
 )
 from comity.node.log.checkpoints import LOG_INCONSISTENT
 from comity.record import split_view
-from comity.record.errors import Forbidden, NotFound
+from comity.record.errors import Conflict, Forbidden, NotFound
 from comity.record.merkle import EMPTY_ROOT
 
 SPLIT_VIEW: Final = "SPLIT_VIEW"
@@ -152,11 +152,17 @@ def resume_witnessing(session: WriteSession, institute: str, *, anew: bool) -> W
 
     Raises:
         NotFound: that log was never witnessed.
+        Conflict: that log is not halted.
     """
     row = session.get(WitnessedLogRow, institute)
     if row is None:
         hint = "comity-node witness list shows the logs"
         raise NotFound(f"no log of {institute!r:.100}", field="institute", hint=hint)
+
+    # to forget a healthy log would let it show another history unseen (invariant 8)
+    if not row.halted:
+        hint = "comity-node witness list shows which logs are halted"
+        raise Conflict(f"the log of {institute} is not halted", field="institute", hint=hint)
 
     row.halted = ""
     if anew:

@@ -24,6 +24,7 @@ from comity.node.home.node_certificate import CertificateLife, certify_node
 from comity.node.log.tree import tree_size
 from comity.node.trust.key_revocation import revoking_change
 from comity.node.trust.key_status import KeyState, KeyStatus, find_key, list_keys
+from comity.node.trust.known_keys import remember_keys
 from comity.node.trust.root_ceremony import RootRequest, read_draft, revoked_records
 from comity.node.trust.site import Site
 from comity.record.bundle import spoken
@@ -84,6 +85,8 @@ def comity_node_keys_rotate(
         # a second call amends the draft, and makes no second key
         if not has_root or not _staged(site, use):
             make_key(site.home.path, site.institute, use)
+            # the first file's name is taken again if that file was lost
+            remember_keys(site.store, site.home.path, site.own.keychain)
 
         if has_root:
             root, path = amend(site, output, RootRequest())

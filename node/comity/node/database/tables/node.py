@@ -21,6 +21,8 @@ class NodeRow(SQLModel, table=True):
     """Number of writing transactions, so that one read shows if anything has changed."""
     window: Column[int] = Field(default=365 * 86_400_000, sa_type=BigInteger)
     """For how many milliseconds a record counts towards standing."""
+    known_keys: Column[dict[str, str]] = Field(default_factory=dict, sa_type=JsonText)
+    """By file of the home, the key that it holds; see ``trust.known_keys``."""
     weights: Column[dict[str, int]] = Field(default_factory=dict, sa_type=JsonText)
     """By kind, what a record of it is worth towards every other kind; 0 for kinds left out."""
 
