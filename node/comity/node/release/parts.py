@@ -83,9 +83,10 @@ def is_correction(peer: str) -> ColumnElement[bool]:
         StandingEntryRow.kind == RecordRow.kind,
         StandingEntryRow.subject_seq == RecordRow.subject_seq,
     )
-    # a set, so that the database begins at the few corrections and not at all parts
+    # a set, so that the database begins at the few corrections and not at all parts; SQLite looks
+    # for text above the empty one in the index, and for what is not NULL in all rows
     corrections = select(RecordRow.record_seq).where(
-        RecordRow.supersedes.is_not(None), RecordRow.issuer == OWN_INSTITUTE, counts
+        RecordRow.supersedes > "", RecordRow.issuer == OWN_INSTITUTE, counts
     )
     return PartRow.record_seq.in_(corrections)
 
@@ -96,15 +97,21 @@ def is_known_section(peer: str) -> ColumnElement[bool]:
     A correction brings no section that was withheld before.
     """
     record, other, before = aliased(RecordRow), aliased(RecordRow), aliased(PartRow)
-    return exists().where(
-        record.record_seq == PartRow.record_seq,
-        other.subject_seq == record.subject_seq,
-        before.record_seq == other.record_seq,
-        before.section != HEADER,
-        before.name == PartRow.name,
-        ReleaseRow.part_id == before.part_id,
-        ReleaseRow.peer == peer,
+    # nested, so that SQLite begins at the subject and not at all that the peer was given
+    given = exists().where(ReleaseRow.part_id == before.part_id, ReleaseRow.peer == peer)
+    named = (
+        exists()
+        .where(
+            before.record_seq == other.record_seq,
+            before.section != HEADER,
+            before.name == PartRow.name,
+            given.correlate(before),
+        )
+        .correlate(other, PartRow)
     )
+    subject = select(record.subject_seq).where(record.record_seq == PartRow.record_seq)
+    same = other.subject_seq == subject.correlate(PartRow).scalar_subquery()
+    return exists().where(same, named).correlate(PartRow)
 
 
 def is_given(peer: str) -> ColumnElement[bool]:
