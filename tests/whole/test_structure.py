@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from itertools import pairwise
 
 import grimp
 
@@ -36,6 +37,14 @@ def test_no_function_of_the_product_is_long() -> None:
         and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
     }
     assert found == set()
+
+
+def test_each_migration_follows_the_one_before() -> None:
+    folder = ROOT / "node" / "comity" / "node" / "database" / "migrations" / "versions"
+    texts = {file.name[:4]: file.read_text() for file in sorted(folder.glob("[0-9]*.py"))}
+    assert len(texts) == len(list(folder.glob("[0-9]*.py"))), "two migrations have one number"
+    for before, number in pairwise(texts):
+        assert f'\nrevision = "{number}"\ndown_revision = "{before}"\n' in texts[number], number
 
 
 def test_no_test_imports_another_test() -> None:
