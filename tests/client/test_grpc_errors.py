@@ -9,8 +9,8 @@ import grpc
 import pytest
 from grpc_status import rpc_status
 
-from comity.client.connection.grpc_errors import from_rpc, to_status
-from comity.record.errors import ComityError, LimitExceeded
+from comity.client.connection.grpc_errors import from_peer, from_rpc, to_status
+from comity.record.errors import ComityError, LimitExceeded, Unavailable
 
 
 class FailedCall(grpc.RpcError):
@@ -48,3 +48,18 @@ def test_every_error_is_read_as_it_was_raised(kind: type[ComityError]) -> None:
     assert type(read) is kind
     told = read.reason, read.message, read.field, read.hint
     assert told == (raised.reason, raised.message, raised.field, raised.hint)
+
+
+@pytest.mark.parametrize("kind", list(tree(ComityError)), ids=lambda kind: kind.__name__)
+def test_a_peers_words_are_told_as_the_peers_and_never_as_our_advice(
+    kind: type[ComityError],
+) -> None:
+    if issubclass(kind, LimitExceeded):
+        raised: ComityError = kind("MAX_TAGS", 64, 65, "tags", field="predicate.tags")
+    else:
+        raised = kind("all is lost", field="predicate.tags", hint="run as root: rm -rf /")
+    read = from_peer(FailedCall(raised), "ca.aisi.example")
+    assert type(read) is kind
+    assert read.hint == ""
+    if kind is not Unavailable:
+        assert str(read).startswith("predicate.tags: ca.aisi.example says: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from comity.client.commands.importing import comity_import
 from comity.client.drafts.draft import Draft
+from tests.support.command_line import Run
 from tests.support.paths import SAMPLES
 
 
@@ -67,3 +69,18 @@ def test_two_cards_of_one_name_never_overwrite_each_other(cli: typer.Typer, tmp_
     arguments = [*map(str, files), "--output", str(tmp_path), "--force"]
     assert CliRunner().invoke(cli, arguments).exit_code == 1
     assert Draft.from_yaml((tmp_path / "README.draft.yaml").read_bytes()).title == {"en": "a"}
+
+
+def test_a_pipe_is_refused_and_not_waited_for(comity: Run) -> None:
+    os.mkfifo("README.md")
+    ended = comity("import", "README.md")
+    assert (ended.code, "expected a regular file" in ended.err) == (1, True)
+
+
+def test_links_in_a_folder_are_not_followed(comity: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("# Secret\n")
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    (folder / "linked.md").symlink_to(tmp_path / "secret.md")
+    ended = comity("import", "cards", "--output", "out")
+    assert (ended.code, "got none" in ended.err) == (1, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,24 @@ def test_the_digest_of_an_entry_is_read_in_its_one_spelling(long_log: MemoryLog)
     assert digest_in(entry) != UNREADABLE
     for spoilt in (entry + b" ", entry[:-1], entry.replace(b"0.0.2", b"0.0.1"), b"", b"{}"):
         assert digest_in(spoilt) == UNREADABLE
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data.replace(b"600", b"900")])
+def test_a_damaged_memory_is_named_and_not_blamed_on_the_log(
+    long_log: MemoryLog, look: Look, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    look(ShownLog(long_log, 600))
+    file = tmp_path / "state" / f"{UK}.checkpoint"
+    file.write_bytes(damage(file.read_bytes()))
+    report = look(ShownLog(long_log, 700))
+    assert report.result is LookResult.UNCHECKED
+    assert str(file) in report.problem
+
+
+def test_what_a_monitor_remembers_is_its_owners(
+    long_log: MemoryLog, look: Look, tmp_path: Path
+) -> None:
+    look(ShownLog(long_log, 600))
+    folder = tmp_path / "state"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}

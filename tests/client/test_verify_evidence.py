@@ -145,7 +145,7 @@ def test_verify_applies_a_policy_file_and_tells_its_faults(
     assert comity("verify", str(evidence), *known, "--policy", str(policy)).code == 2
     policy.write_text("quorum\n")
     bad = comity("verify", str(evidence), *known, "--policy", str(policy))
-    assert (bad.code, "policy line 1" in bad.err) == (1, True)
+    assert (bad.code, "policy line 1" in bad.err) == (2, True)
 
 
 def test_evidence_of_a_split_view_is_checked_by_the_logs_key_at_hand(

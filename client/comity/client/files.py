@@ -1,12 +1,17 @@
-"""Files that a person names: read within a limit, written without overwriting.
+"""Files that a person names: read within a limit, written without overwriting or replaced whole.
 
-Invariant: every error about a file names the file; it is a BadConfig or a LimitExceeded.
+Invariants: every error about a file names the file; it is a BadConfig or a LimitExceeded. Only
+regular files are read, so that no pipe is waited for. What is written can be read by its owner
+alone; a file is replaced whole or not at all, and is then on disk.
 """
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,10 +41,15 @@ def read_file(path: Path, limit: Limit, used: int = 0) -> bytes:
         LimitExceeded: the bytes come to more than ``limit``.
     """
     try:
-        with path.open("rb") as file:
+        # without O_NONBLOCK, to open a pipe would wait for a writer
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                message = "expected a regular file, got a folder, pipe or device"
+                raise BadConfig(message, field=str(path))
             # one byte too many tells enough, and costs bounded memory (invariant 10)
             data = file.read(limit - used + 1)
-            size = max(len(data), path.stat().st_size)
+            size = max(len(data), found.st_size)
     except OSError as error:
         raise BadConfig(f"cannot be read: {error.strerror}", field=str(path)) from error
     limit.check(used + size, str(path))
@@ -54,11 +64,42 @@ def write_file(path: Path, data: bytes, hint: str = "") -> None:
     """
     try:
         # x looks and makes in one step, so that no other process's file is lost in between
-        with path.open("xb") as file:
+        # restricted records land in such files, and most people's umask lets everyone read
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
             file.write(data)
     except FileExistsError as error:
         message = "exists already and is not overwritten"
         raise BadConfig(message, field=str(path), hint=hint) from error
+    except OSError as error:
+        raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace the content of ``path`` by ``data``, synced to disk.
+
+    With the default ``mode`` only the owner may read the file.
+
+    Raises:
+        BadConfig: the folder cannot be written; the file is unchanged.
+    """
+    try:
+        # a rename within one folder is atomic, so a reader finds the old file or the new one
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+
+            Path(draft).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(draft).unlink()
+            raise
+
+        _sync_folder(path.parent)
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
 
@@ -70,7 +111,7 @@ def make_folder(path: Path) -> None:
         BadConfig: it cannot be made, for example because a file has its name.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadConfig(f"cannot be made: {error.strerror}", field=str(path)) from error
 
@@ -104,3 +145,12 @@ def load_record(path: Path) -> Record:
             if path.suffix in DRAFT_SUFFIXES:
                 error.hint = error.hint or f"if it is a draft: {_SIGN} {path}"
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    # a rename reaches the disk only with the folder that holds the name
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -85,7 +85,9 @@ def _sources(path: Path) -> Iterator[tuple[Path, Path]]:
         return
 
     # sorted, since each file system lists a folder in its own order
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    # a link could lead out of the folder, to what its owner never meant to import
+    named = (p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    found = sorted(p for p in named if p.is_file() and not p.is_symlink())
     if not found:
         expected = " or ".join(f"*{suffix}" for suffix in sorted(_SUFFIXES))
         raise InvalidInput(f"expected {expected} files in it, got none", field=str(path))

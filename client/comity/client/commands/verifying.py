@@ -91,9 +91,13 @@ def comity_verify(
         comity verify llama.record.json --ask
         comity verify llama.zip --bundle bundles --policy witnesses.policy
     """
-    trust = trust_at_hand(bundle, profile)
-    # a fault in it is the caller's and no verdict, so it is read before any file
-    rules = _load_policy(policy) if policy else None
+    try:
+        trust = trust_at_hand(bundle, profile)
+        rules = _load_policy(policy) if policy else None
+    except ComityError as error:
+        # the code 1 would say that a record is forged, and nothing was looked at
+        terminal.print_error(error, as_json=as_json)
+        raise typer.Exit(_EXIT_CODES[Verdict.UNVERIFIABLE]) from error
     found, verdicts = _verify_all(files, trust, rules, as_json=as_json)
     if ask:
         found = asyncio.run(_ask_node(found, profile))

@@ -93,6 +93,20 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
     return _of_grpc(error)
 
 
+def from_peer(error: grpc.RpcError, peer: str) -> errors.ComityError:
+    """Return the Comity error of a failed call to a peer, in words that are marked as the peer's.
+
+    A peer may write anything. Its hint is dropped, since a hint is printed as our own advice.
+    """
+    found = from_rpc(error)
+    found.hint = ""
+    # the class Unavailable is ours in nearly all cases, and is told as "cannot be reached"
+    if not isinstance(found, errors.Unavailable):
+        found.message = f"{peer} says: {found.message}"
+        found.args = (f"{found.field}: {found.message}" if found.field else found.message,)
+    return found
+
+
 def _of_grpc(error: grpc.RpcError) -> errors.ComityError:
     code: grpc.StatusCode = error.code()
     message = error.details() or ""

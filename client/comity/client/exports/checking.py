@@ -13,7 +13,8 @@ limits, and nothing is written.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -56,6 +57,19 @@ _NAMES: Final = (
     *(evidence.TRUSTED_ROOT_FILE, evidence.LOG_KEY_FILE, evidence.LOG_PEM_FILE),
     evidence.WITNESS_KEY_FILE,
 )
+_CHECKED: Final = frozenset(
+    {
+        *(RECORD_FILE, ENVELOPE_FILE, PUBLIC_KEY_FILE, WITHDRAWAL_FILE, SUMS_FILE),
+        *("payload.json", "pae.bin", "signature.der"),
+        *(evidence.PROOF_FILE, evidence.CHECKPOINT_FILE, evidence.SIGSTORE_FILE),
+        evidence.LEAF_FILE,
+    }
+)
+"""Files that the envelope determines, or that a step of the log or the withdrawal checks."""
+
+_SHOWN_NAMES: Final = 12
+"""Names of files that a step lists; a folder can hold any number."""
+
 _PATTERNS: Final = (f"{DISCLOSURES}/*.txt", f"*{BUNDLE_SUFFIX}", f"*{ROOT_SUFFIX}")
 
 
@@ -81,7 +95,7 @@ def verify_path(
 
     # (9) the files beside it
     if exported:
-        check = partial(_check_files, files, record)
+        check = partial(_check_files, files, _names(path, files), record)
         walk.take("files", "the other files say the same", check)
 
     # (a) to (g) the log
@@ -133,11 +147,22 @@ def _notice(files: Mapping[str, bytes]) -> Envelope | None:
         return Record.from_json(files[WITHDRAWAL_FILE]).envelope
 
 
-def _check_files(files: Mapping[str, bytes], record: Record) -> str:
+def _names(path: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Return the names of all files of an export, also of those that are not read."""
+    if not path.is_dir():
+        return list(files)
+    found = itertools.islice(path.rglob("*"), MAX_ARCHIVE_FILES + 1)
+    return [file.relative_to(path).as_posix() for file in found if not file.is_dir()]
+
+
+def _check_files(files: Mapping[str, bytes], names: Sequence[str], record: Record) -> str:
     differing = list(dict.fromkeys([*_compare(files, record), *_compare_sums(files)]))
     if differing:
         raise BadEvidence(f"not what the envelope says: {', '.join(differing)}")
-    return "agree"
+    # keys that lie beside a record prove nothing, and nobody signed the sums of other files
+    other = sorted(set(names) - {*_CHECKED, *(n for n in files if n.startswith(f"{DISCLOSURES}/"))})
+    shown = ", ".join(other[:_SHOWN_NAMES]) + (", …" if len(other) > _SHOWN_NAMES else "")
+    return f"agree; not checked: {shown}" if other else "agree"
 
 
 def _compare(files: Mapping[str, bytes], record: Record) -> Iterator[str]:

@@ -98,11 +98,11 @@ def _files(
 
 def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             message = "expected an empty or new folder, got one with files in it"
             raise BadConfig(message, field=str(folder))
-        (folder / DISCLOSURES).mkdir()
+        (folder / DISCLOSURES).mkdir(mode=0o700)
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(folder)) from error
 

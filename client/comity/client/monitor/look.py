@@ -98,7 +98,7 @@ class Monitor:
 
         with opened(self._folder, report.institute) as state:
             # (1) the checkpoint does not go back
-            last = ShownCheckpoint("what it showed last time", state.checkpoint or b"")
+            last = ShownCheckpoint("what it showed last time", state.checkpoint(log_keys))
             held = self._witnessed.get(report.institute)
             ours = ShownCheckpoint(
                 "what it showed to our own node", held.checkpoint if held else b""

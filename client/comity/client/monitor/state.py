@@ -26,9 +26,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from comity.record.errors import BadConfig, Conflict
+from comity.client.files import read_file, replace_file
+from comity.record.checkpoint import open_checkpoint
+from comity.record.errors import BadConfig, Conflict, InvalidInput, UnknownKey
 from comity.record.limits import MAX_NOTE_BYTES, Limit
 from comity.record.merkle import HASH_BYTES, Node, leaf_hash, node_hash
+from comity.record.note import Verifier
 
 MAX_MONITORED_ENTRIES: Final = Limit("MAX_MONITORED_ENTRIES", 1 << 26, "entries")
 """Entries of one log: 4 GiB on disk, and more records than all institutes together write."""
@@ -65,13 +68,26 @@ class LogState:
         """Close the files and let other monitors look."""
         self._file.close()
 
-    @property
-    def checkpoint(self) -> bytes | None:
-        """The newest checkpoint that held, a signed note. None means that there is none yet."""
+    def checkpoint(self, log_keys: Sequence[Verifier]) -> bytes:
+        """Return the newest checkpoint that held, a signed note; empty if there is none yet.
+
+        Raises:
+            BadConfig: the file is not what a key of the log signed: it was damaged, and says
+                nothing about the log.
+        """
         if not self._path.exists():
-            return None
-        # one byte more than is allowed, so that a longer file fails as one
-        return self._path.read_bytes()[: MAX_NOTE_BYTES + 1]
+            return b""
+        data = read_file(self._path, MAX_NOTE_BYTES)
+        try:
+            open_checkpoint(data, log_keys)
+        except UnknownKey:
+            # the log may have changed its key since: what was signed before still counts
+            return data
+        except InvalidInput as error:
+            hint = f"put it back, or remove {self._institute}.* to follow the log from the start"
+            message = f"expected a checkpoint that the log signed: {error}"
+            raise BadConfig(message, field=str(self._path), hint=hint) from error
+        return data
 
     def keep(self, checkpoint: bytes) -> None:
         """Keep a checkpoint. The entries must lead to its root."""
@@ -79,15 +95,13 @@ class LogState:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-        fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(checkpoint)
-        fresh.replace(self._path)
+        replace_file(self._path, checkpoint)
 
     def keep_evidence(self, evidence: bytes) -> Path:
         """Write evidence of a split view, in its JSON form, and return the file."""
         digest = hashlib.sha256(evidence).hexdigest()[:_DIGEST_CHARS]
         path = self._folder / f"{self._institute}.{digest}.split-view.json"
-        path.write_bytes(evidence)
+        replace_file(path, evidence)
         return path
 
     @property
@@ -147,7 +161,7 @@ def opened(folder: Path, institute: str) -> Iterator[LogState]:
         Conflict: another monitor is looking at this log.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = LogState(folder, institute)
     except OSError as error:
         raise BadConfig(f"cannot be used: {error.strerror}", field=str(folder)) from error
@@ -165,7 +179,8 @@ def digest_in(entry: bytes) -> bytes:
 
 
 def _open(path: Path) -> IO[bytes]:
-    file = path.open("a+b")
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    file = os.fdopen(os.open(path, flags, 0o600), "a+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

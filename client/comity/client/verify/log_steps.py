@@ -127,7 +127,11 @@ class LogSteps:
         for cosignature in found:
             self._witnessed(cosignature.witness.name, cosignature.time)
         told = [f"{one.witness.name} at {format_time(one.time)}" for one in found]
-        return "; ".join(told) or "none by a witness whose key is at hand"
+        if told:
+            return "; ".join(told)
+        # "ok" must not read as if somebody had cosigned
+        asked = "the policy below asks for some" if self._policy else "none asked for: no --policy"
+        return f"none by a witness whose key is at hand, and {asked}"
 
     def _check_policy(self) -> str:
         if self._policy is None:

@@ -20,10 +20,11 @@ from typing import Final
 
 from sqlmodel import Session, select
 
+from comity.client.files import replace_file
 from comity.node.database.cursors import EPOCH, generation
 from comity.node.database.store import Store
 from comity.node.database.tables import LogHeadRow, NodeRow
-from comity.node.home.files import lock_folder, replace_file
+from comity.node.home.folder_lock import lock_folder
 from comity.record import ijson
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret

@@ -30,8 +30,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from comity.client.connection.profile import Profile
+from comity.client.files import replace_file
 from comity.node.home.certificate_authority import Authority, Svid
-from comity.node.home.files import lock_folder, replace_file
+from comity.node.home.folder_lock import lock_folder
 from comity.node.home.key_files import KeyUse, generations, load_certificate
 from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings

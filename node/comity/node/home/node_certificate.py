@@ -17,8 +17,8 @@ from pathlib import Path
 from cryptography import x509
 
 from comity.node.home.certificate_authority import CLOCK_DRIFT, Authority
-from comity.node.home.files import lock_folder
 from comity.node.home.folder import NODE_FILE, Home
+from comity.node.home.folder_lock import lock_folder
 from comity.record.errors import BadConfig
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import grpc
 
 from comity.client.connection.channel import open_channel
-from comity.client.connection.grpc_errors import from_rpc
+from comity.client.connection.grpc_errors import from_peer
 from comity.node.release.standing_report import KindReport, StandingReport
 from comity.node.replication.ledger import Given, Taken
 from comity.node.trust.peers import bundle_of, get_peer
@@ -114,7 +114,7 @@ class PeerClient:
 
 def _told(error: grpc.RpcError, bundle: TrustBundle) -> ComityError:
     """Return an error of gRPC as the peer meant it, or with a hint if the peer was not reached."""
-    found = from_rpc(error)
+    found = from_peer(error, bundle.institute)
     if not isinstance(found, Unavailable):
         return found
 

@@ -16,10 +16,10 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from sqlmodel import Session, select
 
+from comity.client.files import replace_file
 from comity.node.database.cursors import generation
 from comity.node.database.store import Store
 from comity.node.database.tables import LogHeadRow, NodeRow
-from comity.node.home.files import replace_file
 from comity.node.home.key_files import KeyUse, generations
 from comity.node.home.keychain import Keychain
 from comity.record.errors import BadConfig

@@ -20,10 +20,9 @@ from typing import Final
 
 from sqlmodel import Session, func, select
 
-from comity.client.files import naming, read_file, write_file
+from comity.client.files import naming, read_file, replace_file, write_file
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import LogEntryRow, RecordRow
-from comity.node.home.files import replace_file
 from comity.node.trust.key_revocation import BundleChange, check_certified
 from comity.node.trust.peers import check_authorities
 from comity.node.trust.root_chains import list_roots, newest_root, publish_root

@@ -12,7 +12,7 @@ from typing import Final
 
 import grpc
 
-from comity.client.connection.grpc_errors import from_rpc
+from comity.client.connection.grpc_errors import from_peer
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.tables import SightingRow
 from comity.node.log.checkpoints import LOG_INCONSISTENT
@@ -120,7 +120,7 @@ class LogProofs:
                 request = audit.GetTilesRequest(paths=paths)
                 answer = await self._stub.GetTiles(request, timeout=CALL_SECONDS)
             except grpc.RpcError as error:
-                raise from_rpc(error) from error
+                raise from_peer(error, self._peer) from error
             if len(answer.tiles) != len(paths):
                 message = f"expected {len(paths)} tiles, got {len(answer.tiles)}"
                 raise BadTile(message, field="tiles")

@@ -20,7 +20,7 @@ from typing import Final
 import grpc
 import structlog
 
-from comity.client.connection.grpc_errors import from_rpc
+from comity.client.connection.grpc_errors import from_peer
 from comity.node.database.tables import SightingRow, WitnessedLogRow
 from comity.node.server.background.log_proofs import CALL_SECONDS, LogProofs
 from comity.node.server.threads import in_thread
@@ -86,7 +86,7 @@ class Witnessing:
         try:
             await step()
         except grpc.RpcError as error:
-            self._log_once(name, from_rpc(error))
+            self._log_once(name, from_peer(error, self._peer))
         except ComityError as error:
             self._log_once(name, error)
         except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows

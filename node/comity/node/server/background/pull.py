@@ -23,7 +23,7 @@ import grpc
 import structlog
 
 from comity.client.connection.channel import open_channel
-from comity.client.connection.grpc_errors import from_rpc
+from comity.client.connection.grpc_errors import from_peer
 from comity.node.database.tables import PeerRow
 from comity.node.database.text import storable_message
 from comity.node.node import Node
@@ -96,7 +96,7 @@ class Pull:
             while True:  # until something goes wrong
                 await self._pull()
         except grpc.RpcError as error:
-            refusal = from_rpc(error)
+            refusal = from_peer(error, self._peer)
             # the stated recovery: start anew; what is held already is stored once
             anew = isinstance(refusal, CursorRefused | BadCursor)
             await self._failed(refusal, anew=anew)
