@@ -1,5 +1,23 @@
-"""Runs ``comity-node``: ``python -m comity.node``."""
+"""Runs ``comity-node``: the command, and ``python -m comity.node``.
 
-from comity.node.commands.app import main
+Invariant: an interrupt ends the program quietly with 130, also while it is being loaded.
+"""
 
-main()
+import sys
+from typing import NoReturn
+
+_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Load the commands, and run the one that was typed."""
+    try:
+        from comity.node.commands.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 AGAIN: Final = "run the command again"
 ROOM: Final = "make room for the database, and in TMPDIR for its temporary files"
@@ -20,7 +20,7 @@ _CONNECTION_LOST: Final = ("08", "57P")
 _DISK_FULL: Final = "53100"
 
 
-def advice(error: OperationalError) -> str:
+def advice(error: DBAPIError) -> str:
     """Return what an operator can do, in words that begin a hint."""
     cause = error.orig
     if isinstance(cause, sqlite3.Error):

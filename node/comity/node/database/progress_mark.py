@@ -86,6 +86,17 @@ class Mark:
         self._folder, self._file = folder, folder / FILE
         self._kept: Progress | None = None
 
+    def check_file(self, store: Store) -> None:
+        """Check that the database's file is there, if the database has one and was used before.
+
+        Raises:
+            BadConfig: the file is missing.
+        """
+        file = store.file
+        if file is not None and self._file.exists() and not file.exists():
+            message = f"the database is missing, and {self._file} says that it was used"
+            raise BadConfig(message, field=str(file), hint=_HINT)
+
     def open(self, store: Store) -> None:
         """Check a database before it is used, and write its mark.
 

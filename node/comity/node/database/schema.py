@@ -9,10 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy import Connection, inspect
 from sqlmodel import SQLModel
 
 from comity.record.errors import BadConfig
+
+log = structlog.get_logger()
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -23,8 +26,11 @@ def upgrade_schema(connection: Connection) -> None:
     Raises:
         BadConfig: another version made the database.
     """
-    if _held_version(connection) != _newest_version():
+    held, newest = _held_version(connection), _newest_version()
+    if held != newest:
         _migrate(connection)
+        if held is not None:
+            log.info("the database was brought up to date", before=held, now=newest)
     _check_schema(connection)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, event, make_url, text
@@ -64,6 +65,12 @@ class Store:
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading: dict[str, Any] = {} if self._sqlite else snapshot
         self._writing = threading.Lock()
+
+    @property
+    def file(self) -> Path | None:
+        """The file of the database; None if it has none of its own."""
+        name = self.engine.url.database if self._sqlite else None
+        return Path(name) if name and name != ":memory:" else None
 
     @property
     def shared(self) -> bool:

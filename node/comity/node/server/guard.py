@@ -27,12 +27,13 @@ from grpc_status import rpc_status
 
 from comity.client.connection.grpc_errors import to_status
 from comity.node.database.clock import to_datetime
+from comity.node.server.background.lasting_failures import DATABASE_AWAY
 from comity.node.server.callers import authenticate, authorise, certificate_of, issuer_of
 from comity.node.server.refusal_log import RefusalLog
 from comity.node.server.shares import Shares
 from comity.node.server.threads import ADMISSION_THREADS, THREAD_SHARE, in_pool, in_thread
 from comity.node.trust.site import Site
-from comity.record.errors import ComityError, InvalidInput
+from comity.record.errors import ComityError, InvalidInput, Unavailable
 from comity.record.spiffe import SpiffeId
 
 REQUEST_SECONDS: Final = 60.0
@@ -109,6 +110,12 @@ class Guard(grpc.aio.ServerInterceptor):
         except ComityError as error:
             self._refusals.add(method, caller, error)
             await _abort(context, error)
+
+        except DATABASE_AWAY as error:
+            away = Unavailable("the node cannot reach its database", hint="try again in a moment")
+            away.__cause__ = error
+            self._refusals.add(method, caller, away)
+            await _abort(context, away)
 
         # the caller hung up, or the call was aborted already: there is nothing left to answer
         except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):

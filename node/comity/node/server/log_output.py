@@ -21,7 +21,7 @@ _PRIVATE_KEY: Final = re.compile(
 )
 _URL_PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s@/\"']+@")
 _QUIET: Final = {
-    **dict.fromkeys(("sqlalchemy", "asyncio", "tuf"), logging.WARNING),
+    **dict.fromkeys(("sqlalchemy", "asyncio", "tuf", "alembic"), logging.WARNING),
     # a traceback for each malformed HTTP request: any stranger could fill the log
     "aiohttp.server": logging.CRITICAL,
 }

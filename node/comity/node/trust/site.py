@@ -51,6 +51,8 @@ class Site:
         self.signer = Signer(self.store, self.own.log_signers, clock, self.keep_mark)
 
     def _open(self) -> None:
+        # before the file is made: a database that was lost must not leave an empty one behind
+        self.mark.check_file(self.store)
         self.store.upgrade()
         self.store.claim(self.institute)
 

@@ -29,6 +29,7 @@ from comity.node.database.text import storable_message
 from comity.node.node import Node
 from comity.node.replication.clock_skew import note_peer_time
 from comity.node.replication.inbox import TakenBatch
+from comity.node.server.background.lasting_failures import DATABASE_AWAY, LastingFailures
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
 from comity.node.server.background.quota_pause import quota_allows
@@ -76,8 +77,8 @@ log = structlog.get_logger()
 class Pull:
     """The work of pulling from one peer."""
 
-    def __init__(self, node: Node, bell: Bell, peer: str) -> None:
-        self._node, self._bell, self._peer = node, bell, peer
+    def __init__(self, node: Node, bell: Bell, peer: str, lasting: LastingFailures) -> None:
+        self._node, self._bell, self._peer, self._lasting = node, bell, peer, lasting
         self._batches = Bell()
         self._log = log.bind(peer=peer)
         self._bad_in_a_row = 0
@@ -105,6 +106,8 @@ class Pull:
             await self._failed(error)
         except ComityError as error:
             await self._failed(error)
+        except DATABASE_AWAY as error:
+            self._lasting.database_failed(error)
         except Exception:  # noqa: BLE001  logged with its traceback; the next attempt follows
             self._log.exception("pull failed")
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -20,6 +18,7 @@ from comity.node.node import Node
 from comity.node.records.quarantine_alarms import watch_waiting
 from comity.node.server.background.alarm_delivery import AlarmDelivery
 from comity.node.server.background.certificate_renewal import Renewal
+from comity.node.server.background.lasting_failures import LastingFailures
 from comity.node.server.background.leases import LEASE_MS, give_up, hold
 from comity.node.server.background.pull import Pull
 from comity.node.server.threads import in_thread
@@ -55,6 +54,7 @@ class Background:
     def __init__(self, node: Node, bell: Bell, renewal: Renewal) -> None:
         self._node, self._bell, self._renewal = node, bell, renewal
         self._holder = secrets.token_hex(8)
+        self._failures = LastingFailures()
         self._pulls: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -76,7 +76,7 @@ class Background:
         """Ring for commits, the only thing that is looked for again and again on an idle node."""
         seen = 0
         while True:
-            with _logged("cannot look for commits"):
+            with self._failures.told("cannot look for commits"):
                 commits = await in_thread(self._node.store.commits)
                 if commits != seen:
                     seen = commits
@@ -87,7 +87,7 @@ class Background:
         """Note each second, outside the database, how far it is."""
         told = ""
         while True:
-            with _logged("cannot keep the mark"):
+            with self._failures.told("cannot keep the mark"):
                 try:
                     await in_thread(self._node.keep_mark)
                     told = ""
@@ -102,7 +102,7 @@ class Background:
         """Start and stop pulls as peers come and go, and renew their leases."""
         while True:
             heard = self._bell.rings
-            with _logged("cannot look up the peers"):
+            with self._failures.told("cannot look up the peers"):
                 self._follow(await in_thread(self._mine), group)
             await self._bell.wait(heard, LEASE_SECONDS)
 
@@ -110,7 +110,7 @@ class Background:
         """Release after each commit, and at the latest after RELEASE_SECONDS."""
         while True:
             heard = self._bell.rings
-            with _logged("cannot release"):
+            with self._failures.told("cannot release"):
                 if await in_thread(self._node.release):
                     self._bell.ring()
             await self._bell.wait(heard, RELEASE_SECONDS)
@@ -119,7 +119,7 @@ class Background:
     async def _keep_retrying(self) -> None:
         """Take the records that waited, once time has made them acceptable."""
         while True:
-            with _logged("cannot try waiting records again"):
+            with self._failures.told("cannot try waiting records again"):
                 if await in_thread(self._node.waiting.retry_due):
                     self._bell.ring()
                 await in_thread(watch_waiting, self._node.store, self._node.clock())
@@ -128,7 +128,7 @@ class Background:
     async def _keep_signing(self) -> None:
         """Sign a checkpoint of the log whenever it has grown."""
         while True:
-            with _logged("cannot sign a checkpoint"):
+            with self._failures.told("cannot sign a checkpoint"):
                 if await in_thread(self._node.signer.sign):
                     self._bell.ring()
             await asyncio.sleep(self._node.home.settings.log.checkpoint_seconds)
@@ -136,7 +136,7 @@ class Background:
     async def _keep_certificate(self) -> None:
         """Renew the node's certificate long before it ends."""
         while True:
-            with _logged("cannot renew the certificate"):
+            with self._failures.told("cannot renew the certificate"):
                 await self._renewal.run()
             await asyncio.sleep(RENEWAL_RETRY_SECONDS)
 
@@ -149,13 +149,13 @@ class Background:
         delivery = AlarmDelivery(self._node)
         while True:
             heard, wait = self._bell.rings, RENEWAL_RETRY_SECONDS
-            with _logged("alarms are not delivered"):
+            with self._failures.told("alarms are not delivered"):
                 wait = await delivery.turn()
             await self._bell.wait(heard, wait)
 
     async def _pull(self, peer: str) -> None:
-        with _logged("pull failed"):
-            await Pull(self._node, self._bell, peer).run()
+        with self._failures.told("pull failed"):
+            await Pull(self._node, self._bell, peer, self._failures).run()
 
     def _follow(self, wanted: dict[str, str], group: asyncio.TaskGroup) -> None:
         """Pull from exactly the wanted peers; a peer whose bundle changed is dialled anew."""
@@ -193,12 +193,3 @@ class Background:
             with self._node.store.write() as session:
                 for peer in peers:
                     give_up(session, f"pull/{peer}", self._holder)
-
-
-@contextmanager
-def _logged(failure: str) -> Iterator[None]:
-    """Log an error with its traceback, so that the work goes on with the next turn."""
-    try:
-        yield
-    except Exception:
-        log.exception(failure)
