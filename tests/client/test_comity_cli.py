@@ -117,7 +117,7 @@ def test_a_title_is_shown_in_the_readers_language(
     path = tmp_path / "titles.record.json"
     path.write_bytes(card(title=titles).sign(UK, signing_key).to_json())
     monkeypatch.setenv("LANG", locale)
-    assert comity("show", str(path)).out.splitlines()[0] == title
+    assert comity("show", str(path)).out.splitlines()[0] == f"title          {title}"
 
 
 def test_show_tells_withheld_sections_and_their_labels(

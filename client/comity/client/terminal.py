@@ -36,17 +36,28 @@ _WORD_COLUMNS: Final = 28
 _GAP: Final = 2
 """Columns that Rich leaves for each column's padding, at the edges as well."""
 
-_CONTROLS: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]"
 )
-"""C0 (but tab and line feed), DEL, C1, line separators, bidirectional overrides, surrogates."""
+"""Controls (but tab and line feed), line separators, surrogates; format characters (Unicode Cf),
+such as bidirectional ones and tags; variation selectors, and letters without a shape."""
+
+_HANGING: Final = 2
+"""Columns by which the rest of a wrapped line stands further to the right."""
+
+_LEAST_COLUMNS: Final = 20
+"""Columns that text gets however far it is indented."""
 
 _NOT_IN_LINE: Final = re.compile(r"[\t\n]+")
 
 
 def visible(value: str) -> str:
-    r"""Return text that is safe to print: control characters are spelled out (``\x1b``)."""
-    return _CONTROLS.sub(_spell, value)
+    r"""Return text that is safe to print: what steers or is unseen is spelled out (``\x1b``)."""
+    return _UNSEEN.sub(_spell, value)
 
 
 def text(value: str, style: str = "") -> Text:
@@ -84,8 +95,21 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_text(lines: Text) -> None:
-    """Print text, which a terminal wraps at words and a pipe gets as it is."""
-    out.print(lines, soft_wrap=not out.is_terminal)
+    """Print text, which a terminal wraps at words and a pipe gets as it is.
+
+    What a terminal wraps goes on further to the right than its line began, so that no text of a
+    record reaches the column where labels stand.
+    """
+    if not out.is_terminal:
+        out.print(lines, soft_wrap=True)
+        return
+
+    for line in lines.split("\n", allow_blank=True):
+        begin = len(line.plain) - len(line.plain.lstrip(" "))
+        width = max(out.width - begin - _HANGING, _LEAST_COLUMNS)
+        wrapped = line[begin:].wrap(out, width) or [Text()]
+        for number, piece in enumerate(wrapped):
+            _print_line(out, Text(" " * (begin + (_HANGING if number else 0))) + piece)
 
 
 def table(*columns: str) -> Table:
@@ -193,10 +217,12 @@ def _print_labelled(label: str, style: str, message: str, hint: str) -> None:
 def _write_json(stream: TextIO, value: Any, indent: int | None) -> None:
     # JSON escapes C0 itself; everything else that could steer a terminal stands inside strings
     encoded = json.dumps(value, ensure_ascii=False, indent=indent)
-    stream.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded) + "\n")
+    stream.write(_UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], encoded) + "\n")
     stream.flush()
 
 
 def _spell(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -7,11 +7,13 @@ tells only the first error and cuts the value that it quotes, so that a message 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+import re
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from comity.record.errors import MalformedStatement
 from comity.record.limits import MAX_LINE_CHARS, MAX_TEXT_CHARS
 
 Number = Annotated[float, Strict()]
@@ -24,6 +26,11 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)
 Line = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LINE_CHARS)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A digest, 64 lower-case hex digits."""
+
+FREE_TEXT: Final = frozenset({"title", "summary"})
+"""Fields of a header that people read as text; they may have several lines."""
+
+_NOT_IN_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Model(BaseModel):
@@ -51,6 +58,30 @@ class Model(BaseModel):
     def to_value(self) -> dict[str, Any]:
         """Return the JSON value, without fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def check_lines(value: Any, field: str = "") -> None:
+    """Check that no name or line in a JSON value, keys included, holds a control character.
+
+    Fields in FREE_TEXT are left out. A record that is stored already may hold one: only what comes
+    anew is checked. ``field`` is the path of ``value``.
+
+    Raises:
+        MalformedStatement: one does; names it by its path.
+    """
+    if isinstance(value, str):
+        found = _NOT_IN_LINE.search(value)
+        if found:
+            message = f"expected text without control characters, got U+{ord(found[0]):04X}"
+            raise MalformedStatement(message, field=field)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_lines(key, field)
+            if key not in FREE_TEXT:
+                check_lines(item, f"{field}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            check_lines(item, f"{field}[{index}]")
 
 
 def describe(error: ValidationError) -> tuple[str, str]:

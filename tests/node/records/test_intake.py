@@ -13,6 +13,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
+from comity.client.drafts.draft import Draft
 from comity.client.files import load_record
 from comity.record.errors import InvalidInput
 from comity.record.record import Record
@@ -92,6 +93,32 @@ def test_a_record_published_twice_is_stored_and_logged_once(tmp_path: Path) -> N
             assert (first.already_stored, again.already_stored) == (False, True)
             assert again.log_index == first.log_index
             assert contents(uk) == before
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("draft", "where"),
+    [
+        (card(tags=["a\nissuer  x"]), "predicate.tags[0]"),
+        (card(name="a\x1b[2J"), "subject[0].name"),
+        (
+            card(references=[{"record": "a" * 64, "relation": "refines\nproof  ok"}]),
+            "predicate.references[0].relation",
+        ),
+        (
+            card(sections={"risks": [{"domain": "bio\u2028ok", "scenario": "Uplift."}]}),
+            "predicate.sections[0].domains[0]",
+        ),
+    ],
+)
+def test_a_record_with_control_characters_in_a_name_is_refused(
+    draft: Draft, where: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with operating(tmp_path) as (uk, line):
+            refused = await refusal(publish(line, record_to_proto(uk.sign(draft))))
+            assert (refused.reason, refused.metadata["field"]) == ("MALFORMED_STATEMENT", where)
 
     run(scenario())
 

@@ -1,6 +1,8 @@
 """Records for people: on a terminal, in the language of the reader.
 
-Invariant: every text that comes from a record goes through ``terminal.text`` or ``visible``.
+Invariants: every text that comes from a record goes through ``terminal.text`` or ``visible``.
+Labels stand on one line at column 0, and free text is indented below the header, so that no text of
+a record looks like a label.
 """
 
 from __future__ import annotations
@@ -64,10 +66,9 @@ def render_record(view: RecordView, facts: Iterable[tuple[str, str]]) -> Text:
     """Show a whole record; ``facts`` are further lines of its header (label, value)."""
     predicate = view.statement.predicate
     lines = [
-        text(choose_text(predicate.title), "bold"),
-        Text(visible(choose_text(predicate.summary))),
-        Text(),
         *(_fact(label, value) for label, value in (*_header(view), *facts)),
+        Text(),
+        Text(_indented(choose_text(predicate.summary))),
     ]
     for section in sorted(view.sections, key=partial(_place, view.statement.kind)):
         lines += [Text(), *_section(section)]
@@ -180,9 +181,14 @@ def describe_handling(handling: Handling) -> str:
 
 def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:
     predicate = view.statement.predicate
+    yield "title", text(choose_text(predicate.title), "bold")
     yield "record", view.record_id
     yield "kind", str(view.statement.kind)
     yield "subject", view.statement.subject[0].name
+    if predicate.model_descriptor:
+        yield "provider", predicate.model_descriptor.provider
+        yield "model", predicate.model_descriptor.model
+        yield "version", predicate.model_descriptor.version
     yield "issuer", str(view.statement.issuer)
     yield "key", view.keyid
     yield "issued", format_time(predicate.issue_time)
@@ -193,24 +199,30 @@ def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:
     if predicate.supersedes:
         yield "supersedes", predicate.supersedes
     for reference in predicate.references:
-        yield reference.relation, reference.record
+        # the relation is the issuer's word, and may not take a label's place
+        yield "reference", f"{reference.record}  {reference.relation}"
 
 
 def _fact(label: str, value: str | Text) -> Text:
     told = text(value) if isinstance(value, str) else value
-    return Text.assemble((f"{visible(label):<15}", "dim"), told)
+    return Text.assemble((f"{label:<15}", "dim"), told)
 
 
 def _section(section: SectionView) -> Iterator[Text]:
     status = (str(section.status), _STATUS_STYLES[section.status])
     heading = text(section.label, "bold")
-    yield Text.assemble(heading, "  ", status, "  ", _handling(section.handling))
+    told = Text.assemble(heading, "  ", status, "  ", _handling(section.handling))
+    yield _fact("section", told)
     if section.problem:
         yield Text.assemble("  ", text(section.problem))
     if section.status is SectionStatus.PRESENT:
         # as its author wrote it, in YAML
         content = dump_yaml(section.content).decode().rstrip()
-        yield Text(indent(visible(content), "  "))
+        yield Text(_indented(content))
+
+
+def _indented(words: str) -> str:
+    return indent(visible(words), "  ", lambda _: True)
 
 
 def _handling(handling: Handling) -> Text:

@@ -27,13 +27,13 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from comity.client.drafts.yaml_text import dump_yaml, load_yaml
-from comity.record.content import Kind, check_content, section_models
+from comity.record.content import Kind, check_content, domains_and_severity, section_models
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadContent, MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.keys import SigningKey
 from comity.record.limits import MAX_TAGS
-from comity.record.models import Line, Model, Sha256, describe
+from comity.record.models import Line, Model, Sha256, check_lines, describe
 from comity.record.record import Record
 from comity.record.section import Disclosure
 from comity.record.spiffe import SpiffeId
@@ -90,6 +90,10 @@ class Draft(Model):
         except ValidationError as error:
             path, message = describe(error)
             raise MalformedStatement(message, field=path.lstrip(".") or "draft") from error
+
+        # a node takes no record whose names hold control characters
+        sections = {name: [*domains_and_severity(v)[0]] for name, v in draft.sections.items()}
+        check_lines({**value, "sections": sections})
         draft._check()
         return draft
 

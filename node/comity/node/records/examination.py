@@ -8,6 +8,7 @@ Every record enters this way, whichever institute brings it; ``admission`` follo
 (4) statement,
 (5) each disclosure against its digest,
 (6) content; ``open_record`` makes the steps so far,
+    none of its names holds a control character,
 (7) issue time,
 (8) a record signed with a revoked key was logged before the revocation,
 (9) handling lets this institute have the record, by the way that it came.
@@ -26,10 +27,12 @@ from comity.node.policy.facts import header_facts, section_facts
 from comity.node.policy.handling_classes import ClassKey
 from comity.policies.facts import PartFacts
 from comity.record.bundle import Keyring
+from comity.record.content import domains_and_severity
 from comity.record.errors import BadDisclosure, NotReleasable, UnderEmbargo
 from comity.record.handling import Handling
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_CLOCK_SKEW_SECONDS
+from comity.record.models import check_lines
 from comity.record.record import OpenedRecord, Record, check_issue_time, open_record
 from comity.record.revocation import check_revocation
 from comity.record.times import format_time
@@ -71,6 +74,7 @@ class Examiner:
 
         Raises:
             InvalidInput: of the class that names the reason; see ``open_record``.
+            MalformedStatement: a name or line holds a control character.
             IssuedInFuture: the issue time is more than MAX_CLOCK_SKEW_SECONDS ahead of the clock.
             RevokedKey: the key is revoked, and no proof shows that the record was logged before.
             NotReleasable: handling does not let this institute have it, or not from ``origin``.
@@ -79,6 +83,7 @@ class Examiner:
         """
         # (1) to (6) all that the record itself and the issuer's bundle say
         opened = open_record(record, keyring.find)
+        _check_names(opened)
 
         # (7) the issuer's clock may be ahead of ours, by little
         now = to_datetime(self._clock())
@@ -104,6 +109,15 @@ class Examiner:
             facts = section_facts(opened, index, self.institute)
             parts[index] = DescribedPart(facts, (facts, header))
         return parts
+
+
+def _check_names(opened: OpenedRecord) -> None:
+    """Check what is shown on one line: the header's names, and those that sections reveal."""
+    check_lines(opened.statement.to_value())
+    for index, disclosure in opened.disclosures.items():
+        field = f"predicate.sections[{index}]"
+        check_lines(disclosure.name, f"{field}.name")
+        check_lines(sorted(domains_and_severity(disclosure.value)[0]), f"{field}.domains")
 
 
 def _check_own(opened: OpenedRecord, institute: str) -> None:
