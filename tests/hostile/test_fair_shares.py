@@ -7,7 +7,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +54,9 @@ async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
     try:
         yield made
     finally:
-        made.kill()
+        # it may have ended by itself
+        with suppress(ProcessLookupError):
+            made.kill()
         await made.communicate()
 
 

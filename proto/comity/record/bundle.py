@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Field, ValidationError, model_validator
 
 from comity.record import ijson
+from comity.record.address import parse_address
 from comity.record.errors import BadBundle, InvalidInput, UnknownKey
 from comity.record.keys import RecordKey
 from comity.record.limits import MAX_BUNDLE_BYTES, MAX_JSON_INTEGER
@@ -30,7 +30,6 @@ from comity.record.spiffe import check_institute
 from comity.record.statement import LanguageMap
 
 REFRESH_HINT_SECONDS: Final = 3600
-_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}")
 
 
 class JsonWebKey(Model):
@@ -105,8 +104,10 @@ class TrustBundle(Model):
     @model_validator(mode="after")
     def _consistent(self) -> TrustBundle:
         check_institute(self.institute)
-        if not _ADDRESS.fullmatch(self.address):
-            raise BadBundle(f"expected host:port, got {self.address!r:.100}", field="address")
+        try:
+            parse_address(self.address, least_port=1)
+        except InvalidInput as error:
+            raise BadBundle(error.message, field="address") from error
 
         # a keyid is computed, never believed
         for position, key in enumerate(self.record_keys):

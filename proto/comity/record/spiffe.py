@@ -66,7 +66,11 @@ class SpiffeId:
         role, _, name = path.partition("/")
         if scheme != "spiffe" or role not in set(Role):
             raise InvalidInput(f"expected spiffe://<institute>/<role>[/<name>], got {uri!r:.200}")
-        return cls(institute, Role(role), name)
+        found = cls(institute, Role(role), name)
+        # an identity has one spelling: no trailing slash, which section 2.2 excludes
+        if str(found) != uri:
+            raise InvalidInput(f"expected {found}, got {uri!r:.200}")
+        return found
 
 
 def check_institute(institute: str) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from comity.node.home.folder import Home
-from comity.node.home.setting_tables import parse_address
 from comity.node.node import Node
 from comity.node.server import health, http_port
 from comity.node.server.process import Server
+from comity.record.address import parse_address
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import BadConfig
 from comity.record.merkle import leaf_hash, root

@@ -20,6 +20,7 @@ import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from comity.client.connection.grpc_errors import from_rpc
+from comity.record.address import dial_target
 from comity.record.bundle import TrustBundle
 from comity.record.errors import BadBundle, ComityError, Unavailable
 from comity.record.limits import MAX_MESSAGE_BYTES
@@ -81,7 +82,9 @@ def open_channel(bundle: TrustBundle, certificate: bytes, private_key: bytes) ->
 
     # the certificate is checked for the institute's id and not for the host of the address
     name = ("grpc.ssl_target_name_override", bundle.institute)
-    return grpc.aio.secure_channel(bundle.address, credentials, options=(*_CHANNEL_OPTIONS, name))
+    return grpc.aio.secure_channel(
+        dial_target(bundle.address), credentials, options=(*_CHANNEL_OPTIONS, name)
+    )
 
 
 async def answer(call: Awaitable[_T], bundle: TrustBundle) -> _T:

@@ -5,32 +5,18 @@ Invariants: tables are frozen; an unknown key is an error; no message of an erro
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from comity.record.address import parse_address
 from comity.record.content import Kind
 from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.record.models import Integer
 
-_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Split ``host:port`` into host and port, 0 to 65535; an IPv6 host is in brackets.
-
-    Raises:
-        InvalidInput: the text has another form.
-
-    """
-    match = _ADDRESS.fullmatch(text)
-    if not match or int(match[2]) > 65535:
-        raise InvalidInput(f"expected host:port, got {text!r:.100}")
-    return match[1], int(match[2])
 
 
 def _address(text: str) -> str:

@@ -42,9 +42,9 @@ from comity.node.home.setting_tables import (
     ReplicationSettings,
     SettingsTable,
     StandingSettings,
-    parse_address,
 )
 from comity.node.home.settings_template import settings_text
+from comity.record.address import parse_address
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
 from comity.record.models import describe

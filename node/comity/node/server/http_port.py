@@ -24,13 +24,13 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from comity.node.home.setting_tables import parse_address
 from comity.node.log.proofs import newest_checkpoint, published_tiles
 from comity.node.server.health import Health
 from comity.node.server.metrics import CONTENT_TYPE, metrics
 from comity.node.server.threads import in_thread
 from comity.node.trust.site import Site
 from comity.node.witness.cosigning import add_checkpoint
+from comity.record.address import parse_address
 from comity.record.errors import (
     BadConfig,
     BadProof,
