@@ -99,7 +99,7 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
                 Path(draft).unlink()
             raise
 
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise BadConfig(f"cannot be written: {error.strerror}", field=str(path)) from error
 
@@ -147,8 +147,8 @@ def load_record(path: Path) -> Record:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
-    # a rename reaches the disk only with the folder that holds the name
+def sync_folder(folder: Path) -> None:
+    """Bring a rename in a folder to the disk, which needs the folder that holds the name."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from comity.node.commands.options import open_node
-from comity.node.database.failures import AGAIN, REACH, ROOM, advice
+from comity.node.database.failures import ACCESS, AGAIN, DAMAGED, REACH, ROOM, advice
 from comity.node.home.folder import Home
 from comity.policies.preset import load_preset
 from comity.record.errors import BadConfig
@@ -83,3 +84,33 @@ def test_a_locked_sqlite_is_told_apart_from_a_full_one(tmp_path: Path) -> None:
             small.exec_driver_sql("CREATE TABLE wide (text)")
     assert advice(full.value) == ROOM
     engine.dispose()
+
+
+def test_a_sqlite_that_may_not_be_written_or_is_no_database_is_not_called_full(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "some.db"
+    engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(OperationalError) as missing, engine.connect():
+        pass
+    assert advice(missing.value) == ACCESS
+
+    file.touch()
+    with pytest.raises(OperationalError) as readonly, engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE some (text)")
+    assert advice(readonly.value) == ACCESS
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_CORRUPT, DAMAGED),
+        (sqlite3.SQLITE_IOERR_WRITE, ROOM),
+        (sqlite3.SQLITE_INTERRUPT, AGAIN),  # one that this version does not know
+    ],
+)
+def test_the_code_of_sqlite_says_what_to_do(code: int, words: str) -> None:
+    error = sqlite3.OperationalError("failed")
+    error.sqlite_errorcode = code
+    assert advice(OperationalError("SELECT 1", {}, error)) == words

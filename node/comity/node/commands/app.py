@@ -31,6 +31,8 @@ COMITY_NODE: Final = CommandGroup(
         Command("run", "serve", "Serve the institute's people and its peers until interrupted."),
         Command("status", "status", "Show the state of the node, and what needs attention."),
         Command("publish", "publish", "Store, log and release records of this institute."),
+        Command("backup", "backup", "Write a backup of the node, which may run meanwhile."),
+        Command("restore", "backup", "Make a home and a database from a backup."),
         Command("recover", "recover", "Make a database from an older backup usable."),
         Command("standing", "standing", "Show what each peer has given and received."),
         Command("reconcile", "standing", "Compare both sides' ledgers by signed receipts."),

@@ -43,11 +43,11 @@ def comity_node_recover(
     with home.locked_for_serving():
         done = _recover(home, yes=yes)
     if as_json:
-        print_json(_value(done))
+        print_json(recovery_value(done))
     else:
-        value = _value(done)
+        value = recovery_value(done)
         print_fields({name: "unknown" if item is None else item for name, item in value.items()})
-    _print_next_steps(home, done)
+    print_recovery_steps(home, done)
 
 
 def _recover(home: Home, *, yes: bool) -> Recovered:
@@ -80,7 +80,8 @@ def _ask(store: Store, marked: Progress | None) -> None:
         raise BadConfig("not confirmed; nothing was changed", field="database", hint=hint)
 
 
-def _print_next_steps(home: Home, done: Recovered) -> None:
+def print_recovery_steps(home: Home, done: Recovered) -> None:
+    """Say on stderr what an operator does after a recovery."""
     note("Next:")
     note("  comity-node run                       peers begin again by themselves")
     if done.log_halted:
@@ -91,7 +92,8 @@ def _print_next_steps(home: Home, done: Recovered) -> None:
     note(f"  comity-node alarms clear {home.institute} {RESTORED}")
 
 
-def _value(done: Recovered) -> dict[str, object]:
+def recovery_value(done: Recovered) -> dict[str, object]:
+    """Return what a recovery found and did, for JSON."""
     return {
         "commit": done.found.commits,
         "reachedCommit": done.marked.commits if done.marked else None,

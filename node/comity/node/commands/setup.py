@@ -171,7 +171,6 @@ def _print_next_steps(home: Home) -> None:
     )
 
     note()
-    # not state/: a mark from a backup could not tell that the database is as old as itself
-    note("Back up this folder, all but state/: its keys exist nowhere else. Next:")
+    note("Back up with comity-node backup FILE --keys: the keys exist nowhere else. Next:")
     for step in steps:
         note(f"  {step}")

@@ -34,6 +34,24 @@ def upgrade_schema(connection: Connection) -> None:
     _check_schema(connection)
 
 
+def make_schema(connection: Connection, version: str) -> None:
+    """Make the schema of a version, such as ``0011``, in an empty database.
+
+    Raises:
+        BadConfig: the database holds tables, or the version is not known here.
+    """
+    if found := inspect(connection).get_table_names():
+        hint = "name an empty database with --database, or drop this one's tables"
+        message = f"expected an empty database, got one with {len(found)} tables"
+        raise BadConfig(message, field="database", hint=hint)
+    _migrate(connection, version)
+
+
+def schema_version(connection: Connection) -> str:
+    """Return the version of the schema of a database that ``upgrade_schema`` has seen."""
+    return _held_version(connection) or ""
+
+
 def _newest_version() -> str:
     # a migration's file begins with its version: 0011_scratch.py
     return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -48,7 +66,7 @@ def _held_version(connection: Connection) -> str | None:
     return version
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, version: str = "head") -> None:
     # imported here because it takes as long as most commands, which have nothing to migrate
     from alembic import command
     from alembic.config import Config
@@ -58,7 +76,7 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
     except CommandError as error:
         # alembic's message names the version that is not known here
         raise _other_version(str(error)) from error

@@ -13,7 +13,7 @@ writers. What holds the other writers back:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session, create_engine, select
 
 from comity.node.database.cursors import new_epoch
-from comity.node.database.schema import check_privilege, upgrade_schema
+from comity.node.database.schema import check_privilege, make_schema, upgrade_schema
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import NodeRow
 from comity.record.errors import BadConfig
@@ -94,6 +94,26 @@ class Store:
         except DatabaseError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
+
+    def fill(self, version: str, insert: Callable[[Connection], None]) -> None:
+        """Make an empty database hold the rows of a backup, in one transaction.
+
+        ``insert`` adds the rows to the schema of ``version``, which is then brought up to date.
+
+        Raises:
+            BadConfig: the database cannot be opened, is not empty, or does not know the version;
+                also whatever ``insert`` raises. Then nothing has changed.
+        """
+        try:
+            with self._writing, self._connect(immediate=True) as connection:
+                self._lock_setup(connection)
+                make_schema(connection, version)
+                insert(connection)
+                upgrade_schema(connection)
+                connection.commit()
+        except DatabaseError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise BadConfig(f"cannot fill {where}: {error.orig}", field="database") from error
 
     def claim(self, institute: str) -> None:
         """Make an unclaimed database the institute's, or check that it is.

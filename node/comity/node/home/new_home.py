@@ -39,7 +39,7 @@ def create_home(
             left on disk.
 
     """
-    with _built_beside(path) as draft:
+    with built_beside(path) as draft:
         settings = Settings.write(
             draft,
             institute=institute,
@@ -53,7 +53,13 @@ def create_home(
 
 
 @contextmanager
-def _built_beside(path: Path) -> Iterator[Path]:
+def built_beside(path: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside ``path``, of mode 0700, that becomes ``path`` in the end.
+
+    Raises:
+        BadConfig: ``path`` exists and is not an empty folder, or cannot be made. After any error
+            nothing is left on disk.
+    """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         hint = "name another folder with --home, or move this one away"
         raise BadConfig("exists already and is not overwritten", field=str(path), hint=hint)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,7 @@ from comity.node.commands.keys.root_output import (
     root_value,
     signatures,
 )
+from comity.node.commands.passphrase import ask_new_passphrase, ask_passphrase
 from comity.node.trust.root_ceremony import (
     read_root,
     save_draft,
@@ -48,7 +47,7 @@ def comity_node_root_key(
     Examples:
         comity-node root key alice.key
     """
-    words = _new_passphrase() if passphrase else ""
+    words = ask_new_passphrase("Passphrase (empty for none): ") if passphrase else ""
     public = Path(f"{file}.pub")
     # before the key is made, which would be left behind without its public half
     if public.exists():
@@ -85,7 +84,7 @@ def comity_node_root_sign(
     """
     root = read_root(file)
     former = version_before(root, file, before)
-    signing = SigningKey.load(key, _passphrase)
+    signing = SigningKey.load(key, lambda: ask_passphrase("Passphrase of the key: "))
     # holders of the version before sign as well (TUF, section 5.3.4); without it at hand a
     # later version may have any signer
     trusted = {**root.keys, **(former.keys if former else {})}
@@ -129,18 +128,3 @@ def _confirm(question: str) -> None:
     if not agrees(question):
         hint = "read it, then answer y or add --yes"
         raise InvalidInput("not confirmed; nothing was signed", field="root", hint=hint)
-
-
-def _new_passphrase() -> str:
-    words = _passphrase("Passphrase (empty for none): ")
-    # asked twice only where it is typed blindly
-    if words and sys.stdin.isatty() and _passphrase("The same again: ") != words:
-        raise InvalidInput("expected the same passphrase twice; nothing was made", field="FILE")
-    return words
-
-
-def _passphrase(prompt: str = "Passphrase of the key: ") -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt)
-    # from a pipe, so that a passphrase never stands among the arguments of a process
-    return sys.stdin.readline().rstrip("\n")
