@@ -12,9 +12,10 @@ from comity.client.drafts.draft import Draft
 from comity.client.drafts.schemas import draft_schema, schema_files
 from comity.client.drafts.template import card_template
 from comity.client.drafts.yaml_text import dump_yaml, load_yaml
+from comity.client.importing.frontmatter import read_card_file
 from comity.record.bundle import Keyring
 from comity.record.content import SECTION_MODELS, Kind
-from comity.record.errors import ComityError, MalformedStatement
+from comity.record.errors import ComityError, InvalidInput, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import open_record
 from tests.support.drafts import card
@@ -162,6 +163,24 @@ def test_the_draft_schema_types_the_sections_of_a_model_card() -> None:
 def test_long_text_in_yaml_comes_back_whole() -> None:
     value = {"text": "word " * 400 + "\n\nand\ttab é 骆 # not a comment: no"}
     assert load_yaml(dump_yaml(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("yaml", "where"),
+    [
+        ("a: 1\nb: &self [*self]\n", "line 2, column 4"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "line 1, column 4"),
+        ("a: 1\nb: *nobody\n", "line 2, column 4"),
+        ("a:\n  " + "[" * 100_000, "line 2, column 35"),
+        ("- " * 60 + "x", "line 1, column 67"),
+    ],
+)
+def test_yaml_that_grows_or_holds_itself_is_refused_with_its_line(yaml: str, where: str) -> None:
+    with pytest.raises(InvalidInput, match=where):
+        load_yaml(yaml.encode())
+    card = f"---\n{yaml}\n---\n# Card\n"
+    with pytest.raises(InvalidInput, match="line"):
+        read_card_file(card.encode())
 
 
 def _references(schema: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from comity.client import terminal
-from comity.client.commands.rendering import render_record
+from comity.client.commands.rendering import render_record, render_verification
 from comity.client.drafts.draft import Draft
+from comity.client.exports.checking import verify_path
 from comity.client.terminal import visible
 from comity.client.verify.record_view import RecordView
 from comity.record.errors import MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.record import Record, open_record
 from tests.support.drafts import card
+from tests.support.memory_log import NOW, MemoryLog
 from tests.support.records import UK
 
 KEY = SigningKey.generate()
@@ -61,6 +64,22 @@ def test_no_text_of_a_record_stands_where_labels_stand(width: int | None, words:
     shown = labels(draft.sign(UK, KEY), width)
     assert shown[: LABELS.index("")] == [label for label in LABELS if label][:13]
     assert shown[13:] == ["section", "section"]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_verify_names_title_and_subject_first_and_fits_the_terminal(
+    width: int, evidence: Path, memory_log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verification = verify_path(evidence, memory_log.trust, NOW)
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width)
+    monkeypatch.setattr(terminal, "out", screen)
+    terminal.print_text(render_verification("evidence", verification))
+    assert isinstance(screen.file, io.StringIO)
+    lines = screen.file.getvalue().splitlines()
+    assert lines[0] == f"evidence: {verification.verdict}"
+    assert [line.split()[0] for line in lines[1:5]] == ["title", "subject", "issuer", "record"]
+    assert max(map(len, lines)) <= width
+    assert not [line for line in lines[1:] if not line.startswith("  ")]
 
 
 def test_what_steers_or_cannot_be_seen_is_spelled_out() -> None:

@@ -120,6 +120,14 @@ def test_bad_setting_is_named(home: Home, old: str, new: str, message: str) -> N
         Settings.load(home.path)
 
 
+def test_settings_nested_without_end_are_refused_by_file(home: Home) -> None:
+    file = home.path / "comity.toml"
+    with file.open("a") as settings:
+        settings.write("[alarms]\nx = " + "[" * 100_000)
+    with pytest.raises(BadConfig, match=r"comity\.toml"):
+        Settings.load(home.path)
+
+
 def test_database_password_is_never_shown(tmp_path: Path) -> None:
     url = "postgresql+psycopg://comity:hunter2@db/comity"
     home = make_home(tmp_path / "uk", database=url)

@@ -20,7 +20,12 @@ from comity.client.commands.language import choose_text
 from comity.client.connection.results import Result
 from comity.client.drafts.yaml_text import dump_yaml
 from comity.client.terminal import table, text, visible
-from comity.client.verify.record_view import RecordView, SectionStatus, SectionView
+from comity.client.verify.record_view import (
+    RecordView,
+    SectionStatus,
+    SectionView,
+    describe_handling,
+)
 from comity.client.verify.split_view_steps import SplitVerification
 from comity.client.verify.steps import Outcome, Step, Verdict, Verification
 from comity.record.content import Kind, section_models
@@ -93,13 +98,9 @@ def render_verification(name: str, verification: Verification) -> Text:
     lines = [
         *([render_withdrawal(withdrawal)] if withdrawal else []),
         _verdict(name, verification.verdict, verification.expiry),
-        Text(f"  record {verification.record.record_id}"),
+        *_named(verification),
+        *render_steps(verification.steps),
     ]
-
-    if verification.witnessed_time:
-        seen = format_time(verification.witnessed_time)
-        lines.append(Text(f"  a witness saw it in its log at {seen}"))
-    lines += render_steps(verification.steps)
 
     for section in verification.sections:
         status = (f"{section.status:<9}", _STATUS_STYLES[section.status])
@@ -109,6 +110,23 @@ def render_verification(name: str, verification: Verification) -> Text:
         )
 
     return Text("\n").join(lines)
+
+
+def _named(verification: Verification) -> Iterator[Text]:
+    """Yield lines that say which record it is, in words as far as it can be read."""
+    view = verification.view
+    if view:
+        yield _indented_fact("title", choose_text(view.statement.predicate.title))
+        yield _indented_fact("subject", view.statement.subject[0].name)
+        yield _indented_fact("issuer", str(view.statement.issuer))
+    yield _indented_fact("record", verification.record.record_id)
+    if verification.witnessed_time:
+        seen = format_time(verification.witnessed_time)
+        yield _indented_fact("witnessed", f"a witness saw it in its log at {seen}")
+
+
+def _indented_fact(label: str, value: str) -> Text:
+    return Text.assemble("  ", (f"{label:<10}", "dim"), text(value))
 
 
 def render_split_view(name: str, verification: SplitVerification) -> Text:
@@ -163,20 +181,6 @@ def _mark(result: Result) -> Iterator[tuple[str, str]]:
 def tlp(handling: Handling) -> Text:
     """Return the TLP label in the colour that belongs to it."""
     return Text(f"TLP:{handling.tlp}", _TLP_STYLES[handling.tlp])
-
-
-def describe_handling(handling: Handling) -> str:
-    """Say in words what goes beyond the TLP label; empty if nothing does."""
-    said = []
-    if handling.releasable_to is not None:
-        said.append(f"releasable to {', '.join(handling.releasable_to) or 'nobody'}")
-    if handling.onward:
-        said.append("may be passed on")
-    if handling.embargo:
-        said.append(f"not before {format_time(handling.embargo)}")
-    if handling.purposes:
-        said.append(f"only for {', '.join(handling.purposes)}")
-    return "; ".join(said)
 
 
 def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:

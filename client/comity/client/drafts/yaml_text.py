@@ -1,6 +1,7 @@
 """YAML 1.2 as drafts are written in it: read with line and column, written for people.
 
-Invariant: whatever text is written is read as the same text, on one line or on several.
+Invariants: whatever text is written is read as the same text, on one line or on several. Reading
+takes time and memory in proportion to the text, since each value stands where it is used.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import re
 from typing import Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from comity.record.errors import InvalidInput
+from comity.record.limits import MAX_JSON_DEPTH
 
 _MUST_ESCAPE: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\A\s|\s\Z|^(---|\.\.\.)",
@@ -23,13 +26,16 @@ _MUST_ESCAPE: Final = re.compile(
 
 
 def load_yaml(data: bytes) -> Any:
-    """Read one YAML 1.2 document.
+    """Read one YAML 1.2 document, without anchors and aliases.
 
     Raises:
-        InvalidInput: not YAML, or not UTF-8; says the line and column.
+        InvalidInput: not YAML, not UTF-8, an anchor, or over MAX_JSON_DEPTH levels; says the line
+            and column.
     """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     try:
-        return YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+        return yaml.load(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidInput(f"expected UTF-8, got 0x{data[error.start]:02x}") from error
     except MarkedYAMLError as error:
@@ -38,6 +44,25 @@ def load_yaml(data: bytes) -> Any:
         raise InvalidInput(f"expected YAML: {where}{error.problem}") from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
+
+
+class _Composer(Composer):
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        # some hundred bytes of aliases stand for millions of values, or for one that holds itself
+        if event.anchor is not None:
+            message = f"expected each value written out, got the anchor or alias {event.anchor:.80}"
+            raise ComposerError(problem=message, problem_mark=event.start_mark)
+        if self._depth > MAX_JSON_DEPTH:
+            message = f"expected at most {MAX_JSON_DEPTH} levels, got more"
+            raise ComposerError(problem=message, problem_mark=event.start_mark)
+
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Emitter(RoundTripEmitter):

@@ -15,6 +15,7 @@ from comity.record.handling import Handling
 from comity.record.record import OpenedRecord
 from comity.record.section import Disclosure
 from comity.record.statement import Statement
+from comity.record.times import format_time
 
 
 class SectionStatus(StrEnum):
@@ -115,3 +116,17 @@ def view_sections(
         )
         views.append(view)
     return tuple(views)
+
+
+def describe_handling(handling: Handling) -> str:
+    """Say in words what goes beyond the TLP label; empty if nothing does."""
+    said = []
+    if handling.releasable_to is not None:
+        said.append(f"releasable to {', '.join(handling.releasable_to) or 'nobody'}")
+    if handling.onward:
+        said.append("may be passed on")
+    if handling.embargo:
+        said.append(f"not before {format_time(handling.embargo)}")
+    if handling.purposes:
+        said.append(f"only for {', '.join(handling.purposes)}")
+    return "; ".join(said)

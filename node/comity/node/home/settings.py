@@ -149,7 +149,7 @@ class Settings(SettingsTable):
     def _parse(cls, text: str, file: Path) -> Settings:
         try:
             return cls.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise BadConfig(f"expected TOML: {error}", field=str(file)) from error
         except ValidationError as error:
             raise _refusal(error, file) from error
