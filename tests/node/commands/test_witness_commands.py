@@ -144,6 +144,12 @@ def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk
     take_shared_checkpoints(one.node, CA, [history(one).note(7).to_bytes()])
     assert "LOG_ROLLED_BACK" in uk("status").err
     assert uk("witness", "resume", UK, "--anew", "--yes").code == 1
+
+    # before it asks, it says what signing again leads to
+    ended = uk("witness", "resume", UK, answer="n\n")
+    assert (ended.code, "a peer holds our checkpoint of 7 leaves" in ended.err) == (1, True)
+    assert [bool(row.halted) for row in one.rows(LogHeadRow)] == [True]
+
     assert uk("witness", "resume", UK, "--yes").out == f"The log of {UK} is signed again.\n"
     assert [row.halted for row in one.rows(LogHeadRow)] == [""]
     assert uk("alarms", "list", "--json").json == []

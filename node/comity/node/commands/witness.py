@@ -19,6 +19,7 @@ from comity.client.terminal import (
     table,
     text,
     visible,
+    warn,
 )
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
@@ -148,7 +149,11 @@ def _describe_halted(session: Session, own: str, institute: str, *, anew: bool) 
     note(f"halted       {visible(row.halted)}")
     for view in split_views(session, institute):
         note(f"proof        {view.digest}: comity-node witness export {institute} FILE")
-    if anew:
+    if isinstance(row, LogHeadRow) and row.passed_over:
+        hint = "look for a newer backup, and do not resume the log before"
+        message = f"a peer holds our checkpoint of {row.passed_over} leaves, which this log lacks"
+        warn(f"{message}: any further signature under the same key is a proof against you", hint)
+    elif anew:
         note(f"forgotten    that it had {row.size} leaves, with root {row.root}")
     return True
 
