@@ -85,8 +85,12 @@ def print_recovery_steps(home: Home, done: Recovered) -> None:
     note("Next:")
     note("  comity-node run                       peers begin again by themselves")
     if done.log_halted:
-        note(f"  comity-node witness resume {home.institute}  sign the log again")
-        note("    and tell your peers, who go on with comity-node witness resume --anew")
+        # a signature over other leaves than the lost ones is a lasting proof against the institute
+        note(
+            "  comity-node publish                   not before you know what peers saw of your log"
+        )
+        note(f"  comity-node witness resume {home.institute}  only if no peer saw more of it")
+        note("    if one did, signed entries are lost: look for a newer backup")
     if done.witnessed_halted:
         note("  comity-node witness list              logs that are cosigned no more")
     note(f"  comity-node alarms clear {home.institute} {RESTORED}")
