@@ -59,6 +59,7 @@ def comity_export(
     """Write a record as plain files, for other tools.
 
     CHECK.md, one of the files, says how openssl, sha256sum, securesystemslib and cosign check them.
+    page.html shows the record in a browser; it holds no script and loads nothing.
     The command exports only a record that verifies. If it gets no proof of the log, it says so and
     writes the rest. With a record that its issuer has withdrawn it writes the notice too.
 

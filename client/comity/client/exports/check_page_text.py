@@ -13,6 +13,7 @@ CHECK_TEXT: Final = """\
 Record `{record_id}`,
 signed with key `{keyid}` of `{institute}`.
 {withdrawn}
+`page.html` shows the record in a browser; `comity verify` checks that page.
 Run the commands in this folder. They need openssl 3, ssh-keygen and coreutils, {tools};
 nothing of Comity.
 

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from comity.client.exports.record_page import PAGE_FILE, record_page
 from comity.client.exports.writing import (
     DISCLOSURES,
     ENVELOPE_FILE,
@@ -49,13 +50,14 @@ from comity.record.errors import BadConfig, BadEvidence, InvalidInput
 from comity.record.keys import RecordKey
 from comity.record.record import Record
 from comity.record.tlog_policy import LogPolicy
+from comity.record.tlog_proof import TlogProof
 
 _NAMES: Final = (
     *(RECORD_FILE, ENVELOPE_FILE, PUBLIC_KEY_FILE, WITHDRAWAL_FILE, SUMS_FILE),
     *("payload.json", "pae.bin", "signature.der"),
     *(evidence.PROOF_FILE, evidence.CHECKPOINT_FILE, evidence.SIGSTORE_FILE, evidence.LEAF_FILE),
     *(evidence.TRUSTED_ROOT_FILE, evidence.LOG_KEY_FILE, evidence.LOG_PEM_FILE),
-    evidence.WITNESS_KEY_FILE,
+    *(evidence.WITNESS_KEY_FILE, PAGE_FILE),
 )
 _CHECKED: Final = frozenset(
     {
@@ -95,7 +97,7 @@ def verify_path(
 
     # (9) the files beside it
     if exported:
-        check = partial(_check_files, files, _names(path, files), record)
+        check = partial(_check_files, files, _names(path, files), verification)
         walk.take("files", "the other files say the same", check)
 
     # (a) to (g) the log
@@ -155,12 +157,17 @@ def _names(path: Path, files: Mapping[str, bytes]) -> list[str]:
     return [file.relative_to(path).as_posix() for file in found if not file.is_dir()]
 
 
-def _check_files(files: Mapping[str, bytes], names: Sequence[str], record: Record) -> str:
-    differing = list(dict.fromkeys([*_compare(files, record), *_compare_sums(files)]))
+def _check_files(
+    files: Mapping[str, bytes], names: Sequence[str], verification: Verification
+) -> str:
+    compared = (*_compare(files, verification.record), *_compare_sums(files))
+    differing = list(dict.fromkeys(compared))
     if differing:
         raise BadEvidence(f"not what the envelope says: {', '.join(differing)}")
     # keys that lie beside a record prove nothing, and nobody signed the sums of other files
-    other = sorted(set(names) - {*_CHECKED, *(n for n in files if n.startswith(f"{DISCLOSURES}/"))})
+    sections = {name for name in files if name.startswith(f"{DISCLOSURES}/")}
+    pages = {PAGE_FILE} if _is_own_page(files, verification) else set()
+    other = sorted(set(names) - _CHECKED - sections - pages)
     shown = ", ".join(other[:_SHOWN_NAMES]) + (", …" if len(other) > _SHOWN_NAMES else "")
     return f"agree; not checked: {shown}" if other else "agree"
 
@@ -183,6 +190,19 @@ def _compare(files: Mapping[str, bytes], record: Record) -> Iterator[str]:
     same_sections = set(whole.disclosures) == set(record.disclosures)
     if whole.envelope != record.envelope or not same_sections:
         yield RECORD_FILE
+
+
+def _is_own_page(files: Mapping[str, bytes], verification: Verification) -> bool:
+    """Return True if the page is the one that this version of Comity writes of the record."""
+    if verification.view is None or PAGE_FILE not in files:
+        return False
+    try:
+        notice = Record.from_json(files[WITHDRAWAL_FILE]) if WITHDRAWAL_FILE in files else None
+        shown = files.get(evidence.PROOF_FILE)
+        proof = TlogProof.parse(shown) if shown else None
+        return files[PAGE_FILE] == record_page(verification.view, notice, proof)
+    except InvalidInput:
+        return False
 
 
 def _compare_sums(files: Mapping[str, bytes]) -> Iterator[str]:

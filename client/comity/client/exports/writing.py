@@ -8,6 +8,7 @@
     public-key.pem              the signing key, from its institute's trust bundle
     disclosures/00-risks.txt    one for each disclosed section; its SHA-256 stands in the header
     withdrawal.record.json      the issuer's notice, if the issuer has withdrawn the record
+    page.html                   a page that shows the record to a person
     …                           with evidence, the files that ``verify.evidence`` lists
     SHA256SUMS                  SHA-256 of all of these
     CHECK.md                    how to check them with other tools
@@ -25,9 +26,11 @@ from pathlib import Path
 from typing import Final
 
 from comity.client.exports.check_page import check_page
+from comity.client.exports.record_page import PAGE_FILE, record_page
 from comity.client.exports.zip_archive import ZIP_SUFFIX, write_archive
 from comity.client.files import write_file
 from comity.client.verify.evidence import Evidence
+from comity.client.verify.record_view import RecordView
 from comity.record import ijson
 from comity.record.envelope import Envelope, pae
 from comity.record.errors import BadConfig
@@ -89,6 +92,9 @@ def _files(
         **({WITHDRAWAL_FILE: withdrawal.notice.record.to_json()} if withdrawal else {}),
         **(evidence.files(envelope, key) if evidence else {}),
     }
+    notice = withdrawal.notice.record if withdrawal else None
+    proof = evidence.proof if evidence else None
+    files[PAGE_FILE] = record_page(RecordView.of(opened), notice, proof)
 
     # the sums cover every file but themselves and CHECK.md, which tells how to use them
     files[SUMS_FILE] = _sums(files)
