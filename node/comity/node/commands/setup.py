@@ -16,13 +16,22 @@ from comity.client.terminal import (
     say,
 )
 from comity.node.commands.options import home_folder, open_node
+from comity.node.database.store import Store
 from comity.node.home.folder import Home
 from comity.node.home.new_home import create_home
 from comity.node.trust.pins import fingerprint_of
 from comity.record.bundle import spoken
 from comity.record.errors import InvalidInput
-from comity.record.spiffe import Role
+from comity.record.spiffe import Role, check_institute
 from comity.record.times import format_time
+
+ListenOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="What to bind; by default loopback if the address is, else all interfaces.",
+    ),
+]
 
 
 def comity_node_init(
@@ -37,10 +46,7 @@ def comity_node_init(
     address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where peers and people reach the node.")
     ],
-    listen: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="What to bind; all interfaces by default."),
-    ] = None,
+    listen: ListenOption = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="SQLAlchemy URL; SQLite by default.")
     ] = None,
@@ -57,6 +63,10 @@ def comity_node_init(
             --name fr=ICSIA --address node.caisi.example:7000 \
             --database postgresql+psycopg://comity@db/comity
     """
+    # a database that cannot be opened, or is another institute's, is told before a file is made
+    if database is not None:
+        _claim(database, institute)
+
     home = create_home(
         home_folder(context),
         institute=institute,
@@ -122,6 +132,19 @@ def comity_node_grant(
         return
     say(f"{file}: {profile.identity}, until {expires}")
     note(f"Next: {name} runs comity login {file.name}")
+
+
+def _claim(database: str, institute: str) -> None:
+    check_institute(institute)
+    # SQLite's file comes to lie in the home, and what is no URL is told by the settings
+    if not database.startswith("postgresql"):
+        return
+    store = Store(database)
+    try:
+        store.upgrade()
+        store.claim(institute)
+    finally:
+        store.close()
 
 
 def _names(pairs: list[str]) -> dict[str, str]:

@@ -16,6 +16,9 @@ from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.record.models import Integer
 
+EVERY_INTERFACE: Final = ("0.0.0.0", "[::]")  # noqa: S104 -- a name for it
+"""Hosts that mean all interfaces of a machine: good to bind, and nothing that can be dialled."""
+
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -27,7 +30,18 @@ def _address(text: str) -> str:
     return text
 
 
+def _dialled(text: str) -> str:
+    try:
+        host, _ = parse_address(text, least_port=1)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    if host in EVERY_INTERFACE:
+        raise ValueError(f"expected an address that others can dial, got {text!r:.100}")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
+DialledAddress = Annotated[str, AfterValidator(_dialled)]
 Seconds = Annotated[Integer, Field(ge=1, le=3600)]
 
 
@@ -105,3 +119,10 @@ class AlarmSettings(SettingsTable):
         if self.command and self.webhook:
             raise ValueError("expected a command or a webhook, got both")
         return self
+
+
+def default_listen(address: str) -> str:
+    """Return what a node binds by default: the port of its address, on as few interfaces as fit."""
+    host, port = parse_address(address)
+    # a node that others reach only on this machine is not shown to the network
+    return f"{host if host.strip('[]') in _LOOPBACK else EVERY_INTERFACE[0]}:{port}"

@@ -38,13 +38,14 @@ from sqlalchemy.exc import ArgumentError
 from comity.node.home.setting_tables import (
     Address,
     AlarmSettings,
+    DialledAddress,
     LogSettings,
     ReplicationSettings,
     SettingsTable,
     StandingSettings,
+    default_listen,
 )
 from comity.node.home.settings_template import settings_text
-from comity.record.address import parse_address
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret, write_secret
 from comity.record.models import describe
@@ -83,7 +84,7 @@ class Settings(SettingsTable):
 
     institute: Annotated[str, AfterValidator(_institute)]
     names: LanguageMap
-    address: Address
+    address: DialledAddress
     listen: Address = ""
     database: Annotated[URL, BeforeValidator(_database)] = URL.create("sqlite")
     replication: ReplicationSettings = ReplicationSettings()
@@ -125,7 +126,8 @@ class Settings(SettingsTable):
     ) -> Settings:
         """Write a new ``comity.toml`` with comments, mode 0600, and return its settings.
 
-        By default ``listen`` is the port of ``address`` and ``database`` SQLite in the home.
+        By default ``listen`` is ``default_listen`` of the address, and ``database`` SQLite in the
+        home.
 
         Raises:
             BadConfig: a value is invalid, or the file exists; nothing is written.
@@ -135,7 +137,7 @@ class Settings(SettingsTable):
             institute=institute,
             names=names,
             address=address,
-            listen=listen or f"0.0.0.0:{address.rpartition(':')[2]}",
+            listen=listen or _listen(address),
             database=database or f"sqlite:///{SQLITE_FILE}",
         )
 
@@ -155,11 +157,19 @@ class Settings(SettingsTable):
             raise _refusal(error, file) from error
 
     def _resolved(self, home: Path) -> Settings:
-        listen = self.listen or f"0.0.0.0:{parse_address(self.address)[1]}"
+        listen = self.listen or default_listen(self.address)
         url = self.database
         if url.drivername == "sqlite":
             url = url.set(database=str(home.absolute() / (url.database or SQLITE_FILE)))
         return self.model_copy(update={"listen": listen, "database": url})
+
+
+def _listen(address: str) -> str:
+    try:
+        return default_listen(address)
+    except InvalidInput:
+        # the fault is told as one of the address, when the settings are read
+        return ""
 
 
 def _read(file: Path) -> str:

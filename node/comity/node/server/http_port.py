@@ -109,7 +109,8 @@ class HttpPort:
         except OSError as error:
             await self._runner.cleanup()
             hint = "log.listen in comity.toml says what is bound; empty turns it off"
-            raise BadConfig(f"cannot listen on {listen}", field="log.listen", hint=hint) from error
+            message = f"cannot listen on {listen}: {error.strerror}"
+            raise BadConfig(message, field="log.listen", hint=hint) from error
 
         self.address = f"{host}:{self._listener.sockets[0].getsockname()[1]}"
         log.info("serving the log", address=self.address)

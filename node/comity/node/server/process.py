@@ -34,6 +34,7 @@ from comity.node.server.guard import Guard
 from comity.node.server.health import Health
 from comity.node.server.http_port import HttpPort
 from comity.node.server.open_files import raise_file_limit
+from comity.node.server.ports import why_not_bound
 from comity.node.server.services.admin import AdminServicer
 from comity.node.server.services.audit import AuditServicer
 from comity.node.server.services.exchange import ExchangeServicer
@@ -202,8 +203,9 @@ class Server:
         try:
             port = self._server.add_secure_port(listen, credentials)
         except RuntimeError as error:
-            hint = "is another node running? listen in comity.toml says what is bound"
-            raise BadConfig(f"cannot listen on {listen}", field="listen", hint=hint) from error
+            hint = "listen in comity.toml says what is bound"
+            message = f"cannot listen on {listen}: {why_not_bound(listen)}"
+            raise BadConfig(message, field="listen", hint=hint) from error
         return f"{listen.rpartition(':')[0]}:{port}"
 
     async def _end_streams(self) -> None:
