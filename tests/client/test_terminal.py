@@ -56,6 +56,19 @@ def test_a_narrow_terminal_shows_a_block_of_lines_for_each_row(
     assert lines[4:6] == ["times    1", ""]
 
 
+def test_a_cell_of_plain_text_can_neither_draw_nor_begin_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
+    monkeypatch.setattr(terminal, "out", screen)
+    grid = table("peer", "note")
+    grid.add_row("ca\nus.aisi.example", "\x1b[2J\u202e")
+    print_table(grid)
+    assert isinstance(screen.file, io.StringIO)
+    assert len(screen.file.getvalue().splitlines()) == 2
+    assert "\\x1b[2J\\u202e" in screen.file.getvalue()
+
+
 def test_a_table_without_rows_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -114,7 +114,7 @@ def print_text(lines: Text) -> None:
 
 def table(*columns: str) -> Table:
     """Return an empty table with these headings, without lines around it."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid = _Rows(box=None, pad_edge=False, header_style="bold")
     for heading in columns:
         grid.add_column(heading, overflow="fold")
     return grid
@@ -154,6 +154,14 @@ def print_error(error: ComityError, *, as_json: bool) -> None:
         _write_json(sys.stderr, value, None)
         return
     _print_labelled("error", "bold red", str(error), error.hint)
+
+
+class _Rows(Table):
+    """A table whose cells of plain text are as safe to print as those that ``text`` made."""
+
+    def add_row(self, *cells: RenderableType | None, **more: Any) -> None:
+        made = (text(cell) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*made, **more)
 
 
 def _widths(rows: Table, room: int) -> list[int]:
