@@ -92,5 +92,5 @@ def test_a_root_that_too_few_of_its_keys_signed_is_not_believed(
     root = Root.draft(memory_log.bundle, [key.key for key in keys], 2, expires).sign(keys[0])
     (tmp_path / "uk.root.json").write_bytes(root.document)
     ended = comity("verify", str(evidence), "--bundle", str(tmp_path / "uk.root.json"), "--json")
-    assert ended.code == 1
+    assert ended.code == 2
     assert json.loads(ended.err)["error"]["reason"] == "BAD_ROOT"

@@ -57,8 +57,9 @@ class Site:
         self.store.claim(self.institute)
 
         # a database that is empty, or behind its mark, was lost or restored from a backup: nothing
-        # may be signed or numbered; first, since opening the mark would take it for a new one
-        check_log_key(self.store, self.home.keys)
+        # may be signed or numbered; without a mark, opening it would take the database for a new one
+        if self.mark.read() is None:
+            check_log_key(self.store, self.home.keys)
         self.mark.open(self.store)
 
     def _check_keys(self) -> None:
