@@ -27,7 +27,7 @@ from comity.client.exports.writing import SUMS_FILE, export_record
 from comity.client.files import BUNDLE_SUFFIX, ROOT_SUFFIX
 from comity.client.verify.evidence import PROOF_FILE, Evidence
 from comity.client.verify.steps import Outcome as StepOutcome
-from comity.client.verify.steps import Verdict, Verification
+from comity.client.verify.steps import Step, Verdict, Verification
 from comity.client.verify.trust import Trust, load_trust
 from comity.record.log import origin
 from comity.record.note import Note
@@ -104,15 +104,20 @@ def compare_found(found: Mapping[str, Verification]) -> Outcome:
     return Outcome.of([*_steps(found[""]), *_caught(found)])
 
 
+def is_good(step: Step) -> bool:
+    """True if a step passed, or is the one about withdrawal, which cannot be taken offline."""
+    return step.outcome is StepOutcome.OK or step.name == "withdrawal"
+
+
 def first_fault(verification: Verification) -> str:
     """Return the name of the first step that did not pass; empty if all did."""
-    faults = (step.name for step in verification.steps if step.outcome is not StepOutcome.OK)
+    faults = (step.name for step in verification.steps if not is_good(step))
     return next(faults, "")
 
 
 def _steps(exported: Verification) -> Iterator[str]:
     for step in exported.steps:
-        fine = step.outcome is StepOutcome.OK
+        fine = is_good(step)
         yield "" if fine else f"evidence: step {step.number}, {step.name}: {step.detail}"
 
 

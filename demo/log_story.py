@@ -14,10 +14,9 @@ from rich.text import Text
 from comity.client.commands.rendering import render_steps, render_verification
 from comity.client.monitor.report import Report
 from comity.client.terminal import out, table, text
-from comity.client.verify.steps import Outcome as StepOutcome
 from comity.client.verify.steps import Verification
 from demo.ceremony import Followed, Rotation
-from demo.evidence import COPIES, QUORUM, Exhibit
+from demo.evidence import COPIES, QUORUM, Exhibit, is_good
 from demo.logs import SeenLog
 from demo.story import heading, short
 
@@ -92,7 +91,7 @@ def show_evidence(institute: str, exhibit: Exhibit, found: Mapping[str, Verifica
     out.print(render_verification(str(exhibit.folder), found[""]))
     for suffix in COPIES:
         verification = found[suffix]
-        faults = [step for step in verification.steps if step.outcome is not StepOutcome.OK]
+        faults = [step for step in verification.steps if not is_good(step)]
         name = f"\n{exhibit.copy(suffix)}: "
         out.print(Text.assemble(name, (str(verification.verdict), "bold red"), ", by step"))
         for line in render_steps(faults):

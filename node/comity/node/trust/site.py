@@ -57,7 +57,7 @@ class Site:
         self.store.claim(self.institute)
 
         # a database that is empty, or behind its mark, was lost or restored from a backup: nothing
-        # may be signed or numbered; without a mark, opening it would take the database for a new one
+        # may be signed or numbered; without a mark, opening would take the database for a new one
         if self.mark.read() is None:
             check_log_key(self.store, self.home.keys)
         self.mark.open(self.store)
