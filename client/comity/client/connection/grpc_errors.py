@@ -81,6 +81,11 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
     be made is Unavailable, and a message that is too large LimitExceeded. Anything else is a
     ComityError with gRPC's words.
     """
+    return _carried(error) or _of_grpc(error)
+
+
+def _carried(error: grpc.RpcError) -> errors.ComityError | None:
+    """Return the error that the other side wrote as ``ErrorInfo``; None if it wrote none."""
     try:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]
         for detail in status.details if status else ():
@@ -89,8 +94,7 @@ def from_rpc(error: grpc.RpcError) -> errors.ComityError:
                 return _rebuild(info, status.message if status else "")
     except (ValueError, DecodeError) as malformed:
         return errors.ComityError(f"expected a status with ErrorInfo: {malformed}")
-
-    return _of_grpc(error)
+    return None
 
 
 def from_peer(error: grpc.RpcError, peer: str) -> errors.ComityError:
@@ -98,10 +102,11 @@ def from_peer(error: grpc.RpcError, peer: str) -> errors.ComityError:
 
     A peer may write anything. Its hint is dropped, since a hint is printed as our own advice.
     """
-    found = from_rpc(error)
+    carried = _carried(error)
+    found = carried or _of_grpc(error)
     found.hint = ""
-    # the class Unavailable is ours in nearly all cases, and is told as "cannot be reached"
-    if not isinstance(found, errors.Unavailable):
+    # what gRPC tells of a connection or a message's size is this side's own word
+    if carried is not None or type(found) is errors.ComityError:
         found.message = f"{peer} says: {found.message}"
         found.args = (f"{found.field}: {found.message}" if found.field else found.message,)
     return found
