@@ -41,7 +41,7 @@ class RecordFilter(_message.Message):
     min_severity: _builtins.str
     """Lowest severity to match, as stated in a disclosed section: low, moderate, high or critical."""
     text: _builtins.str
-    """At most 32 words, all of which must occur in title, summary, tags or a disclosed section; case
+    """At most 32 words of 64 characters, all of which must occur in title, summary, tags or a disclosed section; case
     is ignored.
     """
     include_superseded: _builtins.bool

@@ -33,6 +33,10 @@ SEARCH_PAGE_BYTES: Final = 6 << 20
 MAX_FILTER_WORDS: Final = Limit("MAX_FILTER_WORDS", 32, "words")
 """Words of a filter's text: each of them is looked for in the words of all parts."""
 
+MAX_WORD_CHARS: Final = Limit("MAX_WORD_CHARS", 64, "characters")
+"""Characters of one such word. Where a text nearly holds it again and again, the cost of looking
+for it is its length times that of the text."""
+
 NEWEST: Final = 2**62
 """A row number above that of every record: the first page begins below it."""
 
@@ -70,7 +74,7 @@ def search_records(
 
     Raises:
         LimitExceeded: page_size is over MAX_SEARCH_PAGE, or the filter's text over
-            MAX_FILTER_WORDS.
+            MAX_FILTER_WORDS or MAX_WORD_CHARS.
         InvalidInput: an unknown kind or severity, or U+0000 in a text; names the field.
     """
     MAX_SEARCH_PAGE.check(page_size, "page_size")
@@ -184,6 +188,8 @@ def _check_storable(wanted: RecordFilter) -> None:
 def _words(text: str) -> set[str]:
     words = set(text.split())
     MAX_FILTER_WORDS.check(len(words), "filter.text")
+    for word in words:
+        MAX_WORD_CHARS.check(len(word), "filter.text")
     return words
 
 
