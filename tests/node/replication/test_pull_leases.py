@@ -9,9 +9,11 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from comity.node.database.clock import system_clock
 from comity.node.database.store import Store
 from comity.node.database.tables import LeaseRow, RecordRow
 from comity.node.home.folder import Home
+from comity.node.node import Node
 from comity.node.server.background import leases
 from comity.node.server.background.leases import give_up, hold
 from tests.support.databases import NewDatabase
@@ -46,6 +48,7 @@ def test_of_two_processes_on_one_database_one_pulls_and_the_other_takes_over(
         uk_home, ca_home = (
             make_home(tmp_path, i, database=new_postgres_database()) for i in (UK, CA)
         )
+        Node(ca_home, system_clock).close()  # the mark that a twin brings along
         second_home = twin(ca_home)
         with capture_logs() as logs:
             async with serving(uk_home) as uk, serving(second_home) as second:

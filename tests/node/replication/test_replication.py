@@ -138,5 +138,8 @@ def test_a_suspended_peers_stream_ends_and_goes_on_when_it_resumes(
 def with_database(home: Home, url: str) -> Home:
     """Give a home another database."""
     file = home.path / "comity.toml"
-    file.write_text(file.read_text().replace(home.settings.database_url, url))
+    lines = file.read_text().splitlines(keepends=True)
+    [at] = [i for i, line in enumerate(lines) if line.startswith("database = ")]
+    lines[at] = f'database = "{url}"\n'
+    file.write_text("".join(lines))
     return Home(home.path)
