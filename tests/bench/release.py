@@ -37,8 +37,8 @@ from comity.node.policy.versions import policy_in_force, set_policy
 from comity.node.release.schedule import Schedule
 from comity.node.trust.peers import pinned_peers
 from comity.policies.facts import PartFacts
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from tests.bench.cards import draft
 from tests.support.network import make_home
 

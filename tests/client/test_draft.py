@@ -14,9 +14,10 @@ from comity.client.drafts.template import card_template
 from comity.client.drafts.yaml_text import dump_yaml, load_yaml
 from comity.client.importing.frontmatter import read_card_file
 from comity.record.bundle import Keyring
-from comity.record.content import SECTION_MODELS, Kind
+from comity.record.content import SECTION_MODELS
 from comity.record.errors import ComityError, InvalidInput, MalformedStatement
 from comity.record.keys import SigningKey
+from comity.record.kind import Kind
 from comity.record.record import open_record
 from tests.support.drafts import card
 from tests.support.paths import ROOT

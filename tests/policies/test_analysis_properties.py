@@ -11,8 +11,8 @@ from comity.policies.analysis.truth_tables import Question, matching, parse_set
 from comity.policies.cedar.rules import check_rules
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from tests.support.policy_facts import CA, HEAD, JP, UK
 
 ATOMS = [

@@ -14,8 +14,8 @@ from comity.policies.preset import preset_names
 from comity.policies.treaty import Treaty
 from comity.policies.ways.change import COUNTED, FactChange, Situation, What
 from comity.policies.ways.nearest import MAX_AMOUNT, Way, nearest
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_TREATIES
 from tests.support.policy_facts import CA, CARD, HEAD, JP, PEER, PRESETS, UK, parts, peers
 

@@ -14,9 +14,9 @@ from comity.policies.cedar import engine
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus, Standing, earned
 from comity.policies.preset import load_preset, preset_names
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from tests.support.policy_facts import (
     CA,
     CARD,

@@ -13,8 +13,8 @@ from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
 from comity.policies.simulation.remembered_decisions import RememberedDecisions
 from comity.policies.simulation.standing_reads import StandingReads
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 
 UK, CA, JP, FR, DE = (f"{name}.aisi.example" for name in ("uk", "ca", "jp", "fr", "de"))
 

@@ -14,9 +14,9 @@ from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus
 from comity.policies.preset import load_preset
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
 from comity.record.errors import BadPolicy, Conflict, InvalidInput, LimitExceeded
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_SECTIONS, MAX_TEMPLATES, MAX_TREATIES
 from tests.support.policy_facts import CA, CARD, JP, PEER, UK, handling_admits, parts, peers
 

@@ -12,8 +12,9 @@ from comity.node.records.search import NEWEST, RecordFilter, search_records
 from comity.node.trust.peers import AgreedTerms
 from comity.policies.preset import load_preset
 from comity.record import content
-from comity.record.content import SECTION_MODELS, Kind, check_content, domains_and_severity
+from comity.record.content import SECTION_MODELS, check_content, domains_and_severity
 from comity.record.errors import BadContent, LimitExceeded
+from comity.record.kind import Kind
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
 from comity.record.models import Model
 from comity.record.severity import Severity

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, PeerStatus, Standing
 from comity.policies.preset import load_preset, preset_names
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 
 UK, CA, JP = "uk.aisi.example", "ca.aisi.example", "jp.aisi.example"
 

@@ -9,9 +9,9 @@ from comity.node.policy.standing.counters import recompute_standing
 from comity.node.policy.standing.rule import load_standing, standing_rows
 from comity.node.records.quarantine import Refusal, keep_refusals
 from comity.policies.facts import Standing
-from comity.record.content import Kind
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import InvalidInput
+from comity.record.kind import Kind
 from comity.record.record import Record
 from tests.support.drafts import card
 from tests.support.institutes import Institute

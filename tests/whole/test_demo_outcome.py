@@ -9,7 +9,7 @@ import pytest
 
 from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts, Standing
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from demo import terms
 from demo.cards import load_cards
 from demo.expectation import (

@@ -17,9 +17,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from comity.record import ijson
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from comity.record.models import Flag, Integer, describe
 
 JSON_CONFIG: Final = ConfigDict(

@@ -17,8 +17,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from comity.policies.facts import JSON_CONFIG, PartFacts
-from comity.record.content import Kind
 from comity.record.errors import Conflict, InvalidInput
+from comity.record.kind import Kind
 from comity.record.limits import MAX_NAME_CHARS, MAX_SECTIONS, MAX_TREATIES
 from comity.record.models import describe
 from comity.record.spiffe import check_institute

@@ -14,7 +14,6 @@ newer node's sections pass through an older one. What such a section states unde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,25 +21,11 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from comity.record.errors import BadContent
+from comity.record.kind import Kind
+from comity.record.kinds.model_card import MODEL_CARD_SECTIONS
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
-from comity.record.model_card import MODEL_CARD_SECTIONS
 from comity.record.models import Model, describe
 from comity.record.severity import rank_of
-
-
-class Kind(StrEnum):
-    """The kind of a record; its predicate type is ``urn:comity:<kind>:v1``."""
-
-    MODEL_CARD = "model-card"
-    EVALUATION = "evaluation"
-    INCIDENT = "incident"
-    DATASET = "dataset"
-    CRITERIA = "criteria"
-    RESOURCE = "resource"
-    GUIDANCE = "guidance"
-    ENDORSEMENT = "endorsement"
-    WITHDRAWAL = "withdrawal"
-
 
 SECTION_MODELS: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
     {Kind.MODEL_CARD: MODEL_CARD_SECTIONS}

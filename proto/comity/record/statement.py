@@ -23,9 +23,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from comity.record import ijson
-from comity.record.content import Kind
 from comity.record.errors import MalformedStatement
 from comity.record.handling import Handling, Name
+from comity.record.kind import Kind
 from comity.record.limits import MAX_SECTIONS, MAX_TAGS
 from comity.record.models import Line, Model, Sha256, describe
 from comity.record.spiffe import SpiffeId

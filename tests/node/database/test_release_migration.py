@@ -9,8 +9,8 @@ from alembic.config import Config
 
 import comity.node.database.store
 from comity.node.database.store import Store
-from comity.record.content import Kind
 from comity.record.errors import BadSignature
+from comity.record.kind import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
 from tests.support.institutes import HandClock, institutes

@@ -7,7 +7,7 @@ import pytest
 from comity.node.policy.standing.rule import standing_rows
 from comity.node.policy.versions import set_policy
 from comity.policies.preset import load_preset
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute
 from tests.support.standing import received, row, seen

@@ -11,8 +11,8 @@ from comity.node.home.folder import Home
 from comity.node.node import Node
 from comity.node.policy.standing.rule import standing_rows
 from comity.policies.preset import load_preset
-from comity.record.content import Kind
 from comity.record.errors import BadSignature, UnknownKey
+from comity.record.kind import Kind
 from comity.record.limits import Limit
 from tests.support.databases import NewDatabase
 from tests.support.drafts import FORGETS, card

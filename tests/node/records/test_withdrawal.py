@@ -6,7 +6,7 @@ from comity.client.drafts.draft import Draft
 from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from comity.record.record import Record
 from tests.support.drafts import card
 from tests.support.institutes import Institute

@@ -13,7 +13,7 @@ from comity.node.database.tables import DecisionRow, PolicyVersionRow, ReleaseRo
 from comity.node.release.preview import Effect
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset, preset_names
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card, guidance
 from tests.support.institutes import HandClock, Institute, institutes

@@ -13,7 +13,7 @@ from comity.node.node import Node
 from comity.node.policy.standing.rule import load_standing
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute, institutes

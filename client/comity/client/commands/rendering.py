@@ -28,8 +28,9 @@ from comity.client.verify.record_view import (
 )
 from comity.client.verify.split_view_steps import SplitVerification
 from comity.client.verify.steps import Outcome, Step, Verdict, Verification
-from comity.record.content import Kind, section_models
+from comity.record.content import section_models
 from comity.record.handling import Handling, Tlp
+from comity.record.kind import Kind
 from comity.record.times import format_time
 from comity.record.withdrawal import Withdrawal
 

@@ -15,8 +15,8 @@ from comity.client.commands.options import ProfileOption
 from comity.client.commands.rendering import SHORT_ID_CHARS, render_results, tlp
 from comity.client.connection.node_client import connect
 from comity.client.connection.results import Filter, Page, Result
-from comity.record.content import Kind
 from comity.record.errors import ComityError
+from comity.record.kind import Kind
 from comity.record.severity import Severity
 from comity.record.times import format_time
 

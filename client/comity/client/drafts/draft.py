@@ -27,11 +27,12 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from comity.client.drafts.yaml_text import dump_yaml, load_yaml
-from comity.record.content import Kind, check_content, domains_and_severity, section_models
+from comity.record.content import check_content, domains_and_severity, section_models
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import BadContent, MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.keys import SigningKey
+from comity.record.kind import Kind
 from comity.record.limits import MAX_TAGS
 from comity.record.models import Line, Model, Sha256, check_lines, describe
 from comity.record.record import Record

@@ -20,8 +20,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from comity.client.drafts.draft import Draft
-from comity.record.content import SECTION_MODELS, Kind, section_adapter
+from comity.record.content import SECTION_MODELS, section_adapter
 from comity.record.handling import Handling
+from comity.record.kind import Kind
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DEFINITIONS: Final = "#/$defs/{model}"

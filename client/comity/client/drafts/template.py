@@ -11,7 +11,8 @@ from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from comity.record.content import SECTION_MODELS, Kind
+from comity.record.content import SECTION_MODELS
+from comity.record.kind import Kind
 from comity.record.models import Model
 
 _HEAD: Final = """\

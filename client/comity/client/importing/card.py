@@ -18,8 +18,8 @@ from comity.client.importing.frontmatter import read_card_file
 from comity.client.importing.markdown import plain, read_blocks
 from comity.client.importing.model_identity import ModelIdentity, identify, language_of
 from comity.client.importing.passages import Passage, passages_of
+from comity.record.kinds.model_card import Excerpt
 from comity.record.limits import MAX_LINE_CHARS, MAX_TEXT_CHARS, Limit
-from comity.record.model_card import Excerpt
 
 MAX_LINES: Final = Limit("MAX_LINES", 20_000, "lines")
 """Lines of a card: a dozen times the longest seen; each may become several blocks."""

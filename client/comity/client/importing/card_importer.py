@@ -23,8 +23,8 @@ from comity.client.importing.frontmatter_facts import evaluations_of
 from comity.client.importing.importer import Imported
 from comity.client.importing.model_identity import UNVERSIONED
 from comity.client.importing.statements import SortedStatements
-from comity.record import content
 from comity.record.handling import Handling, Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_NAME_CHARS, MAX_TAGS, MAX_TEXT_CHARS
 from comity.record.statement import ModelDescriptor
 
@@ -69,7 +69,7 @@ def _draft(card: Card, sections: dict[str, Any], tlp: Tlp) -> Draft:
     tags = [tag[:MAX_NAME_CHARS] for tag in texts(card.metadata.get("tags"))]
 
     return Draft(
-        kind=content.Kind.MODEL_CARD,
+        kind=Kind.MODEL_CARD,
         subject=DraftSubject(
             name=model.purl,
             model=ModelDescriptor(

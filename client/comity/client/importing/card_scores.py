@@ -13,8 +13,8 @@ from comity.client.importing.model_names import ModelNames
 from comity.client.importing.passages import Passage
 from comity.client.importing.score_tables import scores_in_table
 from comity.client.importing.score_values import BenchmarkScore, score_in_item
+from comity.record.kinds.model_card import Evaluation, Score
 from comity.record.limits import MAX_LINE_CHARS
-from comity.record.model_card import Evaluation, Score
 
 _RESULTS_FOLLOW: Final = re.compile(r"following results|on the evaluation set")
 

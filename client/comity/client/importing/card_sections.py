@@ -16,8 +16,8 @@ from comity.client.importing.frontmatter_facts import details_of
 from comity.client.importing.passages import Passage
 from comity.client.importing.statement_words import CAPABILITIES
 from comity.client.importing.statements import UNSPECIFIED, SortedStatements
+from comity.record.kinds.model_card import Capability, Evaluation, Limitation, Risk, Source
 from comity.record.limits import MAX_LINE_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS
-from comity.record.model_card import Capability, Evaluation, Limitation, Risk, Source
 from comity.record.models import Model
 
 MAX_SECTION_BYTES: Final = 256 << 10

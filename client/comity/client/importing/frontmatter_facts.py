@@ -18,8 +18,8 @@ from comity.client.importing.facts import (
 )
 from comity.client.importing.frontmatter import texts
 from comity.client.importing.score_values import CellNumber, ValueRange, number_in, unit_of
+from comity.record.kinds.model_card import Details, Evaluation, Score
 from comity.record.limits import MAX_LINE_CHARS
-from comity.record.model_card import Details, Evaluation, Score
 
 _MAX_VALUES: Final = 256
 """Values kept of one list: the longest seen names a hundred languages."""

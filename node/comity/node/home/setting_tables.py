@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from comity.record.address import parse_address
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput
+from comity.record.kind import Kind
 from comity.record.limits import MAX_HEARTBEAT_SECONDS
 from comity.record.models import Integer
 

@@ -19,8 +19,8 @@ from comity.node.database.text import find_row
 from comity.node.trust.peers import get_peer
 from comity.policies.facts import PeerStatus
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
 from comity.record.errors import Conflict, InvalidInput, NotFound
+from comity.record.kind import Kind
 from comity.record.limits import MAX_TREATIES
 from comity.record.times import format_time
 

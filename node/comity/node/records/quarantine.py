@@ -29,8 +29,8 @@ from comity.node.database.text import storable_message
 from comity.node.policy.standing.counted_subjects import rejected_seq
 from comity.node.policy.standing.entries import update_entries
 from comity.node.policy.standing.rule import DAY_MS
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotYet, UnknownKey
+from comity.record.kind import Kind
 from comity.record.limits import MAX_PAYLOAD_BYTES, Limit
 from comity.record.record import Record
 from comity.record.wire import record_from_bytes, record_to_bytes

@@ -20,8 +20,8 @@ from comity.node.database.cursors import make_page_token
 from comity.node.database.tables import PartDomainRow, PartRow, RecordRow, RecordTagRow
 from comity.node.database.text import is_storable
 from comity.node.records.withdrawal import withdrawal_notices
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput, NotFound
+from comity.record.kind import Kind
 from comity.record.limits import Limit
 from comity.record.severity import Severity
 

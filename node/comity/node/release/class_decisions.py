@@ -25,7 +25,7 @@ from comity.policies.evaluator import Policy
 from comity.policies.facts import PartFacts, PeerFacts
 from comity.policies.ways.change import Situation
 from comity.policies.ways.nearest import MAX_AMOUNT, nearest
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 MAX_WAYS: Final = 3
 """Ways to a release that are told: all of them take the same, smallest number of changes."""

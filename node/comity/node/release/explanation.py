@@ -18,7 +18,7 @@ from comity.node.release.class_decisions import ClassDecisions, kind_of
 from comity.node.release.parts import Tally, is_correction, is_known_section, tally_classes
 from comity.policies.evaluator import Decision
 from comity.policies.facts import PartFacts
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from comity.record.times import format_time
 
 MAX_EXPLAINED: Final = 64

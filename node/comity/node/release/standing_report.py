@@ -21,7 +21,7 @@ from comity.node.policy.standing.allowance import PLENTY
 from comity.node.policy.standing.rule import DAY_MS, load_standing, standing_rows, window_of
 from comity.node.policy.versions import policy_at
 from comity.policies.facts import PartFacts, Standing
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 BEST: Final = Standing(received=PLENTY, credit=PLENTY, received_ever=PLENTY)
 """The standing of a peer that gave without limit and was given nothing."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 from comity.policies.cedar.attribute_paths import Path, literals_in, path_of, paths_in
 from comity.policies.cedar.rules import Rule, pairs
 from comity.policies.facts import Action, PeerStatus
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_JSON_INTEGER
 
 INSTITUTE: Final = ("principal", "institute")

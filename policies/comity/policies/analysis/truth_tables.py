@@ -33,7 +33,7 @@ from comity.policies.cedar import engine
 from comity.policies.cedar.attribute_paths import Path
 from comity.policies.cedar.rules import Rule
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts, Standing
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 MAX_ROWS: Final = 600
 """Most rows of a table, some 200 µs each; if there would be more, so many are a sample."""

@@ -17,7 +17,7 @@ import cedarpy
 
 from comity.policies.facts import Action, Counts, PartFacts, PeerFacts
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 CACHED_SETS: Final = 8
 """Sets of parts whose parsed form is kept: the same classes are decided for one peer after the

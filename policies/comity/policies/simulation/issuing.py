@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from comity.policies.facts import PartFacts
-from comity.record.content import Kind
 from comity.record.errors import ComityError
 from comity.record.handling import Handling, Name, Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_DOMAINS, MAX_SECTIONS, MAX_TAGS
 from comity.record.models import Flag, Integer, Number
 

@@ -14,9 +14,9 @@ from pydantic import AfterValidator, Field, model_validator
 from comity.policies.facts import PeerStatus
 from comity.policies.simulation.issuing import IssuedRecords, ScenarioTable
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
 from comity.record.errors import ComityError, InvalidInput
 from comity.record.handling import Name
+from comity.record.kind import Kind
 from comity.record.limits import MAX_PEERS
 from comity.record.models import Integer
 from comity.record.spiffe import check_institute

@@ -21,7 +21,7 @@ from comity.policies.simulation.peer_pairs import peer_pairs
 from comity.policies.simulation.real_records import KnownRecords
 from comity.policies.simulation.scenario import Scenario
 from comity.policies.simulation.treaty_links import LinkedDecisions
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 Share = tuple[int, int]
 """Number of parts held, and of parts that handling alone would allow."""

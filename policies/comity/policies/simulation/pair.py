@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from comity.policies.facts import PartFacts, PeerFacts, Standing, earned
 from comity.policies.simulation.real_records import Contents
 from comity.policies.simulation.remembered_decisions import RememberedDecisions
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 
 @dataclass(eq=False, slots=True)

@@ -23,7 +23,7 @@ from comity.policies.facts import PartFacts, PeerFacts, Standing
 from comity.policies.simulation.standing_reads import StandingReads, whole_standing
 from comity.policies.ways.change import Situation, What
 from comity.policies.ways.nearest import nearest
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 
 class RememberedDecisions:

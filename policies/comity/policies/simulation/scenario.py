@@ -12,7 +12,7 @@ from pydantic import Field
 
 from comity.policies.simulation.issuing import ScenarioTable
 from comity.policies.simulation.members import Agreement, Crowd, Day, Institute, PeerTerms, Relation
-from comity.record.content import Kind
+from comity.record.kind import Kind
 from comity.record.models import Integer
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from comity.policies.cedar.attribute_paths import path_of
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Counts, Standing
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 _Value = Callable[[str, str], int]
 """Returns the count of a column and a kind; an empty kind means the part's own."""

@@ -15,7 +15,7 @@ from comity.policies.facts import Standing
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.pair import Line, Pair
 from comity.policies.ways.nearest import MAX_AMOUNT
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 Ends = tuple[str, str]
 """Ids of giver and receiver."""

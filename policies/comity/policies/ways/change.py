@@ -14,8 +14,8 @@ from typing import Final
 from comity.policies.evaluator import Policy
 from comity.policies.facts import Action, PartFacts, PeerFacts, PeerStatus
 from comity.policies.treaty import Treaty
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Final
 from comity.policies.cedar.attribute_paths import Path, paths_read, words_named
 from comity.policies.facts import PartFacts, PeerStatus
 from comity.policies.ways.change import BY_ISSUER, COUNTED, FactChange, Situation, What, domains
-from comity.record.content import Kind
 from comity.record.handling import Tlp
+from comity.record.kind import Kind
 from comity.record.limits import MAX_TREATIES
 
 MAX_AMOUNT: Final = 10_000

@@ -26,8 +26,8 @@ from comity.node.records.search import find_record
 from comity.node.release import explanation
 from comity.node.release.explanation import MAX_EXPLAINED, ClassExplanation, PartExplanation
 from comity.policies.facts import PartFacts
-from comity.record.content import Kind
 from comity.record.errors import InvalidInput
+from comity.record.kind import Kind
 from comity.record.severity import Severity
 from comity.record.times import format_time
 

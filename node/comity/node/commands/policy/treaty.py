@@ -25,8 +25,9 @@ from comity.node.policy.facts import UNNAMED
 from comity.node.policy.treaties import list_treaties, over_time
 from comity.node.policy.versions import policy_in_force
 from comity.policies.treaty import Treaty
-from comity.record.content import SECTION_MODELS, Kind
+from comity.record.content import SECTION_MODELS
 from comity.record.errors import InvalidInput, NotFound
+from comity.record.kind import Kind
 from comity.record.times import format_time
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")

@@ -29,7 +29,7 @@ from comity.node.database.tables import HEADER, PartRow, RecordRow, StandingEntr
 from comity.node.policy.standing.rule import SUBSTANCE_CHARS
 from comity.policies.evaluator import Decision, Policy
 from comity.policies.facts import PartFacts, PeerFacts
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 PLENTY: Final = dict.fromkeys(Kind, 10**9)
 """More records than anybody gives; small enough that a policy can multiply it without overflow."""

@@ -49,7 +49,7 @@ from sqlmodel import Session, select
 from comity.node.database import tables
 from comity.node.database.sessions import WriteSession
 from comity.policies.facts import Standing, earned
-from comity.record.content import Kind
+from comity.record.kind import Kind
 
 SUBSTANCE_CHARS: Final = 200
 """A record counts if its disclosed sections hold this many characters: two or three sentences."""
