@@ -193,7 +193,7 @@ async def _show_people(inquiry: Inquiry) -> None:
     node = await inquiry.node(OPERATOR, Role.OPERATOR)
     story.show_releases(OPERATOR, GIVEN, await releases_of(node, inquiry.ids[GIVEN]))
     node = await inquiry.node(ANALYST, Role.ANALYST)
-    story.show_search(ANALYST, MODEL, [result async for result in node.search(model=MODEL)])
+    story.show_search(ANALYST, MODEL, [result async for result in node.search(models=[MODEL])])
 
 
 def _card(name: str) -> Card:

@@ -37,7 +37,7 @@ def test_an_analyst_finds_reads_and_watches_verified_records(tmp_path: Path) -> 
                 uk.node.publish(record)
             await until(lambda: len(ca.rows(RecordRow)) == 3, "the cards at ca")
             async with connect(ca.node.home.grant(Role.ANALYST, "ada")) as node:
-                found = [result async for result in node.search(model="MODEL")]
+                found = [result async for result in node.search(models=["MODEL"])]
                 assert {r.record_id for r in found} == {r.record_id for r in published}
                 assert {r.origin for r in found} == {UK}
                 one = await node.get(published[0].record_id[:12])

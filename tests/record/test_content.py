@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from comity.client.drafts.draft import Draft
-from comity.node.records.search import NEWEST, RecordFilter, search_records
+from comity.node.records.filter import RecordFilter
+from comity.node.records.search import search_records
 from comity.node.trust.peers import AgreedTerms
 from comity.policies.preset import load_preset
 from comity.record import content
@@ -59,9 +60,7 @@ def test_a_search_finds_what_a_record_of_any_kind_states(
         told = uk.publish(record(Kind.INCIDENT, {"report": {"risks": [GRAVE]}})).record_id
         wanted = RecordFilter(domains=(CBRN,), min_severity="critical")
         with uk.node.store.read() as session:
-            assert [row.record_id for row in search_records(session, wanted, 9, NEWEST)[0]] == [
-                told
-            ]
+            assert [row.record_id for row in search_records(session, wanted)[0]] == [told]
 
 
 def test_what_plain_content_states_is_read_at_any_depth_and_the_gravest_counts() -> None:

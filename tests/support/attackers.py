@@ -91,7 +91,7 @@ async def share_checkpoints(target: Target, name: str) -> None:
 async def search(target: Target, name: str) -> None:
     """Search as an analyst for words that nearly occur at every letter of some records."""
     words = " ".join(f"{'a' * 62}{number:02}" for number in range(32))
-    wanted = records_service_pb2.RecordFilter(text=words)
+    wanted = records_service_pb2.RecordFilter(texts=[words])
     request = records_service_pb2.SearchRecordsRequest(filter=wanted).SerializeToString()
     await _repeat(target, name, f"{RECORDS}/SearchRecords", request, 64)
 

@@ -102,7 +102,7 @@ def sqlite_databases(folder: Path) -> NewDatabase:
     return new
 
 
-_TABLES = [Identifier(table.name) for table in SQLModel.metadata.sorted_tables]
+_TABLES = [Identifier(t.name) for t in SQLModel.metadata.sorted_tables] + [Identifier("part_text")]
 
 
 def _connect(url: str) -> psycopg.Connection[tuple[object, ...]]:

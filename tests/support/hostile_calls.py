@@ -16,7 +16,7 @@ from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import DOMAIN
 from comity.node.database.tables import (
     HandlingClassRow,
-    PartDomainRow,
+    ItemRow,
     PartRow,
     RecordRow,
     RecordTagRow,
@@ -71,7 +71,7 @@ STORED: Final[tuple[type[SQLModel], ...]] = (
     RecordRow,
     RecordTagRow,
     PartRow,
-    PartDomainRow,
+    ItemRow,
     HandlingClassRow,
     StandingRow,
 )

@@ -25,6 +25,7 @@ from comity.node.policy.treaties import add_treaty, end_treaty
 from comity.node.policy.versions import PolicyInForce, set_policy
 from comity.node.records.admission import Intake
 from comity.node.records.examination import Examiner
+from comity.node.records.search_index import complete_index
 from comity.node.release.schedule import Schedule
 from comity.node.replication.inbox import Inbox
 from comity.node.replication.waiting_records import WaitingRecords
@@ -67,6 +68,7 @@ class Node(Site):
         super().__init__(home, clock)
         try:
             self._keep_standing_settings()
+            complete_index(self.store)
         except BaseException:
             self.store.close()
             raise

@@ -72,18 +72,27 @@ def _read_model(kind: Kind, name: str, value: Any, field: str) -> Any:
 def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:
     """Return the domains that a section's content names and the rank of its highest severity.
 
-    ``value`` is a result of ``check_content``. Each ``domain`` that is a name and each ``severity``
-    in the words of ``Severity`` counts, in models and objects at any depth; any other value under
-    these keys is ignored. Policy knows no more of a section's content than this.
+    ``value`` is a result of ``check_content``. Policy knows no more of a section's content.
     """
-    domains: set[str] = set()
-    highest = 0
+    items = items_of(value)
+    highest = max((severity for _, severity in items), default=0)
+    return frozenset(domain for domain, _ in items if domain), highest
+
+
+def items_of(value: Any) -> frozenset[tuple[str, int]]:
+    """Return what each item of a section states: its domain, and the rank of its severity.
+
+    Each ``domain`` that is a name and each ``severity`` in the words of ``Severity`` counts, in
+    models and objects at any depth; any other value under these keys is ignored. What an item does
+    not state is empty, or 0.
+    """
+    found: set[tuple[str, int]] = set()
     for domain, severity in _statements(value):
-        if isinstance(domain, str) and 0 < len(domain) <= MAX_NAME_CHARS:
-            domains.add(domain)
-        if isinstance(severity, str):
-            highest = max(highest, rank_of(severity))
-    return frozenset(domains), highest
+        named = isinstance(domain, str) and 0 < len(domain) <= MAX_NAME_CHARS
+        item = (str(domain) if named else "", rank_of(severity) if isinstance(severity, str) else 0)
+        if any(item):
+            found.add(item)
+    return frozenset(found)
 
 
 def _statements(value: Any) -> Iterator[tuple[Any, Any]]:

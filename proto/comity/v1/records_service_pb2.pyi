@@ -8,6 +8,7 @@ from comity.v1 import record_pb2 as _record_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SearchOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SearchOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEARCH_ORDER_UNSPECIFIED: _SearchOrder.ValueType  # 0
+    """Relevance."""
+    SEARCH_ORDER_RELEVANCE: _SearchOrder.ValueType  # 1
+    """Best match of the filter's texts first; newest first if it has none. Later pages leave out records
+    that arrived after the first page.
+    """
+    SEARCH_ORDER_NEWEST: _SearchOrder.ValueType  # 2
+    """Latest arrival first."""
+
+class SearchOrder(_SearchOrder, metaclass=_SearchOrderEnumTypeWrapper):
+    """The order of the results of a search."""
+
+SEARCH_ORDER_UNSPECIFIED: SearchOrder.ValueType  # 0
+"""Relevance."""
+SEARCH_ORDER_RELEVANCE: SearchOrder.ValueType  # 1
+"""Best match of the filter's texts first; newest first if it has none. Later pages leave out records
+that arrived after the first page.
+"""
+SEARCH_ORDER_NEWEST: SearchOrder.ValueType  # 2
+"""Latest arrival first."""
+Global___SearchOrder: _TypeAlias = SearchOrder  # noqa: Y015
+
 @_typing.final
 class RecordFilter(_message.Message):
     """Selects records. A record must match every field that is not empty, and one of the values of a
@@ -29,20 +58,16 @@ class RecordFilter(_message.Message):
 
     KINDS_FIELD_NUMBER: _builtins.int
     ISSUERS_FIELD_NUMBER: _builtins.int
-    MODEL_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     DOMAINS_FIELD_NUMBER: _builtins.int
     MIN_SEVERITY_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     INCLUDE_SUPERSEDED_FIELD_NUMBER: _builtins.int
     INCLUDE_WITHDRAWN_FIELD_NUMBER: _builtins.int
-    model: _builtins.str
-    """Text in the subject's name or the model's provider, name or version; case is ignored."""
     min_severity: _builtins.str
-    """Lowest severity to match, as stated in a disclosed section: low, moderate, high or critical."""
-    text: _builtins.str
-    """At most 32 words of 64 characters, all of which must occur in title, summary, tags or a disclosed section; case
-    is ignored.
+    """Lowest severity to match, as stated in a disclosed section: low, moderate, high or critical. Where
+    domains are given too, one item of a section has the severity and one of the domains.
     """
     include_superseded: _builtins.bool
     """True to include records that a later version supersedes."""
@@ -57,6 +82,13 @@ class RecordFilter(_message.Message):
         """Issuing institutes, such as uk.aisi.example."""
 
     @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of models, at most 16. A name matches the subject's name and the model's provider, name and
+        version whatever its case, spacing and punctuation; 8 hex digits or more also match the beginning of
+        the digest of the weights.
+        """
+
+    @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags; case matters."""
 
@@ -64,22 +96,29 @@ class RecordFilter(_message.Message):
     def domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Domains named in a disclosed section, such as a risk's; case matters."""
 
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Queries, at most 16, each of at most 32 words of 64 characters. All words of a query must occur in
+        title, summary, tags, names or a disclosed section; "a phrase" stands in quotation marks, and prefix*
+        ends in an asterisk. Case and accents are ignored.
+        """
+
     def __init__(
         self,
         *,
         kinds: _abc.Iterable[_builtins.str] | None = ...,
         issuers: _abc.Iterable[_builtins.str] | None = ...,
-        model: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         domains: _abc.Iterable[_builtins.str] | None = ...,
         min_severity: _builtins.str = ...,
-        text: _builtins.str = ...,
+        texts: _abc.Iterable[_builtins.str] | None = ...,
         include_superseded: _builtins.bool = ...,
         include_withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "include_superseded", b"include_superseded", "include_withdrawn", b"include_withdrawn", "issuers", b"issuers", "kinds", b"kinds", "min_severity", b"min_severity", "model", b"model", "tags", b"tags", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domains", b"domains", "include_superseded", b"include_superseded", "include_withdrawn", b"include_withdrawn", "issuers", b"issuers", "kinds", b"kinds", "min_severity", b"min_severity", "models", b"models", "tags", b"tags", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -194,10 +233,13 @@ class SearchRecordsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Records per page, 1 to 256. 0 means 50. A page may hold fewer records, to fit into a message."""
     page_token: _builtins.str
     """The next_page_token of the previous page; empty for the first page."""
+    order: Global___SearchOrder.ValueType
+    """Order of the results."""
     @_builtins.property
     def filter(self) -> Global___RecordFilter:
         """Records to return."""
@@ -208,10 +250,11 @@ class SearchRecordsRequest(_message.Message):
         filter: Global___RecordFilter | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        order: Global___SearchOrder.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order", b"order", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,11 +47,17 @@ def indexes(session: Session) -> list[int]:
     return list(session.exec(select(LogEntryRow.log_index).order_by(LogEntryRow.log_index)))
 
 
+def is_table_of_a_model(name: str | None, kind: str, parents: object) -> bool:
+    """False for the index of words, which each kind of database makes in its own way."""
+    return not (kind == "table" and name and name.startswith("part_text"))
+
+
 def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: NewDatabase) -> None:
     store = Store(new_database(empty=True))
     store.upgrade()
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": is_table_of_a_model}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, SQLModel.metadata) == []
     store.close()
 

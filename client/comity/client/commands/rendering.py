@@ -7,19 +7,17 @@ a record looks like a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from textwrap import indent
 from typing import Final
 
-from rich.table import Table
 from rich.text import Text
 
 from comity.client.commands.language import choose_text
-from comity.client.connection.results import Result
 from comity.client.drafts.yaml_text import dump_yaml
-from comity.client.terminal import table, text, visible
+from comity.client.terminal import text, visible
 from comity.client.verify.record_view import (
     RecordView,
     SectionStatus,
@@ -34,7 +32,7 @@ from comity.record.kind import Kind
 from comity.record.times import format_time
 from comity.record.withdrawal import Withdrawal
 
-_TLP_STYLES: Final = {
+TLP_STYLES: Final = {
     Tlp.RED: "bold #ff2b2b on black",
     Tlp.AMBER_STRICT: "bold #ffc000 on black",
     Tlp.AMBER: "bold #ffc000 on black",
@@ -150,38 +148,9 @@ def _verdict(name: str, verdict: Verdict, expiry: datetime | None = None) -> Tex
     return Text.assemble(text(name), ": ", (f"{verdict}{until}", _VERDICT_STYLES[verdict]))
 
 
-def render_results(results: Sequence[Result]) -> Table:
-    """Show search results, one a row."""
-    rows = table("record", "kind", "TLP", "issuer", "issued", "parts", "title")
-
-    for result in results:
-        view = result.view
-        present = sum(s.status is SectionStatus.PRESENT for s in view.sections)
-        predicate = view.statement.predicate
-
-        rows.add_row(
-            view.record_id[:SHORT_ID_CHARS],
-            str(view.statement.kind),
-            Text(predicate.handling.tlp, _TLP_STYLES[predicate.handling.tlp]),
-            text(view.statement.issuer.institute),
-            f"{predicate.issue_time:%Y-%m-%d}",
-            f"{present}/{len(view.sections)}",
-            Text.assemble(*_mark(result), text(choose_text(predicate.title))),
-        )
-
-    return rows
-
-
-def _mark(result: Result) -> Iterator[tuple[str, str]]:
-    if result.withdrawal:
-        yield "WITHDRAWN  ", "bold red"
-    elif result.superseded_by:
-        yield "superseded  ", "yellow"
-
-
 def tlp(handling: Handling) -> Text:
     """Return the TLP label in the colour that belongs to it."""
-    return Text(f"TLP:{handling.tlp}", _TLP_STYLES[handling.tlp])
+    return Text(f"TLP:{handling.tlp}", TLP_STYLES[handling.tlp])
 
 
 def _header(view: RecordView) -> Iterator[tuple[str, str | Text]]:

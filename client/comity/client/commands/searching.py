@@ -12,7 +12,8 @@ from comity.client import terminal
 from comity.client.command_line import JsonOption
 from comity.client.commands.language import choose_text
 from comity.client.commands.options import ProfileOption
-from comity.client.commands.rendering import SHORT_ID_CHARS, render_results, tlp
+from comity.client.commands.rendering import SHORT_ID_CHARS, tlp
+from comity.client.commands.result_table import render_results
 from comity.client.connection.node_client import connect
 from comity.client.connection.results import Filter, Page, Result
 from comity.record.errors import ComityError
@@ -28,7 +29,8 @@ IssuerOption = Annotated[
     typer.Option("--issuer", metavar="INSTITUTE", help="Only records that it issued."),
 ]
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="TEXT", help="Text in the subject's or model's name.")
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="Name of a model, or digits of its digest."),
 ]
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TAG", help="Only records with this tag.")
@@ -38,11 +40,14 @@ DomainOption = Annotated[
     typer.Option("--domain", metavar="CODE", help="Domain that a section names, such as a risk's."),
 ]
 SeverityOption = Annotated[
-    Severity | None,
-    typer.Option("--severity", help="Least severity that a section states."),
+    list[Severity] | None,
+    typer.Option("--severity", help="Least severity that an item of a section states."),
 ]
 TextOption = Annotated[
-    str, typer.Option("--text", metavar="WORDS", help="Words that all occur in the record.")
+    list[str] | None,
+    typer.Option(
+        "--text", metavar="WORDS", help='Words, "a phrase" or prefix*, all in the record.'
+    ),
 ]
 SupersededOption = Annotated[
     bool, typer.Option("--superseded", help="Also records that a later version supersedes.")
@@ -57,13 +62,14 @@ WithdrawnOption = Annotated[
 def comity_search(
     kind: KindOption = None,
     issuer: IssuerOption = None,
-    model: ModelOption = "",
+    model: ModelOption = None,
     tag: TagOption = None,
     domain: DomainOption = None,
     severity: SeverityOption = None,
-    text: TextOption = "",
+    text: TextOption = None,
     superseded: SupersededOption = False,
     withdrawn: WithdrawnOption = False,
+    newest: Annotated[bool, typer.Option("--newest", help="Newest first, not best first.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=256, help="Records a page.")] = _PAGE,
     page_token: Annotated[str, typer.Option(metavar="TOKEN", help="Where to go on.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All pages, not only one.")] = False,
@@ -72,18 +78,27 @@ def comity_search(
 ) -> None:
     """Search the records at your node.
 
-    Newest arrivals come first; every record shown has been verified. Options given twice mean
-    "or", different options mean "and". Records that were superseded or withdrawn are left out
-    unless you ask for them.
+    With --text the best match comes first, else the newest arrival; every record shown has been
+    verified. Options given twice mean "or", different options mean "and"; --domain and --severity
+    hold for one and the same item, such as a risk. Records that were superseded or withdrawn are
+    left out unless you ask for them.
+
+    A text is words that must all occur, each anywhere in the record: title, summary, tags, names
+    and disclosed sections, in every language. "dual use" in quotation marks is a phrase, and bio*
+    stands for every word that begins so. Case and accents make no difference: STRASSE finds straße.
+
+    A model is found however its name is written: llama3.1 finds meta-llama/Llama-3.1-8B.
 
     Examples:
-        comity search --model llama --severity high
+        comity search --model llama3.1 --model phi3 --severity high
         comity search --kind model-card --issuer uk.aisi.example --all --json
-        comity search --domain nist-ai-600-1:cbrn --text 'wet lab'
+        comity search --domain nist-ai-600-1:cbrn --text '"wet lab" uplift*'
     """
     wanted = _filter(kind, issuer, model, tag, domain, severity, text)
     wanted |= Filter(include_superseded=superseded, include_withdrawn=withdrawn)
-    page = asyncio.run(_search(wanted, limit, page_token, profile, everything=everything))
+    page = asyncio.run(
+        _search(wanted, limit, page_token, profile, newest=newest, everything=everything)
+    )
     if as_json:
         terminal.print_json(page.to_value())
         return
@@ -99,11 +114,11 @@ def comity_search(
 def comity_watch(
     kind: KindOption = None,
     issuer: IssuerOption = None,
-    model: ModelOption = "",
+    model: ModelOption = None,
     tag: TagOption = None,
     domain: DomainOption = None,
     severity: SeverityOption = None,
-    text: TextOption = "",
+    text: TextOption = None,
     page_token: Annotated[str, typer.Option(metavar="TOKEN", help="Where to go on.")] = "",
     profile: ProfileOption = None,
     as_json: JsonOption = False,
@@ -124,33 +139,41 @@ def comity_watch(
 def _filter(
     kinds: list[Kind] | None,
     issuers: list[str] | None,
-    model: str,
+    models: list[str] | None,
     tags: list[str] | None,
     domains: list[str] | None,
-    severity: Severity | None,
-    text: str,
+    severities: list[Severity] | None,
+    texts: list[str] | None,
 ) -> Filter:
     return Filter(
         kinds=[str(kind) for kind in kinds or ()],
         issuers=issuers or [],
-        model=model,
+        models=models or [],
         tags=tags or [],
         domains=domains or [],
-        min_severity=str(severity or ""),
-        text=text,
+        # "this or graver" of several is the mildest of them or graver
+        min_severity=str(min(severities, key=lambda each: each.rank) if severities else ""),
+        texts=texts or [],
     )
 
 
 async def _search(
-    wanted: Filter, limit: int, token: str, profile: str | None, *, everything: bool
+    wanted: Filter,
+    limit: int,
+    token: str,
+    profile: str | None,
+    *,
+    newest: bool,
+    everything: bool,
 ) -> Page:
+    results: list[Result] = []
     async with connect(profile) as node:
-        page = await node.search_page(limit, token, **wanted)
-        results = list(page.results)
-        while everything and page.next_page_token:
-            page = await node.search_page(limit, page.next_page_token, **wanted)
+        while True:
+            page = await node.search_page(limit, token, newest_first=newest, **wanted)
             results += page.results
-        return Page(tuple(results), page.next_page_token)
+            token = page.next_page_token
+            if not (everything and token):
+                return Page(tuple(results), token)
 
 
 async def _watch(wanted: Filter, token: str, profile: str | None, *, as_json: bool) -> None:

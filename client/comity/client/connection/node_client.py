@@ -1,7 +1,7 @@
 """A client of one's own node, for analysts, auditors and operators.
 
     async with connect() as node:
-        async for result in node.search(model="llama", min_severity="high"):
+        async for result in node.search(models=["llama"], min_severity="high"):
             print(result.record_id, result.opened.statement.issuer)
 
 Invariants:
@@ -28,7 +28,15 @@ from comity.client.connection.log_client import LogClient
 from comity.client.connection.paging import answer_pages
 from comity.client.connection.profile import Profile
 from comity.client.connection.profile_store import ProfileStore
-from comity.client.connection.results import Filter, Page, Result, SignedReceipt
+from comity.client.connection.results import (
+    Filter,
+    Page,
+    Result,
+    SignedReceipt,
+    filter_to_proto,
+    search_request,
+    with_matches,
+)
 from comity.client.connection.revoked_keys import RevokedKeys
 from comity.record.bundle import Keyring, TrustBundle
 from comity.record.errors import NotFound, UnknownKey
@@ -131,26 +139,27 @@ class NodeClient:
         return result
 
     async def search_page(
-        self, page_size: int = 0, page_token: str = "", **fields: Unpack[Filter]
+        self,
+        page_size: int = 0,
+        page_token: str = "",
+        *,
+        newest_first: bool = False,
+        **fields: Unpack[Filter],
     ) -> Page:
-        """Return one page, newest arrival first; ``page_size`` is 1 to 256, 0 means 50."""
-        request = records_service_pb2.SearchRecordsRequest(
-            filter=records_service_pb2.RecordFilter(**fields),
-            page_size=page_size,
-            page_token=page_token,
-        )
+        """Return a page of 1 to 256 records; 0 means 50. ``search_request`` has their order."""
+        request = search_request(fields, page_size, page_token, newest_first=newest_first)
         answer = await self._call(self._records.SearchRecords(request))
         results = [await self._open(stored) for stored in answer.records]
-        return Page(tuple(results), answer.next_page_token)
+        return Page(tuple(with_matches(r, fields) for r in results), answer.next_page_token)
 
     async def search(self, **fields: Unpack[Filter]) -> AsyncGenerator[Result, None]:
-        """Yield every record that matches, page after page, newest arrival first."""
-        page = Page((), "")
+        """Yield every record that matches, page after page, as ``search_page`` orders them."""
+        token = ""
         while True:
-            page = await self.search_page(0, page.next_page_token, **fields)
+            page = await self.search_page(0, token, **fields)
             for result in page.results:
                 yield result
-            if not page.next_page_token:
+            if not (token := page.next_page_token):
                 return
 
     async def watch(
@@ -160,15 +169,15 @@ class NodeClient:
 
         The ``page_token`` of a result resumes after that result.
         """
-        request = records_service_pb2.WatchRecordsRequest(
-            filter=records_service_pb2.RecordFilter(**fields), page_token=page_token
-        )
+        wanted = filter_to_proto(fields)
+        request = records_service_pb2.WatchRecordsRequest(filter=wanted, page_token=page_token)
 
         # a stream may last for ever, so it is not awaited with a timeout
         call = self._records.WatchRecords(request)
         try:
             async for message in call:
-                yield await self._open(message.record, message.page_token)
+                result = await self._open(message.record, message.page_token)
+                yield with_matches(result, fields)
         except grpc.aio.AioRpcError as error:
             raise told(error, self.profile.bundle) from error
         finally:

@@ -7,40 +7,80 @@ the node's word, which nobody signed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from comity.client.connection.matches import Match, find_matches
 from comity.client.verify.record_view import RecordView
 from comity.record.envelope import Envelope
-from comity.record.errors import ComityError
+from comity.record.errors import ComityError, InvalidInput
 from comity.record.receipt import Receipt, open_receipt
 from comity.record.record import FindKey, OpenedRecord
 from comity.record.times import format_time
 from comity.record.wire import envelope_from_proto
 from comity.record.withdrawal import Withdrawal
-from comity.v1 import audit_service_pb2
+from comity.v1 import audit_service_pb2, records_service_pb2
 
 
 class Filter(TypedDict, total=False):
     """A filter on records: they must match every field, and any value of a field.
 
-    ``min_severity`` is low, moderate, high or critical. All words of ``text`` must occur. The
-    message ``RecordFilter`` of the wire describes each field.
+    ``min_severity`` is low, moderate, high or critical. All terms of a text must occur: words,
+    "phrases" and prefix*. The message ``RecordFilter`` of the wire describes each field.
     """
 
     kinds: Sequence[str]
     issuers: Sequence[str]
-    model: str
+    models: Sequence[str]
     tags: Sequence[str]
     domains: Sequence[str]
     min_severity: str
-    text: str
+    texts: Sequence[str]
     include_superseded: bool
     include_withdrawn: bool
+
+
+def filter_to_proto(fields: Filter) -> records_service_pb2.RecordFilter:
+    """Return the message of a filter.
+
+    Raises:
+        InvalidInput: a text stands where a list is expected.
+    """
+    for name, value in fields.items():
+        # a text is a sequence as well, of its letters
+        if name in _LISTS and isinstance(value, str | bytes):
+            message = f"expected a list, got the text {value!r:.80}"
+            raise InvalidInput(message, field=f"filter.{name}")
+    return records_service_pb2.RecordFilter(**fields)
+
+
+def search_request(
+    fields: Filter, page_size: int, page_token: str, *, newest_first: bool
+) -> records_service_pb2.SearchRecordsRequest:
+    """Return the message that asks for a page.
+
+    The best match of the filter's texts comes first; the newest arrival does if there are none, or
+    with ``newest_first``.
+
+    Raises: as ``filter_to_proto``.
+    """
+    newest, best = (
+        records_service_pb2.SEARCH_ORDER_NEWEST,
+        records_service_pb2.SEARCH_ORDER_RELEVANCE,
+    )
+    return records_service_pb2.SearchRecordsRequest(
+        filter=filter_to_proto(fields),
+        page_size=page_size,
+        page_token=page_token,
+        order=newest if newest_first else best,
+    )
+
+
+_LISTS: Final = frozenset({"kinds", "issuers", "models", "tags", "domains", "texts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +90,8 @@ class Result:
     ``received_time`` is in UTC, and ``superseded_by`` holds record ids. A watch resumes after this
     record from ``page_token``; the token is empty outside a watch. ``problem`` is empty unless the
     key was revoked since; then it says why the record is not known to be older. ``withdrawal`` is
-    the issuer's notice, verified as well, if the issuer has withdrawn the record.
+    the issuer's notice, verified as well, if the issuer has withdrawn the record. ``matches`` are
+    passages in which the texts of the filter occur; empty if it has none.
     """
 
     opened: OpenedRecord
@@ -60,6 +101,7 @@ class Result:
     page_token: str = ""
     problem: str = ""
     withdrawal: Withdrawal | None = None
+    matches: tuple[Match, ...] = ()
 
     @property
     def record_id(self) -> str:
@@ -80,7 +122,13 @@ class Result:
             "supersededBy": list(self.superseded_by),
             "withdrawal": self.withdrawal.to_value() if self.withdrawal else None,
             "problem": self.problem,
+            "matches": [match.to_value() for match in self.matches],
         }
+
+
+def with_matches(result: Result, fields: Filter) -> Result:
+    """Return a result with the passages in which the texts of a filter occur."""
+    return replace(result, matches=find_matches(result.view, fields.get("texts", ())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ _POOL: Final[dict[str, Any]] = {"pool_size": 8, "max_overflow": MAX_DATABASE_CON
 _SETUP_LOCK: Final = 0x636F6D697479
 """Number of PostgreSQL's advisory lock on schema and ownership, before there is a row to lock."""
 
+_INDEX_ANEW: Final = "UPDATE search_index SET version = 0"
+
 _COUNT: Final = "UPDATE node SET commits = commits + 1"
 
 
@@ -110,6 +112,8 @@ class Store:
                 make_schema(connection, version)
                 insert(connection)
                 upgrade_schema(connection)
+                # no backup holds the index of words, so it is made for all parts
+                connection.exec_driver_sql(_INDEX_ANEW)
                 connection.commit()
         except DatabaseError as error:
             where = self.engine.url.render_as_string(hide_password=True)

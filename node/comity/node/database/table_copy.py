@@ -1,4 +1,4 @@
-"""Every table as lines of text, which either kind of database takes back.
+"""Every table but the search index as lines of text, which either kind of database takes back.
 
     first line     ["record_id", "payload", …]        the columns
     next lines     ["9f86…", {"base64": "…"}, …]      one row each, in JSON
@@ -20,6 +20,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel
 
+from comity.node.database.tables import SEARCH_TABLES
 from comity.record.errors import BadArchive
 
 ROWS_AT_ONCE: Final = 500
@@ -27,8 +28,12 @@ ROWS_AT_ONCE: Final = 500
 
 
 def table_names() -> list[str]:
-    """Return the names of all tables, so that a table comes after those that it refers to."""
-    return [table.name for table in SQLModel.metadata.sorted_tables]
+    """Return the names of the tables to copy, each after those that it refers to.
+
+    The index that search uses is left out: a node makes it again.
+    """
+    tables = SQLModel.metadata.sorted_tables
+    return [table.name for table in tables if table.name not in SEARCH_TABLES]
 
 
 def table_lines(session: Session, name: str) -> Iterator[bytes]:

@@ -1,64 +1,72 @@
-"""The words of a record in which search looks, in lower case.
+"""The words of a record by which search finds it, and its characters of content.
 
-Invariant: the words of a part are at most MAX_WORDS_CHARS, whatever its section holds.
+Invariant: words are made only from what is signed and disclosed, so they can be made again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
-from comity.record.record import OpenedRecord
+from comity.record.model_names import name_words
+from comity.record.search_terms import folded_words
+from comity.record.section import Disclosure
+from comity.record.statement import Statement
 
 SOURCES: Final = "sources"
 """The section that names the sources of a record's content; it adds no content itself."""
 
-MAX_WORDS_CHARS: Final = 65_536
-"""Characters after which text is cut: search finds a record, and need not read all of it."""
+MAX_CONTENT_CHARS: Final = 65_536
+"""Characters of content that are counted; beyond them a section adds no more substance."""
 
 
-def model_words(opened: OpenedRecord) -> str:
-    """Return the subject's name and the model's provider, name and version, one a line."""
-    statement = opened.statement
-    words = [statement.subject[0].name]
-    descriptor = statement.predicate.model_descriptor
-    if descriptor:
-        words += [descriptor.provider, descriptor.model, descriptor.version]
-    return "\n".join(words).lower()
+def header_words(statement: Statement) -> list[str]:
+    """Return the words of title and summary in every language, of tags, and of the model's names.
 
-
-def header_words(opened: OpenedRecord) -> str:
-    """Return the title and summary in every language, and the tags, one a line."""
-    predicate = opened.statement.predicate
-    return _join([*predicate.title.values(), *predicate.summary.values(), *predicate.tags])
-
-
-def section_words(opened: OpenedRecord, index: int) -> tuple[str, int]:
-    """Return all texts of a disclosed section, one a line, and its characters of content.
-
-    White space does not count as content, and neither does the section that names sources; see
-    ``policy.standing.rule``, rule 4. Both are at most MAX_WORDS_CHARS.
+    Those of the title come first.
     """
-    disclosure = opened.disclosures[index]
-    texts = _texts(disclosure.value)
-    content = 0 if disclosure.name == SOURCES else len("".join("".join(texts).split()))
-    return _join(texts), min(content, MAX_WORDS_CHARS)
+    predicate = statement.predicate
+    texts = [*predicate.title.values(), *predicate.summary.values(), *predicate.tags]
+    return folded_words("\n".join([*texts, *_names(statement)]))
 
 
-def _join(texts: Iterable[str]) -> str:
-    return "\n".join(texts).lower()[:MAX_WORDS_CHARS]
+def model_words(statement: Statement) -> list[str]:
+    """Return the words of the names of the model; see ``comity.record.model_names``."""
+    return name_words(_names(statement), statement.subject[0].digest.sha256)
 
 
-def _texts(value: Any) -> list[str]:
-    """Return the strings in a JSON value, without the names of its fields."""
-    found: list[str] = []
+def section_words(disclosure: Disclosure) -> list[str]:
+    """Return the words of all texts and numbers of a disclosed section."""
+    return folded_words("\n".join(map(str, _values(disclosure.value))))
+
+
+def content_chars(disclosure: Disclosure) -> int:
+    """Return the characters of content of a disclosed section, at most MAX_CONTENT_CHARS.
+
+    White space and numbers do not count, and neither does the section that names sources; see
+    ``policy.standing.rule``, rule 4.
+    """
+    if disclosure.name == SOURCES:
+        return 0
+    texts = "".join(value for value in _values(disclosure.value) if isinstance(value, str))
+    return min(len("".join(texts.split())), MAX_CONTENT_CHARS)
+
+
+def _names(statement: Statement) -> list[str]:
+    descriptor = statement.predicate.model_descriptor
+    named = [descriptor.provider, descriptor.model, descriptor.version] if descriptor else []
+    return [statement.subject[0].name, *named]
+
+
+def _values(value: Any) -> list[str | int | float]:
+    """Return the texts and numbers in a JSON value, without the names of its fields."""
+    found: list[str | int | float] = []
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if type(item) is str:
-            found.append(item)
-        elif type(item) is dict:
-            waiting.extend(item.values())
-        elif type(item) is list:
+        if isinstance(item, dict):
+            waiting.extend(reversed(item.values()))
+        elif isinstance(item, list):
             waiting.extend(reversed(item))
+        elif isinstance(item, str | int | float) and not isinstance(item, bool):
+            found.append(item)
     return found

@@ -19,7 +19,6 @@ from comity.node.database.rows import insert_rows, last_number
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import (
     HEADER,
-    PartDomainRow,
     PartRow,
     RecordRow,
     RecordTagRow,
@@ -30,7 +29,8 @@ from comity.node.log import tree
 from comity.node.policy.handling_classes import ClassKey
 from comity.node.policy.standing.entries import count_added_records, recount_subjects
 from comity.node.records.examination import ExaminedRecord
-from comity.node.records.search_words import header_words, model_words, section_words
+from comity.node.records.search_index import IndexRows
+from comity.node.records.search_words import content_chars
 from comity.node.records.withdrawal import mark_withdrawn
 from comity.record.log import leaf
 from comity.record.record import OpenedRecord
@@ -44,9 +44,9 @@ class RecordWriter:
         self._class_ids = class_ids
         self._now = now
         self._rows: dict[type[SQLModel], list[dict[str, Any]]] = {
-            table: []
-            for table in (RecordRow, RecordTagRow, SubjectRow, WithdrawnRow, PartRow, PartDomainRow)
+            table: [] for table in (RecordRow, RecordTagRow, SubjectRow, WithdrawnRow, PartRow)
         }
+        self._index = IndexRows()
         self._logged: list[tree.Entry] = []
         # record_seq and id of each record that got parts
         self._grown: dict[int, str] = {}
@@ -68,7 +68,6 @@ class RecordWriter:
                 "issuer": statement.issuer.institute,
                 "issue_time": to_milliseconds(predicate.issue_time),
                 "subject_seq": self._record_seq,
-                "model": model_words(opened),
                 "supersedes": predicate.supersedes,
                 "superseded": False,
                 "withdrawn": False,
@@ -107,21 +106,26 @@ class RecordWriter:
                     "section": section,
                     "class_id": self._class_ids[described.key],
                     "origin": record.origin,
-                    "severity": described.facts.severity,
                     **_content_columns(record.opened, section),
                 }
             )
-            for domain in described.facts.domains:
-                self._rows[PartDomainRow].append({"domain": domain, "part_id": self._part_id})
+            self._index_part(record.opened, section)
+
+    def _index_part(self, opened: OpenedRecord, section: int) -> None:
+        if section == HEADER:
+            self._index.add_header(self._part_id, opened.statement)
+        else:
+            self._index.add_section(self._part_id, opened.disclosures[section])
 
     def write(self) -> None:
         """Insert all rows, and change whatever depends on them."""
         self._number_subjects()
 
-        # (1) the rows of the records, and for own records the leaves of the log
+        # (1) the rows of the records, their index, and for own records the leaves of the log
         for table, rows in self._rows.items():
             if rows:
                 insert_rows(self._session, table, rows)
+        self._index.write(self._session)
         if self._logged:
             tree.append(self._session, self._logged)
 
@@ -194,16 +198,13 @@ def _content_columns(opened: OpenedRecord, section: int) -> dict[str, Any]:
     if section == HEADER:
         handling = opened.statement.predicate.handling
         size = len(opened.record.envelope.payload)
-        words = header_words(opened)
-        columns = {"name": "", "words": words, "content": 0, "size": size, "disclosure": None}
+        columns = {"name": "", "content": 0, "size": size, "disclosure": None}
     else:
         handling = opened.statement.section_handling(section)
         disclosure = opened.disclosures[section]
-        words, content = section_words(opened, section)
         columns = {
             "name": disclosure.name,
-            "words": words,
-            "content": content,
+            "content": content_chars(disclosure),
             "size": len(disclosure.encoded),
             "disclosure": disclosure.encoded,
         }

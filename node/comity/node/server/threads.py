@@ -62,6 +62,23 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         return await in_pool(share.pool, function, *args, **kwargs)
 
 
+async def in_thread_until(
+    stop: Callable[[], None], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run blocking work as ``in_thread`` does, and call ``stop`` if the caller is cancelled.
+
+    ``stop`` must make the work end soon; it is called on the event loop's thread.
+    """
+    work = asyncio.ensure_future(in_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop()
+        work.cancel()
+        await asyncio.wait([work])
+        raise
+
+
 async def in_pool(
     pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:

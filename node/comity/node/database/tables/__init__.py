@@ -33,7 +33,6 @@ from comity.node.database.tables.policy import (
 )
 from comity.node.database.tables.records import (
     HEADER,
-    PartDomainRow,
     PartRow,
     RecordRow,
     RecordTagRow,
@@ -43,6 +42,7 @@ from comity.node.database.tables.records import (
 )
 from comity.node.database.tables.release import ReleaseRow
 from comity.node.database.tables.roots import RootVersionRow
+from comity.node.database.tables.search import SEARCH_TABLES, ItemRow, SearchIndexRow
 from comity.node.database.tables.standing import StandingEntryRow, StandingRow
 from comity.node.database.tables.witness import (
     InclusionRow,
@@ -54,6 +54,7 @@ from comity.node.database.tables.witness import (
 __all__ = [
     "HEADER",
     "REFUSED",
+    "SEARCH_TABLES",
     "WAITING",
     "AlarmRow",
     "CheckpointRow",
@@ -61,13 +62,13 @@ __all__ = [
     "DecisionRow",
     "HandlingClassRow",
     "InclusionRow",
+    "ItemRow",
     "LeaseRow",
     "LogEntryRow",
     "LogHeadRow",
     "LogTileRow",
     "NodeRow",
     "NotStoredRow",
-    "PartDomainRow",
     "PartRow",
     "PeerRow",
     "PolicyVersionRow",
@@ -78,6 +79,7 @@ __all__ = [
     "ReleaseRow",
     "RootVersionRow",
     "RulingRow",
+    "SearchIndexRow",
     "SecondedRow",
     "SightingRow",
     "SplitViewRow",

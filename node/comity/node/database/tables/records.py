@@ -1,8 +1,8 @@
-"""Records and their parts, with the words and numbers that searches use."""
+"""Records and their parts."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from comity.node.database.tables.columns import Column, RowNumber
@@ -13,7 +13,7 @@ HEADER = -1
 
 
 class RecordRow(SQLModel, table=True):
-    """A record: its header as signed, and the values that searches use."""
+    """A record: its header as signed, and values of it that queries use."""
 
     __tablename__ = "record"
     __table_args__ = (Index("record_by_subject_seq", "subject_seq"),)
@@ -26,8 +26,6 @@ class RecordRow(SQLModel, table=True):
     issue_time: Column[int] = Field(sa_type=BigInteger)
     subject_seq: Column[int] = Field(sa_type=BigInteger)
     """Names the subject: the row number of the issuer's first record of this kind about it."""
-    model: Column[str] = Field(sa_type=Text)
-    """Lower-case subject name and model descriptor."""
     supersedes: Column[str | None] = Field(default=None, max_length=64, index=True)
     superseded: Column[bool] = Field(default=False)
     withdrawn: Column[bool] = Field(default=False)
@@ -105,23 +103,11 @@ class PartRow(SQLModel, table=True):
     class_id: Column[int] = Field(foreign_key="handling_class.class_id")
     embargo_time: Column[int | None] = Field(default=None, sa_type=BigInteger)
     origin: Column[str] = Field(max_length=253)
-    severity: Column[int] = Field(default=0, index=True)
-    """Rank of the highest severity in a section; 0 if it states none."""
     content: Column[int]
     """Characters that count towards the record's substance; see ``policy.standing.rule``."""
-    words: Column[str] = Field(sa_type=Text)
-    """Lower-case text of the part, for search."""
     size: Column[int]
     """Bytes of the part on the wire."""
     disclosure: Column[bytes | None] = Field(default=None, sa_type=LargeBinary)
-
-
-class PartDomainRow(SQLModel, table=True):
-    """A domain that a disclosed section names."""
-
-    __tablename__ = "part_domain"
-    domain: Column[str] = Field(max_length=256, primary_key=True)
-    part_id: Column[int] = Field(sa_type=RowNumber, primary_key=True, foreign_key="part.part_id")
 
 
 class SecondedRow(SQLModel, table=True):

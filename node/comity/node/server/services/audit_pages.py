@@ -53,7 +53,7 @@ def list_releases(
         .join(PartRow, PartRow.part_id == ReleaseRow.part_id)
         .join(RecordRow, RecordRow.record_seq == PartRow.record_seq)
         .join(RulingRow, RulingRow.ruling_id == ReleaseRow.ruling_id)
-        .options(sa.orm.defer(PartRow.disclosure), sa.orm.defer(PartRow.words))
+        .options(sa.orm.defer(PartRow.disclosure))
         .where(ReleaseRow.release_time <= until)
     )
     if request.peer:

@@ -11,21 +11,22 @@ from typing import Any, Final
 
 from comity.node.database.cursors import make_page_token, read_page_token
 from comity.node.database.rows import last_number
+from comity.node.database.statement_limit import StatementLimit
 from comity.node.database.tables import RecordRow
 from comity.node.node import Node
+from comity.node.records.filter import RecordFilter
 from comity.node.records.held_records import held_records
-from comity.node.records.search import (
-    NEWEST,
-    RecordFilter,
-    find_record,
-    records_after,
-    search_records,
+from comity.node.records.search import find_record, records_after, search_records
+from comity.node.server.services.records_messages import (
+    filter_from_proto,
+    held_record_to_proto,
+    order_from_proto,
 )
-from comity.node.server.services.records_messages import filter_from_proto, held_record_to_proto
-from comity.node.server.threads import in_thread
+from comity.node.server.threads import in_thread, in_thread_until
 from comity.node.server.wakeup import Bell
 from comity.node.trust.root_chains import newest_root, page_after
 from comity.record.bundle import TrustBundle
+from comity.record.limits import Limit
 from comity.record.wire import record_from_proto
 from comity.v1 import record_pb2
 from comity.v1 import records_service_pb2 as pb
@@ -33,6 +34,9 @@ from comity.v1 import records_service_pb2_grpc as rpc
 
 WATCH_PAGE: Final = 32
 """Records that a watch reads at a time."""
+
+MAX_SEARCH_SECONDS: Final = Limit("MAX_SEARCH_SECONDS", 10, "seconds")
+"""Time for the statements of one search; an index answers in a small part of it."""
 
 
 class RecordsServicer(rpc.RecordsServiceServicer):
@@ -65,7 +69,8 @@ class RecordsServicer(rpc.RecordsServiceServicer):
         self, request: pb.SearchRecordsRequest, context: Any
     ) -> pb.SearchRecordsResponse:
         """Return a page of the records that match a filter."""
-        return await in_thread(self._search, request)
+        limit = StatementLimit(MAX_SEARCH_SECONDS)
+        return await in_thread_until(limit.stop, self._search, request, limit)
 
     async def WatchRecords(  # noqa: N802
         self, request: pb.WatchRecordsRequest, context: Any
@@ -79,7 +84,10 @@ class RecordsServicer(rpc.RecordsServiceServicer):
         while not self._stopping.is_set():
             # counted before looking, so that a record that arrives meanwhile is not slept through
             heard = self._bell.rings
-            after, responses = await in_thread(self._arrived, wanted, after)
+            limit = StatementLimit(MAX_SEARCH_SECONDS)
+            after, responses = await in_thread_until(
+                limit.stop, self._arrived, wanted, after, limit
+            )
             for response in responses:
                 yield response
             if not responses:
@@ -103,11 +111,14 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             [held] = held_records(session, [find_record(session, record_id)])
         return held_record_to_proto(held)
 
-    def _search(self, request: pb.SearchRecordsRequest) -> pb.SearchRecordsResponse:
-        wanted = filter_from_proto(request.filter)
-        (before,) = read_page_token(request.page_token, NEWEST)
-        with self._node.store.read() as session:
-            rows, token = search_records(session, wanted, request.page_size, before)
+    def _search(
+        self, request: pb.SearchRecordsRequest, limit: StatementLimit
+    ) -> pb.SearchRecordsResponse:
+        wanted, order = filter_from_proto(request.filter), order_from_proto(request.order)
+        with self._node.store.read() as session, limit.bound(session):
+            rows, token = search_records(
+                session, wanted, request.page_size, request.page_token, order
+            )
             records = held_records(session, rows)
         return pb.SearchRecordsResponse(
             records=[held_record_to_proto(held) for held in records], next_page_token=token
@@ -130,10 +141,10 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             return last_number(session, RecordRow.record_seq)
 
     def _arrived(
-        self, wanted: RecordFilter, after: int
+        self, wanted: RecordFilter, after: int, limit: StatementLimit
     ) -> tuple[int, list[pb.WatchRecordsResponse]]:
         """Return what arrived after a row number, and the row number of the last of it."""
-        with self._node.store.read() as session:
+        with self._node.store.read() as session, limit.bound(session):
             records = held_records(session, records_after(session, wanted, after, WATCH_PAGE))
         responses = [
             pb.WatchRecordsResponse(

@@ -5,13 +5,24 @@ Invariant: a filter's size is checked here, before anything of it is looked at.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
+from comity.node.records.filter import RecordFilter
 from comity.node.records.held_records import HeldRecord
-from comity.node.records.search import RecordFilter
+from comity.node.records.search import SearchOrder
 from comity.node.server.services.timestamps import to_timestamp
+from comity.record.errors import InvalidInput
 from comity.record.limits import MAX_FILTER_BYTES
 from comity.record.wire import envelope_to_proto, record_to_proto
 from comity.v1 import record_pb2
 from comity.v1 import records_service_pb2 as pb
+
+_ORDERS: Final[Mapping[int, SearchOrder]] = {
+    pb.SEARCH_ORDER_UNSPECIFIED: SearchOrder.RELEVANCE,
+    pb.SEARCH_ORDER_RELEVANCE: SearchOrder.RELEVANCE,
+    pb.SEARCH_ORDER_NEWEST: SearchOrder.NEWEST,
+}
 
 
 def filter_from_proto(message: pb.RecordFilter) -> RecordFilter:
@@ -24,14 +35,26 @@ def filter_from_proto(message: pb.RecordFilter) -> RecordFilter:
     return RecordFilter(
         kinds=tuple(message.kinds),
         issuers=tuple(message.issuers),
-        model=message.model,
+        models=tuple(message.models),
         tags=tuple(message.tags),
         domains=tuple(message.domains),
         min_severity=message.min_severity,
-        text=message.text,
+        texts=tuple(message.texts),
         include_superseded=message.include_superseded,
         include_withdrawn=message.include_withdrawn,
     )
+
+
+def order_from_proto(order: int) -> SearchOrder:
+    """Read the order of a search's results; RELEVANCE if it is left open.
+
+    Raises:
+        InvalidInput: not an order.
+    """
+    try:
+        return _ORDERS[order]
+    except KeyError as error:
+        raise InvalidInput(f"expected 0, 1 or 2, got {order}", field="order") from error
 
 
 def held_record_to_proto(held: HeldRecord) -> record_pb2.StoredRecord:
