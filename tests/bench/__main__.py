@@ -5,6 +5,7 @@
     replication   cards from one node process to another over mutual TLS, policy in force
     log           see ``tests.bench.log``
     release       see ``tests.bench.release``
+    idle          see ``tests.bench.idle``
 
 Figures are ratios to the floor of the same run. Peak memory is each node process's own.
 """
@@ -30,7 +31,7 @@ from comity.node.server.process import tune_garbage_collection
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
-from tests.bench import evidence, log, release
+from tests.bench import evidence, idle, log, release
 from tests.bench.cards import signed, size
 from tests.support.network import make_home
 
@@ -67,6 +68,7 @@ def main() -> None:
         log.measure(root, _report_log)
         evidence.measure(root, _report_evidence)
         release.measure(root, _report_release)
+        idle.measure(root, _report_idle)
 
 
 def _rate(count: int, work: Callable[[], None]) -> float:
@@ -89,6 +91,10 @@ def _report_evidence(name: str, seconds: float, floor: float) -> None:
 
 def _report_release(name: str, seconds: float, floor: float) -> None:
     console.print(f"{name:<52} {seconds:>7.2f} s  {seconds / floor:>5.2f} times the floor")
+
+
+def _report_idle(name: str, share: float, seconds: float) -> None:
+    console.print(f"{name:<52} {share:>7.2%} of a core, then cosigned in {seconds:.2f} s")
 
 
 def _floor(node: Node, records: Sequence[Record]) -> float:
