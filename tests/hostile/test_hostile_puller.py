@@ -23,7 +23,7 @@ from comity.node.database.tables import ReceiptRow
 from comity.node.home.certificate_authority import Svid
 from comity.node.replication import outbox
 from comity.node.server import shares
-from comity.node.server.services.exchange import WINDOW
+from comity.node.server.services.outgoing_stream import WINDOW
 from comity.policies.facts import PeerStatus
 from comity.record.envelope import STATEMENT_TYPE, Envelope
 from comity.record.errors import Unavailable

@@ -10,7 +10,6 @@ import pytest
 from comity.node.database.tables import AlarmRow, PeerRow, QuarantineRow, RecordRow
 from comity.node.home.folder import Home
 from comity.node.policy.standing.rule import DAY_MS
-from comity.node.server.background import quota_pause
 from comity.policies.preset import load_preset
 from tests.support.drafts import card
 from tests.support.hostile_calls import CA, UK
@@ -36,10 +35,8 @@ def alarms(one: Running) -> list[str]:
 
 @pytest.mark.parametrize(("name", "most"), [("peer_records_per_day", 4), ("peer_bytes_per_day", 1)])
 def test_a_flood_of_good_records_stops_at_the_quota_and_goes_on_the_next_day(
-    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+    tmp_path: Path, clock: HandClock, name: str, most: int
 ) -> None:
-    monkeypatch.setattr(quota_pause, "QUOTA_SECONDS", 0.05)
-
     async def test() -> None:
         home = home_with_quota(tmp_path, UK, name, most)
         with haste():
@@ -71,10 +68,8 @@ def paused(ca: Liar) -> list[int]:
 
 
 def test_both_operators_see_a_pause_and_what_waited_arrives_after_it(
-    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: HandClock
 ) -> None:
-    monkeypatch.setattr(quota_pause, "QUOTA_SECONDS", 0.05)
-
     async def test() -> None:
         home = home_with_quota(tmp_path, CA, "peer_records_per_day", 1)
         async with serving(make_home(tmp_path, UK)) as uk, serving(home, clock) as ca:

@@ -22,11 +22,9 @@ from grpc_status import rpc_status
 from comity.client.connection.channel import SERVER_OPTIONS
 from comity.client.connection.grpc_errors import to_status
 from comity.client.drafts.draft import Draft
-from comity.node.database.tables import (
-    PeerRow,
-)
+from comity.node.database import commit_watch
+from comity.node.database.tables import PeerRow
 from comity.node.home.folder import Home
-from comity.node.server.background import workers
 from comity.node.server.tls import server_credentials
 from comity.record.bundle import Keyring
 from comity.record.errors import ComityError
@@ -218,7 +216,7 @@ def haste() -> Iterator[list[float]]:
         return 0.02
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "POLL_SECONDS", 0.02)
+        patch.setattr(commit_watch, "LOOK_SECONDS", 0.02)
         patch.setattr(random, "uniform", at_once)
         yield pauses
 

@@ -66,8 +66,13 @@ class Start(_message.Message):
 
     CURSOR_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    FOLLOWS_LOG_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """Cursor of the last batch that the receiver stored; empty to start from the beginning."""
+    follows_log: _builtins.bool
+    """The receiver witnesses the sender's log: a heartbeat is to tell it of each new checkpoint, at
+    most once a second.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """Time on the receiver's clock; unset if it does not tell."""
@@ -77,10 +82,11 @@ class Start(_message.Message):
         *,
         cursor: _builtins.str = ...,
         time: _timestamp_pb2.Timestamp | None = ...,
+        follows_log: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "follows_log", b"follows_log", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -150,10 +156,16 @@ class ReplicateResponse(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     ROOT_VERSION_FIELD_NUMBER: _builtins.int
+    LOG_SIZE_FIELD_NUMBER: _builtins.int
     root_version: _builtins.int
     """Version of this node's root; 0 if the institute has no root. A receiver that holds an older
     version asks for the newer ones before it continues, since the next records may be signed with
     keys that only those list.
+    """
+    log_size: _builtins.int
+    """Number of leaves under the newest checkpoint of this node's log; unset if the node does not
+    tell. A receiver asks for the checkpoint when the number changes, and now and then besides:
+    what the number says is no evidence of anything.
     """
     @_builtins.property
     def accepted(self) -> Global___Accepted:
@@ -174,13 +186,19 @@ class ReplicateResponse(_message.Message):
         batch: Global___Batch | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         root_version: _builtins.int = ...,
+        log_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_log_size", b"_log_size", "accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "log_size", b"log_size", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "message", b"message", "root_version", b"root_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_log_size", b"_log_size", "accepted", b"accepted", "batch", b"batch", "heartbeat", b"heartbeat", "log_size", b"log_size", "message", b"message", "root_version", b"root_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__log_size: _TypeAlias = _typing.Literal["log_size"]  # noqa: Y015
+    _WhichOneofArgType__log_size: _TypeAlias = _typing.Literal["_log_size", b"_log_size"]  # noqa: Y015
     _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["accepted", "batch", "heartbeat"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__log_size) -> _WhichOneofReturnType__log_size | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
 Global___ReplicateResponse: _TypeAlias = ReplicateResponse  # noqa: Y015
@@ -287,7 +305,7 @@ Global___Offer: _TypeAlias = Offer  # noqa: Y015
 
 @_typing.final
 class Heartbeat(_message.Message):
-    """A sign of life from a sender that has nothing more to send."""
+    """A sign of life from a sender that has nothing more to send, or has news of its root or log."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -10,7 +10,7 @@ import pytest
 from comity.node.database.tables import PeerRow
 from comity.node.policy.facts import facts_of
 from comity.node.policy.versions import policy_in_force
-from comity.node.server.background import pull
+from comity.node.server.background import contact
 from comity.node.trust.peers import AgreedTerms, get_peer
 from comity.node.trust.pins import read_pin
 from comity.policies.facts import PeerFacts, PeerStatus
@@ -146,7 +146,7 @@ def test_operators_set_terms_by_command(tmp_path: Path) -> None:
 def test_a_peer_with_nothing_to_give_is_still_in_contact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "CONTACT_SECONDS", 1)
+    monkeypatch.setattr(contact, "CONTACT_SECONDS", 1)
 
     async def scenario() -> None:
         async with network(tmp_path, UK, CA) as (uk, _):

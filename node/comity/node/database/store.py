@@ -6,7 +6,7 @@ writers. What holds the other writers back:
 
     threads of this process    a lock in memory
     other processes, SQLite    BEGIN IMMEDIATE, which takes the lock of the file
-                 PostgreSQL    the first statement of a writer, which changes the row of table node;
+                 PostgreSQL    the first statement of a writer, which locks the row of table node;
                                at setup, when that row may not exist yet, an advisory lock
 """
 
@@ -41,8 +41,15 @@ _SETUP_LOCK: Final = 0x636F6D697479
 
 _INDEX_ANEW: Final = "UPDATE search_index SET version = 0"
 
-_COUNT: Final = "UPDATE node SET commits = commits + 1"
+COMMITS_CHANNEL: Final = "comity_commits"
+"""PostgreSQL's channel on which counted commits are notified."""
 
+_COUNT: Final = "UPDATE node SET commits = commits + 1"
+_COUNT_AND_NOTIFY: Final = (
+    f"WITH counted AS ({_COUNT} RETURNING commits)"
+    f" SELECT pg_notify('{COMMITS_CHANNEL}', '') FROM counted"
+)
+_LOCK: Final = "SELECT commits FROM node FOR UPDATE"
 
 _AnySession = TypeVar("_AnySession", bound=Session)
 
@@ -144,14 +151,19 @@ class Store:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[WriteSession]:
+    def write(self, *, counted: bool = True) -> Iterator[WriteSession]:
         """Open a session that holds the write lock.
 
-        It is committed at the end, unless an exception leaves it; then nothing has changed.
+        It is committed at the end, unless an exception leaves it; then nothing has changed. A
+        commit that is not ``counted`` wakes nobody: it must change nothing that anybody acts on.
         """
         with self._writing, self._session(WriteSession, immediate=True) as session:
             # the one row that every writer changes is the lock where several processes write
-            session.connection().exec_driver_sql(_COUNT)
+            if counted:
+                count = _COUNT if self._sqlite else _COUNT_AND_NOTIFY
+                session.connection().exec_driver_sql(count)
+            elif not self._sqlite:
+                session.connection().exec_driver_sql(_LOCK)
             yield session
             session.commit()
 

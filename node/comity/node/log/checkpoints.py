@@ -58,7 +58,7 @@ class Signer:
     def sign(self) -> bool:
         """Sign the tree unless it was signed before; return True if a checkpoint was made."""
         with self._store.read() as session:
-            if _is_signed(session):
+            if _is_signed(session) or _is_halted(session):
                 return False
 
         # (1) and (2) compare with the last signed size and root, and commit the new ones
@@ -113,6 +113,11 @@ def halt_signing(
     head.halted = fault
     session.add(head)
     raise_alarm(session, own_institute(session), reason, fault, now)
+
+
+def _is_halted(session: Session) -> bool:
+    head = session.get(LogHeadRow, 1)
+    return head is not None and bool(head.halted)
 
 
 def _is_signed(session: Session) -> bool:

@@ -42,6 +42,11 @@ def newest_checkpoint(session: Session) -> PublishedCheckpoint:
     return _checkpoint(session, CheckpointRow.size.desc())
 
 
+def newest_size(session: Session) -> int:
+    """Return the number of leaves under the newest checkpoint; 0 if nothing was signed so far."""
+    return session.exec(select(sa.func.max(CheckpointRow.size))).one() or 0
+
+
 def cosigned_checkpoint(session: Session, index: int) -> PublishedCheckpoint:
     """Return the checkpoint that covers leaf ``index`` and that most witnesses cosigned.
 

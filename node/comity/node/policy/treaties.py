@@ -99,6 +99,13 @@ def treaties_in_force(session: Session, now: int) -> list[Treaty]:
     return [_treaty(row) for row in session.exec(query.order_by(TreatyRow.treaty_id))]
 
 
+def next_treaty_time(session: Session, now: int) -> int | None:
+    """Return when the next treaty begins or is over after ``now``; None if none does."""
+    query = select(TreatyRow).where(_not_over(now))
+    times = [time for row in session.exec(query) for time in (row.start_time, row.end_time)]
+    return min((time for time in times if time is not None and time > now), default=None)
+
+
 def over_time(row: TreatyRow) -> int | None:
     """Return when a treaty is over: as agreed, or when it was ended; None means it has no end."""
     return row.end_time if row.ended_time is None else row.ended_time

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import clear_alarm, list_alarms, raise_alarm
 from comity.node.database.sessions import WriteSession
@@ -63,6 +63,20 @@ def watch_waiting(store: Store, now: int) -> None:
             _raise(session, peer, WAITING, reason, now)
         for peer, reason in sorted(raised - lasting):
             clear_alarm(session, peer, _alarm(WAITING, reason))
+
+
+def next_waiting_time(session: Session, now: int) -> int | None:
+    """Return when a waiting record is to be tried again, or is to raise an alarm, Unix ms.
+
+    None if no record waits; a time that has passed if a record is due that cannot be taken.
+    """
+    tries = select(func.min(QuarantineRow.next_try_time)).where(is_waiting())
+    first = select(func.min(QuarantineRow.first_time)).where(
+        is_waiting(), QuarantineRow.first_time > now - PATIENCE_MS
+    )
+    next_try, youngest = session.exec(tries).one(), session.exec(first).one()
+    alarm = None if youngest is None else youngest + PATIENCE_MS
+    return min((time for time in (next_try, alarm) if time is not None), default=None)
 
 
 def _lasting(session: Session, since: int) -> set[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from comity.node.database.rows import last_number
 from comity.node.database.sessions import WriteSession
@@ -18,6 +18,8 @@ from comity.node.database.tables import PartRow, PeerRow
 from comity.node.policy.decisions import basis_digest
 from comity.node.policy.facts import facts_of
 from comity.node.policy.standing.given import count_given, standing_is_behind
+from comity.node.policy.standing.window import next_window_time
+from comity.node.policy.treaties import next_treaty_time
 from comity.node.policy.versions import policy_at
 from comity.node.release.run import release_to
 from comity.node.trust.peers import pinned_peers
@@ -78,3 +80,13 @@ def release_is_due(session: Session, row: PeerRow, policy: Policy, now: int) -> 
 
     ended = PartRow.embargo_time.between(row.considered_time + 1, now)
     return session.exec(select(PartRow.part_id).where(ended).limit(1)).first() is not None
+
+
+def next_release_time(session: Session, now: int) -> int | None:
+    """Return when time alone makes something due to a peer next, Unix ms; None if it never does.
+
+    What was due at ``now`` or before is left out.
+    """
+    ends = select(func.min(PartRow.embargo_time)).where(PartRow.embargo_time > now)
+    times = (session.exec(ends).one(), next_treaty_time(session, now), next_window_time(session))
+    return min((time for time in times if time is not None), default=None)

@@ -150,6 +150,12 @@ def certificate_of(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
 
 
 @lru_cache(maxsize=CACHED_CERTIFICATES)
+def end_of(leaf: bytes) -> datetime:
+    """Return when a well-formed PEM certificate ends."""
+    return x509.load_pem_x509_certificate(leaf).not_valid_after_utc
+
+
+@lru_cache(maxsize=CACHED_CERTIFICATES)
 def issuer_of(leaf: bytes) -> str:
     """Return the name of the authority that signed a PEM certificate (RFC 4514).
 

@@ -26,18 +26,28 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from comity.client.connection.grpc_errors import to_status
-from comity.node.database.clock import to_datetime
+from comity.node.database.clock import Clock, to_datetime, to_milliseconds
 from comity.node.server.background.lasting_failures import DATABASE_AWAY
-from comity.node.server.callers import authenticate, authorise, certificate_of, issuer_of
+from comity.node.server.callers import (
+    authenticate,
+    authorise,
+    certificate_of,
+    end_of,
+    issuer_of,
+)
 from comity.node.server.refusal_log import RefusalLog
 from comity.node.server.shares import Shares
 from comity.node.server.threads import ADMISSION_THREADS, THREAD_SHARE, in_pool, in_thread
+from comity.node.server.wakeup import Bell
 from comity.node.trust.site import Site
 from comity.record.errors import ComityError, InvalidInput, Unavailable
 from comity.record.spiffe import SpiffeId
 
 REQUEST_SECONDS: Final = 60.0
 """How long a request may take to arrive: 8 MiB over a line of 1.2 Mbit/s."""
+
+ADMISSION_MS: Final = 300_000
+"""Age at which a look at a stream's caller is made again although nothing was committed."""
 
 log = structlog.get_logger()
 
@@ -50,8 +60,8 @@ Handler = Any
 class Guard(grpc.aio.ServerInterceptor):
     """Puts itself before every handler of a server."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, bell: Bell) -> None:
+        self._site, self._bell = site, bell
         self._shares = Shares(site.institute)
         self._refusals = RefusalLog()
         self._own_authorities: set[str] = set()
@@ -81,9 +91,12 @@ class Guard(grpc.aio.ServerInterceptor):
             async with self._guarded(method, context):
                 whole = handler.request_streaming
                 parsed = _each(parse, requests) if whole else await _only(parse, requests)
+                admitted = _Admission(self._site.clock, self._bell, context.auth_context())
                 async for response in behaviour(parsed, context):
                     # a stream may outlive a certificate, or a peer's membership
-                    await in_thread(self._admit, method, context.auth_context())
+                    if not admitted.holds:
+                        admitted.renew()
+                        await in_thread(self._admit, method, context.auth_context())
                     yield response
 
         if not handler.response_streaming:
@@ -115,6 +128,8 @@ class Guard(grpc.aio.ServerInterceptor):
             away = Unavailable("the node cannot reach its database", hint="try again in a moment")
             away.__cause__ = error
             self._refusals.add(method, caller, away)
+            # background work, which may be waiting, finds out as well, and tells the operator
+            self._bell.ring()
             await _abort(context, away)
 
         # the caller hung up, or the call was aborted already: there is nothing left to answer
@@ -144,6 +159,28 @@ class Guard(grpc.aio.ServerInterceptor):
         suspended = self._site.is_suspended(caller.institute)
         authorise(caller, method, self._site.institute, suspended=suspended)
         return caller
+
+
+class _Admission:
+    """Whether the caller of a stream is still known to be admitted, without a look at the database.
+
+    It is, until something is committed, the caller's certificate ends, or ADMISSION_MS have passed.
+    """
+
+    def __init__(self, clock: Clock, bell: Bell, auth_context: Any) -> None:
+        self._clock, self._bell = clock, bell
+        self._end = to_milliseconds(end_of(certificate_of(auth_context)))
+        self._heard, self._until = -1, 0
+
+    @property
+    def holds(self) -> bool:
+        """False if the caller is to be looked up before the next message."""
+        return self._heard == self._bell.rings and self._clock() < self._until
+
+    def renew(self) -> None:
+        """Note, before the caller is looked up, for how long the outcome holds."""
+        self._heard = self._bell.rings
+        self._until = min(self._end, self._clock() + ADMISSION_MS)
 
 
 def _parser(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

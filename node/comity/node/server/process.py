@@ -147,7 +147,7 @@ class Server:
         self._renewal = Renewal(node.home, node.clock)
         self._background = Background(node, self._bell, self._renewal)
         self._server = grpc.aio.server(
-            interceptors=[Guard(node)],
+            interceptors=[Guard(node, self._bell)],
             # unasked, gRPC shares a port with whoever else has it, and each gets some of the calls
             options=(
                 *SERVER_OPTIONS,

@@ -1,7 +1,7 @@
 """A bell that wakes background work after a commit of this process or of another.
 
 Invariant: no ring is missed between a look and a wait. Other processes on the same database cannot
-ring; ``background.workers`` looks for their commits and rings for them.
+ring; ``background.ringing`` watches for their commits and rings for them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Final
+from weakref import WeakSet
 
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 300.0
 """The longest wait: then a waiter looks again even if nothing rang."""
 
 
@@ -20,17 +21,26 @@ class Bell:
     def __init__(self) -> None:
         self._rings = 0
         self._rung = asyncio.Event()
+        self._branches: WeakSet[Bell] = WeakSet()
 
     @property
     def rings(self) -> int:
         """The number of rings so far; read it before looking for work."""
         return self._rings
 
+    def branch(self) -> Bell:
+        """Return a bell that rings with this one, and can be rung alone for one waiter."""
+        bell = Bell()
+        self._branches.add(bell)
+        return bell
+
     def ring(self) -> None:
         """Wake all waiters. To be called on the event loop's thread only."""
         self._rings += 1
         self._rung.set()
         self._rung = asyncio.Event()
+        for branch in list(self._branches):
+            branch.ring()
 
     async def wait(self, heard: int, seconds: float = IDLE_SECONDS) -> None:
         """Return at the first ring after ``heard``, or after ``seconds``."""

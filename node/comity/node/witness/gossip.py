@@ -70,9 +70,12 @@ def unchecked_sightings(session: Session, institute: str, limit: int) -> list[Si
         SightingRow.institute == institute, SightingRow.checked.is_(False)
     )
 
+    rows = session.exec(which.order_by(SightingRow.told_time, SightingRow.teller)).all()
+    if not rows:
+        return []
     keys = log_keys(bundle_of(get_peer(session, institute)))
     found: dict[bytes, SightingRow] = {}
-    for row in session.exec(which.order_by(SightingRow.told_time, SightingRow.teller)):
+    for row in rows:
         if any(known_lines(Note.parse(row.note), keys)):
             found.setdefault(row.note, row)
         if len(found) == limit:

@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, func, literal, select, update
 from sqlmodel import Session
 
 from comity.node.database.sessions import WriteSession
+from comity.node.database.tables import PeerRow
 from comity.node.database.tables import StandingEntryRow as Entry
 from comity.node.policy.standing.counters import CounterChanges, counter_column, receipted_offer
 from comity.node.policy.standing.rule import window_of
+from comity.policies.facts import PeerStatus
 
 
 def window_has_moved(session: Session, peer: str, now: int) -> bool:
@@ -19,6 +21,19 @@ def window_has_moved(session: Session, peer: str, now: int) -> bool:
     queries = (select(literal(True)).where(*which) for which in _moved(session, peer, now))
     found = (session.connection().execute(query.limit(1)).first() for query in queries)
     return any(row is not None for row in found)
+
+
+def next_window_time(session: Session) -> int | None:
+    """Return when the next entry of a peer leaves the window, Unix ms; None if none will."""
+    # for each peer its oldest entry: one step in an index each, however many entries there are
+    oldest = select(func.min(Entry.counted_time)).where(
+        Entry.peer == PeerRow.institute, Entry.recent.is_(True)
+    )
+    pinned = PeerRow.status != PeerStatus.REMOVED
+    query = select(oldest.correlate(PeerRow).scalar_subquery()).where(pinned)
+    times = session.connection().execute(query).scalars()
+    first = min((time for time in times if time is not None), default=None)
+    return None if first is None else first + window_of(session)
 
 
 def move_window(session: WriteSession, peer: str, now: int) -> None:

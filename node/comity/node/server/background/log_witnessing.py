@@ -5,6 +5,11 @@
     (3) the checkpoint is cosigned, and the cosignatures are sent to the log (C2SP tlog-witness)
     (4) the log shows how the checkpoints fit that other peers have seen of it
 
+The log is asked when a connection begins, when the peer tells of a new checkpoint, when another
+peer's sighting of it waits, and at the latest after SILENT_SECONDS. What a peer tells only saves
+questions: a log that is silent, or tells what is not so, is asked all the same, and one whose peer
+never tells is asked every INTERVAL_SECONDS.
+
 Invariants: no answer of the peer, and no missing one, holds up replication; a call takes at most
 CALL_SECONDS; one pass checks at most MAX_CHECKS sightings; two passes are at least GATHER_SECONDS
 apart.
@@ -15,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import grpc
 import structlog
@@ -25,6 +30,7 @@ from comity.node.database.tables import SightingRow, WitnessedLogRow
 from comity.node.server.background.log_proofs import CALL_SECONDS, LogProofs
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
+from comity.node.trust.root_chains import newest_version
 from comity.node.trust.site import Site
 from comity.node.witness.consistency import take_newest_checkpoint
 from comity.node.witness.gossip import (
@@ -41,13 +47,13 @@ from comity.v1 import exchange_service_pb2 as exchange
 from comity.v1 import exchange_service_pb2_grpc as exchange_rpc
 
 INTERVAL_SECONDS: Final = 5.0
-"""Longest time between two passes: a log also grows by records that are not for us."""
+"""Longest time between two questions where the peer does not tell of checkpoints, or one failed."""
+
+SILENT_SECONDS: Final = 300.0
+"""Longest time between two questions, and between two shares, whatever the peer tells."""
 
 GATHER_SECONDS: Final = 1.0
-"""Shortest time between two passes, so that many batches cause one."""
-
-SHARE_SECONDS: Final = 60.0
-"""Time after which the same checkpoints are shared again: the answer may bring new ones."""
+"""Shortest time between two passes, so that many changes cause one."""
 
 MAX_CHECKS: Final = 8
 """Sightings that are checked in one pass; each may need some tiles of the log."""
@@ -55,32 +61,51 @@ MAX_CHECKS: Final = 8
 log = structlog.get_logger()
 
 
+class _Told(NamedTuple):
+    """What a peer tells of its log: how many leaves are signed, and under which root."""
+
+    log_size: int
+    root_version: int
+
+
 class Witnessing:
     """Witnesses one peer's log over an open channel.
 
-    ``batches`` rings when records came, which means that the log has grown.
+    ``bell`` is a branch of the node's bell.
     """
 
-    def __init__(self, site: Site, peer: str, channel: grpc.aio.Channel, batches: Bell) -> None:
-        self._site, self._peer, self._batches = site, peer, batches
+    def __init__(self, site: Site, peer: str, channel: grpc.aio.Channel, bell: Bell) -> None:
+        self._site, self._peer, self._bell = site, peer, bell
         self._audit = audit_rpc.AuditServiceStub(channel)
         self._proofs = LogProofs(site, peer, channel)
         self._exchange = exchange_rpc.ExchangeServiceStub(channel)
-        self._shared: list[bytes] | None = None
-        self._shared_at = 0.0
+        self._told: _Told | None = None
+        self._question: tuple[_Told | None, str, int] | None = None
+        self._ask_again = self._share_again = 0.0
+        self._shared: list[bytes] = []
         self._logged: dict[str, str] = {}
         self._log = log.bind(peer=peer)
+
+    def hear(self, message: exchange.ReplicateResponse) -> None:
+        """Take note of what a message of the stream tells about the log."""
+        if not message.HasField("log_size"):
+            return
+        told = _Told(message.log_size, message.root_version)
+        if told != self._told:
+            self._told = told
+            self._bell.ring()
 
     async def run(self) -> None:
         """Make one pass after another, until cancelled."""
         while True:
-            # read before the pass: a batch that comes meanwhile causes the next one
-            rings = self._batches.rings
+            # read before the pass: what changes meanwhile causes the next one
+            heard = self._bell.rings
             await self._attempt("share", self._share)
             await self._attempt("witness", self._witness)
 
             await asyncio.sleep(min(GATHER_SECONDS, INTERVAL_SECONDS))
-            await self._batches.wait(rings, INTERVAL_SECONDS)
+            due = min(self._ask_again, self._share_again)
+            await self._bell.wait(heard, max(due - time.monotonic(), 0))
 
     async def _attempt(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -103,18 +128,34 @@ class Witnessing:
     async def _share(self) -> None:
         """Exchange the checkpoints of other institutes' logs with the peer: (1)."""
         held, now = await in_thread(checkpoints_to_share, self._site), time.monotonic()
-        if held == self._shared and now - self._shared_at < SHARE_SECONDS:
+        if held == self._shared and now < self._share_again:
             return
 
+        self._share_again = now + INTERVAL_SECONDS
         request = exchange.ShareCheckpointsRequest(checkpoints=held)
         answer = await self._exchange.ShareCheckpoints(request, timeout=CALL_SECONDS)
-        self._shared, self._shared_at = held, now
+        self._shared, self._share_again = held, now + SILENT_SECONDS
         await in_thread(take_shared_checkpoints, self._site, self._peer, list(answer.checkpoints))
 
     async def _witness(self) -> None:
         """Take the newest checkpoint of the log, and cosign it: (2) to (4)."""
-        # the sightings are read before the log is asked, so that its answer cannot be older
-        row, sightings = await in_thread(self._look)
+        # what is told and seen is read before the log is asked, so that its answer is not older
+        told, now = self._told, time.monotonic()
+        row, sightings, root_version = await in_thread(self._look)
+        # our own root too: it may bring a new key to cosign with
+        question = told, row.halted, root_version
+        if question == self._question and not sightings and now < self._ask_again:
+            return
+
+        # an unsigned log is not asked again and again
+        patient = told is not None and told.log_size == 0
+        self._question = question
+        self._ask_again = now + (SILENT_SECONDS if patient else INTERVAL_SECONDS)
+        await self._ask(row, sightings)
+        if told is not None:
+            self._ask_again = now + SILENT_SECONDS
+
+    async def _ask(self, row: WitnessedLogRow, sightings: Sequence[SightingRow]) -> None:
         # after a restore the log is asked although it is halted, so that no memory is missing
         if row.halted and not row.halted.startswith(WITNESS_RESTORED):
             return
@@ -140,10 +181,11 @@ class Witnessing:
         for sighting in sightings:
             await self._proofs.ask_for_proof(sighting, seen)
 
-    def _look(self) -> tuple[WitnessedLogRow, list[SightingRow]]:
+    def _look(self) -> tuple[WitnessedLogRow, list[SightingRow], int]:
         with self._site.store.read() as session:
             row = witnessed_log(session, self._peer)
-            return row, unchecked_sightings(session, self._peer, MAX_CHECKS)
+            sightings = unchecked_sightings(session, self._peer, MAX_CHECKS)
+            return row, sightings, newest_version(session, self._site.institute)
 
     async def _send_cosignatures(self, size: int, lines: Sequence[SignatureLine]) -> None:
         for line in lines:

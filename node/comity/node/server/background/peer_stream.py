@@ -38,8 +38,8 @@ class PeerStream:
     def __init__(self, call: Any) -> None:
         self._call = call
 
-    async def start(self, cursor: str, now: int) -> pb.Accepted:
-        """Ask for what follows ``cursor``, and return the peer's answer.
+    async def start(self, cursor: str, now: int) -> pb.ReplicateResponse:
+        """Ask for what follows ``cursor``, and return the peer's answer, which is ``accepted``.
 
         ``now`` is the time that the peer is told, in Unix milliseconds.
 
@@ -47,9 +47,8 @@ class PeerStream:
             Unavailable: the peer does not answer, or ends the stream.
             BadCursor: the peer answers with something else.
         """
-        await self._write(
-            pb.ReplicateRequest(start=pb.Start(cursor=cursor, time=to_timestamp(now)))
-        )
+        start = pb.Start(cursor=cursor, time=to_timestamp(now), follows_log=True)
+        await self._write(pb.ReplicateRequest(start=start))
 
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -62,8 +61,8 @@ class PeerStream:
             raise Unavailable("expected accepted, got the end of the stream")
         if first.WhichOneof("message") != "accepted":
             raise BadCursor("expected accepted as the first message", field="message")
-        accepted: pb.Accepted = first.accepted
-        return accepted
+        answer: pb.ReplicateResponse = first
+        return answer
 
     async def send_receipt(self, receipt: Envelope) -> None:
         """Send a signed receipt.

@@ -25,10 +25,10 @@ import structlog
 from comity.client.connection.channel import open_channel
 from comity.client.connection.grpc_errors import from_peer
 from comity.node.database.tables import PeerRow
-from comity.node.database.text import storable_message
+from comity.node.home.key_files import key_folder_times
 from comity.node.node import Node
-from comity.node.replication.clock_skew import note_peer_time
 from comity.node.replication.inbox import TakenBatch
+from comity.node.server.background.contact import Contact
 from comity.node.server.background.lasting_failures import DATABASE_AWAY, LastingFailures
 from comity.node.server.background.log_witnessing import Witnessing
 from comity.node.server.background.peer_stream import PeerStream
@@ -40,7 +40,7 @@ from comity.node.server.services.exchange_messages import batch_from_proto
 from comity.node.server.services.timestamps import from_timestamp
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
-from comity.node.trust.peers import bundle_of, get_peer
+from comity.node.trust.peers import bundle_of
 from comity.record.errors import (
     BadCursor,
     ComityError,
@@ -60,13 +60,10 @@ MAX_IDLE_IN_A_ROW: Final = 1024
 starts anew may have to send more of them, and goes on after the pause."""
 
 MAX_EARLY_BEATS: Final = 64
-"""Heartbeats of one stream that may come early: those that announce a newer root do."""
+"""Heartbeats of one stream beyond one a second: those that announce a newer root come at once."""
 
 _LONGEST_PAUSE: Final = 16
 """Failures in a row after which the pause is as long as it gets."""
-
-CONTACT_SECONDS: Final = 60
-"""How far the time of the last contact, which operators see, may lag behind."""
 
 MAX_STREAM_SECONDS: Final = 86_400
 """The longest life of a connection: the peer's certificate is checked only when it is dialled."""
@@ -79,11 +76,12 @@ class Pull:
 
     def __init__(self, node: Node, bell: Bell, peer: str, lasting: LastingFailures) -> None:
         self._node, self._bell, self._peer, self._lasting = node, bell, peer, lasting
-        self._batches = Bell()
         self._log = log.bind(peer=peer)
         self._bad_in_a_row = 0
         self._idle_in_a_row = 0
         self._failures = 0
+        self._contact = Contact(node, peer)
+        self._key_times = (0, 0)
 
     async def run(self) -> None:
         """Pull until cancelled; a batch that is being taken is finished first."""
@@ -113,7 +111,7 @@ class Pull:
 
     async def _failed(self, error: ComityError, *, anew: bool = False) -> None:
         self._log.info("pull ended", reason=error.reason, error=str(error))
-        await in_thread(self._note, error, anew)
+        await self._contact.failed(error, anew=anew)
 
     def _pause(self) -> float:
         pace = self._node.home.settings.replication
@@ -124,6 +122,8 @@ class Pull:
     async def _pull(self) -> None:
         """Keep a stream open until it is time to dial anew."""
         row = await in_thread(self._node.active_peer, self._peer)
+        # the times first: a certificate that is renewed in between is found later
+        self._key_times = key_folder_times(self._node.home.path)
         identity = await in_thread(self._node.home.node_identity)
 
         async with open_channel(bundle_of(row), *identity) as channel:
@@ -133,9 +133,9 @@ class Pull:
 
             call = rpc.ExchangeServiceStub(channel).Replicate()
             try:
-                witnessing = Witnessing(self._node, self._peer, channel, self._batches)
+                witnessing = Witnessing(self._node, self._peer, channel, self._bell.branch())
                 async with running(witnessing.run()):
-                    await self._converse(PeerStream(call), row, identity, follower)
+                    await self._converse(PeerStream(call), row, identity, follower, witnessing)
             finally:
                 call.cancel()
 
@@ -145,12 +145,13 @@ class Pull:
         row: PeerRow,
         identity: tuple[bytes, bytes],
         follower: RootFollower,
+        witnessing: Witnessing,
     ) -> None:
         # (1) begin where the last batch ended
         dialled = time.monotonic()
-        asked = self._node.clock()
-        accepted = await stream.start(row.cursor, asked)
-        await in_thread(self._note_contact, from_timestamp(accepted.time), asked)
+        answer = await self._begin(stream, row.cursor)
+        accepted = answer.accepted
+        witnessing.hear(answer)
 
         # (2) send again the receipts that the peer has not got, and what became of what waited
         unsent = self._node.inbox.unsent
@@ -164,40 +165,50 @@ class Pull:
         beats = 0
         self._log.info("pulling", cursor=row.cursor)
         async with stream.read_ahead(interval) as messages:
-            await quota_allows(self._node, self._peer, stream)
+            await quota_allows(self._node, self._bell, self._peer, stream)
             async for message in messages:
                 kind = message.WhichOneof("message")
                 await follower.follow_announced(message.root_version)
+                witnessing.hear(message)
 
                 if kind == "batch":
                     taken = await self._take(message.batch)
                     await stream.send_receipt(taken.receipt)
                     outcomes.add(taken.waiting)
-                    await quota_allows(self._node, self._peer, stream)
+                    await quota_allows(self._node, self._bell, self._peer, stream)
                 elif kind == "heartbeat":
                     beats += 1
-                    _check_pace(self._peer, beats, (time.monotonic() - dialled) / interval)
-                    if beats % max(1, CONTACT_SECONDS // interval) == 0:
-                        # its time says nothing: it may have waited here while the quota was used up
-                        await in_thread(self._note_contact)
+                    _check_pace(self._peer, beats, time.monotonic() - dialled)
+                    await self._contact.goes_on()
                 else:
                     raise InvalidInput(f"expected batch or heartbeat, got {kind}", field="message")
 
                 await outcomes.tell()
                 self._failures = 0
-                if await in_thread(self._is_stale, identity, dialled):
+                if await self._is_stale(identity, dialled):
                     self._log.info("dialling anew")
                     return
 
-    def _is_stale(self, identity: tuple[bytes, bytes], dialled: float) -> bool:
+    async def _begin(self, stream: PeerStream, cursor: str) -> pb.ReplicateResponse:
+        asked = self._node.clock()
+        answer = await stream.start(cursor, asked)
+        await self._contact.began(from_timestamp(answer.accepted.time), asked)
+        return answer
+
+    async def _is_stale(self, identity: tuple[bytes, bytes], dialled: float) -> bool:
         """True if a certificate of this connection is, or may be, no longer in force."""
-        age = time.monotonic() - dialled
-        return age > MAX_STREAM_SECONDS or self._node.home.node_identity() != identity
+        if time.monotonic() - dialled > MAX_STREAM_SECONDS:
+            return True
+        # the file is read again only after a change in its folder
+        times = key_folder_times(self._node.home.path)
+        if times == self._key_times:
+            return False
+        self._key_times = times
+        return await in_thread(self._node.home.node_identity) != identity
 
     async def _take(self, batch: pb.Batch) -> TakenBatch:
         taken = await in_thread(self._store, batch)
         self._bell.ring()
-        self._batches.ring()
         self._log.info("took", new=taken.new, records=len(batch.offers))
         for state, reasons in (("refused", taken.refused), ("waiting", taken.waiting)):
             if reasons:
@@ -218,26 +229,8 @@ class Pull:
     def _store(self, batch: pb.Batch) -> TakenBatch:
         return self._node.inbox.take(self._peer, batch_from_proto(batch))
 
-    def _note_contact(self, told: int = 0, asked: int = 0) -> None:
-        with self._node.store.write() as session:
-            row, now = get_peer(session, self._peer), self._node.clock()
-            note_peer_time(session, row, told, asked, now)
-            row.contact_time, row.last_error = now, ""
-            session.add(row)
-            session.flush()
 
-    def _note(self, error: ComityError, anew: bool) -> None:
-        """Keep an error for operators; ``anew`` starts over at the peer's first offer."""
-        with self._node.store.write() as session:
-            row = get_peer(session, self._peer)
-            row.last_error = storable_message(f"{error.reason}: {error}")
-            if anew:
-                row.cursor = ""
-            session.add(row)
-            session.flush()
-
-
-def _check_pace(peer: str, beats: int, due: float) -> None:
+def _check_pace(peer: str, beats: int, seconds: float) -> None:
     """Refuse a peer whose heartbeats are too many for the time that has gone by."""
-    if beats > due + MAX_EARLY_BEATS:
-        raise Flooded(f"{peer} sent {beats} heartbeats where {due:.0f} were due")
+    if beats > seconds + MAX_EARLY_BEATS:
+        raise Flooded(f"{peer} sent {beats} heartbeats in {seconds:.0f} s")
