@@ -15,7 +15,7 @@ from comity.client.drafts.yaml_text import dump_yaml, load_yaml
 from comity.client.importing.frontmatter import read_card_file
 from comity.record.bundle import Keyring
 from comity.record.content import SECTION_MODELS
-from comity.record.errors import ComityError, InvalidInput, MalformedStatement
+from comity.record.errors import BadDraft, ComityError, InvalidInput, MalformedStatement
 from comity.record.keys import SigningKey
 from comity.record.kind import Kind
 from comity.record.record import open_record
@@ -76,8 +76,6 @@ def test_a_draft_written_out_reads_back_the_same() -> None:
         ("  tlp: GREEN", "  tlp: PINK", "handling.tlp"),
         ("  tlp: GREEN", "  tlp: GREEN\n  onward: 'yes'", "handling.onward"),
         ("severity: high", "severity: huge", "sections.risks[0].severity"),
-        ("scenario: Uplift.", "scene: Uplift.", "sections.risks[0].scenario"),
-        ("  risks:\n    - ", "  risk:\n    - ", "sections"),
         ("  risks: {tlp: AMBER", "  details: {tlp: CLEAR", "sectionHandling.details.tlp"),
         ("  risks: {tlp: AMBER", "  uses: {tlp: AMBER", "sectionHandling"),
         ("tlp: AMBER, purposes: [audit]", "purposes: [war]", "sectionHandling.risks.purposes"),
@@ -112,8 +110,33 @@ def test_what_is_not_yaml_is_refused_with_the_place(data: bytes, said: str) -> N
 
 
 def test_the_template_cannot_be_signed_until_it_is_filled_in() -> None:
-    with pytest.raises(MalformedStatement, match="got None"):
+    with pytest.raises(BadDraft, match=r"subject\.name: .* got None \(line 13\)"):
         Draft.from_yaml(card_template().encode())
+
+
+def test_all_faults_of_a_draft_are_told_at_once_with_their_lines() -> None:
+    changes = {
+        "kind: model-card": "kind: model-card\nsorts: x",
+        "  tlp: GREEN": "  tlp: PINK",
+        "scenario: Uplift.": "scene: Uplift.",
+    }
+    text = DRAFT
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    with pytest.raises(BadDraft) as caught:
+        Draft.from_yaml(text.encode())
+    told = caught.value.message.splitlines()[1:]
+    fields = [line.strip().partition(": ")[0] for line in told]
+    assert set(fields) == {
+        *("sorts", "handling.tlp"),
+        *("sections.risks[0].scenario", "sections.risks[0].scene"),
+    }
+    lines = text.splitlines()
+    for line in told:
+        field, number = line.strip().partition(": ")[0], int(line.rpartition("line ")[2][:-1])
+        # a field that is missing has the line of what it is missing from
+        word = "domain" if field.endswith("scenario") else field.rpartition(".")[2]
+        assert word in lines[number - 1]
 
 
 def test_the_template_names_every_field_of_every_section() -> None:

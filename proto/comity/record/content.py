@@ -24,7 +24,7 @@ from comity.record.errors import BadContent
 from comity.record.kind import Kind
 from comity.record.kinds.model_card import MODEL_CARD_SECTIONS
 from comity.record.limits import MAX_DOMAINS, MAX_NAME_CHARS
-from comity.record.models import Model, describe
+from comity.record.models import Model, describe, describe_all
 from comity.record.severity import rank_of
 
 SECTION_MODELS: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
@@ -54,19 +54,31 @@ def check_content(kind: Kind, name: str, value: Any) -> Any:
         LimitExceeded: the section names more than MAX_DOMAINS domains.
     """
     field = f"sections.{name}"
-    has_model = name in section_models(kind)
-    content = _read_model(kind, name, value, field) if has_model else value
+    try:
+        content = _read_model(kind, name, value)
+    except ValidationError as error:
+        path, message = describe(error)
+        raise BadContent(message, field=f"{field}{path}") from error
+
     # with some domains left out, policy would see less than the issuer states
     MAX_DOMAINS.check(len(domains_and_severity(content)[0]), field)
     return content
 
 
-def _read_model(kind: Kind, name: str, value: Any, field: str) -> Any:
+def content_faults(kind: Kind, name: str, value: Any) -> list[BadContent]:
+    """Return everything in which a section's value does not follow its model."""
     try:
-        return section_adapter(kind, name).validate_python(value, by_alias=True, by_name=False)
+        _read_model(kind, name, value)
     except ValidationError as error:
-        path, message = describe(error)
-        raise BadContent(message, field=f"{field}{path}") from error
+        found = describe_all(error)
+        return [BadContent(message, field=f"sections.{name}{path}") for path, message in found]
+    return []
+
+
+def _read_model(kind: Kind, name: str, value: Any) -> Any:
+    if name not in section_models(kind):
+        return value
+    return section_adapter(kind, name).validate_python(value, by_alias=True, by_name=False)
 
 
 def domains_and_severity(value: Any) -> tuple[frozenset[str], int]:

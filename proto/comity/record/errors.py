@@ -5,23 +5,21 @@
     │   ├── LimitExceeded
     │   ├── MalformedJson, MalformedEnvelope, BadSignature, UnknownKey, WrongIssuer,
     │   │   MalformedStatement, BadDisclosure, BadContent, BadHandling, WithdrawnRecord
-    │   ├── NotYet (IssuedInFuture, UnderEmbargo)
-    │   ├── NotReleasable, BadReceipt, BadCursor, BadPolicy
+    │   ├── NotYet (IssuedInFuture, UnderEmbargo), NotReleasable
+    │   ├── BadReceipt, BadCursor, BadPolicy, BadDraft
     │   ├── BadBundle, BadRoot, ExpiredRoot, RevokedKey
     │   └── BadNote, BadCheckpoint, BadTile, BadProof, BadSplitView, BadLogPolicy, QuorumNotMet,
     │       BadEvidence, BadArchive, Unproven
     ├── Unauthenticated
     ├── Forbidden
-    ├── NotFound
-    ├── Conflict (OtherSizeHeld)
+    ├── NotFound, Conflict (OtherSizeHeld)
     ├── CursorRefused (FutureCursor, EpochChanged)
     ├── Flooded, Unavailable
     └── BadConfig
 
 Invariant: every class has one ``reason``, its name in UPPER_SNAKE (AIP-193): ``BadNote`` is
-BAD_NOTE in a gRPC ``ErrorInfo``, in a quarantine entry, in a receipt and on a terminal. To rename a
-class is therefore a change of the wire. Messages have the form "expected X, got Y" and name the
-field.
+BAD_NOTE in a gRPC ``ErrorInfo``, a quarantine entry and a receipt. To rename a class is therefore a
+change of the wire. Messages have the form "expected X, got Y" and name the field.
 """
 
 from __future__ import annotations
@@ -114,6 +112,10 @@ class UnderEmbargo(NotYet):
 
 class BadDisclosure(InvalidInput):
     """The disclosure matches no digest in the header, or is not well formed."""
+
+
+class BadDraft(InvalidInput):
+    """A draft has several faults; the message lists them, one a line."""
 
 
 class BadContent(InvalidInput):

@@ -2,7 +2,7 @@
 
 Invariants: models are frozen, refuse unknown fields, and spell their fields in camelCase in JSON
 and YAML; ``parse`` accepts no other spelling, so that one document has one reading. ``describe``
-tells only the first error and cuts the value that it quotes, so that a message stays one line.
+cuts the value that it quotes, so that a message stays one line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from comity.record.errors import MalformedStatement
 from comity.record.limits import MAX_LINE_CHARS, MAX_TEXT_CHARS
@@ -86,17 +87,25 @@ def check_lines(value: Any, field: str = "") -> None:
 
 def describe(error: ValidationError) -> tuple[str, str]:
     """Return the path (``[0].severity``, or empty) and the message of the first error."""
-    first = error.errors(include_url=False)[0]
+    return describe_all(error)[0]
+
+
+def describe_all(error: ValidationError) -> list[tuple[str, str]]:
+    """Return the path and the message of every error."""
+    return [_describe(each) for each in error.errors(include_url=False)]
+
+
+def _describe(one: ErrorDetails) -> tuple[str, str]:
     # pydantic puts "[key]" after the name of a key that is itself at fault
-    steps = [step for step in first["loc"] if step != "[key]"]
+    steps = [step for step in one["loc"] if step != "[key]"]
     path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}"[:100] for p in steps)
 
     # our own validators raise ValueError with a message in our form, which pydantic prefixes
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    message = one["msg"].removeprefix("Value error, ")
+    if one["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         message = "unknown field"
-    elif first["type"] == "missing":
+    elif one["type"] == "missing":
         message = "required field is missing"
     elif "got" not in message:
-        message = f"{message[0].lower()}{message[1:]}, got {first['input']!r:.80}"
+        message = f"{message[0].lower()}{message[1:]}, got {one['input']!r:.80}"
     return path, message

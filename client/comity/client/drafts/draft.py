@@ -21,20 +21,24 @@ typing error in a section's name does not become a new section.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from comity.client.drafts.faults import one_error, section_faults
 from comity.client.drafts.yaml_text import dump_yaml, load_yaml
-from comity.record.content import check_content, domains_and_severity, section_models
+from comity.record.content import (
+    domains_and_severity,
+)
 from comity.record.envelope import STATEMENT_TYPE, Envelope
-from comity.record.errors import BadContent, MalformedStatement
+from comity.record.errors import InvalidInput, MalformedStatement
 from comity.record.handling import Handling, Name
 from comity.record.keys import SigningKey
 from comity.record.kind import Kind
 from comity.record.limits import MAX_TAGS
-from comity.record.models import Line, Model, Sha256, check_lines, describe
+from comity.record.models import Line, Model, Sha256, check_lines, describe, describe_all
 from comity.record.record import Record
 from comity.record.section import Disclosure
 from comity.record.spiffe import SpiffeId
@@ -83,20 +87,16 @@ class Draft(Model):
 
         Raises:
             InvalidInput: not YAML; says the line and column.
-            MalformedStatement, BadHandling, BadContent: names the field by its path.
+            MalformedStatement, BadHandling, BadContent: its only fault; names the field by its
+                path, and the line.
+            BadDraft: several such faults, in the order of their lines.
         """
         value = _plain(load_yaml(data))
-        try:
-            draft = cls.parse(value)
-        except ValidationError as error:
-            path, message = describe(error)
-            raise MalformedStatement(message, field=path.lstrip(".") or "draft") from error
+        draft, faults = _parse(value)
+        if draft is not None and not faults:
+            return draft
 
-        # a node takes no record whose names hold control characters
-        sections = {name: [*domains_and_severity(v)[0]] for name, v in draft.sections.items()}
-        check_lines({**value, "sections": sections})
-        draft._check()
-        return draft
+        raise one_error(data, faults)
 
     def to_yaml(self) -> bytes:
         """Write the draft as YAML 1.2, as an author would."""
@@ -141,23 +141,21 @@ class Draft(Model):
         envelope = Envelope.sign(STATEMENT_TYPE, payload, key)
         return Record(envelope, tuple(d.encoded for d in disclosures))
 
-    def _check(self) -> None:
+    def faults(self) -> Iterator[InvalidInput]:
+        """Yield what several fields together do wrong, apart from the contents of sections."""
         if (self.subject.digest is None) == (self.subject.model is None):
             message = "expected either digest or model, and not both"
-            raise MalformedStatement(message, field="subject")
-
-        models = section_models(self.kind)
-        for name, value in self.sections.items():
-            if models and name not in models:
-                known = ", ".join(models)
-                raise BadContent(f"expected one of {known}, got {name!r}", field="sections")
-            check_content(self.kind, name, value)
+            yield MalformedStatement(message, field="subject")
 
         for name in self.section_handling:
             if name not in self.sections:
                 message = f"expected a name among sections, got {name!r}"
-                raise MalformedStatement(message, field="sectionHandling")
-            self.handling_of(name)
+                yield MalformedStatement(message, field="sectionHandling")
+                continue
+            try:
+                self.handling_of(name)
+            except InvalidInput as error:
+                yield error
 
     def _statement(
         self, issuer: SpiffeId, disclosures: list[Disclosure], now: datetime
@@ -191,6 +189,29 @@ class Draft(Model):
             digest=Digest(sha256=disclosure.digest),
             annotations=Annotations(handling=handling) if handling else None,
         )
+
+
+def _parse(value: Any) -> tuple[Draft | None, list[InvalidInput]]:
+    """Return the draft as far as it can be read, and everything that is wrong with it."""
+    found = list(section_faults(value))
+    try:
+        draft = Draft.parse(value)
+    except InvalidInput as error:
+        # handling contradicts itself, which ends the reading of all other fields
+        return None, [error, *found]
+    except ValidationError as error:
+        told = describe_all(error)
+        fields = (MalformedStatement(m, field=path.lstrip(".") or "draft") for path, m in told)
+        return None, [*fields, *found]
+
+    found += draft.faults()
+    try:
+        # a node takes no record whose names hold control characters
+        sections = {name: [*domains_and_severity(v)[0]] for name, v in draft.sections.items()}
+        check_lines({**value, "sections": sections})
+    except InvalidInput as error:
+        found.append(error)
+    return draft, found
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from comity.record.errors import InvalidInput
@@ -44,6 +45,32 @@ def load_yaml(data: bytes) -> Any:
         raise InvalidInput(f"expected YAML: {where}{error.problem}") from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
+
+
+def line_of(data: bytes, path: str) -> int:
+    """Return the line, from 1, of the value at a path such as ``sections.risks[0].scenario``.
+
+    If there is none, it is the line of the last value on the way to it. ``data`` is YAML that
+    ``load_yaml`` reads.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    node = yaml.compose(data.decode("utf-8"))
+    line = node.start_mark.line if node is not None else 0
+
+    for key, index in _STEP.findall(path):
+        if index and isinstance(node, SequenceNode) and int(index) < len(node.value):
+            node = node.value[int(index)]
+            line = node.start_mark.line
+            continue
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        found = [(name, value) for name, value in pairs if name.value == key]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line, found[0][1]
+    return line + 1
+
+
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class _Composer(Composer):
