@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any, Final, TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TextIO, TypeVar
 
 import typer
 from rich.cells import cell_len
@@ -19,7 +19,9 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from comity.record.errors import ComityError
+from comity.record.errors import BadDraft, ComityError
+
+T = TypeVar("T")
 
 out: Final = Console(markup=False, highlight=False, emoji=False)
 """Standard output. Give it ``Text``, tables, or text that this program wrote itself."""
@@ -77,7 +79,7 @@ def note(line: str | Text = "", style: str = "") -> None:
 
 def warn(message: str, hint: str = "") -> None:
     """Print a warning to stderr, and a hint at what to do about it."""
-    _print_labelled("warning", "bold yellow", message, hint)
+    _print_labelled("warning", "bold yellow", [message], hint)
 
 
 def agrees(question: str) -> bool:
@@ -87,6 +89,15 @@ def agrees(question: str) -> bool:
     except typer.Abort:
         note()  # ends the line of the question
         return False
+
+
+def progress(items: Sequence[T], doing: str) -> Iterator[T]:
+    """Yield items, and show on a terminal how far the work on them has come."""
+    # imported here because it takes as long as what most commands do
+    from rich.progress import track
+
+    quiet = len(items) < 2 or not err.is_terminal
+    yield from track(items, doing, console=err, transient=True, disable=quiet, show_speed=False)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -147,13 +158,14 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_error(error: ComityError, *, as_json: bool) -> None:
-    """Print an error on stderr: one line and a hint, or one line of JSON."""
+    """Print an error on stderr: a line, one for each fault of a draft, a hint; or JSON."""
     if as_json:
         names = ("reason", "field", "message", "hint")
         value = {"error": {name: getattr(error, name) for name in names}}
         _write_json(sys.stderr, value, None)
         return
-    _print_labelled("error", "bold red", str(error), error.hint)
+    lines = str(error).split("\n") if isinstance(error, BadDraft) else [str(error)]
+    _print_labelled("error", "bold red", lines, error.hint)
 
 
 class _Rows(Table):
@@ -216,8 +228,10 @@ def _print_line(console: Console, line: str | Text, style: str = "") -> None:
     console.print(text(line, style) if isinstance(line, str) else line, soft_wrap=True)
 
 
-def _print_labelled(label: str, style: str, message: str, hint: str) -> None:
-    _print_line(err, Text.assemble((f"{label}: ", style), text(message)))
+def _print_labelled(label: str, style: str, lines: Sequence[str], hint: str) -> None:
+    _print_line(err, Text.assemble((f"{label}: ", style), *map(text, lines[:1])))
+    for line in lines[1:]:
+        _print_line(err, text(f"  {line.strip()}"))
     if hint:
         _print_line(err, Text.assemble(("hint: ", "bold"), text(hint)))
 

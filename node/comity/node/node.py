@@ -11,13 +11,10 @@ follow from the change, before it returns (invariant 2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from sqlmodel import select
 
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock, system_clock
-from comity.node.database.tables import LogEntryRow, PeerRow, TreatyRow
+from comity.node.database.tables import PeerRow, TreatyRow
 from comity.node.home.folder import Home
 from comity.node.policy.standing.given import standing_is_behind, update_standing
 from comity.node.policy.standing.rule import DAY_MS, keep_standing_settings, weights_of, window_of
@@ -25,6 +22,7 @@ from comity.node.policy.treaties import add_treaty, end_treaty
 from comity.node.policy.versions import PolicyInForce, set_policy
 from comity.node.records.admission import Intake
 from comity.node.records.examination import Examiner
+from comity.node.records.publishing import Published, publish_records
 from comity.node.records.search_index import complete_index
 from comity.node.release.schedule import Schedule
 from comity.node.replication.inbox import Inbox
@@ -50,15 +48,6 @@ from comity.policies.treaty import Treaty
 from comity.record.bundle import Keyring
 from comity.record.errors import ComityError, Conflict, InvalidInput
 from comity.record.record import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An own record that is stored and logged; ``log_index`` is the number of its leaf, from 0."""
-
-    record_id: str
-    log_index: int
-    already_stored: bool
 
 
 class Node(Site):
@@ -96,27 +85,22 @@ class Node(Site):
         """
         return self.publish_all([record])[0]
 
-    def publish_all(self, records: Sequence[Record]) -> list[Published]:
+    def publish_all(self, records: Sequence[Record], *, again: bool = True) -> list[Published]:
         """Store several own records in one transaction, all or none (invariant 4).
 
-        Raises: as ``publish``.
+        With ``again`` False, a record that says the same as one that stands is refused.
+
+        Raises:
+            Conflict: see ``publishing.publish_records``.
+            InvalidInput: as ``publish``.
         """
         # trust boundary 4: only this institute's own keys speak for it
         keyring = Keyring([self.bundle])
         arrivals = [self.examiner.examine(r, self.institute, keyring) for r in records]
-        ids = [arrival.opened.record_id for arrival in arrivals]
-        query = select(LogEntryRow.record_id, LogEntryRow.log_index)
-        query = query.where(LogEntryRow.record_id.in_(ids))
-
         with self.store.write() as session:
-            before = dict(session.exec(query).all())
-            refusals = self.intake.admit(session, arrivals).refusals
-            if refusals:
-                raise refusals[0].error  # this takes back the other records too
-            after = dict(session.exec(query).all())
-
+            published = publish_records(session, self.intake, arrivals, self.clock(), again=again)
         self.release()
-        return [Published(i, after[i], i in before) for i in ids]
+        return published
 
     def release(self) -> int:
         """Append to each peer's queue the parts that it may have now; return their number.

@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from comity.v1 import record_pb2 as comity_dot_v1_dot_record__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63omity/v1/records_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\"\xb9\x01\n\x0cRecordFilter\x12\r\n\x05kinds\x18\x01 \x03(\t\x12\x0f\n\x07issuers\x18\x02 \x03(\t\x12\x0e\n\x06models\x18\x03 \x03(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0f\n\x07\x64omains\x18\x05 \x03(\t\x12\x14\n\x0cmin_severity\x18\x06 \x01(\t\x12\r\n\x05texts\x18\x07 \x03(\t\x12\x1a\n\x12include_superseded\x18\x08 \x01(\x08\x12\x19\n\x11include_withdrawn\x18\t \x01(\x08\"9\n\x14PublishRecordRequest\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"U\n\x15PublishRecordResponse\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x11\n\tlog_index\x18\x02 \x01(\x04\x12\x16\n\x0e\x61lready_stored\x18\x03 \x01(\x08\"%\n\x10GetRecordRequest\x12\x11\n\trecord_id\x18\x01 \x01(\t\"<\n\x11GetRecordResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.comity.v1.StoredRecord\"\x8d\x01\n\x14SearchRecordsRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.comity.v1.RecordFilter\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12%\n\x05order\x18\x04 \x01(\x0e\x32\x16.comity.v1.SearchOrder\"Z\n\x15SearchRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.comity.v1.StoredRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x13WatchRecordsRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.comity.v1.RecordFilter\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x14WatchRecordsResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.comity.v1.StoredRecord\x12\x12\n\npage_token\x18\x02 \x01(\t\"*\n\x12ListBundlesRequest\x12\x14\n\x0croot_version\x18\x01 \x01(\r\"`\n\x13ListBundlesResponse\x12\x0f\n\x07\x62undles\x18\x01 \x03(\x0c\x12\x16\n\x0e\x66ormer_bundles\x18\x02 \x03(\x0c\x12\r\n\x05roots\x18\x03 \x03(\x0c\x12\x11\n\town_roots\x18\x04 \x03(\x0c*`\n\x0bSearchOrder\x12\x1c\n\x18SEARCH_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_ORDER_RELEVANCE\x10\x01\x12\x17\n\x13SEARCH_ORDER_NEWEST\x10\x02\x32\xa1\x03\n\x0eRecordsService\x12R\n\rPublishRecord\x12\x1f.comity.v1.PublishRecordRequest\x1a .comity.v1.PublishRecordResponse\x12\x46\n\tGetRecord\x12\x1b.comity.v1.GetRecordRequest\x1a\x1c.comity.v1.GetRecordResponse\x12R\n\rSearchRecords\x12\x1f.comity.v1.SearchRecordsRequest\x1a .comity.v1.SearchRecordsResponse\x12Q\n\x0cWatchRecords\x12\x1e.comity.v1.WatchRecordsRequest\x1a\x1f.comity.v1.WatchRecordsResponse0\x01\x12L\n\x0bListBundles\x12\x1d.comity.v1.ListBundlesRequest\x1a\x1e.comity.v1.ListBundlesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63omity/v1/records_service.proto\x12\tcomity.v1\x1a\x16\x63omity/v1/record.proto\"\xb9\x01\n\x0cRecordFilter\x12\r\n\x05kinds\x18\x01 \x03(\t\x12\x0f\n\x07issuers\x18\x02 \x03(\t\x12\x0e\n\x06models\x18\x03 \x03(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0f\n\x07\x64omains\x18\x05 \x03(\t\x12\x14\n\x0cmin_severity\x18\x06 \x01(\t\x12\r\n\x05texts\x18\x07 \x03(\t\x12\x1a\n\x12include_superseded\x18\x08 \x01(\x08\x12\x19\n\x11include_withdrawn\x18\t \x01(\x08\"9\n\x14PublishRecordRequest\x12!\n\x06record\x18\x01 \x01(\x0b\x32\x11.comity.v1.Record\"g\n\x15PublishRecordResponse\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x11\n\tlog_index\x18\x02 \x01(\x04\x12\x16\n\x0e\x61lready_stored\x18\x03 \x01(\x08\x12\x10\n\x08warnings\x18\x04 \x03(\t\"%\n\x10GetRecordRequest\x12\x11\n\trecord_id\x18\x01 \x01(\t\"<\n\x11GetRecordResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.comity.v1.StoredRecord\"\x8d\x01\n\x14SearchRecordsRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.comity.v1.RecordFilter\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\x12%\n\x05order\x18\x04 \x01(\x0e\x32\x16.comity.v1.SearchOrder\"Z\n\x15SearchRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.comity.v1.StoredRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x13WatchRecordsRequest\x12\'\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x17.comity.v1.RecordFilter\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x14WatchRecordsResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.comity.v1.StoredRecord\x12\x12\n\npage_token\x18\x02 \x01(\t\"*\n\x12ListBundlesRequest\x12\x14\n\x0croot_version\x18\x01 \x01(\r\"`\n\x13ListBundlesResponse\x12\x0f\n\x07\x62undles\x18\x01 \x03(\x0c\x12\x16\n\x0e\x66ormer_bundles\x18\x02 \x03(\x0c\x12\r\n\x05roots\x18\x03 \x03(\x0c\x12\x11\n\town_roots\x18\x04 \x03(\x0c*`\n\x0bSearchOrder\x12\x1c\n\x18SEARCH_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_ORDER_RELEVANCE\x10\x01\x12\x17\n\x13SEARCH_ORDER_NEWEST\x10\x02\x32\xa1\x03\n\x0eRecordsService\x12R\n\rPublishRecord\x12\x1f.comity.v1.PublishRecordRequest\x1a .comity.v1.PublishRecordResponse\x12\x46\n\tGetRecord\x12\x1b.comity.v1.GetRecordRequest\x1a\x1c.comity.v1.GetRecordResponse\x12R\n\rSearchRecords\x12\x1f.comity.v1.SearchRecordsRequest\x1a .comity.v1.SearchRecordsResponse\x12Q\n\x0cWatchRecords\x12\x1e.comity.v1.WatchRecordsRequest\x1a\x1f.comity.v1.WatchRecordsResponse0\x01\x12L\n\x0bListBundles\x12\x1d.comity.v1.ListBundlesRequest\x1a\x1e.comity.v1.ListBundlesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'comity.v1.records_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHORDER']._serialized_start=1052
-  _globals['_SEARCHORDER']._serialized_end=1148
+  _globals['_SEARCHORDER']._serialized_start=1070
+  _globals['_SEARCHORDER']._serialized_end=1166
   _globals['_RECORDFILTER']._serialized_start=71
   _globals['_RECORDFILTER']._serialized_end=256
   _globals['_PUBLISHRECORDREQUEST']._serialized_start=258
   _globals['_PUBLISHRECORDREQUEST']._serialized_end=315
   _globals['_PUBLISHRECORDRESPONSE']._serialized_start=317
-  _globals['_PUBLISHRECORDRESPONSE']._serialized_end=402
-  _globals['_GETRECORDREQUEST']._serialized_start=404
-  _globals['_GETRECORDREQUEST']._serialized_end=441
-  _globals['_GETRECORDRESPONSE']._serialized_start=443
-  _globals['_GETRECORDRESPONSE']._serialized_end=503
-  _globals['_SEARCHRECORDSREQUEST']._serialized_start=506
-  _globals['_SEARCHRECORDSREQUEST']._serialized_end=647
-  _globals['_SEARCHRECORDSRESPONSE']._serialized_start=649
-  _globals['_SEARCHRECORDSRESPONSE']._serialized_end=739
-  _globals['_WATCHRECORDSREQUEST']._serialized_start=741
-  _globals['_WATCHRECORDSREQUEST']._serialized_end=823
-  _globals['_WATCHRECORDSRESPONSE']._serialized_start=825
-  _globals['_WATCHRECORDSRESPONSE']._serialized_end=908
-  _globals['_LISTBUNDLESREQUEST']._serialized_start=910
-  _globals['_LISTBUNDLESREQUEST']._serialized_end=952
-  _globals['_LISTBUNDLESRESPONSE']._serialized_start=954
-  _globals['_LISTBUNDLESRESPONSE']._serialized_end=1050
-  _globals['_RECORDSSERVICE']._serialized_start=1151
-  _globals['_RECORDSSERVICE']._serialized_end=1568
+  _globals['_PUBLISHRECORDRESPONSE']._serialized_end=420
+  _globals['_GETRECORDREQUEST']._serialized_start=422
+  _globals['_GETRECORDREQUEST']._serialized_end=459
+  _globals['_GETRECORDRESPONSE']._serialized_start=461
+  _globals['_GETRECORDRESPONSE']._serialized_end=521
+  _globals['_SEARCHRECORDSREQUEST']._serialized_start=524
+  _globals['_SEARCHRECORDSREQUEST']._serialized_end=665
+  _globals['_SEARCHRECORDSRESPONSE']._serialized_start=667
+  _globals['_SEARCHRECORDSRESPONSE']._serialized_end=757
+  _globals['_WATCHRECORDSREQUEST']._serialized_start=759
+  _globals['_WATCHRECORDSREQUEST']._serialized_end=841
+  _globals['_WATCHRECORDSRESPONSE']._serialized_start=843
+  _globals['_WATCHRECORDSRESPONSE']._serialized_end=926
+  _globals['_LISTBUNDLESREQUEST']._serialized_start=928
+  _globals['_LISTBUNDLESREQUEST']._serialized_end=970
+  _globals['_LISTBUNDLESRESPONSE']._serialized_start=972
+  _globals['_LISTBUNDLESRESPONSE']._serialized_end=1068
+  _globals['_RECORDSSERVICE']._serialized_start=1169
+  _globals['_RECORDSSERVICE']._serialized_end=1586
 # @@protoc_insertion_point(module_scope)

@@ -157,22 +157,28 @@ class PublishRecordResponse(_message.Message):
     RECORD_ID_FIELD_NUMBER: _builtins.int
     LOG_INDEX_FIELD_NUMBER: _builtins.int
     ALREADY_STORED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """SHA-256 of the payload, hex."""
     log_index: _builtins.int
     """Index of the record in this institute's log, from 0."""
     already_stored: _builtins.bool
     """True if the node held the record already; to publish a record twice is no error."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the author may not have meant, such as an institute that is no peer; one sentence each."""
+
     def __init__(
         self,
         *,
         record_id: _builtins.str = ...,
         log_index: _builtins.int = ...,
         already_stored: _builtins.bool = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_stored", b"already_stored", "log_index", b"log_index", "record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_stored", b"already_stored", "log_index", b"log_index", "record_id", b"record_id", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,7 +87,10 @@ def draft(name: str) -> str:
 def test_publish_signs_drafts_and_takes_signed_records(uk: Run) -> None:
     first = uk("publish", draft("one.yaml"), "--json").json[0]
     assert (first["logIndex"], first["alreadyStored"]) == (0, False)
-    assert uk("publish", "one.yaml", "--json").json[0]["logIndex"] == 1
+    refused = uk("publish", "one.yaml")
+    assert f"the same content was published as {first['recordId']}" in refused.err
+    assert "--again" in refused.err
+    assert uk("publish", "one.yaml", "--again", "--json").json[0]["logIndex"] == 1
     status = uk("status", "--json").json
     assert (status["records"], status["logSize"]) == (2, 2)
 
@@ -96,8 +99,35 @@ def test_publish_stores_all_files_or_none_and_names_the_bad_one(uk: Run) -> None
     Path("bad.yaml").write_text("kind: model-card\n")
     ended = uk("publish", draft("good.yaml"), "bad.yaml")
     assert ended.code == 1
-    assert "bad.yaml: subject: required field is missing" in ended.err
+    assert "error: bad.yaml: expected a draft without faults, got 4:\n" in ended.err
+    assert "  subject: required field is missing (line 1)\n" in ended.err
     assert uk("status", "--json").json["records"] == 0
+
+
+def test_publish_takes_a_folder_and_tells_the_faults_of_all_its_files(uk: Run) -> None:
+    Path("cards").mkdir()
+    for name in ("one", "two"):
+        Path(f"cards/{name}.yaml").write_bytes(card(name).to_yaml())
+        Path(f"cards/bad-{name}.yaml").write_text("kind: poem\n")
+    Path("cards/notes.txt").write_text("not meant")
+    ended = uk("publish", "cards")
+    assert ended.code == 1
+    assert "2 of 4 files are not acceptable" in ended.err
+    assert "cards/bad-one.yaml" in ended.err
+    assert "cards/bad-two.yaml" in ended.err
+    for name in ("one", "two"):
+        Path(f"cards/bad-{name}.yaml").unlink()
+    published = uk("publish", "cards", "--json").json
+    assert [value["file"] for value in published] == ["cards/one.yaml", "cards/two.yaml"]
+    Path("empty").mkdir()
+    assert "expected *.record.json or drafts in YAML, got none" in uk("publish", "empty").err
+
+
+def test_publish_warns_of_what_its_author_may_not_have_meant(uk: Run) -> None:
+    Path("one.yaml").write_bytes(card(handling={"releasableTo": ["nobody.example"]}).to_yaml())
+    ended = uk("publish", "one.yaml")
+    assert ended.code == 0
+    assert "it is releasable to nobody.example, which is no peer" in ended.err
 
 
 def test_commands_say_that_without_a_policy_nothing_is_given(uk: Run) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from comity.client.drafts.draft import Draft
 from comity.node.database.tables import RecordRow
 from comity.policies.facts import PeerStatus
 from comity.policies.preset import load_preset
+from comity.record.errors import MalformedStatement
 from comity.record.kind import Kind
 from comity.record.record import Record
 from tests.support.drafts import card
@@ -65,7 +68,8 @@ def test_only_the_issuer_withdraws_its_records(trio: list[Institute]) -> None:
     uk, ca, _ = trio
     record = uk.publish(card("one"))
     ca.publish(notice(record))
-    uk.publish(notice(record, relation="refines"))
+    with pytest.raises(MalformedStatement, match="expected a record with the relation withdraws"):
+        uk.publish(notice(record, relation="refines"))
     uk.publish(card("other", references=[{"record": record.record_id, "relation": "withdraws"}]))
     uk.pull(ca)
     assert withdrawn(uk) == []

@@ -28,12 +28,17 @@ COMITY: Final = CommandGroup(
         CommandGroup(
             "new",
             "Start a draft, to be filled in and signed.",
-            ("comity new card llama.yaml", "comity new card > llama.yaml"),
+            ("comity new card llama.yaml", "comity new withdrawal notice.yaml"),
             (
                 Command(
                     "card",
                     "authoring",
-                    "Write the draft of a model card in YAML, with every field explained.",
+                    "Write the draft of a model card, each field explained.",
+                ),
+                Command(
+                    "withdrawal",
+                    "authoring",
+                    "Write the draft of a notice of withdrawal, explained.",
                 ),
             ),
         ),

@@ -1,11 +1,11 @@
-"""Making records: new card, schema, sign, publish."""
+"""Making records: new, schema, sign, publish."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from comity.client.commands.options import ProfileOption
 from comity.client.connection.node_client import connect
 from comity.client.drafts.draft import Draft
 from comity.client.drafts.schemas import SCHEMAS
-from comity.client.drafts.template import card_template
+from comity.client.drafts.template import card_template, withdrawal_template
 from comity.client.files import (
     MAX_DRAFT_BYTES,
     RECORD_SUFFIX,
@@ -30,17 +30,29 @@ from comity.record.keys import SigningKey
 from comity.record.record import Record, open_record
 from comity.record.spiffe import SpiffeId
 
+NewFileArgument = Annotated[Path | None, typer.Argument(help="File to make. Default: stdout.")]
 
-def comity_new_card(
-    file: Annotated[Path | None, typer.Argument(help="File to make. Default: stdout.")] = None,
-) -> None:
-    """Write the draft of a model card in YAML, with every field explained.
+
+def comity_new_card(file: NewFileArgument = None) -> None:
+    """Write the draft of a model card, each field explained.
 
     Examples:
         comity new card llama.yaml
         comity new card > llama.yaml
     """
-    draft = card_template()
+    _write_template(card_template(), file)
+
+
+def comity_new_withdrawal(file: NewFileArgument = None) -> None:
+    """Write the draft of a notice of withdrawal, explained.
+
+    Examples:
+        comity new withdrawal notice.yaml
+    """
+    _write_template(withdrawal_template(), file)
+
+
+def _write_template(draft: str, file: Path | None) -> None:
     if file is None:
         sys.stdout.write(draft)
         return
@@ -124,6 +136,8 @@ def comity_publish(
         known = ", was there already" if value["alreadyStored"] else ""
         line = f"{value['recordId']}  log index {value['logIndex']}{known}"
         terminal.say(line)
+        for warning in value["warnings"]:
+            terminal.warn(terminal.visible(f"{value['recordId'][:12]}: {warning}"))
 
 
 def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
@@ -135,12 +149,13 @@ def _sign(path: Path, issuer: SpiffeId, key: SigningKey) -> Record:
         return record
 
 
-async def _publish(records: list[Record], profile: str | None) -> list[dict[str, object]]:
-    values: list[dict[str, object]] = []
+async def _publish(records: list[Record], profile: str | None) -> list[dict[str, Any]]:
+    values: list[dict[str, Any]] = []
     async with connect(profile) as node:
         # one call each: after an error the same command can be given again (invariant 5)
         for record in records:
             answer = await node.publish(record)
-            value = {"recordId": answer.record_id, "logIndex": answer.log_index}
-            values.append(value | {"alreadyStored": answer.already_stored})
+            value: dict[str, Any] = {"recordId": answer.record_id, "logIndex": answer.log_index}
+            value |= {"alreadyStored": answer.already_stored, "warnings": list(answer.warnings)}
+            values.append(value)
     return values

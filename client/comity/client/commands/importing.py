@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import track
 
 from comity.client import terminal
 from comity.client.command_line import JsonOption
@@ -59,7 +58,8 @@ def comity_import(
     refused: list[tuple[Path, ComityError]] = []
     taken: set[Path] = set()
     # one bad file does not stop a folder of hundreds: it is told at the end, with code 1
-    for file, name in _progress([found for path in files for found in _sources(path)]):
+    sources = [found for path in files for found in _sources(path)]
+    for file, name in terminal.progress(sources, "Importing"):
         draft = output / name.with_name(name.stem + DRAFT_SUFFIX)
         try:
             imported = import_file(file, tlp)
@@ -93,13 +93,6 @@ def _sources(path: Path) -> Iterator[tuple[Path, Path]]:
         raise InvalidInput(f"expected {expected} files in it, got none", field=str(path))
     for file in found:
         yield file, file.relative_to(path)
-
-
-def _progress(sources: list[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
-    quiet = len(sources) < 2 or not terminal.err.is_terminal
-    yield from track(
-        sources, "Importing", console=terminal.err, transient=True, disable=quiet, show_speed=False
-    )
 
 
 def _write(draft: Path, data: bytes, *, force: bool, taken: bool) -> None:

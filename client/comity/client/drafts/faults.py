@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from comity.client.drafts.yaml_text import line_of
+from comity.client.drafts.yaml_text import yaml_line
 from comity.record.content import check_content, content_faults, section_models
 from comity.record.errors import BadContent, BadDraft, InvalidInput
 from comity.record.kind import Kind
@@ -41,7 +41,7 @@ def one_error(data: bytes, faults: Sequence[InvalidInput]) -> InvalidInput:
 
     A single fault is the error itself; several are a BadDraft that lists them by line.
     """
-    placed = sorted(((line_of(data, fault.field), fault) for fault in faults), key=itemgetter(0))
+    placed = sorted(((yaml_line(data, fault.field), fault) for fault in faults), key=itemgetter(0))
     told = [_with_line(fault, line) for line, fault in placed]
     if len(told) == 1:
         return told[0]

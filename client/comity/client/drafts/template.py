@@ -1,4 +1,4 @@
-"""The draft that ``comity new card`` writes: every field, explained, to be filled in.
+"""The drafts that ``comity new`` writes: every field, explained, to be filled in.
 
 Invariant: the sections are made from the content models, so that none is forgotten here.
 """
@@ -76,6 +76,49 @@ _TAIL: Final = """
 #     tlp: AMBER
 #     releasableTo: [ca.aisi.example]
 """
+
+
+_WITHDRAWAL: Final = """\
+# yaml-language-server: $schema=draft.schema.json
+#
+# A notice by which your institute withdraws a record of its own. Fill in what is empty, then, at
+# your node:
+#   comity-node publish THIS-FILE
+#
+# Peers that hold the record are shown the notice before anything else of it, and give it to nobody.
+# What they have read they have read: a notice binds only those that honour it.
+
+kind: withdrawal
+
+# The subject of the record that is withdrawn; comity show prints it.
+subject:
+  name:
+  digest:
+
+# What has happened, in a line, by language tag (BCP 47).
+title:
+  en:
+
+# The reason, so that readers know what they relied on.
+summary:
+  en:
+
+# Who may be given this notice: at least everyone who may have been given the record. tlp is RED,
+# AMBER+STRICT, AMBER, GREEN or CLEAR.
+handling:
+  tlp:
+  # releasableTo: [ca.aisi.example]
+
+# The records that are withdrawn, by their whole ids.
+references:
+  - record:
+    relation: withdraws
+"""
+
+
+def withdrawal_template() -> str:
+    """Return the draft of a notice of withdrawal; it cannot be signed as it is."""
+    return _WITHDRAWAL
 
 
 def card_template() -> str:

@@ -47,7 +47,7 @@ def load_yaml(data: bytes) -> Any:
         raise InvalidInput(f"expected YAML: {str(error).splitlines()[0]}") from error
 
 
-def line_of(data: bytes, path: str) -> int:
+def yaml_line(data: bytes, path: str) -> int:
     """Return the line, from 1, of the value at a path such as ``sections.risks[0].scenario``.
 
     If there is none, it is the line of the last value on the way to it. ``data`` is YAML that

@@ -9,6 +9,7 @@ written in the transaction of the parts; making it again can be broken off and g
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -31,6 +32,9 @@ INDEX_VERSION: Final = 1
 
 _PARTS_AT_ONCE: Final = 200
 """Parts that are read and indexed in one transaction: at most some of 4 MiB each."""
+
+_TELL_SECONDS: Final = 2
+"""How often progress is told."""
 
 log = structlog.get_logger()
 
@@ -72,12 +76,12 @@ def complete_index(store: Store) -> None:
     if state and state.version == INDEX_VERSION and state.done >= state.until:
         return
 
-    done = until = 0
+    # told as a warning, since a command that was typed waits for it as well
+    told = time.monotonic()
     while (progress := _index_batch(store)) is not None:
-        done, until = progress
-        log.info("indexing records for search", done=done, of=until)
-    if until:
-        log.info("records are indexed for search", parts=until)
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
+            log.warning("indexing records for search, once", done=progress[0], of=progress[1])
 
 
 def _index_batch(store: Store) -> tuple[int, int] | None:

@@ -78,7 +78,7 @@ class RecordWriter:
                 "payload": envelope.payload,
             }
         )
-        self._subjects.append(_subject_names(opened))
+        self._subjects.append(subject_names(opened))
 
         for tag in set(predicate.tags):
             self._rows[RecordTagRow].append({"tag": tag, "record_seq": self._record_seq})
@@ -185,7 +185,7 @@ class RecordWriter:
         return found
 
 
-def _subject_names(opened: OpenedRecord) -> tuple[str, str]:
+def subject_names(opened: OpenedRecord) -> tuple[str, str]:
     """Return a record's subject by its digest and by its name; either may be known already."""
     subject = opened.statement.subject[0]
     # hashed, since a name may be longer than PostgreSQL takes into an index

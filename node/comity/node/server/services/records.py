@@ -56,6 +56,7 @@ class RecordsServicer(rpc.RecordsServiceServicer):
             record_id=published.record_id,
             log_index=published.log_index,
             already_stored=published.already_stored,
+            warnings=published.warnings,
         )
 
     async def GetRecord(  # noqa: N802
