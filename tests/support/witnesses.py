@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comity.node.database.alarms import list_alarms
 from comity.node.database.tables import WitnessedLogRow
+from comity.node.trust.new_log import begin_listed_log, make_new_log
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import take_shared_checkpoints, unchecked_sightings
 from comity.node.witness.halting import resume_witnessing
@@ -46,6 +47,12 @@ def reasons(one: Institute | Running, about: str) -> list[str]:
     """Return why alarms were raised about an institute."""
     with one.node.store.read() as session:
         return [alarm.reason for alarm in list_alarms(session, about)]
+
+
+def with_new_log(one: Institute | Running) -> None:
+    """Begin a new log in place of a halted one, without a root."""
+    make_new_log(one.node)
+    assert begin_listed_log(one.node)
 
 
 def resumed(uk: Institute, *, anew: bool = False, institute: str = CA) -> None:

@@ -81,7 +81,7 @@ class Node(Site):
         """Store a record that this institute issued; on return it is on disk and logged.
 
         Raises:
-            InvalidInput: of the class that names the reason; nothing has changed.
+            InvalidInput, LogHalted: of the class that names the reason; nothing has changed.
         """
         return self.publish_all([record])[0]
 
@@ -91,7 +91,7 @@ class Node(Site):
         With ``again`` False, a record that says the same as one that stands is refused.
 
         Raises:
-            Conflict: see ``publishing.publish_records``.
+            Conflict, LogHalted: see ``publishing.publish_records``.
             InvalidInput: as ``publish``.
         """
         # trust boundary 4: only this institute's own keys speak for it

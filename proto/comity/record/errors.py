@@ -2,19 +2,15 @@
 
     ComityError
     ├── InvalidInput
-    │   ├── LimitExceeded
-    │   ├── MalformedJson, MalformedEnvelope, BadSignature, UnknownKey, WrongIssuer,
+    │   ├── LimitExceeded, MalformedJson, MalformedEnvelope, BadSignature, UnknownKey, WrongIssuer,
     │   │   MalformedStatement, BadDisclosure, BadContent, BadHandling, WithdrawnRecord
     │   ├── NotYet (IssuedInFuture, UnderEmbargo), NotReleasable
-    │   ├── BadReceipt, BadCursor, BadPolicy, BadDraft
-    │   ├── BadBundle, BadRoot, ExpiredRoot, RevokedKey
+    │   ├── BadReceipt, BadCursor, BadPolicy, BadDraft, BadBundle, BadRoot, ExpiredRoot, RevokedKey
     │   └── BadNote, BadCheckpoint, BadTile, BadProof, BadSplitView, BadLogPolicy, QuorumNotMet,
     │       BadEvidence, BadArchive, Unproven
-    ├── Unauthenticated
-    ├── Forbidden
+    ├── Unauthenticated, Forbidden
     ├── NotFound, Conflict (OtherSizeHeld)
-    ├── CursorRefused (FutureCursor, EpochChanged)
-    ├── Flooded, Unavailable
+    ├── CursorRefused (FutureCursor, EpochChanged), LogHalted, Flooded, Unavailable
     └── BadConfig
 
 Invariant: every class has one ``reason``, its name in UPPER_SNAKE (AIP-193): ``BadNote`` is
@@ -224,6 +220,10 @@ class OtherSizeHeld(Conflict):
     def __init__(self, message: str, *, held: int = 0, field: str = "", hint: str = "") -> None:
         super().__init__(message, field=field, hint=hint)
         self.held = held
+
+
+class LogHalted(ComityError):
+    """The institute's log is signed no more: what would be added to it could not be proved."""
 
 
 class CursorRefused(ComityError):

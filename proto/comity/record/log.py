@@ -3,12 +3,20 @@
 A leaf is the JCS form of a ``hashedrekord`` 0.0.2: the SHA-256 of the PAE, the DER signature and
 the public key. The record's nonce makes the digest unguessable. Every peer may therefore read the
 whole log: it reveals only the number of records.
+
+An institute whose log lost signed entries begins another log, under another key and another name:
+``log.<institute>`` is the first, and a later one is named after the UTC second in which its key
+was made, such as ``log20261201124500.<institute>``. Invariant: no two logs ever share a name, also
+where an institute's whole home was restored from a backup that knows nothing of the later log.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives import serialization
 
@@ -22,11 +30,50 @@ from comity.record.merkle import leaf_hash, verify_inclusion
 from comity.record.note import Verifier
 from comity.record.tlog_proof import TlogProof
 
+FIRST_LOG: Final = 0
+"""Number of an institute's first log."""
 
-def origin(institute: str) -> str:
+_ORIGIN: Final = re.compile(r"log([1-9][0-9]{13})?\.(.+)")
+
+
+class LogName(NamedTuple):
+    """An institute's log: ``number`` is FIRST_LOG, or 14 digits that only grow, YYYYMMDDhhmmss."""
+
+    institute: str
+    number: int
+
+
+def origin(institute: str, number: int = FIRST_LOG) -> str:
     """Return the name of an institute's log."""
     # cosign takes the origin from the host of the trusted root's baseUrl: a path would not match
-    return f"log.{institute}"
+    return f"log{number or ''}.{institute}"
+
+
+def parse_origin(origin: str) -> LogName | None:
+    """Return which log has a name; None if no institute's log has it."""
+    match = _ORIGIN.fullmatch(origin)
+    return LogName(match[2], int(match[1] or FIRST_LOG)) if match else None
+
+
+def is_log_of(institute: str, origin: str) -> bool:
+    """Return True if a name is that of one of an institute's logs."""
+    name = parse_origin(origin)
+    return name is not None and name.institute == institute
+
+
+def newest_log(institute: str, names: Iterable[str]) -> int:
+    """Return the number of an institute's newest log; ``names`` are origins or verifier keys.
+
+    All its other logs are closed. Names of other logs do not count.
+    """
+    parsed = (parse_origin(name.partition("+")[0]) for name in names)
+    return max((log.number for log in parsed if log and log.institute == institute), default=0)
+
+
+def next_log(now: datetime, newest: int) -> int:
+    """Return the number of a log whose key is made ``now`` (UTC); it is above ``newest``."""
+    # a clock that was set back must not lead to a name that was used before
+    return max(int(f"{now:%Y%m%d%H%M%S}"), newest + 1)
 
 
 def leaf(envelope: Envelope, key: RecordKey) -> bytes:
@@ -68,7 +115,7 @@ def check_logged(
     checkpoint, _ = open_checkpoint(proof.checkpoint, verifiers)
 
     # a bundle may list the key of another log: the checkpoint must name this institute's
-    if checkpoint.origin != origin(institute):
+    if not is_log_of(institute, checkpoint.origin):
         message = f"expected a checkpoint of {origin(institute)}, got one of {checkpoint.origin}"
         raise BadCheckpoint(message, field="checkpoint.origin")
 

@@ -515,6 +515,7 @@ class WitnessedLog(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     WITNESSED_TIME_FIELD_NUMBER: _builtins.int
     HALTED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     institute: _builtins.str
     """Id of the log's institute."""
     checkpoint: _builtins.bytes
@@ -523,6 +524,8 @@ class WitnessedLog(_message.Message):
     """
     halted: _builtins.str
     """Reason why this node no longer cosigns the log; empty if it does."""
+    origin: _builtins.str
+    """Name of the log, the first line of its checkpoints."""
     @_builtins.property
     def witnessed_time(self) -> _timestamp_pb2.Timestamp:
         """Time of that check; unset if there was none."""
@@ -534,10 +537,11 @@ class WitnessedLog(_message.Message):
         checkpoint: _builtins.bytes = ...,
         witnessed_time: _timestamp_pb2.Timestamp | None = ...,
         halted: _builtins.str = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["witnessed_time", b"witnessed_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "halted", b"halted", "institute", b"institute", "witnessed_time", b"witnessed_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "halted", b"halted", "institute", b"institute", "origin", b"origin", "witnessed_time", b"witnessed_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -552,7 +556,9 @@ class ListWitnessedLogsResponse(_message.Message):
     LOGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___WitnessedLog]:
-        """Logs by institute; at most one for each present or former peer."""
+        """Logs by institute, of each the oldest first. A present or former peer has one, and one more for
+        each time that it closed its log and began another.
+        """
 
     def __init__(
         self,

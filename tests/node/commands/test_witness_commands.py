@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from comity.node.commands.app import app
-from comity.node.database.tables import LogHeadRow, WitnessedLogRow
+from comity.node.database.tables import LogHeadRow, RecordRow, WitnessedLogRow
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import take_shared_checkpoints
 from comity.node.witness.halting import resume_witnessing
@@ -136,23 +136,48 @@ def test_resuming_a_log_that_nobody_saw_says_where_to_look(uk: Run) -> None:
     assert "comity-node witness list" in ended.err
 
 
-def test_the_own_log_is_resumed_by_its_institutes_name(pair: list[Institute], uk: Run) -> None:
+def test_the_own_log_is_never_resumed_and_a_new_one_takes_its_place(
+    pair: list[Institute], uk: Run
+) -> None:
     one = pair[0]
-    assert uk("witness", "resume", UK).code == 1
     one.publish(card())
     one.node.signer.sign()
     take_shared_checkpoints(one.node, CA, [history(one).note(7).to_bytes()])
-    assert "LOG_ROLLED_BACK" in uk("status").err
-    assert uk("witness", "resume", UK, "--anew", "--yes").code == 1
-
-    # before it asks, it says what signing again leads to
-    ended = uk("witness", "resume", UK, answer="n\n")
-    assert (ended.code, "a peer holds our checkpoint of 7 leaves" in ended.err) == (1, True)
+    told = uk("status").err
+    assert ("LOG_ROLLED_BACK" in told, "comity-node log new" in told) == (True, True)
+    for words in ((), ("--anew",)):
+        ended = uk("witness", "resume", UK, *words, "--yes")
+        assert (ended.code, "comity-node log new" in ended.err) == (1, True)
     assert [bool(row.halted) for row in one.rows(LogHeadRow)] == [True]
+    [value] = uk("log", "list", "--json").json
+    assert (value["state"], value["size"], value["toldSize"]) == ("halted", 1, 7)
 
-    assert uk("witness", "resume", UK, "--yes").out == f"The log of {UK} is signed again.\n"
-    assert [row.halted for row in one.rows(LogHeadRow)] == [""]
+    begun = uk("log", "new")
+    assert (begun.code, "has begun" in begun.out, "comity-node bundle" in begun.err) == (
+        0,
+        True,
+        True,
+    )
+    assert [value["state"] for value in uk("log", "list", "--json").json] == ["closed", "signed"]
     assert uk("alarms", "list", "--json").json == []
+    # a log that is sound needs no other in its place
+    assert uk("log", "new").code == 1
+
+
+def test_publishing_to_a_halted_log_stores_nothing_and_says_what_to_do(
+    pair: list[Institute], uk: Run, tmp_path: Path
+) -> None:
+    one = pair[0]
+    one.publish(card())
+    one.node.signer.sign()
+    take_shared_checkpoints(one.node, CA, [history(one).note(7).to_bytes()])
+    file = tmp_path / "card.yaml"
+    file.write_bytes(card().to_yaml())
+    ended = uk("publish", str(file))
+    assert (ended.code, ended.out) == (1, "")
+    assert "holds our checkpoint of 7 leaves" in ended.err
+    assert "comity-node log new" in ended.err
+    assert len(one.rows(RecordRow)) == 1
 
 
 def test_auditors_read_witnessed_logs_evidence_and_alarms(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from comity.node.database.alarms import list_alarms
-from comity.node.database.progress_mark import Mark
+from comity.node.database.clock import to_datetime
+from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.store import Store
 from comity.node.database.tables import CheckpointRow, LogHeadRow, WitnessedLogRow
+from comity.node.log.new_log import begin_log
 from comity.node.node import Node
 from comity.node.server.recovery import recover_database
 from comity.node.witness.halting import RESTORED
-from comity.record.errors import BadConfig
+from comity.record.errors import BadConfig, LogHalted
+from comity.record.log import next_log
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
 from tests.support.institutes import HandClock, Institute
@@ -138,7 +141,9 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     node.signer.sign()
     with node.store.write() as session:
         for log in (CA, "fr.aisi.example"):
-            row = WitnessedLogRow(institute=log, size=1, root="", note=b"", witnessed_time=0)
+            row = WitnessedLogRow(
+                institute=log, log_number=0, size=1, root="", note=b"", witnessed_time=0
+            )
             session.add(row)
     node.keep_mark()
     # as if the database had forgotten one leaf that was signed
@@ -152,14 +157,41 @@ def test_the_log_halts_where_signed_leaves_were_lost(node: Node) -> None:
     ]
     assert done.witnessed_halted == 2
     assert all("restored from a backup" in row.halted for row in uk.rows(WitnessedLogRow))
-    uk.publish(card("another"))
+    with pytest.raises(LogHalted):
+        uk.publish(card("another"))
     assert not node.signer.sign()
+
+
+def test_the_log_halts_where_another_log_was_signed_meanwhile(node: Node) -> None:
+    uk = Institute(node)
+    uk.publish(card())
+    node.signer.sign()
+    node.keep_mark()
+    marked = json.loads((node.home.state / "mark").read_bytes())
+    (node.home.state / "mark").write_text(json.dumps({**marked, "log": 20261201124500}))
+    assert recover_database(node.store, node.mark, NOW).log_halted
+
+
+def test_a_mark_from_before_there_were_later_logs_is_of_the_first(node: Node) -> None:
+    marked = json.loads((node.home.state / "mark").read_bytes())
+    assert marked.pop("log") == 0
+    assert Progress.parse(json.dumps(marked).encode()).log == 0
+
+
+def test_a_key_that_was_made_before_the_recovery_begins_no_log(node: Node) -> None:
+    move_mark_on(node.home)
+    made = next_log(to_datetime(NOW), 0)
+    recover_database(node.store, node.mark, NOW)
+    with node.store.write() as session:
+        assert not begin_log(session, made, NOW)
+        assert begin_log(session, made + 1, NOW)
 
 
 def test_the_log_halts_where_nothing_tells_what_was_signed(node: Node) -> None:
     (node.home.state / "mark").unlink()
     assert recover_database(node.store, node.mark, NOW).log_halted
-    Institute(node).publish(card())
+    with pytest.raises(LogHalted):
+        Institute(node).publish(card())
     assert not node.signer.sign()
 
 

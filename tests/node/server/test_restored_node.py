@@ -16,12 +16,13 @@ from comity.node.node import Node
 from comity.node.replication.ledger import given_to, taken_from
 from comity.node.replication.reconciliation import DifferenceKind, compare_accounts
 from comity.record.bundle import Keyring
-from comity.record.errors import BadConfig
+from comity.record.errors import BadConfig, LogHalted
 from tests.support.drafts import card
 from tests.support.institutes import Institute
 from tests.support.marks import move_mark_on
 from tests.support.network import Running, command_at, make_home, run, serving, until
 from tests.support.replication import introduce, publish_card, recovered, settled
+from tests.support.witnesses import with_new_log
 
 UK, CA = "uk.aisi.example", "ca.aisi.example"
 
@@ -92,6 +93,9 @@ def test_a_restored_sender_does_not_run_until_recovered_and_its_peer_then_gets_e
             assert recovered(uk_home).log_halted
             with capture_logs() as logs:
                 async with serving(uk_home) as uk:
+                    with pytest.raises(LogHalted, match="were signed"):
+                        publish_card(uk)
+                    with_new_log(uk)
                     # without a new life these would come under the offer numbers of the lost one
                     records += [publish_card(uk), publish_card(uk)]
                     await signed_for(uk, ca)

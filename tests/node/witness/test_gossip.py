@@ -25,6 +25,7 @@ from comity.record.errors import (
     NotFound,
 )
 from comity.record.limits import MAX_PEERS
+from comity.record.log import FIRST_LOG
 from comity.record.note import LOG_KEY, Note, NoteSigner, SignatureLine
 from comity.record.tile import Tile
 from tests.support.databases import NewDatabase
@@ -197,7 +198,7 @@ def test_a_told_cosignature_of_ours_that_we_know_nothing_of_stops_witnessing(
     log = history(ca)
     lines = add_checkpoint(uk.node, log.note(8).to_bytes(), 0, [])
     with uk.node.store.write() as session:
-        session.delete(session.get_one(WitnessedLogRow, CA))
+        session.delete(session.get_one(WitnessedLogRow, (CA, FIRST_LOG)))
         session.flush()
     take(uk, log, 5)
     note = log.note(8)

@@ -10,6 +10,7 @@ from comity.node.witness.gossip import take_shared_checkpoints
 from comity.node.witness.halting import MAX_SPLIT_VIEWS, resume_witnessing
 from comity.record.errors import LimitExceeded
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
+from comity.record.log import FIRST_LOG
 from comity.record.note import Verifier
 from tests.support.institutes import Institute
 from tests.support.log_histories import History
@@ -73,11 +74,11 @@ def test_evidence_against_one_log_is_bounded(three: list[Institute]) -> None:
     uk, ca, _ = three
     for number in range(MAX_SPLIT_VIEWS + 2):
         with uk.node.store.write() as session:
-            if session.get(WitnessedLogRow, CA):
+            if session.get(WitnessedLogRow, (CA, FIRST_LOG)):
                 resume_witnessing(session, CA, anew=True)
         take(uk, history(ca), 8)
         with uk.node.store.write() as session:
-            row = session.get_one(WitnessedLogRow, CA)
+            row = session.get_one(WitnessedLogRow, (CA, FIRST_LOG))
             row.passed_over = 0
             session.add(row)
             session.flush()

@@ -20,10 +20,13 @@ from comity.record.errors import (
     Forbidden,
     NotFound,
 )
+from comity.record.log import FIRST_LOG, LogName
 from comity.record.note import Note
 from tests.support.databases import NewDatabase
 from tests.support.institutes import HandClock, Institute, institutes
 from tests.support.witnesses import CA, FALSE, TRUE, UK, held, history, reasons, resumed, take
+
+OF_CA = LogName(CA, FIRST_LOG)
 
 
 def test_two_roots_of_one_size_halt_the_log_and_are_kept_as_evidence(
@@ -81,7 +84,7 @@ def test_a_log_that_itself_shows_less_than_it_signed_is_halted(three: list[Insti
     uk, log = three[0], history(three[1])
     take(uk, log, 8)
     with pytest.raises(Conflict, match="signed 8 leaves and now shows 5"):
-        take_newest_checkpoint(uk.node, CA, 8, log.note(5).to_bytes(), [])
+        take_newest_checkpoint(uk.node, OF_CA, 8, log.note(5).to_bytes(), [])
     assert reasons(uk, CA) == ["LOG_ROLLED_BACK"]
     with pytest.raises(Forbidden):
         take(uk, log, 9, 8)
@@ -90,8 +93,8 @@ def test_a_log_that_itself_shows_less_than_it_signed_is_halted(three: list[Insti
 def test_a_log_that_shows_anothers_checkpoint_gets_no_cosignature(three: list[Institute]) -> None:
     uk, ca, fr = three
     with pytest.raises(BadCheckpoint):
-        take_newest_checkpoint(uk.node, CA, 0, history(fr).note(3).to_bytes(), [])
-    assert take_newest_checkpoint(uk.node, CA, 0, history(ca).note(3).to_bytes(), [])[1]
+        take_newest_checkpoint(uk.node, OF_CA, 0, history(fr).note(3).to_bytes(), [])
+    assert take_newest_checkpoint(uk.node, OF_CA, 0, history(ca).note(3).to_bytes(), [])[1]
 
 
 def test_witnesses_do_not_rouse_each_other(three: list[Institute], clock: HandClock) -> None:
@@ -104,10 +107,10 @@ def test_witnesses_do_not_rouse_each_other(three: list[Institute], clock: HandCl
     for line in (first, cosign(note.text, theirs, clock.time)):
         with_both = Note(note.text, (*note.signatures, *ours, line)).to_bytes()
         commits = uk.node.store.commits()
-        assert take_newest_checkpoint(uk.node, CA, 8, with_both, [])[1] == []
+        assert take_newest_checkpoint(uk.node, OF_CA, 8, with_both, [])[1] == []
         assert uk.node.store.commits() == commits
     without_ours = Note(note.text, (*note.signatures, first)).to_bytes()
-    assert take_newest_checkpoint(uk.node, CA, 8, without_ours, [])[1]
+    assert take_newest_checkpoint(uk.node, OF_CA, 8, without_ours, [])[1]
 
 
 def test_of_two_contradictory_checkpoints_at_once_only_one_is_cosigned(

@@ -14,6 +14,7 @@ from comity.record.errors import (
     Forbidden,
     OtherSizeHeld,
 )
+from comity.record.log import FIRST_LOG
 from comity.record.note import Note, SignatureLine
 from tests.support.institutes import HandClock, Institute
 from tests.support.log_histories import History
@@ -23,7 +24,7 @@ from tests.support.witnesses import CA, FALSE, FR, UK, held, history, reasons, r
 def forgetful(uk: Institute, log: History, size: int) -> None:
     """Let uk's database know of only so many leaves, as after a restored backup."""
     with uk.node.store.write() as session:
-        row = session.get_one(WitnessedLogRow, CA)
+        row = session.get_one(WitnessedLogRow, (CA, FIRST_LOG))
         row.size, row.root, row.note = size, log.root(size).hex(), log.note(size).to_bytes()
         session.add(row)
         session.flush()
@@ -61,7 +62,7 @@ def test_a_restored_witness_remembers_its_other_cosignatures_before_it_is_resume
         notes.append(Note(log.note(8).text, (*log.note(8).signatures, *lines)).to_bytes())
     with uk.node.store.write() as session:
         for institute in (CA, FR):
-            session.delete(session.get_one(WitnessedLogRow, institute))
+            session.delete(session.get_one(WitnessedLogRow, (institute, FIRST_LOG)))
         session.flush()
     for log in logs:
         take(uk, log, 5)

@@ -21,6 +21,7 @@ from comity.record import split_view
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures
 from comity.record.errors import NotFound
+from comity.record.log import FIRST_LOG
 from comity.v1 import audit_service_pb2 as audit
 from tests.support.databases import NewDatabase
 from tests.support.drafts import card
@@ -165,7 +166,7 @@ def test_a_log_restored_from_an_older_backup_is_told_by_its_peers(tmp_path: Path
             await until(lambda: holds_checkpoint(uk, 1), "the checkpoint at uk")
             longer = History(ca.node.own.log_signers()[0], TRUE)
             with uk.node.store.write() as session:
-                row = session.get_one(WitnessedLogRow, CA)
+                row = session.get_one(WitnessedLogRow, (CA, FIRST_LOG))
                 row.size, row.root = 10, longer.root(10).hex()
                 row.note = longer.note(10).to_bytes()
                 session.add(row)

@@ -43,6 +43,7 @@ _CODES: Final[dict[type[errors.ComityError], grpc.StatusCode]] = {
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
     errors.CursorRefused: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.LogHalted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Flooded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.BadConfig: grpc.StatusCode.FAILED_PRECONDITION,

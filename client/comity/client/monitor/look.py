@@ -31,7 +31,7 @@ from comity.client.monitor.entries import Progress, fetch_entries
 from comity.client.monitor.received import match_received, received_records
 from comity.client.monitor.report import LogFinding, Report
 from comity.client.monitor.sources import LogSource
-from comity.client.monitor.state import LogState, opened
+from comity.client.monitor.state import LogState, memory_name, opened
 from comity.client.verify.trust import Trust
 from comity.record.checkpoint import open_checkpoint
 from comity.record.cosignature import cosignatures
@@ -44,7 +44,7 @@ from comity.record.errors import (
     UnknownKey,
 )
 from comity.record.limits import MAX_CHECKPOINT_BYTES
-from comity.record.log import origin
+from comity.record.log import newest_log, origin, parse_origin
 from comity.record.note import Note
 from comity.v1 import audit_service_pb2 as pb
 
@@ -73,7 +73,7 @@ class Monitor:
         """
         if self._node:
             logs = await self._node.log.witnessed()
-            self._witnessed = {log.institute: log for log in logs}
+            self._witnessed = {log.origin: log for log in logs}
 
     async def look(self, name: str, source: LogSource, progress: Progress) -> Report:
         """Look at one log; never raises for anything that the log does or fails to do."""
@@ -96,10 +96,12 @@ class Monitor:
         report.size, report.cosigned = now.size, self._count_witnesses(now, report.institute)
         log_keys = self._trust.log_keys(report.institute)
 
-        with opened(self._folder, report.institute) as state:
+        # a log and the one that took its place need not be consistent
+        claimed = now.checkpoint.origin
+        with opened(self._folder, memory_name(report.institute, claimed)) as state:
             # (1) the checkpoint does not go back
             last = ShownCheckpoint("what it showed last time", state.checkpoint(log_keys))
-            held = self._witnessed.get(report.institute)
+            held = self._witnessed.get(claimed)
             ours = ShownCheckpoint(
                 "what it showed to our own node", held.checkpoint if held else b""
             )
@@ -132,22 +134,26 @@ class Monitor:
     def _signed_by(self, shown: ShownCheckpoint, named: str) -> str:
         """Return the institute whose log a checkpoint is of. A key of that log must have signed it.
 
-        ``named`` is the log that was asked for, as far as that is known.
+        ``named`` is a log of the institute that was asked for, as far as that is known.
         """
         MAX_CHECKPOINT_BYTES.check(len(shown.note), "checkpoint")
         claimed = shown.checkpoint.origin
-        known = {origin(bundle.institute) for bundle in self._trust.bundles}
-        if named in known and claimed != named:
+        log, asked = parse_origin(claimed), parse_origin(named)
+        bundle = self._trust.bundle(log.institute) if log else None
+        if asked and self._trust.bundle(asked.institute) not in (None, bundle):
             message = f"expected a checkpoint of {named}, got one of {claimed!r:.100}"
             raise BadCheckpoint(message, field="checkpoint.origin")
+        if log is None or bundle is None:
+            message = f"expected a log whose institute's bundle is at hand, got {claimed!r:.100}"
+            raise UnknownKey(message)
 
-        for bundle in self._trust.bundles:
-            if claimed == origin(bundle.institute):
-                open_checkpoint(shown.note, self._trust.log_keys(bundle.institute))
-                return bundle.institute
-        raise UnknownKey(
-            f"expected a log whose institute's bundle is at hand, got {claimed!r:.100}"
-        )
+        open_checkpoint(shown.note, self._trust.log_keys(log.institute))
+        # a closed log proves nothing of what was published since
+        newest = newest_log(log.institute, bundle.log_keys)
+        if log.number < newest:
+            message = f"expected a checkpoint of {origin(log.institute, newest)}"
+            raise BadCheckpoint(f"{message}, got one of {claimed}, which is closed")
+        return log.institute
 
     def _count_witnesses(self, shown: ShownCheckpoint, institute: str) -> int:
         """Return how many known witnesses cosigned a checkpoint of an institute's log."""

@@ -6,6 +6,8 @@
                                        zeros if the entry is no hashedrekord)
     <institute>.<digest>.split-view.json    evidence that the log contradicted itself
 
+A log that took the place of another one has its own name there instead of the institute's.
+
 Invariants:
 
 - The entries up to the checkpoint's size lead to its root. Later ones were fetched and not yet
@@ -30,6 +32,7 @@ from comity.client.files import read_file, replace_file
 from comity.record.checkpoint import open_checkpoint
 from comity.record.errors import BadConfig, Conflict, InvalidInput, UnknownKey
 from comity.record.limits import MAX_NOTE_BYTES, Limit
+from comity.record.log import origin
 from comity.record.merkle import HASH_BYTES, Node, leaf_hash, node_hash
 from comity.record.note import Verifier
 
@@ -55,13 +58,18 @@ _LEAF: Final = re.compile(
 """The one form that ``comity.record.log`` writes. Matching takes a tenth of the time of parsing."""
 
 
+def memory_name(institute: str, name: str) -> str:
+    """Return the name of the memory of the log of ``institute`` that has that name."""
+    return institute if name == origin(institute) else name
+
+
 class LogState:
     """The memory of one log, open and locked. ``opened`` makes it and closes it."""
 
-    def __init__(self, folder: Path, institute: str) -> None:
-        self._folder, self._institute = folder, institute
-        self._path = folder / f"{institute}.checkpoint"
-        self._file = _open(folder / f"{institute}.entries")
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._path = folder / f"{name}.checkpoint"
+        self._file = _open(folder / f"{name}.entries")
         self._spans: dict[Node, bytes] = {}
 
     def close(self) -> None:
@@ -84,7 +92,7 @@ class LogState:
             # the log may have changed its key since: what was signed before still counts
             return data
         except InvalidInput as error:
-            hint = f"put it back, or remove {self._institute}.* to follow the log from the start"
+            hint = f"put it back, or remove {self._name}.* to follow the log from the start"
             message = f"expected a checkpoint that the log signed: {error}"
             raise BadConfig(message, field=str(self._path), hint=hint) from error
         return data
@@ -100,7 +108,7 @@ class LogState:
     def keep_evidence(self, evidence: bytes) -> Path:
         """Write evidence of a split view, in its JSON form, and return the file."""
         digest = hashlib.sha256(evidence).hexdigest()[:_DIGEST_CHARS]
-        path = self._folder / f"{self._institute}.{digest}.split-view.json"
+        path = self._folder / f"{self._name}.{digest}.split-view.json"
         replace_file(path, evidence)
         return path
 
@@ -153,8 +161,8 @@ class LogState:
 
 
 @contextmanager
-def opened(folder: Path, institute: str) -> Iterator[LogState]:
-    """Open the memory of a log, and make it if there is none. ``institute`` is an institute id.
+def opened(folder: Path, name: str) -> Iterator[LogState]:
+    """Open the memory of a log, and make it if there is none. ``name`` is a ``memory_name``.
 
     Raises:
         BadConfig: the folder cannot be written.
@@ -162,7 +170,7 @@ def opened(folder: Path, institute: str) -> Iterator[LogState]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = LogState(folder, institute)
+        state = LogState(folder, name)
     except OSError as error:
         raise BadConfig(f"cannot be used: {error.strerror}", field=str(folder)) from error
 

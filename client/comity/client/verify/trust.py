@@ -36,14 +36,14 @@ class Trust:
         return next((root for root in self.roots if root.institute == institute), None)
 
     def log_keys(self, institute: str) -> list[Verifier]:
-        """Return the keys of an institute's log. A key under another log's name does not count.
+        """Return the keys of an institute's logs. A key under another log's name does not count.
 
         Raises:
             BadNote: the bundle lists a key that is no verifier key (C2SP signed-note).
         """
         bundle = self.bundle(institute)
         keys = [Verifier.parse(key) for key in bundle.log_keys] if bundle else []
-        return [key for key in keys if key.name == log.origin(institute)]
+        return [key for key in keys if log.is_log_of(institute, key.name)]
 
     def witnesses(self, institute: str) -> list[Verifier]:
         """Return the keys of all witnesses of an institute's log.

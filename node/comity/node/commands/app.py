@@ -177,6 +177,18 @@ COMITY_NODE: Final = CommandGroup(
             ),
         ),
         CommandGroup(
+            "log",
+            "See your own log, and begin a new one if it lost entries.",
+            (
+                "comity-node log list",
+                "comity-node log new",
+            ),
+            (
+                Command("list", "log", "List this institute's logs, the present one last."),
+                Command("new", "log", "Begin a new log in place of one that was halted."),
+            ),
+        ),
+        CommandGroup(
             "witness",
             "Watch other institutes' logs, which this node cosigns.",
             (

@@ -62,7 +62,8 @@ def comity_node_restore(
 
     The home must not exist, and the database must be empty. It may be of another kind than before.
     What was done after the backup is lost, so the database is recovered as comity-node recover does
-    it: peers begin again, and the log stays halted until you have asked them what they saw of it.
+    it: peers begin again, and the log stays halted, since entries that it signed may be lost.
+    comity-node log new begins a new one in its place.
 
     Examples:
         comity-node --home /srv/comity restore /backup/uk.backup

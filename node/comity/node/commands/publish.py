@@ -18,15 +18,9 @@ from comity.client.files import (
     naming,
     read_file,
 )
-from comity.client.terminal import (
-    print_json,
-    progress,
-    say,
-    visible,
-    warn,
-)
+from comity.client.terminal import print_json, progress, say, visible, warn
 from comity.node.commands.options import open_node, warn_without_policy
-from comity.node.database.tables import LogHeadRow
+from comity.node.log.head import check_takes_records
 from comity.node.node import Node
 from comity.node.records.publishing import Published
 from comity.record.bundle import Keyring
@@ -50,6 +44,7 @@ def comity_node_publish(
     The command publishes all files or none, and tells the faults of all. It takes signed records as
     they are. It signs a draft with the node's record key, as spiffe://INSTITUTE/node. A draft that
     says the same as a record of this institute that stands is refused, unless you add --again.
+    A log that is halted takes no record.
 
     Examples:
         comity-node publish llama-3.1-8b.yaml
@@ -58,17 +53,15 @@ def comity_node_publish(
     """
     files = _files(paths)
     with open_node(context) as node:
+        # before drafts are signed: a record with a signature may be used elsewhere
+        with node.store.read() as session:
+            check_takes_records(session)
         # every file is read, signed and examined before the first row is written
         records = _read_all(node, files)
         # one transaction: on return all of them are on disk and in the log (invariant 4)
         published = node.publish_all(records, again=again)
         with node.store.read() as session:
             warn_without_policy(session)
-            head = session.get(LogHeadRow, 1)
-            if head is not None and head.halted:
-                hint = "comity-node status tells more; nobody is shown a proof of a new record"
-                warn(f"the log is halted: {visible(head.halted)}", hint)
-
     values = [_value(file, done) for file, done in zip(files, published, strict=True)]
     if as_json:
         print_json(values)

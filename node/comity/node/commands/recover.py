@@ -31,8 +31,9 @@ def comity_node_recover(
     """Make a database from an older backup usable.
 
     Stop the node first, and look for a newer copy of the database: whatever only that copy holds is
-    lost. Peers then pull from the start, and no record arrives twice. The node's own log and the
-    logs that it witnesses stay halted where a new signature might contradict an older one.
+    lost. Peers then pull from the start, and no record arrives twice. The node's own log is
+    halted if it may have lost entries that it signed, and comity-node log new is the way on. The
+    logs that it witnesses stay halted until you resume them.
 
     Examples:
         comity-node recover
@@ -86,11 +87,9 @@ def print_recovery_steps(home: Home, done: Recovered) -> None:
     note("  comity-node run                       peers begin again by themselves")
     if done.log_halted:
         # a signature over other leaves than the lost ones is a lasting proof against the institute
-        note(
-            "  comity-node publish                   not before you know what peers saw of your log"
-        )
-        note(f"  comity-node witness resume {home.institute}  only if no peer saw more of it")
-        note("    if one did, signed entries are lost: look for a newer backup")
+        note("  your log takes no records: entries that it signed may be lost")
+        note("    look for a newer backup; only if there is none:")
+        note("  comity-node log new                   a new log in its place")
     if done.witnessed_halted:
         note("  comity-node witness list              logs that are cosigned no more")
     note(f"  comity-node alarms clear {home.institute} {RESTORED}")

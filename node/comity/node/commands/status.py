@@ -18,6 +18,7 @@ from comity.node.database.clock import to_datetime
 from comity.node.database.tables import AlarmRow
 from comity.node.home.node_certificate import CertificateLife, renewal_obstacle
 from comity.node.home.serving import ServingProcess, serving_processes
+from comity.node.log.head import log_head
 from comity.node.node import Node
 from comity.node.policy.versions import policy_title
 from comity.node.server.health import ask_health
@@ -57,6 +58,9 @@ def comity_node_status(context: typer.Context, as_json: JsonOption = False) -> N
             warn_without_policy(session)
         # on stderr also with --json, so that stdout stays one JSON value
         _warn_of_ends(node, to_datetime(node.clock()))
+        if value["logHalted"]:
+            message = f"the log is halted, and takes no records: {value['logHalted']}"
+            warn(message, "comity-node log new begins a new log, once no newer backup is found")
 
     if as_json:
         print_json(value)
@@ -152,6 +156,7 @@ def _to_value(node: Node, session: Session) -> dict[str, Any]:
         "certificateRenewal": format_time(life.due),
         "records": counted.records,
         "logSize": counted.log_size,
+        "logHalted": log_head(session).halted,
         "policyName": counted.policy.name,
         "policyVersion": counted.policy.version,
         "policyDigest": counted.policy.policy.digest,

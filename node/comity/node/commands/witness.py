@@ -19,15 +19,14 @@ from comity.client.terminal import (
     table,
     text,
     visible,
-    warn,
 )
 from comity.node.commands.options import open_node
 from comity.node.database.clock import to_datetime
-from comity.node.database.sessions import WriteSession
-from comity.node.database.tables import LogHeadRow, WitnessedLogRow
-from comity.node.witness.halting import resume_signing, resume_witnessing
+from comity.node.database.tables import WitnessedLogRow
+from comity.node.witness.halting import resume_witnessing
 from comity.node.witness.seen_logs import split_views, witnessed_logs
-from comity.record.errors import Conflict, InvalidInput, NotFound
+from comity.record.errors import Conflict, NotFound
+from comity.record.log import origin
 from comity.record.times import format_time
 
 LogInstitute = Annotated[str, typer.Argument(metavar="INSTITUTE", help="The institute of the log.")]
@@ -49,10 +48,10 @@ def comity_node_witness_list(context: typer.Context, as_json: JsonOption = False
         print_json(values)
         return
 
-    grid = table("institute", "leaves", "seen", "proofs against it", "state")
+    grid = table("log", "leaves", "seen", "proofs against it", "state")
     for value in values:
         state = text(value["halted"], "red") if value["halted"] else text("witnessed")
-        cells = (value["institute"], value["size"], value["witnessedTime"], value["splitViews"])
+        cells = (value["origin"], value["size"], value["witnessedTime"], value["splitViews"])
         grid.add_row(*(text(str(cell)) for cell in cells), state)
     print_table(grid, "No log yet: a peer's is seen once the node pulls from it.")
 
@@ -76,35 +75,35 @@ def comity_node_witness_resume(
     Find out first what happened: a witness exists to prevent two histories under one key. The
     command shows why each log was halted and the proofs against it, and asks. It then clears the
     logs' alarms and keeps the evidence. The next checkpoint of a log must continue what was seen of
-    it, unless --anew is given. For this institute's own log, the node signs checkpoints again. A
-    log that is not halted is refused.
+    it, unless --anew is given. A log that is not halted is refused, and so is this institute's own:
+    comity-node log new begins another in its place.
 
     Examples:
         comity-node witness resume ca.aisi.example fr.aisi.example
         comity-node witness resume ca.aisi.example --anew    # it lost its log, as it told us
     """
     with open_node(context) as node:
+        # a signature over other leaves than the lost ones is a lasting proof (invariant 8)
+        if node.institute in institutes:
+            hint = "look for a newer backup; without one, comity-node log new begins a new log"
+            message = f"the log of {node.institute}, this institute's own, is never signed again"
+            raise Conflict(f"{message} once it was halted", field="institute", hint=hint)
         # also with --yes, so that the reason can be read afterwards
         with node.store.read() as session:
-            halted = [
-                name
-                for name in institutes
-                if _describe_halted(session, node.institute, name, anew=anew)
-            ]
+            halted = [name for name in institutes if _describe_halted(session, name, anew=anew)]
         if halted and not (yes or agrees("Do you know what happened?")):
             hint = "find it out, then answer y or add --yes"
             raise Conflict("not confirmed; nothing was changed", hint=hint)
 
         # one transaction: a mistyped institute leaves every log halted as it was
         with node.store.write() as session:
-            values = [_resume(session, node.institute, name, anew=anew) for name in institutes]
+            rows = [resume_witnessing(session, name, anew=anew) for name in institutes]
+            values = [{"institute": row.institute, "size": row.size} for row in rows]
     if as_json:
         print_json(values)
         return
-    for name, value in zip(institutes, values, strict=True):
-        size = value.get("size")
-        line = "is signed again" if size is None else f"is witnessed again from {size} leaves on"
-        say(f"The log of {name} {line}.")
+    for value in values:
+        say(f"The log of {value['institute']} is witnessed again from {value['size']} leaves on.")
 
 
 def comity_node_witness_export(
@@ -138,42 +137,24 @@ def comity_node_witness_export(
     note(f"Check it with: comity verify {file}")
 
 
-def _describe_halted(session: Session, own: str, institute: str, *, anew: bool) -> bool:
-    """Say why a log is halted; False if it is not, which resuming it refuses."""
-    is_own = institute == own
-    row = session.get(LogHeadRow, 1) if is_own else session.get(WitnessedLogRow, institute)
-    if row is None or not row.halted:
-        return False
-
-    note(f"log          {institute}")
-    note(f"halted       {visible(row.halted)}")
-    for view in split_views(session, institute):
+def _describe_halted(session: Session, institute: str, *, anew: bool) -> bool:
+    """Say why an institute's logs are halted; False if none is, which resuming refuses."""
+    rows = [row for row in witnessed_logs(session) if row.institute == institute and row.halted]
+    for row in rows:
+        note(f"log          {origin(institute, row.log_number)}")
+        note(f"halted       {visible(row.halted)}")
+        if anew:
+            note(f"forgotten    that it had {row.size} leaves, with root {row.root}")
+    for view in split_views(session, institute) if rows else ():
         note(f"proof        {view.digest}: comity-node witness export {institute} FILE")
-    if isinstance(row, LogHeadRow) and row.passed_over:
-        hint = "look for a newer backup, and do not resume the log before"
-        message = f"a peer holds our checkpoint of {row.passed_over} leaves, which this log lacks"
-        warn(f"{message}: any further signature under the same key is a proof against you", hint)
-    elif anew:
-        note(f"forgotten    that it had {row.size} leaves, with root {row.root}")
-    return True
-
-
-def _resume(session: WriteSession, own: str, institute: str, *, anew: bool) -> dict[str, Any]:
-    if institute != own:
-        row = resume_witnessing(session, institute, anew=anew)
-        return {"institute": institute, "size": row.size}
-    # a log that forgot what it signed could sign a second history (invariant 8)
-    if anew:
-        message = f"the log of {own}, this institute's own, goes on from what it signed"
-        raise InvalidInput(message, field="--anew")
-    resume_signing(session, own)
-    return {"institute": institute}
+    return bool(rows)
 
 
 def _value(row: WitnessedLogRow, count: int) -> dict[str, Any]:
     seen = format_time(to_datetime(row.witnessed_time)) if row.witnessed_time else ""
     return {
         "institute": row.institute,
+        "origin": origin(row.institute, row.log_number),
         "size": row.size,
         "root": row.root,
         "witnessedTime": seen,

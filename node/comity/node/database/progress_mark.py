@@ -1,6 +1,6 @@
 """The mark: how far the database has come, kept in a file that a restored backup leaves alone.
 
-    state/mark        {"commits": 180, "epoch": "<32 hex digits>", "signed": 96}
+    state/mark        {"commits": 180, "epoch": "<32 hex digits>", "log": 0, "signed": 96}
 
 A database that was restored from an older backup looks sound. But it would give new offers, log
 entries and cosignatures numbers that peers have seen already: peers would skip records, and the log
@@ -28,8 +28,10 @@ from comity.node.home.folder_lock import lock_folder
 from comity.record import ijson
 from comity.record.errors import BadConfig, InvalidInput
 from comity.record.keys import read_secret
+from comity.record.log import FIRST_LOG
 
 FILE: Final = "mark"
+_FIELDS: Final = {"commits", "epoch", "log", "signed"}
 
 _HINT: Final = (
     "put the newest copy of the database back; only if there is none, run comity-node recover"
@@ -40,13 +42,14 @@ _HINT: Final = (
 class Progress:
     """How far a database has come.
 
-    ``epoch`` names its life, ``commits`` counts its writing transactions, and ``signed`` is the
-    number of leaves under the newest checkpoint.
+    ``epoch`` names its life, and ``commits`` counts its writing transactions. ``signed`` is the
+    number of leaves under the newest checkpoint of the log with the number ``log``.
     """
 
     epoch: str
     commits: int
     signed: int
+    log: int = FIRST_LOG
 
     @classmethod
     def of(cls, session: Session) -> Progress:
@@ -54,7 +57,7 @@ class Progress:
         columns = select(NodeRow.epoch, NodeRow.commits)
         epoch, commits = session.exec(columns).one()
         head = session.get(LogHeadRow, 1)
-        return cls(epoch, commits, head.size if head else 0)
+        return cls(epoch, commits, head.size, head.log_number) if head else cls(epoch, commits, 0)
 
     @classmethod
     def parse(cls, data: bytes) -> Progress:
@@ -64,15 +67,17 @@ class Progress:
             InvalidInput: ``data`` is not what ``to_json`` writes.
         """
         value = ijson.loads(data)
-        if not isinstance(value, dict) or value.keys() != {"commits", "epoch", "signed"}:
-            raise InvalidInput("expected commits, epoch and signed")
+        # a mark from before there were later logs is of the first one
+        if not isinstance(value, dict) or value.keys() | {"log"} != _FIELDS:
+            raise InvalidInput("expected commits, epoch, log and signed")
 
         epoch, commits, signed = value["epoch"], value["commits"], value["signed"]
+        log = value.get("log", FIRST_LOG)
         if not (isinstance(epoch, str) and EPOCH.fullmatch(epoch)):
             raise InvalidInput("expected 32 hex digits", field="epoch")
-        if not type(commits) is type(signed) is int:
-            raise InvalidInput("expected integers", field="commits, signed")
-        return cls(epoch, commits, signed)
+        if not type(commits) is type(signed) is type(log) is int:
+            raise InvalidInput("expected integers", field="commits, log, signed")
+        return cls(epoch, commits, signed, log)
 
     def to_json(self) -> bytes:
         """Return the content of the file: canonical JSON (RFC 8785) and a line feed."""

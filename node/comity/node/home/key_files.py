@@ -3,6 +3,7 @@
     keys/record.key             the first record key
     keys/record.2.key           the second, and so on; log, witness and ca likewise
     certificates/ca.2.pem       the certificate of keys/ca.2.key
+    keys/log20261201124500.key  the first key of a later log, which has that number
 
 Invariants: a key file is never overwritten, and the number of a generation is never used again.
 """
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from comity.node.home.certificate_authority import Authority
 from comity.record.errors import BadConfig
 from comity.record.keys import SigningKey, private_pem, read_secret, write_secret
+from comity.record.log import FIRST_LOG
 
 
 class KeyUse(StrEnum):
@@ -41,7 +43,7 @@ def make_key(home: Path, institute: str, use: KeyUse) -> Path:
     # the first generation has no number in its name
     files = generations(home, use)
     number = _generation(files[-1]) + 1 if files else 1
-    name = str(use) if number == 1 else f"{use}.{number}"
+    name = str(use) if number == 1 else f"{_series(files[-1])}.{number}"
     file = home / "keys" / f"{name}.key"
 
     # P-256 for records and certificates, Ed25519 for notes (C2SP signed-note)
@@ -58,6 +60,22 @@ def make_key(home: Path, institute: str, use: KeyUse) -> Path:
     return file
 
 
+def make_log_key(home: Path, number: int) -> Path:
+    """Make the first key of the log with that number, see ``comity.record.log``; return its file.
+
+    Raises:
+        BadConfig: the home cannot be written.
+    """
+    file = home / "keys" / f"{KeyUse.LOG}{number}.key"
+    write_secret(file, private_pem(ed25519.Ed25519PrivateKey.generate()))
+    return file
+
+
+def log_number(file: Path) -> int:
+    """Return the number of the log whose key a file holds."""
+    return int(_series(file).removeprefix(KeyUse.LOG) or FIRST_LOG)
+
+
 def generations(home: Path, use: KeyUse) -> list[Path]:
     """Return the files of one use, oldest first: private keys, but certificates for ``CA``.
 
@@ -65,7 +83,8 @@ def generations(home: Path, use: KeyUse) -> list[Path]:
         BadConfig: the home cannot be read.
     """
     folder, suffix = ("certificates", "pem") if use is KeyUse.CA else ("keys", "key")
-    pattern = re.compile(rf"{use}(?:\.[1-9][0-9]{{0,5}})?\.{suffix}")
+    series = r"log(?:[1-9][0-9]{13})?" if use is KeyUse.LOG else str(use)
+    pattern = re.compile(rf"{series}(?:\.[1-9][0-9]{{0,5}})?\.{suffix}")
 
     try:
         names = os.listdir(home / folder)
@@ -73,7 +92,7 @@ def generations(home: Path, use: KeyUse) -> list[Path]:
         raise BadConfig(f"cannot be read: {error.strerror}", field=str(home / folder)) from error
 
     found = [home / folder / name for name in names if pattern.fullmatch(name)]
-    return sorted(found, key=_generation)
+    return sorted(found, key=lambda file: (len(_series(file)), _series(file), _generation(file)))
 
 
 def keys_made(home: Path) -> int:
@@ -82,8 +101,8 @@ def keys_made(home: Path) -> int:
     Raises:
         BadConfig: the home cannot be read.
     """
-    newest = (generations(home, use)[-1:] for use in KeyUse)
-    return sum(_generation(file) for files in newest for file in files)
+    newest = {_series(f): _generation(f) for use in KeyUse for f in generations(home, use)}
+    return sum(newest.values())
 
 
 def load_certificate(file: Path) -> x509.Certificate:
@@ -129,6 +148,11 @@ def load_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
     if not isinstance(private, ed25519.Ed25519PrivateKey):
         raise BadConfig(f"expected an Ed25519 key, got {type(private).__name__}", field=str(path))
     return private
+
+
+def _series(file: Path) -> str:
+    """Return the name that all generations of a key share."""
+    return file.stem.partition(".")[0]
 
 
 def _generation(file: Path) -> int:

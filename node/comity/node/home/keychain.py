@@ -24,13 +24,14 @@ from comity.node.home.key_files import (
     keys_made,
     load_certificate,
     load_ed25519,
+    log_number,
 )
 from comity.node.home.settings import Settings
 from comity.record.bundle import JsonWebKey, PublicRecordKey, SpiffeBundle, TrustBundle
 from comity.record.cosignature import witness_name
 from comity.record.errors import BadConfig
 from comity.record.keys import RecordKey, SigningKey
-from comity.record.log import origin
+from comity.record.log import newest_log, origin
 from comity.record.note import LOG_KEY, WITNESS_KEY, NoteSigner
 
 T = TypeVar("T")
@@ -58,15 +59,18 @@ class Keychain:
             BadConfig: a file is missing, readable by others, or malformed.
         """
 
-        def signer(name: str, kind: int) -> Callable[[Path], NoteSigner]:
-            return lambda file: NoteSigner(name, kind, load_ed25519(file))
+        def log_signer(file: Path) -> NoteSigner:
+            return NoteSigner(origin(institute, log_number(file)), LOG_KEY, load_ed25519(file))
+
+        def witness_signer(file: Path) -> NoteSigner:
+            return NoteSigner(witness_name(institute), WITNESS_KEY, load_ed25519(file))
 
         return cls(
             institute,
             keys_made(home),
             _load(home, KeyUse.RECORD, SigningKey.load),
-            _load(home, KeyUse.LOG, signer(origin(institute), LOG_KEY)),
-            _load(home, KeyUse.WITNESS, signer(witness_name(institute), WITNESS_KEY)),
+            _load(home, KeyUse.LOG, log_signer),
+            _load(home, KeyUse.WITNESS, witness_signer),
             _load(home, KeyUse.CA, load_certificate),
         )
 
@@ -128,15 +132,21 @@ class Keychain:
         valid = {key.keyid for key in bundle.record_keys if key.revoked_from is None}
         return _require([key for key in self.record if key.key.keyid in valid], KeyUse.RECORD)[-1]
 
-    def log_signers(self, bundle: TrustBundle) -> list[NoteSigner]:
-        """Return the keys that sign checkpoints, newest first: all that the bundle lists.
+    def log_signers(self, bundle: TrustBundle, number: int) -> list[NoteSigner]:
+        """Return the keys that sign checkpoints of a log, newest first: all that the bundle lists.
 
         Raises:
-            BadConfig: the home has no log key that the bundle lists.
+            BadConfig: the home has no key of that log that the bundle lists.
         """
         # all of them sign, so that peers with an older bundle find a key that they know
-        listed = [key for key in self.log if str(key.verifier) in bundle.log_keys]
-        return _require(listed, KeyUse.LOG)[::-1]
+        name = origin(self.institute, number)
+        return _require([k for k in self._listed_log_keys(bundle) if k.name == name], KeyUse.LOG)[
+            ::-1
+        ]
+
+    def newest_log(self, bundle: TrustBundle) -> int:
+        """Return the number of the newest log that the bundle lists and that this home can sign."""
+        return newest_log(self.institute, [key.name for key in self._listed_log_keys(bundle)])
 
     def witness_signers(self, bundle: TrustBundle) -> list[NoteSigner]:
         """Return the keys that cosign checkpoints of other logs, newest first.
@@ -154,8 +164,11 @@ class Keychain:
             BadConfig: for some use, the home has no key that the bundle has in force.
         """
         self.record_key(bundle)
-        self.log_signers(bundle)
+        self.log_signers(bundle, self.newest_log(bundle))
         self.witness_signers(bundle)
+
+    def _listed_log_keys(self, bundle: TrustBundle) -> list[NoteSigner]:
+        return [key for key in self.log if str(key.verifier) in bundle.log_keys]
 
 
 def _load(home: Path, use: KeyUse, read: Callable[[Path], T]) -> tuple[T, ...]:

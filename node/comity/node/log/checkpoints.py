@@ -2,13 +2,13 @@
 
     (1) the last signed size and root are compared with the tree as it is now
     (2) the new size and root are committed, and noted outside the database
-    (3) the note is signed with every log key that is in force
+    (3) the note is signed with every key of this log that is in force
     (4) the note is kept, and old ones are dropped
 
 Invariants (invariant 8): nothing is signed before (2) is on disk, so that a crash between (2) and
 (4) can only lead to the same note again; a tree that does not continue what was signed halts the
-signer, with an alarm, until an operator resumes it; a checkpoint covers all leaves that were
-committed before it, so that one signature serves many records.
+signer for good, with an alarm (see ``head``); a checkpoint covers all leaves that were committed
+before it, so that one signature serves many records.
 """
 
 from __future__ import annotations
@@ -19,18 +19,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from comity.node.database.alarms import raise_alarm
 from comity.node.database.clock import Clock
-from comity.node.database.owner import own_institute
 from comity.node.database.sessions import WriteSession
 from comity.node.database.store import Store
 from comity.node.database.tables import CheckpointRow, CosignatureRow, LogHeadRow
 from comity.node.log import tree
+from comity.node.log.head import LOG_INCONSISTENT, halt_signing, log_head
 from comity.record import checkpoint as notes
-from comity.record.merkle import EMPTY_ROOT
 from comity.record.note import Note, NoteSigner
-
-LOG_INCONSISTENT: Final = "LOG_INCONSISTENT"
 
 KEPT: Final = 16
 """Checkpoints that are kept, of the newest and of the newest cosigned each.
@@ -41,8 +37,8 @@ While records keep coming, witnesses are some checkpoints behind."""
 class Signer:
     """Signs the checkpoints of one log.
 
-    ``signers`` gives the log keys in force, the newest first; ``keep_mark`` writes the mark, see
-    ``database.progress_mark``.
+    ``signers`` gives the keys of the present log that are in force, the newest first; ``keep_mark``
+    writes the mark, see ``database.progress_mark``.
     """
 
     def __init__(
@@ -58,7 +54,7 @@ class Signer:
     def sign(self) -> bool:
         """Sign the tree unless it was signed before; return True if a checkpoint was made."""
         with self._store.read() as session:
-            if _is_signed(session) or _is_halted(session):
+            if _is_signed(session) or log_head(session).halted:
                 return False
 
         # (1) and (2) compare with the last signed size and root, and commit the new ones
@@ -68,8 +64,11 @@ class Signer:
             return False
         self._keep_mark()
 
-        # (3) one line of every log key that is in force
+        # (3) one line of every log key that is in force, unless another log began meanwhile
         signers = self._signers()
+        with self._store.read() as session:
+            if log_head(session).log_number != head.log_number:
+                return False
         body = notes.Checkpoint(signers[0].name, head.size, bytes.fromhex(head.root))
         lines = [notes.sign_checkpoint(body, signer).signatures[0] for signer in signers]
         note = Note(body.body, tuple(lines)).to_bytes()
@@ -80,13 +79,13 @@ class Signer:
         return True
 
     def _advance(self, session: WriteSession) -> LogHeadRow:
-        head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
+        head = log_head(session)
         size = tree.tree_size(session)
 
         if not head.halted:
             fault = _contradiction(session, head, size)
             if fault:
-                halt_signing(session, head, LOG_INCONSISTENT, fault, self._clock())
+                halt_signing(session, LOG_INCONSISTENT, fault, self._clock())
             else:
                 head.size, head.root = size, tree.tree_root(session, size).hex()
 
@@ -104,20 +103,6 @@ class Signer:
             session.add(held)
         session.flush()
         _drop_old(session)
-
-
-def halt_signing(
-    session: WriteSession, head: LogHeadRow, reason: str, fault: str, now: int
-) -> None:
-    """Sign nothing more, and raise the alarm about this institute's own log."""
-    head.halted = fault
-    session.add(head)
-    raise_alarm(session, own_institute(session), reason, fault, now)
-
-
-def _is_halted(session: Session) -> bool:
-    head = session.get(LogHeadRow, 1)
-    return head is not None and bool(head.halted)
 
 
 def _is_signed(session: Session) -> bool:

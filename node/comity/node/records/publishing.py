@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import LogEntryRow
+from comity.node.log.head import check_takes_records
 from comity.node.records.admission import Intake
 from comity.node.records.examination import ExaminedRecord
 from comity.node.records.relations import check_new_content, check_relations, warnings_about
@@ -41,9 +42,12 @@ def publish_records(
     """Store and log own records, all or none; ``now`` is in Unix milliseconds.
 
     Raises:
+        LogHalted: the log takes no record.
         Conflict: without ``again``, a record says the same as one that stands.
         InvalidInput: of the class that names the reason.
     """
+    # what a halted log takes could not be proved, and its place may be taken already (invariant 8)
+    check_takes_records(session)
     ids = [arrival.opened.record_id for arrival in arrivals]
     query = select(LogEntryRow.record_id, LogEntryRow.log_index)
     query = query.where(LogEntryRow.record_id.in_(ids))

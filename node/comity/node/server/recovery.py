@@ -1,7 +1,7 @@
 """Recovery: an operator's explicit act after the database was restored from an older backup.
 
     (1) the database begins a new life: a new epoch, later than any that is known
-    (2) the log's signer halts, unless every leaf that was signed is still there
+    (2) the log's signer halts for good, unless every leaf that was signed is still there
     (3) cosigning of every log that was witnessed halts: later checkpoints may have been cosigned
     (4) an alarm says what happened, until an operator clears it
     (5) the mark is written anew
@@ -19,16 +19,17 @@ from dataclasses import dataclass
 from sqlmodel import Session, func, select
 
 from comity.node.database.alarms import raise_alarm
+from comity.node.database.clock import to_datetime
 from comity.node.database.cursors import new_epoch
 from comity.node.database.progress_mark import Mark, Progress
 from comity.node.database.sessions import WriteSession
 from comity.node.database.store import Store
-from comity.node.database.tables import LogHeadRow, NodeRow, WitnessedLogRow
-from comity.node.log.checkpoints import halt_signing
+from comity.node.database.tables import NodeRow, WitnessedLogRow
+from comity.node.log.head import halt_signing, log_head
 from comity.node.log.tree import tree_size
 from comity.node.witness.halting import RESTORED, halt_all_witnessing
 from comity.record.errors import BadConfig, Conflict
-from comity.record.merkle import EMPTY_ROOT
+from comity.record.log import FIRST_LOG, next_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,18 @@ def recover_database(store: Store, mark: Mark, now: int) -> Recovered:
         state.epoch = new_epoch(found.epoch, *([marked.epoch] if marked else []))
         session.add(state)
 
-        # (2) the signer halts unless it can prove that no signed leaf is lost (invariant 8)
+        # (2) keys that were made until now may have signed for another log
+        head = log_head(session)
+        head.used_number = next_log(to_datetime(now), marked.log if marked else FIRST_LOG)
+        session.add(head)
+        session.flush()
+
+        # the signer halts unless it can prove that no signed leaf is lost (invariant 8)
         lost = _lost_leaves(session, marked)
         if lost:
-            head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
-            halt_signing(session, head, RESTORED, lost, now)
-        halted = _is_halted(session)
+            halt_signing(session, RESTORED, lost, now)
+        # by an earlier recovery too, which this one does not take back
+        halted = bool(log_head(session).halted)
 
         # (3) cosigning halts
         witnessed = _halt_witnessing(session, state.institute, now)
@@ -108,15 +115,11 @@ def _lost_leaves(session: Session, marked: Progress | None) -> str:
     size = tree_size(session)
     if marked is None:
         return f"restored from a backup: more than its {size} leaves may have been signed"
+    if log_head(session).log_number != marked.log:
+        return "restored from a backup: it is of another log than the one that was signed last"
     if size < marked.signed:
         return f"restored from a backup: the log has {size} leaves, but {marked.signed} were signed"
     return ""
-
-
-def _is_halted(session: Session) -> bool:
-    # by an earlier recovery too, which this one does not take back
-    head = session.get(LogHeadRow, 1)
-    return head is not None and bool(head.halted)
 
 
 def _halt_witnessing(session: WriteSession, institute: str, now: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from comity.node.home.key_files import KeyUse
+from comity.node.log.head import log_head
 from comity.node.trust.key_status import authority_id, note_id
 from comity.node.trust.site import Site
 from comity.record.bundle import JsonWebKey, TrustBundle
@@ -94,7 +95,7 @@ def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
     # each fails if nothing of that use would be left to work with
     checks: dict[KeyUse, Callable[[TrustBundle], object]] = {
         KeyUse.RECORD: keychain.record_key,
-        KeyUse.LOG: keychain.log_signers,
+        KeyUse.LOG: lambda bundle: keychain.log_signers(bundle, _present_log(site)),
         KeyUse.WITNESS: keychain.witness_signers,
         KeyUse.CA: lambda bundle: check_certified(site, bundle),
     }
@@ -106,6 +107,11 @@ def _check_successor(site: Site, use: KeyUse, bundle: TrustBundle) -> None:
         hint = f"first: comity-node keys rotate {use}{finish}"
         message = f"expected a {use} key here to take its place: {error.message}"
         raise BadConfig(message, field="KEYID", hint=hint) from error
+
+
+def _present_log(site: Site) -> int:
+    with site.store.read() as session:
+        return log_head(session).log_number
 
 
 def check_certified(site: Site, bundle: TrustBundle) -> None:

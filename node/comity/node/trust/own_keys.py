@@ -17,6 +17,7 @@ from comity.node.home.folder import Home
 from comity.node.home.key_files import key_folder_times
 from comity.node.home.keychain import Keychain
 from comity.node.home.settings import Settings
+from comity.node.log.head import log_head
 from comity.node.trust.root_chains import newest_root
 from comity.record.bundle import TrustBundle
 from comity.record.keys import SigningKey
@@ -73,8 +74,10 @@ class OwnKeys:
         return self.keychain.record_key(self.bundle)
 
     def log_signers(self) -> list[NoteSigner]:
-        """Return the keys that sign checkpoints of this institute's log, newest first."""
-        return self.keychain.log_signers(self.bundle)
+        """Return the keys that sign checkpoints of this institute's present log, newest first."""
+        with self._store.read() as session:
+            number = log_head(session).log_number
+        return self.keychain.log_signers(self.bundle, number)
 
     def witness_signers(self) -> list[NoteSigner]:
         """Return the keys that cosign checkpoints of other logs, newest first."""

@@ -23,6 +23,7 @@ from sqlmodel import Session, func, select
 from comity.client.files import naming, read_file, replace_file, write_file
 from comity.node.database.clock import to_datetime
 from comity.node.database.tables import LogEntryRow, RecordRow
+from comity.node.log.new_log import begin_log
 from comity.node.trust.key_revocation import BundleChange, check_certified
 from comity.node.trust.peers import check_authorities
 from comity.node.trust.root_chains import list_roots, newest_root, publish_root
@@ -192,6 +193,8 @@ def publish_signed_root(site: Site, root: Root) -> tuple[bool, list[RevokedRecor
     with site.store.write() as session:
         before = newest_root(session, site.institute)
         is_new = publish_root(session, root, site.institute, site.clock())
+        # a log that the version names first begins with it
+        begin_log(session, site.own.keychain.newest_log(root.profile), site.clock())
         losses = revoked_records(session, root.profile, before.profile if before else None)
     return is_new, losses if is_new else []
 

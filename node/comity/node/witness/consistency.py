@@ -11,15 +11,14 @@ that cannot be proved to third parties is raised under another name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from comity.node.database.alarms import clear_alarm
 from comity.node.database.tables import SightingRow
+from comity.node.log.head import LOG_ROLLED_BACK, LOG_UNPROVEN
 from comity.node.trust.site import Site
 from comity.node.witness.cosigning import add_checkpoint
 from comity.node.witness.gossip import mark_checked
 from comity.node.witness.halting import (
-    LOG_ROLLED_BACK,
     halt_for_split_view,
     halt_witnessing,
     witnessed_log,
@@ -33,22 +32,20 @@ from comity.node.witness.seen_checkpoints import (
 )
 from comity.record.checkpoint import Checkpoint
 from comity.record.errors import BadCheckpoint, Conflict
+from comity.record.log import LogName, origin, parse_origin
 from comity.record.merkle import HASH_BYTES, consistency_proof, root, verify_consistency
 from comity.record.merkle import Node as Place
 from comity.record.note import Note, SignatureLine
 from comity.record.split_view import SplitView
 from comity.record.tile import Tile, reader, tile_of
 
-LOG_UNPROVEN: Final = "LOG_UNPROVEN"
-"""A log fails to show a proof, though perhaps not by its own fault; it is not halted."""
-
 Tiles = Mapping[Tile, bytes]
 
 
 def take_newest_checkpoint(
-    site: Site, institute: str, asked: int, data: bytes, proof: Sequence[bytes]
+    site: Site, log: LogName, asked: int, data: bytes, proof: Sequence[bytes]
 ) -> tuple[SeenCheckpoint, list[SignatureLine]]:
-    """Take the checkpoint that a log answered with when it was asked to continue ``asked`` leaves.
+    """Take the checkpoint that ``log`` answered with when asked to continue ``asked`` leaves.
 
     Returns it with our cosignatures; these are none if the log shows them already.
 
@@ -57,19 +54,19 @@ def take_newest_checkpoint(
         Conflict: it is smaller than ``asked``, and the log was halted for that.
     """
     seen = open_seen_checkpoint(site, data)
-    if seen.institute != institute:
-        message = f"expected a checkpoint of {institute}, got one of {seen.institute}"
+    if seen.log != log:
+        message = f"expected a checkpoint of {origin(*log)}, got one of {origin(*seen.log)}"
         raise BadCheckpoint(message, field="checkpoint.origin")
 
     # a log never shrinks (invariant 8)
     if seen.checkpoint.size < asked:
         message = f"signed {asked} leaves and now shows {seen.checkpoint.size}"
-        halt_log(site, institute, LOG_ROLLED_BACK, message)
-        raise Conflict(f"the log of {institute} {message}", field="checkpoint.size")
+        halt_log(site, log, LOG_ROLLED_BACK, message)
+        raise Conflict(f"the log of {log.institute} {message}", field="checkpoint.size")
 
     # nothing is new, and the log has our cosignatures: cosigning again would only change their time
     with site.store.read() as session:
-        held = witnessed_log(session, institute)
+        held = witnessed_log(session, *log)
     if is_held(held, seen) and has_lines_of(seen.note, site.own.witness_signers()):
         return seen, []
 
@@ -108,7 +105,7 @@ def check_sighting(site: Site, sighting: SightingRow, held: Note, tiles: Tiles) 
     institute = sighting.institute
     evidence = find_evidence(site, institute, Note.parse(sighting.note), held, tiles)
     if evidence is not None:
-        halt_split_log(site, institute, evidence)
+        halt_split_log(site, evidence)
         return
     with site.store.write() as session:
         mark_checked(session, sighting)
@@ -143,20 +140,32 @@ def find_evidence(
     return evidence
 
 
-def halt_log(site: Site, institute: str, reason: str, message: str) -> None:
+def halt_log(site: Site, log: LogName, reason: str, message: str) -> None:
     """Halt a log, unless it is halted, for a fault that cannot be proved to third parties."""
     with site.store.write() as session:
-        row = witnessed_log(session, institute)
+        row = witnessed_log(session, *log)
         if not row.halted:
             halt_witnessing(session, row, reason, f"the log {message}", site.clock())
 
 
-def halt_split_log(site: Site, institute: str, evidence: SplitView) -> None:
-    """Halt a log, unless it is halted, for contradicting itself; keep the evidence."""
-    sizes = [Checkpoint.parse(Note.parse(n).text).size for n in (evidence.smaller, evidence.larger)]
-    message = f"its tree of {sizes[1]} leaves does not begin with the {sizes[0]} that it signed"
+def halt_split_log(site: Site, evidence: SplitView) -> None:
+    """Halt a log, unless it is halted, for contradicting itself; keep the evidence.
+
+    Raises:
+        BadCheckpoint: the evidence is against no institute's log.
+    """
+    smaller, larger = (
+        Checkpoint.parse(Note.parse(n).text) for n in (evidence.smaller, evidence.larger)
+    )
+    log = parse_origin(larger.origin)
+    if log is None:
+        raise BadCheckpoint(f"expected an institute's log, got {larger.origin!r:.100}")
+
+    message = (
+        f"its tree of {larger.size} leaves does not begin with the {smaller.size} that it signed"
+    )
     with site.store.write() as session:
-        row = witnessed_log(session, institute)
+        row = witnessed_log(session, *log)
         if not row.halted:
             halt_for_split_view(session, row, evidence, message, site.clock())
 

@@ -3,7 +3,7 @@
     (1) the checkpoint is of the log of a pinned institute                 NotFound         404
     (2) a log key in that institute's own bundle signed it                 BadSignature,
                                                                            UnknownKey       403
-    (3) the log was not halted, and this witness was not restored          Forbidden        403
+    (3) the log was not halted or closed, and this witness not restored    Forbidden        403
     (4) the checkpoint is not smaller than the start of the proof          BadCheckpoint    400
     (5) two checkpoints of one size have one root                          Conflict         409
     (6) the proof begins at the checkpoint that is held                    OtherSizeHeld    409
@@ -34,6 +34,7 @@ from comity.node.witness.halting import (
     halt_for_split_view,
     witnessed_log,
 )
+from comity.node.witness.new_logs import note_new_log
 from comity.node.witness.seen_checkpoints import SeenCheckpoint, is_held, open_seen_checkpoint
 from comity.record.cosignature import cosign
 from comity.record.errors import BadCheckpoint, ComityError, Conflict, Forbidden, OtherSizeHeld
@@ -126,21 +127,25 @@ def halt_if_contradicted(
 def _is_cosigned_again(site: Site, seen: SeenCheckpoint, old_size: int) -> bool:
     """True if the very same checkpoint is held, so that nothing needs to be written."""
     with site.store.read() as session:
-        row = witnessed_log(session, seen.institute)
-    return is_held(row, seen) and row.size == old_size and not row.halted
+        row = witnessed_log(session, *seen.log)
+    may_cosign = not (row.halted or seen.closed)
+    return is_held(row, seen) and row.size == old_size and may_cosign
 
 
 def _check_and_hold(
     session: WriteSession, site: Site, seen: SeenCheckpoint, old_size: int, proof: Sequence[bytes]
 ) -> ComityError | None:
     """Take (3) and (5) to (7); return a refusal whose halt must be committed, raise any other."""
-    row = witnessed_log(session, seen.institute)
+    row = witnessed_log(session, *seen.log)
 
-    # (3) this witness was not restored, and the log is not halted
+    # (3) this witness was not restored, and the log is not halted or closed
     refusal = halt_if_restored(session, site, row, seen)
     if refusal is not None:
         return refusal
     check_witnessed(session, row, site.institute)
+    if seen.closed:
+        message = f"{seen.checkpoint.origin} is closed: {seen.institute} has begun another log"
+        raise Forbidden(message, field="checkpoint.origin")
 
     # (5) one root of one size
     refusal = halt_if_contradicted(session, site, row, seen)
@@ -161,6 +166,8 @@ def _check_and_hold(
 
 
 def _hold(session: WriteSession, row: WitnessedLogRow, seen: SeenCheckpoint, now: int) -> None:
+    if not row.note:
+        note_new_log(session, row, now)
     row.size, row.root = seen.checkpoint.size, seen.root
     row.note, row.witnessed_time = seen.note.to_bytes(), now
     session.add(row)

@@ -6,8 +6,8 @@ share. A shared checkpoint of the held size is compared at once. One of another 
 
 Invariants: only what the log's own key signed is kept; a peer has one place for each log, so that
 no peer can fill the table; a checkpoint of our own log that our database does not know halts our
-signer, since the database must have been restored from an older backup (invariant 8); after an
-operator has resumed it, checkpoints up to the size reported before do so no more.
+signer, since the database must have been restored from an older backup (invariant 8). Of an
+institute's logs only the newest is shared and followed; a closed one stays as it was last seen.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from collections.abc import Sequence
 from sqlmodel import Session, select
 
 from comity.node.database.sessions import WriteSession
-from comity.node.database.tables import CheckpointRow, LogHeadRow, SightingRow, WitnessedLogRow
+from comity.node.database.tables import CheckpointRow, SightingRow, WitnessedLogRow
 from comity.node.log import tree
-from comity.node.log.checkpoints import LOG_INCONSISTENT, halt_signing
+from comity.node.log.head import LOG_INCONSISTENT, LOG_ROLLED_BACK, halt_signing, log_head
 from comity.node.trust.peers import bundle_of, get_peer
 from comity.node.trust.site import Site
 from comity.node.witness.cosigning import halt_if_contradicted, halt_if_restored
-from comity.node.witness.halting import LOG_ROLLED_BACK, witnessed_log
+from comity.node.witness.halting import witnessed_log
 from comity.node.witness.seen_checkpoints import SeenCheckpoint, log_keys, open_seen_checkpoint
 from comity.record import checkpoint as notes
 from comity.record.errors import NotFound, UnknownKey
 from comity.record.limits import MAX_CHECKPOINT_BYTES, MAX_PEERS
-from comity.record.log import origin
-from comity.record.merkle import EMPTY_ROOT
+from comity.record.log import is_log_of, newest_log, origin
 from comity.record.note import Note, known_lines
 
 
 def checkpoints_to_share(site: Site) -> list[bytes]:
-    """Return the checkpoint that is held of each log, at most MAX_PEERS, by institute."""
-    query = select(WitnessedLogRow.note).where(WitnessedLogRow.note != b"")
+    """Return the checkpoint held of each institute's newest log, at most MAX_PEERS."""
+    order = (WitnessedLogRow.institute, WitnessedLogRow.log_number)
     with site.store.read() as session:
-        return list(session.exec(query.order_by(WitnessedLogRow.institute).limit(MAX_PEERS)))
+        rows = session.exec(select(WitnessedLogRow).order_by(*order))
+        newest = {row.institute: row.note for row in rows}
+    return [note for note in newest.values() if note][:MAX_PEERS]
 
 
 def take_shared_checkpoints(site: Site, teller: str, shared: Sequence[bytes]) -> None:
@@ -62,9 +63,9 @@ def take_shared_checkpoints(site: Site, teller: str, shared: Sequence[bytes]) ->
 
 
 def unchecked_sightings(session: Session, institute: str, limit: int) -> list[SightingRow]:
-    """Return at most ``limit`` unchecked sightings of a log, the oldest first, each note once.
+    """Return at most ``limit`` unchecked sightings of an institute's newest log, oldest first.
 
-    A sighting is left out if its keys are no longer in the log's bundle.
+    Each note is returned once. A sighting is left out if its keys are no longer in the bundle.
     """
     which = select(SightingRow).where(
         SightingRow.institute == institute, SightingRow.checked.is_(False)
@@ -73,7 +74,9 @@ def unchecked_sightings(session: Session, institute: str, limit: int) -> list[Si
     rows = session.exec(which.order_by(SightingRow.told_time, SightingRow.teller)).all()
     if not rows:
         return []
-    keys = log_keys(bundle_of(get_peer(session, institute)))
+    bundle = bundle_of(get_peer(session, institute))
+    name = origin(institute, newest_log(institute, bundle.log_keys))
+    keys = [key for key in log_keys(bundle) if key.name == name]
     found: dict[bytes, SightingRow] = {}
     for row in rows:
         if any(known_lines(Note.parse(row.note), keys)):
@@ -115,7 +118,7 @@ def _unknown(
     own: list[notes.Checkpoint] = []
     for claim, data in sorted(claims, key=lambda item: item[0].size, reverse=True):
         try:
-            if claim.origin == origin(site.institute):
+            if is_log_of(site.institute, claim.origin):
                 own.append(notes.open_checkpoint(data, log_keys(site.bundle))[0])
             elif claim.origin not in fresh:
                 fresh[claim.origin] = open_seen_checkpoint(site, data)
@@ -138,10 +141,14 @@ def _known_texts(session: Session, teller: str) -> set[str]:
 
 def _take(session: WriteSession, site: Site, teller: str, seen: SeenCheckpoint) -> None:
     """Compare a checkpoint of another log with the held one, or keep it as a sighting."""
-    row, size = witnessed_log(session, seen.institute), seen.checkpoint.size
+    row, size = witnessed_log(session, *seen.log), seen.checkpoint.size
     if halt_if_restored(session, site, row, seen) is not None or row.halted:
         return
     if halt_if_contradicted(session, site, row, seen) is not None:
+        return
+
+    # a closed log may have lost the leaves that would prove how the checkpoint fits
+    if seen.closed:
         return
 
     # the same checkpoint is no news, and neither is one of a life that an operator has given up
@@ -163,8 +170,9 @@ def _take(session: WriteSession, site: Site, teller: str, seen: SeenCheckpoint) 
 
 def _take_own(session: WriteSession, site: Site, teller: str, shared: notes.Checkpoint) -> None:
     """Compare a checkpoint that our own log key signed with our log (invariant 8)."""
-    head = session.get(LogHeadRow, 1) or LogHeadRow(root=EMPTY_ROOT.hex())
-    if shared.size <= head.passed_over:
+    head = log_head(session)
+    # what peers hold of a closed log was the reason to close it
+    if shared.origin != origin(site.institute, head.log_number) or shared.size <= head.told_size:
         return
 
     # the signed tree can be larger than the tree that a restored database has
@@ -177,10 +185,8 @@ def _take_own(session: WriteSession, site: Site, teller: str, shared: notes.Chec
     else:
         return
 
-    # once an operator has resumed signing, this checkpoint halts the log no more
-    head.passed_over = shared.size
-    if head.halted:
-        session.add(head)
-        session.flush()
-    else:
-        halt_signing(session, head, reason, f"{fault}: an older database?", site.clock())
+    # told once, also where the log was halted before: the operator learns how much is lost
+    head.told_size = shared.size
+    session.add(head)
+    session.flush()
+    halt_signing(session, reason, f"{fault}: an older database?", site.clock())

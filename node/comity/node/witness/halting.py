@@ -17,12 +17,11 @@ from comity.node.database.owner import own_institute
 from comity.node.database.sessions import WriteSession
 from comity.node.database.tables import (
     AlarmRow,
-    LogHeadRow,
     SightingRow,
     SplitViewRow,
     WitnessedLogRow,
 )
-from comity.node.log.checkpoints import LOG_INCONSISTENT
+from comity.node.log.head import LOG_INCONSISTENT, LOG_ROLLED_BACK
 from comity.record import split_view
 from comity.record.errors import Conflict, Forbidden, NotFound
 from comity.record.merkle import EMPTY_ROOT
@@ -30,16 +29,11 @@ from comity.record.merkle import EMPTY_ROOT
 SPLIT_VIEW: Final = "SPLIT_VIEW"
 """A log signed two checkpoints that contradict each other; there is evidence of it."""
 
-LOG_ROLLED_BACK: Final = "LOG_ROLLED_BACK"
-"""A log shows a smaller tree than it signed before."""
-
 WITNESS_RESTORED: Final = "WITNESS_RESTORED"
 """About this institute: it cosigned a checkpoint that its database does not know."""
 
 RESTORED: Final = "RESTORED"
 """About this institute: its operator recovered a restored database; see ``server.recovery``."""
-
-_OF_A_LOG: Final = (LOG_INCONSISTENT, LOG_ROLLED_BACK)
 
 MAX_SPLIT_VIEWS: Final = 8
 """Pieces of evidence kept against one log: one is enough, and its key can make any number."""
@@ -47,12 +41,14 @@ MAX_SPLIT_VIEWS: Final = 8
 log = structlog.get_logger()
 
 
-def witnessed_log(session: Session, institute: str) -> WitnessedLogRow:
+def witnessed_log(session: Session, institute: str, number: int) -> WitnessedLogRow:
     """Return the row of an institute's log; a new one of size 0 if nothing is held of it."""
-    row = session.get(WitnessedLogRow, institute)
+    row = session.get(WitnessedLogRow, (institute, number))
     if row is None:
         root = EMPTY_ROOT.hex()
-        row = WitnessedLogRow(institute=institute, size=0, root=root, note=b"", witnessed_time=0)
+        row = WitnessedLogRow(
+            institute=institute, log_number=number, size=0, root=root, note=b"", witnessed_time=0
+        )
     return row
 
 
@@ -65,7 +61,7 @@ def check_witnessed(session: Session, row: WitnessedLogRow, own: str) -> None:
     """
     # a backup can be older than our first cosignature for a log
     restored = {alarm.reason for alarm in list_alarms(session, own)} & {RESTORED, WITNESS_RESTORED}
-    if restored and session.get(WitnessedLogRow, row.institute) is None:
+    if restored and session.get(WitnessedLogRow, (row.institute, row.log_number)) is None:
         hint = f"comity-node alarms clear {own} {min(restored)}, once it is known what happened"
         message = "this database was restored: logs that it does not know may have been cosigned"
         raise Forbidden(message, hint=hint)
@@ -145,63 +141,51 @@ def keep_evidence(
 
 
 def resume_witnessing(session: WriteSession, institute: str, *, anew: bool) -> WitnessedLogRow:
-    """Witness a log again, clear the alarms about it, and return its row.
+    """Witness an institute's logs again, clear the alarms about them, and return the newest.
 
     The next checkpoint must continue the held one. With ``anew`` it need not: the log begins a new
-    life, and the held checkpoint and all sightings of the former life are forgotten.
+    life, and the held checkpoint and all sightings of the former life are forgotten. A log that the
+    institute has closed is cosigned no more, and only its alarm is cleared.
 
     Raises:
-        NotFound: that log was never witnessed.
-        Conflict: that log is not halted.
+        NotFound: no log of that institute was ever witnessed.
+        Conflict: none is halted.
     """
-    row = session.get(WitnessedLogRow, institute)
-    if row is None:
+    query = select(WitnessedLogRow).where(WitnessedLogRow.institute == institute)
+    rows = session.exec(query.order_by(WitnessedLogRow.log_number)).all()
+    if not rows:
         hint = "comity-node witness list shows the logs"
         raise NotFound(f"no log of {institute!r:.100}", field="institute", hint=hint)
 
     # to forget a healthy log would let it show another history unseen (invariant 8)
-    if not row.halted:
+    halted = [row for row in rows if row.halted]
+    if not halted:
         hint = "comity-node witness list shows which logs are halted"
         raise Conflict(f"the log of {institute} is not halted", field="institute", hint=hint)
 
-    row.halted = ""
-    if anew:
-        # peers will go on to share checkpoints of the former life: they are not held against it
-        row.passed_over = max(row.size, row.passed_over, _largest_sighting(session, institute))
-        row.size, row.root, row.note = 0, EMPTY_ROOT.hex(), b""
-        for sighting in session.exec(select(SightingRow).where(SightingRow.institute == institute)):
-            session.delete(sighting)
-    session.add(row)
+    for row in halted:
+        row.halted = ""
+        if anew:
+            _forget(session, row)
+        session.add(row)
     session.flush()
 
-    for reason in (SPLIT_VIEW, *_OF_A_LOG):
+    for reason in (SPLIT_VIEW, LOG_INCONSISTENT, LOG_ROLLED_BACK):
         clear_alarm(session, institute, reason)
     # the alarm about this institute stands until the last of its logs is resumed
     if not _is_any_restored(session):
         clear_alarm(session, own_institute(session), WITNESS_RESTORED)
 
     log.info("witnessing resumed", institute=institute, anew=anew)
-    return row
+    return rows[-1]
 
 
-def resume_signing(session: WriteSession, institute: str) -> None:
-    """Sign checkpoints of this ``institute``'s own log again.
-
-    Raises:
-        NotFound: its log was not halted.
-    """
-    head = session.get(LogHeadRow, 1)
-    if head is None or not head.halted:
-        raise NotFound("this institute's own log is not halted", field="institute")
-
-    # what peers have shown of our log stays passed over, and does not halt it once more
-    head.halted = ""
-    session.add(head)
-    session.flush()
-
-    for reason in _OF_A_LOG:
-        clear_alarm(session, institute, reason)
-    log.info("signing resumed", institute=institute)
+def _forget(session: WriteSession, row: WitnessedLogRow) -> None:
+    # peers will go on to share checkpoints of the former life: they are not held against it
+    row.passed_over = max(row.size, row.passed_over, _largest_sighting(session, row.institute))
+    row.size, row.root, row.note = 0, EMPTY_ROOT.hex(), b""
+    for sighting in session.exec(select(SightingRow).where(SightingRow.institute == row.institute)):
+        session.delete(sighting)
 
 
 def _is_any_restored(session: Session) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from comity.node.database.tables import WitnessedLogRow
 from comity.node.trust.site import Site
@@ -19,25 +18,30 @@ from comity.record.checkpoint import Checkpoint, open_checkpoint
 from comity.record.cosignature import verify_cosignature, witness_name
 from comity.record.errors import BadSignature, NotFound
 from comity.record.limits import MAX_CHECKPOINT_BYTES
-from comity.record.log import origin
+from comity.record.log import LogName, is_log_of, newest_log, parse_origin
 from comity.record.note import Note, NoteSigner, SignatureLine, Verifier, known_lines, verify
-
-_ORIGIN_PREFIX: Final = origin("")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenCheckpoint:
-    """A checkpoint that the log of ``institute`` signed, and the note with its signatures.
+    """A checkpoint that an institute's ``log`` signed, and the note with its signatures.
 
+    ``closed`` is True if the bundle of the log's institute lists a newer one.
     Signature lines in the name of the log, or of this institute, were verified; all other lines
     are as they came. ``cosigned_time`` is the latest time at which this institute cosigned it;
     None means never.
     """
 
-    institute: str
+    log: LogName
+    closed: bool
     checkpoint: Checkpoint
     note: Note
     cosigned_time: datetime | None
+
+    @property
+    def institute(self) -> str:
+        """The institute whose log it is."""
+        return self.log.institute
 
     @property
     def root(self) -> str:
@@ -46,9 +50,9 @@ class SeenCheckpoint:
 
 
 def log_keys(bundle: TrustBundle) -> list[Verifier]:
-    """Return the keys of a bundle that bear the name of the institute's log."""
+    """Return the keys of a bundle that bear the name of one of the institute's logs."""
     keys = [Verifier.parse(key) for key in bundle.log_keys]
-    return [key for key in keys if key.name == origin(bundle.institute)]
+    return [key for key in keys if is_log_of(bundle.institute, key.name)]
 
 
 def open_seen_checkpoint(site: Site, data: bytes) -> SeenCheckpoint:
@@ -65,10 +69,10 @@ def open_seen_checkpoint(site: Site, data: bytes) -> SeenCheckpoint:
 
     # (1) the origin line names the log, and with it the institute
     claimed = Checkpoint.parse(Note.parse(data).text).origin
-    institute = claimed.removeprefix(_ORIGIN_PREFIX)
-    pinned = claimed.startswith(_ORIGIN_PREFIX) and institute != site.institute
-    bundle = site.find_bundle(institute) if pinned else None
-    if bundle is None:
+    log = parse_origin(claimed)
+    pinned = log is not None and log.institute != site.institute
+    bundle = site.find_bundle(log.institute) if log and pinned else None
+    if log is None or bundle is None:
         raise NotFound(f"no pinned institute has the log {claimed!r:.100}", field="checkpoint")
 
     # (2) the log's own key signed it
@@ -82,7 +86,8 @@ def open_seen_checkpoint(site: Site, data: bytes) -> SeenCheckpoint:
     lines = tuple(s for s in note.signatures if s in verified or s.name not in names)
 
     time = max(ours.values(), default=None)
-    return SeenCheckpoint(institute, checkpoint, Note(note.text, lines), time)
+    closed = log.number < newest_log(log.institute, bundle.log_keys)
+    return SeenCheckpoint(log, closed, checkpoint, Note(note.text, lines), time)
 
 
 def has_lines_of(note: Note, signers: Iterable[NoteSigner]) -> bool:

@@ -17,8 +17,9 @@ MAX_LISTED: Final = 100
 
 
 def witnessed_logs(session: Session) -> list[WitnessedLogRow]:
-    """Return the row of every other log that is or was witnessed, by institute."""
-    return list(session.exec(select(WitnessedLogRow).order_by(WitnessedLogRow.institute)))
+    """Return the row of every other log that is or was witnessed, by institute, oldest first."""
+    order = (WitnessedLogRow.institute, WitnessedLogRow.log_number)
+    return list(session.exec(select(WitnessedLogRow).order_by(*order)))
 
 
 def split_views(session: Session, institute: str = "") -> list[SplitViewRow]:

@@ -10,6 +10,7 @@ skips a row.
 from comity.node.database.tables.alarms import AlarmRow
 from comity.node.database.tables.log import (
     CheckpointRow,
+    ClosedLogRow,
     CosignatureRow,
     LogEntryRow,
     LogHeadRow,
@@ -58,6 +59,7 @@ __all__ = [
     "WAITING",
     "AlarmRow",
     "CheckpointRow",
+    "ClosedLogRow",
     "CosignatureRow",
     "DecisionRow",
     "HandlingClassRow",

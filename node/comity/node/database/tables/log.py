@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from comity.node.database.tables.columns import Column, RowNumber
+from comity.record.log import FIRST_LOG
 
 
 class LogEntryRow(SQLModel, table=True):
@@ -37,18 +38,40 @@ class LogTileRow(SQLModel, table=True):
 
 
 class LogHeadRow(SQLModel, table=True):
-    """One row: the size and root that this institute signed last; see ``log.checkpoints``."""
+    """One row: the size and root that this institute signed last; see ``log.head``."""
 
     __tablename__ = "log_head"
     # never dropped with old checkpoints: no second history may be signed (invariant 8)
     head_id: Column[int] = Field(default=1, primary_key=True)
+    log_number: Column[int] = Field(default=FIRST_LOG, sa_type=BigInteger)
+    """Which of the institute's logs this is; see ``comity.record.log``."""
     size: Column[int] = Field(default=0, sa_type=BigInteger)
     root: Column[str] = Field(max_length=64)
     halted: Column[str] = Field(default="", sa_type=Text)
     """Why nothing is signed any more; empty while the log is signed."""
-    passed_over: Column[int] = Field(default=0, sa_type=BigInteger)
-    """Checkpoints up to this size that peers share belong to a former life of the database. They do
-    not halt the log again after an operator has resumed it."""
+    used_number: Column[int] = Field(default=FIRST_LOG, sa_type=BigInteger)
+    """Keys of logs up to this number may have signed in a life of the database that is lost."""
+    told_size: Column[int] = Field(default=0, sa_type=BigInteger)
+    """Size of the largest checkpoint that a peer holds and this log lacks; 0 if none."""
+
+
+class ClosedLogRow(SQLModel, table=True):
+    """A former log of this institute, in whose name nothing is signed any more."""
+
+    __tablename__ = "closed_log"
+    log_number: Column[int] = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    size: Column[int] = Field(sa_type=BigInteger)
+    """Leaves that it had signed, as far as this database knows."""
+    root: Column[str] = Field(max_length=64)
+    note: Column[bytes] = Field(sa_type=LargeBinary)
+    """Its newest checkpoint with cosignatures, as far as this database knows; empty for none."""
+    told_size: Column[int] = Field(sa_type=BigInteger)
+    """As in ``LogHeadRow``."""
+    halted: Column[str] = Field(sa_type=Text)
+    """Why it was halted."""
+    closed_time: Column[int] = Field(sa_type=BigInteger)
 
 
 class CheckpointRow(SQLModel, table=True):

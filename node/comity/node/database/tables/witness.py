@@ -12,10 +12,15 @@ from comity.node.database.tables.columns import Column
 
 
 class WitnessedLogRow(SQLModel, table=True):
-    """The newest checkpoint of another institute's log that was found consistent."""
+    """The newest checkpoint of a log of another institute that was found consistent."""
 
     __tablename__ = "witnessed_log"
     institute: Column[str] = Field(max_length=253, primary_key=True)
+    # a log and the one that was begun after it need not be consistent
+    log_number: Column[int] = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
+    """Which of the institute's logs this is; see ``comity.record.log``."""
     size: Column[int] = Field(sa_type=BigInteger)
     root: Column[str] = Field(max_length=64)
     # kept whole: beside a contradicting one it becomes evidence

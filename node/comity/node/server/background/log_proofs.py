@@ -15,19 +15,17 @@ import grpc
 from comity.client.connection.grpc_errors import from_peer
 from comity.node.database.alarms import raise_alarm
 from comity.node.database.tables import SightingRow
-from comity.node.log.checkpoints import LOG_INCONSISTENT
+from comity.node.log.head import LOG_INCONSISTENT, LOG_ROLLED_BACK, LOG_UNPROVEN
 from comity.node.log.proofs import MAX_TILES
 from comity.node.server.threads import in_thread
 from comity.node.trust.site import Site
 from comity.node.witness.consistency import (
-    LOG_UNPROVEN,
     check_sighting,
     find_evidence,
     halt_log,
     halt_split_log,
     needed_tiles,
 )
-from comity.node.witness.halting import LOG_ROLLED_BACK
 from comity.node.witness.seen_checkpoints import SeenCheckpoint
 from comity.record.checkpoint import Checkpoint
 from comity.record.errors import (
@@ -38,6 +36,7 @@ from comity.record.errors import (
     LimitExceeded,
     NotFound,
 )
+from comity.record.log import LogName
 from comity.record.note import Note
 from comity.record.tile import Tile
 from comity.v1 import audit_service_pb2 as audit
@@ -67,7 +66,7 @@ class LogProofs:
         # a log never shrinks (invariant 8)
         if size > shown:
             message = f"signed {size} leaves, as {sighting.teller} tells, and shows {shown}"
-            await self._halt(LOG_ROLLED_BACK, message)
+            await in_thread(halt_log, self._site, seen.log, LOG_ROLLED_BACK, message)
             return
 
         try:
@@ -76,15 +75,17 @@ class LogProofs:
         except ComityError as error:
             if _is_refusal(error):
                 message = f"shows no proof for {size} leaves that it signed: {error}"
-                await self._halt(LOG_INCONSISTENT, message)
+                await in_thread(halt_log, self._site, seen.log, LOG_INCONSISTENT, message)
                 return
             # a lost connection or a busy node is no fault of the log, but not for ever
             if self._site.clock() - sighting.told_time > PATIENCE_MS:
                 await in_thread(self._raise_unproven, sighting, error)
             raise
 
-    async def halt_unless_consistent(self, held: Note, shown: Note, fault: BadProof) -> None:
-        """Halt a log whose proof, from the held checkpoint to the shown one, had a ``fault``.
+    async def halt_unless_consistent(
+        self, log: LogName, held: Note, shown: Note, fault: BadProof
+    ) -> None:
+        """Halt a ``log`` whose proof, from the held checkpoint to the shown one, had a ``fault``.
 
         If its tiles show that it contradicted itself, the evidence is kept. If they show that it
         did not, only the proof was wrong, and the log is not halted.
@@ -96,13 +97,10 @@ class LogProofs:
         except ComityError as error:
             # without tiles there is no evidence, but the log owed a proof that holds
             message = f"does not continue what it signed: {fault}; its tiles: {error}"
-            await self._halt(LOG_INCONSISTENT, message)
+            await in_thread(halt_log, self._site, log, LOG_INCONSISTENT, message)
         else:
             if found is not None:
-                await in_thread(halt_split_log, self._site, self._peer, found)
-
-    async def _halt(self, reason: str, message: str) -> None:
-        await in_thread(halt_log, self._site, self._peer, reason, message)
+                await in_thread(halt_split_log, self._site, found)
 
     def _raise_unproven(self, sighting: SightingRow, error: ComityError) -> None:
         what = f"{sighting.size} leaves that {sighting.teller} tells of"

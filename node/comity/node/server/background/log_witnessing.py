@@ -30,6 +30,7 @@ from comity.node.database.tables import SightingRow, WitnessedLogRow
 from comity.node.server.background.log_proofs import CALL_SECONDS, LogProofs
 from comity.node.server.threads import in_thread
 from comity.node.server.wakeup import Bell
+from comity.node.trust.peers import bundle_of, get_peer
 from comity.node.trust.root_chains import newest_version
 from comity.node.trust.site import Site
 from comity.node.witness.consistency import take_newest_checkpoint
@@ -40,6 +41,7 @@ from comity.node.witness.gossip import (
 )
 from comity.node.witness.halting import WITNESS_RESTORED, witnessed_log
 from comity.record.errors import BadProof, ComityError
+from comity.record.log import LogName, newest_log
 from comity.record.note import Note, SignatureLine
 from comity.v1 import audit_service_pb2 as audit
 from comity.v1 import audit_service_pb2_grpc as audit_rpc
@@ -80,7 +82,7 @@ class Witnessing:
         self._proofs = LogProofs(site, peer, channel)
         self._exchange = exchange_rpc.ExchangeServiceStub(channel)
         self._told: _Told | None = None
-        self._question: tuple[_Told | None, str, int] | None = None
+        self._question: tuple[_Told | None, int, str, int] | None = None
         self._ask_again = self._share_again = 0.0
         self._shared: list[bytes] = []
         self._logged: dict[str, str] = {}
@@ -142,8 +144,8 @@ class Witnessing:
         # what is told and seen is read before the log is asked, so that its answer is not older
         told, now = self._told, time.monotonic()
         row, sightings, root_version = await in_thread(self._look)
-        # our own root too: it may bring a new key to cosign with
-        question = told, row.halted, root_version
+        # our own root too: it may bring a new key to cosign with; the peer's may name a new log
+        question = told, row.log_number, row.halted, root_version
         if question == self._question and not sightings and now < self._ask_again:
             return
 
@@ -164,14 +166,15 @@ class Witnessing:
         request = audit.GetCheckpointRequest(old_size=row.size)
         shown = await self._audit.GetCheckpoint(request, timeout=CALL_SECONDS)
         data, proof, site = shown.checkpoint, list(shown.consistency), self._site
+        which = LogName(self._peer, row.log_number)
         try:
             seen, lines = await in_thread(
-                take_newest_checkpoint, site, self._peer, row.size, data, proof
+                take_newest_checkpoint, site, which, row.size, data, proof
             )
         except BadProof as error:
             if row.note:
                 held, newest = Note.parse(row.note), Note.parse(data)
-                await self._proofs.halt_unless_consistent(held, newest, error)
+                await self._proofs.halt_unless_consistent(which, held, newest, error)
             raise
 
         # (3) our cosignatures, for the log to publish
@@ -183,7 +186,8 @@ class Witnessing:
 
     def _look(self) -> tuple[WitnessedLogRow, list[SightingRow], int]:
         with self._site.store.read() as session:
-            row = witnessed_log(session, self._peer)
+            bundle = bundle_of(get_peer(session, self._peer))
+            row = witnessed_log(session, self._peer, newest_log(self._peer, bundle.log_keys))
             sightings = unchecked_sightings(session, self._peer, MAX_CHECKS)
             return row, sightings, newest_version(session, self._site.institute)
 

@@ -14,6 +14,7 @@ from comity.node.database.tables import (
     WitnessedLogRow,
 )
 from comity.node.server.services.timestamps import to_optional_timestamp, to_timestamp
+from comity.record.log import origin
 from comity.record.wire import envelope_to_proto
 from comity.v1 import audit_service_pb2 as pb
 
@@ -65,6 +66,7 @@ def witnessed_log_to_proto(row: WitnessedLogRow) -> pb.WitnessedLog:
         checkpoint=row.note,
         witnessed_time=to_optional_timestamp(row.witnessed_time),
         halted=row.halted,
+        origin=origin(row.institute, row.log_number),
     )
 
 
