@@ -77,6 +77,8 @@ soak: setup ## Run what takes too long for the suite: each parser is fuzzed for 
 	  echo "fuzzing $$parser for $(SOAK_SECONDS) s" && \
 	  $(BIN)/python -m tests.soak.fuzz $$parser $(SOAK_SECONDS) || exit 1; \
 	done
+	@echo "losing and recovering databases for $(SOAK_SECONDS) s"
+	@$(BIN)/python -m tests.soak.lost_entries $(SOAK_SECONDS)
 
 bench: setup ## Measure intake and replication as ratios to the signature floor
 	@$(BIN)/python -m tests.bench
