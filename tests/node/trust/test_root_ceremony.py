@@ -92,6 +92,16 @@ def test_signing_needs_neither_a_home_nor_the_version_before(
     assert "1 of 2 of version 1's" in told.out
 
 
+def test_a_key_is_unencrypted_only_where_that_is_said(unrooted: Run) -> None:
+    for answer in ("", "\n"):
+        ended = unrooted("root", "key", "dan.key", answer=answer)
+        assert ended.code == 1
+        assert "expected a passphrase, got none; nothing was made" in ended.err
+        assert "--no-passphrase" in ended.err
+        assert not Path("dan.key").exists()
+    assert unrooted("root", "key", "dan.key", "--no-passphrase").code == 0
+
+
 def test_a_key_with_a_passphrase_signs_only_with_it(unrooted: Run) -> None:
     made = unrooted("root", "key", "dan.key", answer="correct horse\n")
     assert made.code == 0, made.err

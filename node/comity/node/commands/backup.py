@@ -37,7 +37,8 @@ def comity_node_backup(
         comity-node backup /backup/uk.backup --keys < /run/secrets/passphrase
     """
     with open_node(context) as node:
-        passphrase = ask_new_passphrase("Passphrase for the keys: ") if keys else None
+        without = "leave out --keys to keep them out"
+        passphrase = ask_new_passphrase("Passphrase for the keys: ", without) if keys else None
         made = make_backup(node.home, node.store, file, passphrase, system_clock(), note)
     if as_json:
         print_json({"file": str(file), "keys": keys, **made})

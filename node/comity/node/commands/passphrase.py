@@ -16,14 +16,20 @@ def ask_passphrase(prompt: str) -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
-def ask_new_passphrase(prompt: str) -> str:
+def ask_new_passphrase(prompt: str, instead: str) -> str:
     """Return a passphrase that nobody has to know yet; at a terminal it is asked twice.
 
+    ``instead`` says what to do without one.
+
     Raises:
-        InvalidInput: the two differ.
+        InvalidInput: it is empty, which is no decision, or the two differ.
     """
     words = ask_passphrase(prompt)
-    if words and sys.stdin.isatty() and ask_passphrase("The same again: ") != words:
+    if not words:
+        message = "expected a passphrase, got none; nothing was made"
+        hint = f"type one, or give it on a pipe: < FILE; {instead}"
+        raise InvalidInput(message, field="passphrase", hint=hint)
+    if sys.stdin.isatty() and ask_passphrase("The same again: ") != words:
         message = "expected the same passphrase twice; nothing was made"
         raise InvalidInput(message, field="passphrase")
     return words

@@ -46,8 +46,10 @@ def comity_node_root_key(
 
     Examples:
         comity-node root key alice.key
+        comity-node root key alice.key < /run/secrets/passphrase
     """
-    words = ask_new_passphrase("Passphrase (empty for none): ") if passphrase else ""
+    bare = "--no-passphrase makes a key that anyone can use who gets the file"
+    words = ask_new_passphrase("Passphrase: ", bare) if passphrase else ""
     public = Path(f"{file}.pub")
     # before the key is made, which would be left behind without its public half
     if public.exists():
