@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, SQLModel, select
+from structlog.testing import capture_logs
 
 from comity.node.database.store import Store
 from comity.node.database.tables import LogEntryRow, PeerRow
@@ -60,6 +61,20 @@ def test_migrations_from_nothing_make_the_tables_of_the_models(new_database: New
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, SQLModel.metadata) == []
     store.close()
+
+
+def test_the_files_of_a_database_are_their_owners_alone(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'a.db'}")
+    append_entry(store, "one")
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), 0o600)
+    store.close()
+
+    (tmp_path / "a.db").chmod(0o644)
+    with capture_logs() as logs:
+        open_store(f"sqlite:///{tmp_path / 'a.db'}").close()
+    [told] = [entry["hint"] for entry in logs if entry["event"] == "others may read the database"]
+    assert told == f"chmod 600 {tmp_path / 'a.db'}*"
 
 
 def test_another_institutes_database_is_refused(database: str) -> None:

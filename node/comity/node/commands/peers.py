@@ -68,6 +68,11 @@ def comity_node_peers_list(context: typer.Context, as_json: JsonOption = False) 
         cells = (peer["institute"], peer["status"], peer["address"], signed, *counts)
         grid.add_row(*map(text, (*cells, peer["contactTime"] or "never")))
     print_table(grid, "No peer yet: comity-node peers add FILE pins the first one.")
+    if peers:
+        counted_in = (
+            "signed for counts parts (headers and sections), all other columns count records"
+        )
+        note(f"{counted_in}; there: refused/waiting at the peer", "dim")
     warn_of_peers(peers)
     # beside the table, which has no room for them; --json has them in each peer
     for peer in peers:

@@ -12,12 +12,15 @@ writers. What holds the other writers back:
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session, create_engine, select
@@ -50,6 +53,8 @@ _COUNT_AND_NOTIFY: Final = (
     f" SELECT pg_notify('{COMMITS_CHANNEL}', '') FROM counted"
 )
 _LOCK: Final = "SELECT commits FROM node FOR UPDATE"
+
+log = structlog.get_logger()
 
 _AnySession = TypeVar("_AnySession", bound=Session)
 
@@ -93,6 +98,7 @@ class Store:
             BadConfig: the database cannot be reached or opened, its user may not create temporary
                 tables, or another version made it.
         """
+        self._make_private()
         try:
             with self._writing, self._connect(immediate=True) as connection:
                 self._lock_setup(connection)
@@ -104,6 +110,20 @@ class Store:
             where = self.engine.url.render_as_string(hide_password=True)
             raise BadConfig(f"cannot open {where}: {error.orig}", field="database") from error
 
+    def _make_private(self) -> None:
+        """Make the file of SQLite for its owner alone; SQLite gives -wal and -shm the same mode."""
+        file = self.file
+        if file is None:
+            return
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            if stat.S_IMODE(file.stat().st_mode) & 0o077:
+                log.warning(
+                    "others may read the database", file=str(file), hint=f"chmod 600 {file}*"
+                )
+        except OSError as error:
+            raise BadConfig(f"cannot open {file}: {error.strerror}", field="database") from error
+
     def fill(self, version: str, insert: Callable[[Connection], None]) -> None:
         """Make an empty database hold the rows of a backup, in one transaction.
 
@@ -113,6 +133,7 @@ class Store:
             BadConfig: the database cannot be opened, is not empty, or does not know the version;
                 also whatever ``insert`` raises. Then nothing has changed.
         """
+        self._make_private()
         try:
             with self._writing, self._connect(immediate=True) as connection:
                 self._lock_setup(connection)

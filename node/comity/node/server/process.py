@@ -109,6 +109,7 @@ async def serve(home: Home, ready: Callable[[str], None] = lambda address: None)
     with closing(await in_thread(Node, home)) as node:
         await in_thread(node.own.check)
         await in_thread(_tell_policy, node)
+        await in_thread(_tell_address, node)
         tune_garbage_collection()
 
         async with Server(node) as server:
@@ -126,6 +127,20 @@ def _tell_policy(node: Node) -> None:
         log.info("policy in force", name=policy.name, version=policy.version)
     else:
         log.warning("no policy is set: peers are given nothing")
+
+
+def _tell_address(node: Node) -> None:
+    """Warn if peers dial another address than the settings name."""
+    here, root = node.home.settings.address, node.own.root
+    if root is not None and root.profile.address != here:
+        type_next = "comity-node root next, signed and published, tells peers of the new address"
+        log.warning(
+            "peers dial another address",
+            expected=root.profile.address,
+            got=here,
+            root_version=root.version,
+            hint=type_next,
+        )
 
 
 class Server:

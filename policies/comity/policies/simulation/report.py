@@ -18,6 +18,9 @@ FREE_RIDER_SHARE: Final = 4
 """A free rider gives less than a quarter of what it receives; both include what is withheld for
 standing."""
 
+VERDICT_DAYS: Final = 30
+"""Days before which nobody is called a free rider or starved: less says nothing of a peer."""
+
 STARVED_SHARE: Final = 2
 """A starved institute lacks more than half of what it receives, withheld records included."""
 
@@ -128,6 +131,7 @@ def _result(
     missing = sum(w.records for (_, receiver), w in withheld.items() if receiver == name)
     held_back = sum(w.records for (giver, _), w in withheld.items() if giver == name)
     takes = received + missing
+    judged = network.day >= VERDICT_DAYS
 
     return InstituteResult(
         institute=name,
@@ -140,8 +144,8 @@ def _result(
         held_back=held_back,
         coverage=_share(*network.history[-1][name]) if known and network.history else None,
         gain=received / issued if issued else None,
-        free_rider=(given + held_back) * FREE_RIDER_SHARE < takes,
-        starved=known and missing * STARVED_SHARE > takes,
+        free_rider=judged and (given + held_back) * FREE_RIDER_SHARE < takes,
+        starved=judged and known and missing * STARVED_SHARE > takes,
     )
 
 

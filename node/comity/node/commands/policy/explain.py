@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -49,8 +49,8 @@ def comity_node_policy_explain(
     """Explain what a peer is given or refused, and why.
 
     The table names the deciding rule of each part, and the nearest change that would release a part
-    that is withheld. With --kind, parts that policy cannot tell apart share a row. A part that was
-    released under an earlier policy stays released.
+    that is withheld. With --kind, parts that are decided alike for one reason share a row. A part
+    that was released under an earlier policy stays released.
 
     Examples:
         comity-node policy explain ca.aisi.example 9f86d081
@@ -97,12 +97,15 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
         return
 
     grid = table("part", "handling", "given", "waits", "now", "why", "nearest change")
-    for one in found:
+    for alike in _alike(found):
+        one = alike[0]
         verdict = "given" if one.decision.allowed else "withheld"
-        counts = (str(one.tally.given), _waiting(one))
-        cells = (one.facts.section or "(header)", _handling(one.facts), *counts, verdict)
+        counts = (str(sum(each.tally.given for each in alike)), _waiting(alike))
+        handling = "; or ".join(dict.fromkeys(_handling(each.facts) for each in alike))
+        cells = (one.facts.section or "(header)", handling, *counts, verdict)
         grid.add_row(*map(text, (*cells, one.decision.message, _ways(one.nearest))))
     print_table(grid)
+    note("given and waits count parts: the headers of records, and their sections", "dim")
     _note_what_counts(one.nearest or () for one in found)
     # the search for the nearest change is bounded (invariant 10), which is told
     if any(one.nearest is None for one in found):
@@ -111,6 +114,15 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
             "record in another, ask by its id instead of --kind"
         )
         note(told)
+
+
+def _alike(found: Iterable[ClassExplanation]) -> list[list[ClassExplanation]]:
+    """Return the groups of classes of one part whose decision, reason and ways out are the same."""
+    groups: dict[tuple[object, ...], list[ClassExplanation]] = {}
+    for one in found:
+        key = (one.facts.section, one.decision.allowed, one.decision.message, one.nearest)
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
 
 
 def _note_what_counts(nearest: Iterable[tuple[str, ...]]) -> None:
@@ -148,12 +160,13 @@ def _class_value(one: ClassExplanation) -> dict[str, Any]:
     }
 
 
-def _waiting(one: ClassExplanation) -> str:
-    tally = one.tally
-    if not tally.embargoed:
-        return str(tally.due)
-    until = f"{tally.embargoed} under embargo, the first until {_format(tally.embargo_time)}"
-    return f"{tally.due}, {until}"
+def _waiting(alike: Sequence[ClassExplanation]) -> str:
+    due = sum(one.tally.due for one in alike)
+    embargoed = sum(one.tally.embargoed for one in alike)
+    ends = [one.tally.embargo_time for one in alike if one.tally.embargo_time is not None]
+    if not embargoed:
+        return str(due)
+    return f"{due}, {embargoed} under embargo, the first until {_format(min(ends))}"
 
 
 def _handling(facts: PartFacts) -> str:
