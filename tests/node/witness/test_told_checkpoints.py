@@ -23,6 +23,8 @@ def pace(monkeypatch: pytest.MonkeyPatch, *, untold: float, silent: float) -> No
     """Set after how many seconds a log is asked that does not tell, and one that does."""
     monkeypatch.setattr(log_witnessing, "INTERVAL_SECONDS", untold)
     monkeypatch.setattr(log_witnessing, "SILENT_SECONDS", silent)
+    # what fails on a busy machine is tried again soon
+    monkeypatch.setattr(log_witnessing, "RETRY_SECONDS", 0.2)
     monkeypatch.setattr(log_witnessing, "GATHER_SECONDS", 0.02)
 
 

@@ -11,8 +11,8 @@ questions: a log that is silent, or tells what is not so, is asked all the same,
 never tells is asked every INTERVAL_SECONDS.
 
 Invariants: no answer of the peer, and no missing one, holds up replication; a call takes at most
-CALL_SECONDS; one pass checks at most MAX_CHECKS sightings; two passes are at least GATHER_SECONDS
-apart.
+CALL_SECONDS; one pass checks at most MAX_CHECKS sightings; two passes that ask are at least
+GATHER_SECONDS apart.
 """
 
 from __future__ import annotations
@@ -49,13 +49,16 @@ from comity.v1 import exchange_service_pb2 as exchange
 from comity.v1 import exchange_service_pb2_grpc as exchange_rpc
 
 INTERVAL_SECONDS: Final = 5.0
-"""Longest time between two questions where the peer does not tell of checkpoints, or one failed."""
+"""Longest time between two questions where the peer does not tell of checkpoints."""
+
+RETRY_SECONDS: Final = 5.0
+"""Time after a question or a share that failed."""
 
 SILENT_SECONDS: Final = 300.0
 """Longest time between two questions, and between two shares, whatever the peer tells."""
 
 GATHER_SECONDS: Final = 1.0
-"""Shortest time between two passes, so that many changes cause one."""
+"""Shortest time between two passes that ask the peer, so that many changes cause one."""
 
 MAX_CHECKS: Final = 8
 """Sightings that are checked in one pass; each may need some tiles of the log."""
@@ -83,7 +86,7 @@ class Witnessing:
         self._exchange = exchange_rpc.ExchangeServiceStub(channel)
         self._told: _Told | None = None
         self._question: tuple[_Told | None, int, str, int] | None = None
-        self._ask_again = self._share_again = 0.0
+        self._ask_again = self._share_again = self._called = 0.0
         self._shared: list[bytes] = []
         self._logged: dict[str, str] = {}
         self._log = log.bind(peer=peer)
@@ -105,7 +108,9 @@ class Witnessing:
             await self._attempt("share", self._share)
             await self._attempt("witness", self._witness)
 
-            await asyncio.sleep(min(GATHER_SECONDS, INTERVAL_SECONDS))
+            # a pass that asked the peer nothing delays the next one only a little
+            gathered = time.monotonic() - self._called
+            await asyncio.sleep(max(GATHER_SECONDS - gathered, GATHER_SECONDS / 10))
             due = min(self._ask_again, self._share_again)
             await self._bell.wait(heard, max(due - time.monotonic(), 0))
 
@@ -133,7 +138,7 @@ class Witnessing:
         if held == self._shared and now < self._share_again:
             return
 
-        self._share_again = now + INTERVAL_SECONDS
+        self._called, self._share_again = now, now + RETRY_SECONDS
         request = exchange.ShareCheckpointsRequest(checkpoints=held)
         answer = await self._exchange.ShareCheckpoints(request, timeout=CALL_SECONDS)
         self._shared, self._share_again = held, now + SILENT_SECONDS
@@ -151,11 +156,10 @@ class Witnessing:
 
         # an unsigned log is not asked again and again
         patient = told is not None and told.log_size == 0
-        self._question = question
-        self._ask_again = now + (SILENT_SECONDS if patient else INTERVAL_SECONDS)
+        self._question, self._called = question, now
+        self._ask_again = now + (SILENT_SECONDS if patient else RETRY_SECONDS)
         await self._ask(row, sightings)
-        if told is not None:
-            self._ask_again = now + SILENT_SECONDS
+        self._ask_again = now + (INTERVAL_SECONDS if told is None else SILENT_SECONDS)
 
     async def _ask(self, row: WitnessedLogRow, sightings: Sequence[SightingRow]) -> None:
         # after a restore the log is asked although it is halted, so that no memory is missing
