@@ -6,6 +6,7 @@
     log           see ``tests.bench.log``
     release       see ``tests.bench.release``
     idle          see ``tests.bench.idle``
+    startup       see ``tests.bench.startup``
 
 Figures are ratios to the floor of the same run. Peak memory is each node process's own.
 """
@@ -31,7 +32,7 @@ from comity.node.server.process import tune_garbage_collection
 from comity.policies.preset import load_preset
 from comity.record.limits import MAX_BATCH_RECORDS
 from comity.record.record import Record
-from tests.bench import evidence, idle, log, release
+from tests.bench import evidence, idle, log, release, startup
 from tests.bench.cards import signed, size
 from tests.support.network import make_home
 
@@ -66,8 +67,9 @@ def main() -> None:
         for name, peak in peaks.items():
             console.print(f"peak memory of the {name}: {peak} MiB")
         log.measure(root, _report_log)
-        evidence.measure(root, _report_evidence)
+        evidence.measure(root, _report_milliseconds)
         release.measure(root, _report_release)
+        startup.measure(_report_milliseconds)
         idle.measure(root, _report_idle)
 
 
@@ -85,7 +87,7 @@ def _report_log(name: str, rate: float, floor: float) -> None:
     console.print(f"{name:<52} {rate:>8.0f}/s  {rate / floor:>6.1%}")
 
 
-def _report_evidence(name: str, seconds: float, floor: float) -> None:
+def _report_milliseconds(name: str, seconds: float, floor: float) -> None:
     console.print(f"{name:<52} {seconds * 1000:>7.1f} ms {seconds / floor:>5.1f} times the floor")
 
 
