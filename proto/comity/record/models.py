@@ -106,6 +106,9 @@ def _describe(one: ErrorDetails) -> tuple[str, str]:
         message = "unknown field"
     elif one["type"] == "missing":
         message = "required field is missing"
+    elif one["input"] is None and one["type"].endswith("_type"):
+        # a line of YAML that nothing follows
+        message = "expected a value, got None"
     elif "got" not in message:
         message = f"{message[0].lower()}{message[1:]}, got {one['input']!r:.80}"
     return path, message
