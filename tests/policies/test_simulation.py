@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from comity.policies.evaluator import Policy
 from comity.policies.preset import load_preset
+from comity.policies.simulation import report as simulation_report
 from comity.policies.simulation.library import (
     load_policies,
     load_scenario,
@@ -15,7 +18,12 @@ from comity.policies.simulation.library import (
 )
 from comity.policies.simulation.network import Network
 from comity.policies.simulation.picture import draw
-from comity.policies.simulation.report import InstituteResult, SimulationOutcome, report
+from comity.policies.simulation.report import (
+    VERDICT_DAYS,
+    InstituteResult,
+    SimulationOutcome,
+    report,
+)
 from comity.policies.simulation.scenario_file import parse_scenario
 from tests.support.scenarios import PAIR, play
 
@@ -92,7 +100,9 @@ def test_an_institute_that_was_down_falls_behind_and_catches_up() -> None:
     assert shares[70] == 1
 
 
-def test_a_hundred_institutes_are_told_apart() -> None:
+def test_a_hundred_institutes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    # in full it takes a minute; the shipped scenario has 90 days
+    monkeypatch.setattr(simulation_report, "VERDICT_DAYS", 6)
     text = load_scenario("hundred-institutes")
     network = play(text.replace("days = 90", "days = 6\ndeadlock_days = 2"))
     assert len(network.institutes) == 100
@@ -101,6 +111,13 @@ def test_a_hundred_institutes_are_told_apart() -> None:
     assert {d.sides[0].giver.split("-")[0] for d in outcome.deadlocks} == {"strict"}
     assert all(r.free_rider for r in outcome.results if r.institute.startswith("taker-"))
     assert ET.fromstring(draw(outcome)).tag.endswith("svg")
+
+
+def test_nobody_is_judged_before_there_is_something_to_judge_by() -> None:
+    text = load_scenario("free-rider")
+    for days, judged in ((VERDICT_DAYS - 1, False), (VERDICT_DAYS, True)):
+        outcome = report(play(text.replace("days = 120", f"days = {days}")))
+        assert any(r.free_rider or r.starved for r in outcome.results) is judged
 
 
 def test_every_shipped_scenario_says_on_top_what_it_shows() -> None:

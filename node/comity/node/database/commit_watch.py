@@ -68,7 +68,8 @@ async def _in_file(address: str) -> AsyncGenerator[int]:
 async def _on_server(store: Store) -> AsyncGenerator[int]:
     url = store.engine.url
     _, parameters = store.engine.dialect.create_connect_args(url)
-    async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as db:
+    db = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+    try:
         await db.execute(f"LISTEN {COMMITS_CHANNEL}")
         while True:
             # read after LISTEN has begun, so that no commit falls in between
@@ -77,3 +78,6 @@ async def _on_server(store: Store) -> AsyncGenerator[int]:
                 yield row[0]
             async for _ in db.notifies(timeout=CHECK_SECONDS, stop_after=1):
                 pass
+    finally:
+        # at once: the connection's own context would wait for an answer before it closes
+        await db.close()
