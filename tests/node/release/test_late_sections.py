@@ -141,3 +141,20 @@ def test_what_follows_does_not_come_twice_when_the_balance_grows_as_well(
     released = uk.released(ca)
     assert headers(uk, ca) == 4
     assert len(released) == len(set(released)) == 12
+
+
+def test_a_section_that_no_policy_let_go_with_its_header_follows_as_soon_as_one_does(
+    pair: list[Institute],
+) -> None:
+    uk, ca = pair
+    every = '@id("all") permit (principal, action, resource);'
+    no_headers = every + (
+        '@id("no-headers") forbid (principal, action, resource) when { resource.section == "" };'
+    )
+    # the header is denied, then the section alone, and then the header again
+    uk.node.set_policy(no_headers)
+    record = uk.publish(card())
+    uk.node.set_policy(every + NO_RISKS)
+    assert sections(uk, ca, record.record_id) == WHOLE - {"risks"}
+    uk.node.set_policy(no_headers)
+    assert sections(uk, ca, record.record_id) == WHOLE

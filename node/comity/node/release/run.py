@@ -96,7 +96,8 @@ class _Run:
         held_sections = held_family - held_back
         allowed_held = DecisionRow.allowed & DecisionRow.class_id.in_(held_sections)
         follows = or_(DecisionRow.follows, allowed_held)
-        self._append_following(follows)
+        # a correction's header may be the one that a section has waited for
+        self._append_following(follows, Backlog.HEADERLESS if corrected else Backlog.SOME)
 
         # (6)
         self._keep_backlog(held_back, follows, corrected=corrected)
@@ -148,14 +149,14 @@ class _Run:
         decided = DecisionRow.allowed & DecisionRow.class_id.in_(family)
         self._queue.append(decided, *which, among=family)
 
-    def _append_following(self, follows: ColumnElement[bool]) -> None:
+    def _append_following(self, follows: ColumnElement[bool], least: Backlog) -> None:
         """Append sections that may go only to a peer that has their header, if this one has it."""
         query = select(DecisionRow.class_id).where(DecisionRow.peer == self._row.institute, follows)
         among = set(self._session.exec(query))
         if among:
             # the others wait for a new decision, and are not looked at until then
             which = (has_header(self._row.institute), ~is_given(self._row.institute))
-            self._queue.append(follows, *which, among=among, least=Backlog.SOME)
+            self._queue.append(follows, *which, among=among, least=least)
 
     def _keep_backlog(
         self, held_back: Collection[int], follows: ColumnElement[bool], *, corrected: bool
@@ -170,8 +171,12 @@ class _Run:
             was_all = denied & (before == Backlog.ALL)
             held = or_(held, was_all & DecisionRow.correction_ruling_id.is_not(None))
 
+        # of what had no header yet, the header may have been given now: another policy than the one
+        # that denied it can deny the section instead
+        waits_on = denied & or_(new, before == Backlog.HEADERLESS) & (before < Backlog.SOME)
+
         for which, backlog in (
-            (or_(held, denied & new & (before < Backlog.SOME)), Backlog.SOME),
+            (or_(held, waits_on), Backlog.SOME),
             (follows & or_(new, before > Backlog.NONE), Backlog.HEADERLESS),
             (allowed & ~held & ~follows, Backlog.NONE),
         ):
