@@ -86,17 +86,16 @@ def test_a_statement_ends_at_its_deadline(uk: Institute) -> None:
     assert found(uk) == set()
 
 
-def leave(limit: StatementLimit) -> None:
-    """Stop again and again, since once may fall between two statements."""
-    for _ in range(30):
-        time.sleep(0.1)
+def leave(limit: StatementLimit, ended: threading.Event) -> None:
+    """Stop until the statement has ended, since once may fall before it has begun."""
+    while not ended.wait(0.1):
         limit.stop()
 
 
 def test_a_statement_ends_when_its_caller_has_gone(uk: Institute) -> None:
     limit = StatementLimit(Limit("MAX_SEARCH_SECONDS", 120, "seconds"))
-    begun = time.monotonic()
-    leaving = threading.Thread(target=leave, args=[limit])
+    begun, ended = time.monotonic(), threading.Event()
+    leaving = threading.Thread(target=leave, args=[limit, ended])
     leaving.start()
     with (
         pytest.raises(LimitExceeded),
@@ -104,8 +103,9 @@ def test_a_statement_ends_when_its_caller_has_gone(uk: Institute) -> None:
         limit.bound(session),
     ):
         session.connection().exec_driver_sql(ENDLESS).all()
-    assert time.monotonic() - begun < 100
+    ended.set()
     leaving.join()
+    assert time.monotonic() - begun < 100
     assert found(uk) == set()
 
 

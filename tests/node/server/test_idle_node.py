@@ -57,9 +57,7 @@ def test_a_node_on_which_nothing_happens_leaves_its_database_alone(
 
     async def scenario() -> None:
         async with network(tmp_path, UK, CA):
-            async with asyncio.timeout(120):
-                while not quiet():  # noqa: ASYNC110  a heartbeat rings no bell
-                    await asyncio.sleep(0.05)
+            await until(quiet, "heartbeats without a look at the database")
 
     run(scenario())
 

@@ -32,6 +32,16 @@ async def cosigned(one: Running, size: int) -> None:
     await until(lambda: one.rows(CosignatureRow, size=size), f"a cosignature of {size} leaves")
 
 
+def grows_twice_between_two(folder: Path) -> None:
+    """Let a log of two nodes' grow and be cosigned twice."""
+
+    async def scenario() -> None:
+        async with network(folder, UK, CA) as (uk, _):
+            await grown_twice(uk)
+
+    run(scenario())
+
+
 async def grown_twice(uk: Running) -> None:
     """Let a log grow and be cosigned, and then again, as only questions without a cause show."""
     for size in (1, 2):
@@ -43,12 +53,7 @@ def test_a_checkpoint_that_is_told_of_is_cosigned_without_a_second_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(monkeypatch, untold=NEVER, silent=NEVER)
-
-    async def scenario() -> None:
-        async with network(tmp_path, UK, CA) as (uk, _):
-            await grown_twice(uk)
-
-    run(scenario())
+    grows_twice_between_two(tmp_path)
 
 
 def test_the_log_of_a_node_that_never_tells_is_asked_again_and_again(
@@ -63,12 +68,7 @@ def test_the_log_of_a_node_that_never_tells_is_asked_again_and_again(
         return said
 
     monkeypatch.setattr(OutgoingStream, "_message", as_an_older_version)
-
-    async def scenario() -> None:
-        async with network(tmp_path, UK, CA) as (uk, _):
-            await grown_twice(uk)
-
-    run(scenario())
+    grows_twice_between_two(tmp_path)
 
 
 def test_the_log_of_a_node_that_withholds_its_news_is_asked_all_the_same(
@@ -76,12 +76,7 @@ def test_the_log_of_a_node_that_withholds_its_news_is_asked_all_the_same(
 ) -> None:
     pace(monkeypatch, untold=NEVER, silent=0.1)
     monkeypatch.setattr(outgoing_stream, "newest_size", lambda _: 0)
-
-    async def scenario() -> None:
-        async with network(tmp_path, UK, CA) as (uk, _):
-            await grown_twice(uk)
-
-    run(scenario())
+    grows_twice_between_two(tmp_path)
 
 
 def test_a_log_is_asked_about_a_sighting_though_it_has_no_news(

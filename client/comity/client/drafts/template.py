@@ -77,7 +77,6 @@ _TAIL: Final = """
 #     releasableTo: [ca.aisi.example]
 """
 
-
 _WITHDRAWAL: Final = """\
 # yaml-language-server: $schema=draft.schema.json
 #
@@ -90,7 +89,7 @@ _WITHDRAWAL: Final = """\
 
 kind: withdrawal
 
-# The subject of the record that is withdrawn; comity show prints it.
+# The subject of the record that is withdrawn: comity show ID --json has its name and digest.
 subject:
   name:
   digest:

@@ -84,9 +84,11 @@ def warnings_about(session: Session, record: OpenedRecord, now: int) -> Iterator
     if not predicate.sections and record.statement.kind is not Kind.WITHDRAWAL:
         yield "it has no section, so it says nothing beyond title and summary"
 
-    ids = {each.record for each in predicate.references} | {predicate.supersedes or ""} - {""}
+    ids = {each.record for each in predicate.references}
+    if predicate.supersedes:
+        ids.add(predicate.supersedes)
     known = set(session.exec(select(RecordRow.record_id).where(RecordRow.record_id.in_(ids))))
-    for missing in sorted(ids - known - {""}):
+    for missing in sorted(ids - known):
         yield f"it names the record {missing}, which this node does not hold"
 
     handlings = [predicate.handling]
