@@ -41,6 +41,14 @@ def test_passages_show_where_a_text_matched(tmp_path: Path) -> None:
     assert "\n" not in section.text
 
 
+def test_a_passage_says_where_it_was_cut(tmp_path: Path) -> None:
+    long = "much " * 20
+    view = view_of(tmp_path, title={"en": "Other"}, summary={"en": f"{long}tides {long}"})
+    [match] = find_matches(view, ["tides"])
+    assert (match.text[0], match.text[-1]) == ("…", "…")
+    assert [match.text[a:b] for a, b in match.spans] == ["tides"]
+
+
 def test_at_most_some_passages_are_shown(tmp_path: Path) -> None:
     sections = {"limitations": [{"statement": f"Tide {number}."} for number in range(50)]}
     assert len(find_matches(view_of(tmp_path, sections=sections), ["tide"])) == MAX_MATCHES

@@ -60,6 +60,9 @@ def test_classes_that_are_decided_alike_share_a_row(operator: Operator) -> None:
     out = operator("policy", "explain", CA, "--kind", "model-card").out
     assert out.count("(header)") == 1
     assert all(f"TLP:GREEN, {tag}" in " ".join(out.split()) for tag in ("one", "two", "three"))
+    operator.uk.publish(card("four", tags=["four"]))
+    out = operator("policy", "explain", CA, "--kind", "model-card").out
+    assert "TLP:GREEN, three; and 1 more" in " ".join(out.split())
 
 
 def test_a_kind_is_explained_by_class(operator: Operator) -> None:

@@ -61,11 +61,13 @@ def _passage(section: str, text: str, phrases: Sequence[Phrase]) -> Iterator[Mat
         return
     start = max(0, spans[0][0] - _CONTEXT_CHARS)
     end = min(len(text), spans[0][1] + _CONTEXT_CHARS)
-    inside = [(a - start, b - start) for a, b in spans if b <= end]
+    before, after = "…" * (start > 0), "…" * (end < len(text))
+    moved = len(before) - start
+    inside = [(a + moved, b + moved) for a, b in spans if b <= end]
 
     # a passage is one line, and each character of it stays in its place
     passage = "".join(" " if char.isspace() else char for char in text[start:end])
-    yield Match(section, passage, tuple(inside))
+    yield Match(section, before + passage + after, tuple(inside))
 
 
 def _texts(view: RecordView) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,9 @@ from comity.record.kind import Kind
 from comity.record.severity import Severity
 from comity.record.times import format_time
 
+_HANDLINGS: Final = 3
+"""Handlings that a row of the table tells, of classes that are decided alike."""
+
 _MORE: Final = re.compile(r"\bafter \d+ more\b")
 
 
@@ -101,7 +104,7 @@ def _explain_kind(node: Node, peer: str, kind: Kind, *, as_json: bool) -> None:
         one = alike[0]
         verdict = "given" if one.decision.allowed else "withheld"
         counts = (str(sum(each.tally.given for each in alike)), _waiting(alike))
-        handling = "; or ".join(dict.fromkeys(_handling(each.facts) for each in alike))
+        handling = _handlings(alike)
         cells = (one.facts.section or "(header)", handling, *counts, verdict)
         grid.add_row(*map(text, (*cells, one.decision.message, _ways(one.nearest))))
     print_table(grid)
@@ -167,6 +170,13 @@ def _waiting(alike: Sequence[ClassExplanation]) -> str:
     if not embargoed:
         return str(due)
     return f"{due}, {embargoed} under embargo, the first until {_format(min(ends))}"
+
+
+def _handlings(alike: Sequence[ClassExplanation]) -> str:
+    """Return the handling of the first classes of a group; --json has that of each."""
+    told = list(dict.fromkeys(_handling(one.facts) for one in alike))
+    more = f"; and {len(told) - _HANDLINGS} more" if len(told) > _HANDLINGS else ""
+    return "; or ".join(told[:_HANDLINGS]) + more
 
 
 def _handling(facts: PartFacts) -> str:
