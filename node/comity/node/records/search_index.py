@@ -21,7 +21,7 @@ from comity.node.database.rows import insert_rows
 from comity.node.database.sessions import WriteSession
 from comity.node.database.store import Store
 from comity.node.database.tables import HEADER, ItemRow, PartRow, RecordRow, SearchIndexRow
-from comity.node.database.text_index import MAX_PART_WORDS, PartText, clear_texts, insert_texts
+from comity.node.database.text_index import PartText, clear_texts, insert_texts
 from comity.node.records.search_words import header_words, model_words, section_words
 from comity.record.content import items_of
 from comity.record.section import Disclosure
@@ -48,12 +48,11 @@ class IndexRows:
 
     def add_header(self, part_id: int, statement: Statement) -> None:
         """Take the header of a record."""
-        words, names = header_words(statement), model_words(statement)
-        self._texts.append(PartText(part_id, words[:MAX_PART_WORDS], names))
+        self._texts.append(PartText(part_id, header_words(statement), model_words(statement)))
 
     def add_section(self, part_id: int, disclosure: Disclosure) -> None:
         """Take a disclosed section."""
-        self._texts.append(PartText(part_id, section_words(disclosure)[:MAX_PART_WORDS]))
+        self._texts.append(PartText(part_id, section_words(disclosure)))
         for domain, severity in sorted(items_of(disclosure.value)):
             row = {"part_id": part_id, "domain": domain, "severity": severity}
             self._items.append(row)
